@@ -1,0 +1,185 @@
+"""Point clouds with features: rotated, reflected, translated and renumbered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from intertwine.actions._action import Action, Motion
+from intertwine.actions._linear import LinearAction, rotate
+from intertwine.groups import Group
+from intertwine.reps import Rep
+
+_POINTS = 24
+_RADIUS = 2.0
+
+
+@dataclass(frozen=True)
+class PointFeatures(Action):
+    """f_i -> rho(g) f_{p(i)} on features of points ``(N, ..., rep.dim)``; translations do nothing.
+
+    Attributes:
+        rep: The representation rho.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import O3
+        >>> swap = Motion(torch.eye(3, dtype=torch.float64), permutation=torch.tensor([1, 0]))
+        >>> PointFeatures(O3().rep("1x0e"))(swap, torch.tensor([[1.0], [2.0]])).tolist()
+        [[2.0], [1.0]]
+    """
+
+    rep: Rep
+
+    @property
+    def group(self) -> Group:
+        """The representation's group."""
+        return self.rep.group
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """The group and the permutations."""
+        return {"rotation": self.group.name, "permutation": "S_n"}
+
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+        """A Haar element and a uniform permutation of the rows."""
+        permutation = torch.randperm(len(data), generator=generator)
+        return Motion(self.group.sample(generator=generator), permutation=permutation)
+
+    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+        """rho(g) f, rows permuted."""
+        return _permute(motion, rotate(self.rep, motion, data))
+
+    def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Standard normal features, ``(24, rep.dim)``."""
+        return torch.randn(_POINTS, self.rep.dim, generator=generator, dtype=torch.float64).to(dtype)
+
+
+@dataclass(frozen=True)
+class PointCloud(Action):
+    """f_i -> rho(g) f_{p(i)}, x_i -> g x_{p(i)} + t on tuples ``(features, positions, edges, batch, ...)``.
+
+    Only features and positions must be there. Their parts:
+
+    - features ``(N, ..., rep.dim)``; integers are labels, and None is no features: permuted, never rotated;
+    - positions ``(N, n)``;
+    - edges ``(2, E)`` int64, or None: renumbered, so that each edge joins the same two points as before, in the same
+      order of edges;
+    - what follows: a tensor with N rows (the batch index, masses) is permuted along; anything else (the number of
+      structures, a value for each edge) stays.
+
+    Attributes:
+        rep: The representation rho of the features; its group acts on the positions by its defining matrices.
+        translations: Whether all points are translated together.
+        permutations: Whether points are renumbered.
+    """
+
+    rep: Rep
+    translations: bool = True
+    permutations: bool = True
+
+    @property
+    def group(self) -> Group:
+        """The group of the features, which acts on space as well."""
+        return self.rep.group
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """The group, and translations and permutations where claimed."""
+        laws = {"rotation": self.group.name}
+        if self.translations:
+            laws["translation"] = "T"
+        if self.permutations:
+            laws["permutation"] = "S_n"
+        return laws
+
+    def sample(self, data: tuple[Any, ...], generator: torch.Generator | None = None) -> Motion:
+        """A Haar element, a normal translation as long as the cloud is wide, a uniform permutation."""
+        positions = self._positions(data)
+        linear = self.group.sample(generator=generator)
+        translation = permutation = None
+        if self.translations:
+            width = _width(positions)
+            translation = width * torch.randn(self.group.dimension, generator=generator, dtype=torch.float64)
+        if self.permutations:
+            permutation = torch.randperm(len(positions), generator=generator)
+        return Motion(linear, translation, permutation)
+
+    def __call__(self, motion: Motion, data: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Move features and positions, renumber the rest."""
+        positions = self._positions(data)
+        features, _, *rest = data
+        if isinstance(features, Tensor):
+            if features.is_floating_point() or features.is_complex():
+                features = rotate(self.rep, motion, features)
+            features = _permute(motion, features)
+        moved = positions @ motion.linear.to(positions).mT
+        if motion.translation is not None:
+            moved = moved + motion.translation.to(positions)
+        if rest and motion.permutation is not None:
+            along = (_permute(motion, part) if _has_rows(part, len(positions)) else part for part in rest[1:])
+            rest = [_renumber(motion.permutation, rest[0]), *along]
+        return (features, _permute(motion, moved), *rest)
+
+    def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> tuple[Any, ...]:
+        """24 normal points with normal features, and edges between points closer than 2, sorted by target."""
+        features = torch.randn(_POINTS, self.rep.dim, generator=generator, dtype=torch.float64)
+        positions = torch.randn(_POINTS, self.group.dimension, generator=generator, dtype=torch.float64)
+        near = torch.cdist(positions, positions) < _RADIUS
+        target, source = near.fill_diagonal_(False).nonzero(as_tuple=True)
+        return features.to(dtype), positions.to(dtype), torch.stack([source, target])
+
+    def feature_action(self, rep: Rep, features: Tensor, data: tuple[Any, ...]) -> Action | None:
+        """As many rows as points: features of points. Otherwise pooled, or on edges, which keep their order."""
+        points = len(self._positions(data))
+        if features.ndim < 2 or len(features) != points:
+            return LinearAction(rep)
+        batch = data[3] if len(data) > 3 else None
+        if isinstance(batch, Tensor) and len(set(batch.tolist())) == points:
+            return None  # every structure is a single point: pooled or not, the shape is the same
+        return PointFeatures(rep)
+
+    def _positions(self, data: tuple[Any, ...]) -> Tensor:
+        n = self.group.dimension
+        if not isinstance(data, tuple) or len(data) < 2:
+            raise TypeError(f"expected a tuple (features, positions, edges, ...), got {type(data).__name__}")
+        features, positions = data[:2]
+        if not isinstance(positions, Tensor) or positions.ndim != 2 or positions.shape[-1] != n:
+            got = tuple(positions.shape) if isinstance(positions, Tensor) else type(positions).__name__
+            raise ValueError(f"expected positions (N, {n}), on which {self.group.name} acts, got {got}")
+        if isinstance(features, Tensor) and len(features) != len(positions):
+            raise ValueError(f"expected one row of features for each of {len(positions)} points, got {len(features)}")
+        return positions
+
+
+def _width(positions: Tensor) -> float:
+    """Root mean square distance from the centre along one axis; 1 for a single point, which has no size."""
+    if len(positions) == 0:
+        return 1.0
+    width = float((positions - positions.mean(0)).square().mean().sqrt())
+    return width if width > 0 else 1.0
+
+
+def _has_rows(part: Any, rows: int) -> bool:
+    return isinstance(part, Tensor) and part.ndim > 0 and len(part) == rows
+
+
+def _permute(motion: Motion, rows: Tensor) -> Tensor:
+    if motion.permutation is None:
+        return rows
+    if len(rows) != len(motion.permutation):
+        raise ValueError(f"a permutation of {len(motion.permutation)} rows cannot permute a tensor {tuple(rows.shape)}")
+    return rows[motion.permutation.to(rows.device)]
+
+
+def _renumber(permutation: Tensor, edges: Any) -> Any:
+    if edges is None:
+        return None
+    if not isinstance(edges, Tensor) or edges.ndim != 2 or len(edges) != 2 or edges.dtype != torch.int64:
+        got = f"{edges.dtype} {tuple(edges.shape)}" if isinstance(edges, Tensor) else type(edges).__name__
+        raise ValueError(f"expected edges (2, E) int64, sources over targets, as the third part of the data, got {got}")
+    return torch.argsort(permutation).to(edges.device)[edges]

@@ -1,0 +1,99 @@
+"""The report as a page, and as a section of a larger page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from intertwine.audit._report import Report, Row
+from intertwine.audit._text import distinct, notes, number, summary, verdict
+
+_PAGE = """\
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  max-width: 54rem; margin: 0 auto; padding: 3rem 1.25rem; background: #fcfcfa; color: #1c1d20; }
+@media (prefers-color-scheme: dark) { body { background: #16181b; color: #dcdddf; } }
+@media print { body { padding: 0; background: none; } }
+h1 { font-size: 1.6rem; font-weight: 600; letter-spacing: -0.01em; margin: 0 0 0.25rem; }
+"""
+
+_SECTION = """\
+.audit .verdict { font-size: 1.05rem; font-variant-numeric: tabular-nums; margin: 0.5rem 0 1.5rem; }
+.audit .mark { font-weight: 600; font-size: 0.85em; letter-spacing: 0.04em; padding: 0.1em 0.6em; margin-right: 0.4em;
+  border-radius: 0.3em; color: #fff; background: #2f7d4f; }
+.audit .fail .mark { background: #bf3b4e; }
+.audit .note { opacity: 0.75; margin: 0.2rem 0; }
+.audit figure { margin: 2rem 0; }
+.audit figure svg { width: 100%; height: auto; display: block; }
+.audit svg * { stroke-linejoin: round; stroke-linecap: butt; }
+.audit figcaption { font-size: 0.875rem; opacity: 0.75; margin-top: 0.4rem; }
+.audit .scroll { overflow-x: auto; }
+.audit table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.audit th { text-align: left; font-weight: 600; border-bottom: 1px solid currentColor; }
+.audit th, .audit td { padding: 0.3rem 1rem 0.3rem 0; vertical-align: baseline; white-space: nowrap; }
+.audit td { border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+.audit td:last-child { white-space: normal; }
+.audit tr.whole td:first-child { font-weight: 600; }
+.audit tr.bad td:nth-child(3) { color: #d1495b; font-weight: 600; }
+"""
+
+
+def html_section(report: Report) -> str:
+    """The audit as a fragment of HTML with its own style and inline SVG: for a page that says more than this.
+
+    The ink is the page's own colour, light or dark.
+
+    Args:
+        report: The report.
+
+    Returns:
+        One ``<section class="audit">``.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    from intertwine.audit._plots import figures
+
+    mark, _, said = verdict(report).partition("  ")
+    body = [
+        f'<p class="verdict {mark.lower()}"><span class="mark">{mark}</span> {escape(said)}</p>',
+        *(f'<p class="note">{escape(line.removeprefix("note  ").capitalize())}.</p>' for line in notes(report)),
+        *(f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>" for caption, svg in figures(report)),
+        _table(report),
+    ]
+    return f'<section class="audit">\n<style>\n{_SECTION}</style>\n' + "\n".join(body) + "\n</section>\n"
+
+
+def html_page(report: Report) -> str:
+    """The audit as one self-contained page.
+
+    Args:
+        report: The report.
+
+    Returns:
+        The page.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    title = f"Equivariance of {report.subject}"
+    lead = f"Under {report.symbols['all']}: {report.samples} random elements, seed {report.seed}."
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_PAGE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n{html_section(report)}</body>\n</html>\n"
+    )
+
+
+def _table(report: Report) -> str:
+    lines = [_line(report, row, "") for row in summary(report.layers, report.tolerance)]
+    lines += [_line(report, row, "whole") for row in distinct(report.output, report)]
+    head = "<tr><th>layer</th><th>law</th><th>max error</th><th>worst element</th></tr>"
+    body = "\n".join(lines)
+    return f'<div class="scroll"><table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def _line(report: Report, row: Row, kind: str) -> str:
+    classes = " ".join(filter(None, [kind, "" if row.max_error <= report.tolerance else "bad"]))
+    cells = (row.name, report.symbols[row.law], number(row), row.worst if row.max_error else "-")
+    return f'<tr class="{classes}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

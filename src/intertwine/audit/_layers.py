@@ -1,0 +1,88 @@
+"""What the layers of a network return while it runs, and how that should move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.actions import Action
+from intertwine.audit._measure import cast
+from intertwine.reps import Rep
+
+
+class Recorder:
+    """Records, inside ``with``, the outputs of the submodules that declare ``action_out`` or ``rep_out``.
+
+    Attributes:
+        outputs: The output of each call by name, in order of execution, float64 on the CPU. The second call of "mix" is
+            "mix (2)".
+        modules: The module of each of these names.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.outputs: dict[str, Any] = {}
+        self.modules: dict[str, nn.Module] = {}
+        self._calls: Counter[str] = Counter()
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._network = network
+
+    def __enter__(self) -> Recorder:
+        if isinstance(self._network, nn.Module):
+            for name, module in self._network.named_modules():
+                if name and declares(module):
+                    self._hooks.append(module.register_forward_hook(self._hook(name)))
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+    def restart(self) -> None:
+        """Forget what was recorded, before the next call of the network."""
+        self.outputs = {}
+        self._calls.clear()
+
+    def _hook(self, name: str) -> Any:
+        def record(module: nn.Module, inputs: Any, output: Any) -> None:
+            self._calls[name] += 1
+            key = name if self._calls[name] == 1 else f"{name} ({self._calls[name]})"
+            self.modules[key] = module
+            self.outputs[key] = cast(output, torch.float64, "cpu")
+
+        return record
+
+
+def declares(module: nn.Module) -> bool:
+    """Whether the module says how its output moves."""
+    return isinstance(getattr(module, "action_out", None), Action) or isinstance(getattr(module, "rep_out", None), Rep)
+
+
+def output_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
+    """How a layer's output should move, from ``action_out``, else from ``rep_out`` and the output's shape.
+
+    Args:
+        module: The layer.
+        output: What it returned.
+        input_action: How the network's input moves.
+        data: The network's input.
+
+    Returns:
+        The action, or None when the layer's output is not of the type that it declares.
+    """
+    action = getattr(module, "action_out", None)
+    if isinstance(action, Action):
+        return action
+    rep = getattr(module, "rep_out", None)
+    if not isinstance(rep, Rep) or not isinstance(output, Tensor) or output.ndim == 0 or output.shape[-1] != rep.dim:
+        return None
+    return input_action.feature_action(rep, output, data)
+
+
+def acts(action: Action, group_element: Tensor) -> bool:
+    """Whether a group element belongs to the group of an action."""
+    group = action.group
+    return group_element.shape[-1] == group.dimension and bool(group.contains(group_element).all())

@@ -1,0 +1,205 @@
+"""The figures of a report, as SVG that takes its ink from the page. The only module here that imports matplotlib."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable
+from math import ceil, floor, inf, isfinite, log10
+from typing import Any
+
+from intertwine.audit._report import Report, Row
+
+_INK = "#123456"  # replaced by currentColor: the figure follows the page, light or dark
+_COLOURS = {"rotation": "#4878d0", "translation": "#d98c3f", "permutation": "#5a9e6f", "all": "#8a8f98"}
+_TOLERANCE = "#d1495b"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "intertwine",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.parse_math": False,
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+}
+
+
+def _figure(draw: Callable[[Any], None], width: float, height: float) -> Any:
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError("plots need matplotlib, which is not installed: pip install intertwine[report]") from error
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+    return figure
+
+
+def _svg(figure: Any, label: str) -> str:
+    import matplotlib as mpl
+
+    page = io.StringIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": label}):
+        figure.savefig(page, format="svg", metadata={"Date": None})
+    svg = page.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r"font-family: [^;]*; ?", "", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", svg, count=2)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def error_figure(report: Report) -> Any:
+    """The error of each layer and of the whole under each law on a log scale, with the tolerance."""
+    laws = [law for law in report.symbols if law != "all" or len(report.symbols) > 2]
+    found = {(row in report.output, row.name, row.law): row for row in [*report.layers, *report.output]}
+    names = list(dict.fromkeys((whole, name) for whole, name, _ in found))
+    errors = [row.max_error for run in report.runs for row in [*run.layers, *run.output]]
+    low, high = _limits(errors, report.tolerance)
+    step = 0.72 / len(laws)
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        _decades(axes.xaxis, low, high)
+        for place, (whole, name) in enumerate(names):
+            for k, law in enumerate(laws):
+                if row := found.get((whole, name, law)):
+                    _stem(axes, row, place + (k - (len(laws) - 1) / 2) * step, low)
+            for run in report.runs[1:]:
+                error = max((r.max_error for r in (run.output if whole else run.layers) if r.name == name), default=inf)
+                if isfinite(error):
+                    axes.plot(max(error, low), place, "o", ms=4.5, mfc="none", mec=_INK, mew=0.9, clip_on=False)
+        if len(names) > 1:
+            axes.axhline(len(names) - 1.5, color=_INK, alpha=0.35, lw=0.6)
+        axes.axvline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
+        axes.set_yticks(range(len(names)), [name for _, name in names])
+        axes.set_ylim(len(names) - 0.45, -0.55)
+        axes.tick_params(axis="y", length=0, pad=8)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("largest relative error")
+        _legend(figure, report, laws)
+
+    return _figure(draw, 7.6, 1.1 + len(names) * (0.075 * len(laws) + 0.1))
+
+
+def _stem(axes: Any, row: Row, y: float, low: float) -> None:
+    """A bar with a head; what is not a number is said in words."""
+    if row.zero or not isfinite(row.max_error):
+        said = "output is zero" if row.zero else "not finite"
+        axes.annotate(said, (low, y), xytext=(6, 0), textcoords="offset points", va="center", color=_TOLERANCE)
+        return
+    error, colour = max(row.max_error, low), _COLOURS.get(row.law, _INK)
+    axes.plot([low, error], [y, y], "-", color=colour, alpha=0.45, lw=1.5, solid_capstyle="butt")
+    axes.plot(error, y, "o", ms=3.6, color=colour, mew=0, clip_on=False)
+
+
+def _legend(figure: Any, report: Report, laws: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    def dot(label: str, colour: str, face: str) -> Any:
+        return Line2D([], [], ls="none", marker="o", ms=5, mfc=face, mec=colour, mew=0.9, label=label)
+
+    handles = [dot(report.symbols[law], _COLOURS.get(law, _INK), _COLOURS.get(law, _INK)) for law in laws]
+    handles += [dot(f"{run.dtype}, worst law", _INK, "none") for run in report.runs[1:]]
+    handles.append(Line2D([], [], color=_TOLERANCE, ls=(0, (4, 3)), lw=1.1, label=f"tolerance {report.tolerance:.0e}"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.4, columnspacing=1.4)
+
+
+def angle_figure(report: Report) -> Any | None:
+    """The error of the whole function against the angle of the rotation; None where no element has an angle."""
+    series = [
+        (run.dtype, improper, [e for e in run.elements if e.law == "rotation" and e.improper == improper])
+        for run in report.runs
+        for improper in (False, True)
+    ]
+    points = [
+        (dtype, improper, [(e.angle, e.error) for e in part if e.angle is not None and isfinite(e.error)])
+        for dtype, improper, part in series
+    ]
+    if not any(part for _, _, part in points):
+        return None
+    low, high = _limits((error for _, _, part in points for _, error in part), report.tolerance)
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.set_yscale("log")
+        _decades(axes.yaxis, low, high)
+        colour = _COLOURS["rotation"]
+        for dtype, improper, part in points:
+            if part:
+                first = dtype == report.runs[0].dtype
+                style = {
+                    "ls": "none",
+                    "marker": "D" if improper else "o",
+                    "ms": 4.5 if improper else 5,
+                    "clip_on": False,
+                }
+                ink = {"mfc": colour if first else "none", "mec": colour if first else _INK, "mew": 0.9}
+                angles, errors = zip(*part, strict=True)
+                axes.plot(
+                    angles,
+                    [max(error, low) for error in errors],
+                    **style,
+                    **ink,
+                    label=f"{dtype}{', improper' if improper else ''}",
+                )
+        axes.axhline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
+        axes.set_xlim(0, 180)
+        axes.set_xticks(range(0, 181, 30))
+        axes.grid(axis="y", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("rotation angle (degrees)")
+        axes.set_ylabel("relative error")
+        figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.4)
+
+    return _figure(draw, 7.6, 3.2)
+
+
+def _decades(axis: Any, low: float, high: float) -> None:
+    """A tick at every other power of ten, and zero at the edge."""
+    first, last = round(log10(low)), round(log10(high))
+    powers = range(last if (last - first) % 2 else last - 1, first, -2)
+    axis.set_ticks([low, *(10.0**k for k in powers)], ["0", *(f"1e{k:+03d}" for k in powers)])
+    axis.set_ticks([], minor=True)
+    axis.axes.set(**{f"{axis.axis_name}lim": (low, high)})
+
+
+def _limits(errors: Iterable[float], tolerance: float) -> tuple[float, float]:
+    """Whole decades around the tolerance and every error but zero, which stands at the lower edge."""
+    shown = [tolerance, *(error for error in errors if 0 < error < inf)]
+    low = max(floor(log10(min(shown))), -17) - 1
+    return 10.0**low, 10.0 ** (ceil(log10(max(shown)) + 0.3))
+
+
+def figures(report: Report) -> list[tuple[str, str]]:
+    """The figures of a report.
+
+    Args:
+        report: The report.
+
+    Returns:
+        Pairs of a caption and an inline SVG.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    by_layer, by_angle = error_figure(report), angle_figure(report)
+    found = [("Largest error of each layer, in order of execution, and of the whole", _svg(by_layer, "error by layer"))]
+    if by_angle is not None:
+        found.append(("Error of the whole for each element of the group", _svg(by_angle, "error by angle")))
+    return found

@@ -1,0 +1,201 @@
+"""Actions are actions: composition, identity, inverse; and a point cloud keeps its geometry."""
+
+import pytest
+import torch
+
+from intertwine.actions import LinearAction, Motion, PointCloud, PointFeatures, as_action
+from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
+
+ACTIONS = [
+    LinearAction(O3().rep("2x0e + 1x1o + 1x2e")),
+    PointFeatures(SO3().rep("1x0 + 2x1")),
+    PointCloud(O3().rep("2x0o + 1x1o + 1x1e")),
+    PointCloud(SO2().vector),
+    PointCloud(O2().vector, translations=False),
+    PointCloud(Dihedral(5).vector, permutations=False),
+    PointFeatures(Cyclic(7).regular),
+]
+
+
+def leaves(data):
+    return data if isinstance(data, tuple) else (data,)
+
+
+def same(left, right, tolerance=1e-12):
+    return all(
+        a.shape == b.shape and torch.allclose(a.double(), b.double(), atol=tolerance)
+        for a, b in zip(leaves(left), leaves(right), strict=True)
+    )
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(20)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=repr)
+class TestAxioms:
+    def test_composition(self, action, generator):
+        data = action.example(generator)
+        for _ in range(8):
+            a, b = action.sample(data, generator), action.sample(data, generator)
+            assert same(action(a @ b, data), action(a, action(b, data)))
+
+    def test_identity_and_inverse(self, action, generator):
+        data = action.example(generator)
+        motion = action.sample(data, generator)
+        assert same(action(Motion(action.group.identity), data), data)
+        assert same(action(motion.inverse, action(motion, data)), data)
+        assert same(action(motion @ motion.inverse, data), data)
+
+    def test_factors_make_the_whole(self, action, generator):
+        data = action.example(generator)
+        motion = action.sample(data, generator)
+        turned = action(motion.only("rotation"), data)
+        assert same(
+            action(motion, data), action(motion.only("permutation"), action(motion.only("translation"), turned))
+        )
+
+    def test_sample_has_the_claimed_factors(self, action, generator):
+        motion = action.sample(action.example(generator), generator)
+        assert (motion.translation is not None) == ("translation" in action.laws)
+        assert (motion.permutation is not None) == ("permutation" in action.laws)
+        assert action.group.contains(motion.linear)
+
+    def test_reproducible(self, action):
+        def draw(seed):
+            generator = torch.Generator().manual_seed(seed)
+            data = action.example(generator)
+            return action(action.sample(data, generator), data)
+
+        assert same(draw(3), draw(3), tolerance=0)
+        assert not same(draw(3)[:2], draw(4)[:2])
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_dtype(self, action, dtype, generator):
+        data = action.example(generator, dtype)
+        moved = action(action.sample(data, generator), data)
+        assert [x.dtype for x in leaves(moved)] == [x.dtype for x in leaves(data)]
+        assert leaves(moved)[0].dtype == dtype
+
+
+def test_the_order_of_the_factors_matters(generator):
+    """A control: the test of composition can fail."""
+    action = PointCloud(O3().rep("1x0e + 1x1o"))
+    data = action.example(generator)
+    a, b = action.sample(data, generator), action.sample(data, generator)
+    assert not same(action(a @ b, data), action(b, action(a, data)))
+    wrong = Motion(a.linear @ b.linear, (a @ b).translation, a.permutation[b.permutation])
+    assert not same(action(wrong, data), action(a, action(b, data)))
+
+
+class TestPointCloud:
+    def test_an_edge_joins_the_same_points(self, generator):
+        action = PointCloud(O3().rep("1x0e + 1x1o"))
+        data = features, positions, edges = action.example(generator)
+        motion = action.sample(data, generator)
+        moved_features, moved, new = action(motion, data)
+        assert not torch.equal(edges, new)
+        for end in (0, 1):
+            expected = positions[edges[end]] @ motion.linear.T + motion.translation
+            assert torch.allclose(moved[new[end]], expected)
+            assert torch.allclose(moved_features[new[end], 0], features[edges[end], 0])
+
+    def test_example_edges_follow_from_distances(self, generator):
+        _, positions, edges = PointCloud(SO3().vector).example(generator)
+        expected = {(j, i) for i in range(24) for j in range(24) if i != j and (positions[i] - positions[j]).norm() < 2}
+        assert set(map(tuple, edges.T.tolist())) == expected
+        assert len(expected) > 24
+        assert torch.equal(edges[1], edges[1].sort().values)
+
+    def test_batch_and_extras(self, generator):
+        action = PointCloud(O3().rep("1x1o"))
+        features, positions, edges = action.example(generator)
+        batch = torch.arange(24) // 8
+        weights = torch.rand(len(edges[0]), generator=generator)
+        motion = action.sample((features, positions), generator)
+        _, _, _, moved_batch, structures, moved_weights = action(
+            motion, (features, positions, edges, batch, 3, weights)
+        )
+        assert torch.equal(moved_batch, batch[motion.permutation])
+        assert structures == 3
+        assert moved_weights is weights
+
+    def test_labels_are_permuted_and_never_rotated(self, generator):
+        action = PointCloud(O3().trivial)
+        labels = torch.arange(5)
+        positions = torch.randn(5, 3, generator=generator, dtype=torch.float64)
+        motion = action.sample((labels, positions), generator)
+        assert torch.equal(action(motion, (labels, positions))[0], motion.permutation)
+        assert action(motion, (None, positions, None))[0] is None
+
+    @pytest.mark.parametrize("points", [0, 1])
+    def test_few_points(self, points, generator):
+        action = PointCloud(O3().vector)
+        data = (torch.ones(points, 3), torch.ones(points, 3), torch.zeros(2, 0, dtype=torch.int64))
+        moved = action(action.sample(data, generator), data)
+        assert all(torch.isfinite(x).all() for x in moved)
+        assert [x.shape for x in moved] == [x.shape for x in data]
+
+    def test_translations_are_as_long_as_the_cloud_is_wide(self, generator):
+        action = PointCloud(O3().vector)
+        features, positions, edges = action.example(generator)
+        lengths = [
+            torch.stack([action.sample((features, k * positions, edges), generator).translation for _ in range(200)])
+            for k in (1, 100)
+        ]
+        assert 80 < lengths[1].norm() / lengths[0].norm() < 125
+
+    def test_feature_action(self, generator):
+        action, rep = PointCloud(O3().vector), O3().rep("1x0e")
+        data = action.example(generator)
+        assert action.feature_action(rep, torch.zeros(24, 1), data) == PointFeatures(rep)
+        assert action.feature_action(rep, torch.zeros(3, 1), data) == LinearAction(rep)
+        assert action.feature_action(rep, torch.zeros(24, 1), (*data, torch.arange(24))) is None
+
+
+class TestWords:
+    def test_describe(self):
+        g = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
+        motion = Motion(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
+        words = motion.describe(SO3())
+        assert words.startswith("rotation 180.0 deg about (1.00, 0.00, 0.00)")
+        assert words.endswith("translation 5.00, 2 of 3 rows permuted")
+        assert motion.only("translation").describe(SO3()) == "translation 5.00"
+        assert Motion(SO3().identity).describe(SO3()) == "identity"
+
+    def test_symbols(self):
+        assert dict(PointCloud(O3().vector).laws) == {"rotation": "O(3)", "translation": "T", "permutation": "S_n"}
+        assert dict(LinearAction(SO2().vector).laws) == {"rotation": "SO(2)"}
+
+
+class TestErrors:
+    def test_wrong_dimension(self):
+        with pytest.raises(ValueError, match=r"expected a tensor \(\.\.\., 3\) of type 1o, got shape \(2, 4\)"):
+            LinearAction(O3().rep("1x1o"))(Motion(O3().identity), torch.zeros(2, 4))
+
+    def test_wrong_positions(self):
+        with pytest.raises(ValueError, match=r"expected positions \(N, 3\), on which O\(3\) acts, got \(5, 2\)"):
+            PointCloud(O3().vector).sample((torch.zeros(5, 3), torch.zeros(5, 2)))
+
+    def test_wrong_rows(self):
+        with pytest.raises(ValueError, match="one row of features for each of 5 points, got 4"):
+            PointCloud(O3().vector).sample((torch.zeros(4, 3), torch.zeros(5, 3)))
+
+    def test_wrong_edges(self):
+        action, data = PointCloud(O3().vector), (torch.zeros(5, 3), torch.zeros(5, 3), torch.zeros(3, 2).long())
+        with pytest.raises(ValueError, match=r"expected edges \(2, E\) int64"):
+            action(action.sample(data), data)
+
+    def test_not_a_tuple(self):
+        with pytest.raises(TypeError, match="expected a tuple"):
+            PointCloud(O3().vector).sample(torch.zeros(5, 3))
+
+    def test_unknown_law(self):
+        with pytest.raises(ValueError, match='no law "rotations"; known: rotation'):
+            Motion(O3().identity).only("rotations")
+
+    def test_neither_action_nor_rep(self):
+        with pytest.raises(TypeError, match="expected an Action or a Rep"):
+            as_action("1x0e")
+        assert as_action(SO3().vector) == LinearAction(SO3().vector)
