@@ -1,0 +1,65 @@
+"""Public data sets by name, and what is in them; importing this costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from intertwine.data._structures import Structures
+
+Progress = Callable[[int, int], None]
+"""Called now and then with how much is done, of how much."""
+
+
+class TargetInfo(NamedTuple):
+    """One property of a data set: its column in the source, its unit, and whether it grows with the system."""
+
+    column: str
+    unit: str
+    extensive: bool
+
+
+QM9_TARGETS: dict[str, TargetInfo] = {
+    "polarizability": TargetInfo("Polarizability_bohr3", "bohr^3", True),
+    "dipole_norm": TargetInfo("Dipole_debye", "debye", False),
+    "homo": TargetInfo("HOMO_au", "hartree", False),
+    "lumo": TargetInfo("LUMO_au", "hartree", False),
+    "gap": TargetInfo("HOMO_LUMO_gap_au", "hartree", False),
+    "r2": TargetInfo("R2_bohr2", "bohr^2", True),
+    "zpve": TargetInfo("ZPVE_au", "hartree", True),
+    "u0": TargetInfo("InternalEnergy_0K_au", "hartree", True),
+    "u": TargetInfo("InternalEnergy_298K_au", "hartree", True),
+    "h": TargetInfo("Enthalphy_298K_au", "hartree", True),
+    "g": TargetInfo("GibbsFreeEnergy_298K_au", "hartree", True),
+    "cv": TargetInfo("Heatcapacity_Cv_cal_mol_K", "cal/(mol K)", True),
+}
+"""The twelve scalars of QM9, as the source gives them (the column of the enthalpy is misspelt there)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to get one public data set.
+
+    Args:
+        description: one line: what, how much, where from, licence.
+        load: fetches or reads it, caches it, returns it; takes an optional progress callback.
+    """
+
+    description: str
+    load: Callable[[Progress | None], Structures]
+
+
+def _load_qm9(progress: Progress | None = None) -> Structures:
+    from intertwine.data._qm9 import qm9
+
+    return qm9(progress=progress)
+
+
+RECIPES: dict[str, Recipe] = {
+    "qm9": Recipe(
+        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)", _load_qm9
+    ),
+}
+"""What `intertwine data NAME` knows."""
