@@ -1,0 +1,77 @@
+"""Between the flat layout of a feature, blocks side by side, and one tensor for each block of equal irreps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from intertwine.reps import Irrep, Rep
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A sum of irreps as plain numbers, worked out once when a layer is made.
+
+    Attributes:
+        terms: Copies and irrep of each block.
+        dim: Length of the flat feature.
+        trivial: Which blocks are invariant.
+        text: The representation in its grammar, for messages.
+    """
+
+    terms: tuple[tuple[int, Irrep], ...]
+    dim: int
+    trivial: tuple[bool, ...]
+    text: str
+    copies: tuple[int, ...] = field(init=False)
+    widths: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "copies", tuple(copies for copies, _ in self.terms))
+        object.__setattr__(self, "widths", tuple(irrep.dim for _, irrep in self.terms))
+
+    @classmethod
+    def of(cls, rep: Rep) -> Blocks:
+        """The blocks of a representation that is written as a sum of irreps.
+
+        Raises:
+            ValueError: If it is written otherwise.
+        """
+        if rep.irreps is None:
+            raise ValueError(
+                f"this layer needs a sum of irreps, got {rep}; rep.decompose() gives one and the change of basis"
+            )
+        trivial = rep.group.trivial
+        return cls(rep.irreps, rep.dim, tuple(irrep == trivial for _, irrep in rep.irreps), str(rep))
+
+    def split(self, features: Tensor) -> list[Tensor]:
+        """``(..., dim)`` to one ``(..., irrep.dim, copies)`` for each block."""
+        sizes = [copies * width for copies, width in zip(self.copies, self.widths, strict=True)]
+        parts = zip(features.split(sizes, -1), self.copies, self.widths, strict=True)
+        return [part.unflatten(-1, (copies, width)).mT for part, copies, width in parts]
+
+    @staticmethod
+    def join(parts: Sequence[Tensor]) -> Tensor:
+        """The inverse of :meth:`split`."""
+        return torch.cat([part.mT.flatten(-2) for part in parts], -1)
+
+    def check(self, features: Tensor, layer: str) -> None:
+        """Refuse features that this is not the representation of.
+
+        Raises:
+            ValueError: If the last axis is not ``dim`` long.
+        """
+        check_features(features, self.dim, self.text, layer)
+
+
+def check_features(features: Tensor, dim: int, text: str, layer: str) -> None:
+    """Refuse features whose last axis is not that of a representation.
+
+    Raises:
+        ValueError: If the last axis is not ``dim`` long.
+    """
+    if features.shape[-1:] != (dim,):
+        raise ValueError(f"{layer} expected features (..., {dim}) for rep_in = {text}, got {tuple(features.shape)}")

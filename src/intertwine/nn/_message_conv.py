@@ -1,0 +1,77 @@
+"""Message passing on relative positions: where the case study starts, and what fails under rotation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from intertwine.actions import PointCloud, PointFeatures
+from intertwine.nn._blocks import check_features
+from intertwine.ops import length, segment_sum, smooth_cutoff
+from intertwine.reps import Rep
+
+
+class MessageConv(nn.Module):
+    """Messages from plain networks of both features and the relative position, summed over the neighbours.
+
+        m_ij = u(|r_ij|) phi(x_i, x_j, r_ij),      y_i = psi(x_i, 1/sqrt(n) sum_j m_ij),      r_ij = position_j - position_i
+
+    with phi and psi networks of one hidden layer. The last linear map of phi is applied after the sum, which is the same.
+
+    Args:
+        rep_in: Representation of the features that come in; only its dimension matters, for nothing here is steered.
+        rep_out: Representation of the features that go out, likewise.
+        hidden: Width of both networks.
+        cutoff: Length from which an edge counts nothing, in the unit of the positions.
+        neighbours: n, the typical number of neighbours.
+
+    Law: equivariant under translations and permutations; NOT under rotations, which an audit shows.
+
+    Reference: Gilmer et al., Neural message passing for quantum chemistry, ICML 2017, eqs. 1-2.
+
+    Example:
+        >>> from intertwine.groups import O3
+        >>> rep = O3().rep("4x0e")
+        >>> MessageConv(rep, rep, hidden=8)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(
+        self, rep_in: Rep, rep_out: Rep, *, hidden: int = 64, cutoff: float = 5.0, neighbours: float = 1.0
+    ) -> None:
+        super().__init__()
+        if hidden < 1 or not cutoff > 0 or not neighbours > 0:
+            raise ValueError(f"hidden, cutoff and neighbours must be positive, got {hidden}, {cutoff}, {neighbours}")
+        self.rep_in, self.rep_out = rep_in, rep_out
+        self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
+        self.cutoff, self.neighbours = float(cutoff), float(neighbours)
+        self._size, self._text = rep_in.dim, str(rep_in)
+        self.receiver = nn.Linear(rep_in.dim, hidden, dtype=torch.float32)
+        self.sender = nn.Linear(rep_in.dim, hidden, bias=False, dtype=torch.float32)
+        self.offset = nn.Linear(3, hidden, bias=False, dtype=torch.float32)
+        self.message = nn.Linear(hidden, hidden, bias=False, dtype=torch.float32)
+        self.update = nn.Sequential(
+            nn.Linear(rep_in.dim + hidden, hidden, dtype=torch.float32),
+            nn.SiLU(),
+            nn.Linear(hidden, rep_out.dim, dtype=torch.float32),
+        )
+
+    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """Map ``(N, rep_in.dim)``, ``(N, 3)``, ``(2, E)`` to ``(N, rep_out.dim)``."""
+        source, target = edges
+        return self.convolve(features, positions.index_select(0, source) - positions.index_select(0, target), edges)
+
+    def convolve(self, features: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
+        """The same from the relative positions ``(E, 3)`` of the edges, which layers can share."""
+        check_features(features, self._size, self._text, "MessageConv")
+        source, target = edges
+        received, sent = self.receiver(features), self.sender(features)
+        hidden = received.index_select(0, target) + sent.index_select(0, source) + self.offset(vectors)
+        weighted = functional.silu(hidden) * smooth_cutoff(length(vectors), self.cutoff)[:, None]
+        summed = segment_sum(weighted, target, len(features)) / self.neighbours**0.5
+        return self.update(torch.cat([features, self.message(summed)], -1))
+
+    def extra_repr(self) -> str:
+        """The two representations."""
+        return f"{self.rep_in} -> {self.rep_out}"

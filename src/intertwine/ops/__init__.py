@@ -1,0 +1,23 @@
+"""Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
+
+from intertwine.ops._neighbours import nearest_neighbours, radius_graph
+from intertwine.ops._radial import bessel_basis, smooth_cutoff
+from intertwine.ops._segments import segment_apply, segment_outer, segment_sum
+from intertwine.ops._spherical_harmonics import spherical_harmonics
+from intertwine.ops._steerable_conv import Coupling, steerable_conv
+from intertwine.ops._vectors import length, unit
+
+__all__ = [
+    "Coupling",
+    "bessel_basis",
+    "length",
+    "nearest_neighbours",
+    "radius_graph",
+    "segment_apply",
+    "segment_outer",
+    "segment_sum",
+    "smooth_cutoff",
+    "spherical_harmonics",
+    "steerable_conv",
+    "unit",
+]

@@ -1,0 +1,43 @@
+"""Lengths and directions of vectors, with the gradients that the zero vector deserves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def length(vectors: Tensor, dim: int = -1) -> Tensor:
+    """Euclidean length; where the vector is zero the gradient is zero.
+
+    Args:
+        vectors: Any shape.
+        dim: The axis of the components, which goes.
+
+    Returns:
+        The shape of ``vectors`` without that axis.
+
+    Example:
+        >>> length(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
+        [5.0, 0.0]
+    """
+    squared = vectors.square().sum(dim)
+    zero = squared == 0
+    return torch.where(zero, 0.0, torch.where(zero, 1.0, squared).sqrt())
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors divided by their length; zero stays zero and has gradient zero.
+
+    Args:
+        vectors: ``(..., 3)``.
+
+    Returns:
+        ``(..., 3)``.
+
+    Example:
+        >>> unit(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()[1]
+        [0.0, 0.0, 0.0]
+    """
+    squared = vectors.square().sum(-1, keepdim=True)
+    zero = squared == 0
+    return torch.where(zero, 0.0, vectors * torch.where(zero, 1.0, squared).rsqrt())

@@ -1,0 +1,66 @@
+"""The point encoder: batches beside a loop, its configuration, degenerate clouds, refusals."""
+
+import json
+
+import pytest
+import torch
+
+from intertwine.models import PointEncoder
+from intertwine.ops import radius_graph
+
+
+def clouds() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(n, 3, generator=generator, dtype=torch.float64) * 1.5 for n in (7, 1, 12, 2)]
+
+
+@pytest.fixture(params=["steerable", "message"])
+def encoder(request: pytest.FixtureRequest) -> PointEncoder:
+    torch.manual_seed(0)
+    return PointEncoder("3x0e", "2x0e + 1x1o", layer=request.param, hidden="8x0e + 4x1o", layers=2, cutoff=2.0).double()
+
+
+@pytest.mark.parametrize("pool", ["sum", "mean", None])
+def test_a_batch_is_a_loop(encoder: PointEncoder, pool: str | None) -> None:
+    model = PointEncoder(**{**encoder.config, "pool": pool}).double()
+    features = [torch.randn(len(x), 3, dtype=torch.float64) for x in clouds()]
+    one_by_one = [model(f, x, radius_graph(x, 2.0)) for f, x in zip(features, clouds(), strict=True)]
+    batch = torch.repeat_interleave(torch.arange(4), torch.tensor([7, 1, 12, 2]))
+    positions = torch.cat(clouds())
+    together = model(torch.cat(features), positions, radius_graph(positions, 2.0, batch), batch, 4)
+    torch.testing.assert_close(together, torch.cat(one_by_one))
+
+
+def test_the_configuration_is_json_and_builds_the_same_network(encoder: PointEncoder) -> None:
+    again = PointEncoder(**json.loads(json.dumps(encoder.config))).double()
+    assert again.config == encoder.config
+    again.load_state_dict(encoder.state_dict())
+    (x, *_), f = clouds(), torch.ones(7, 3, dtype=torch.float64)
+    edges = radius_graph(x, 2.0)
+    torch.testing.assert_close(again(f, x, edges), encoder(f, x, edges), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [torch.zeros(1, 3), torch.zeros(4, 3), torch.tensor([[0.0, 0, 0], [1, 0, 0], [1.5, 0, 0]]), torch.zeros(0, 3)],
+    ids=["one point", "all points equal", "a line", "none"],
+)
+def test_degenerate_clouds_have_finite_outputs_and_gradients(encoder: PointEncoder, positions: torch.Tensor) -> None:
+    positions = positions.double().requires_grad_()
+    features = torch.ones(len(positions), 3, dtype=torch.float64)
+    batch = torch.zeros(len(positions), dtype=torch.int64)
+    output = encoder(features, positions, radius_graph(positions, 2.0), batch, 1)
+    assert output.shape == (1, 5)
+    assert output.isfinite().all()
+    output.sum().backward()
+    assert positions.grad is None or positions.grad.isfinite().all()
+
+
+def test_bad_use_says_so() -> None:
+    with pytest.raises(ValueError, match="known: message, steerable"):
+        PointEncoder("1x0e", "1x0e", layer="steered")
+    with pytest.raises(ValueError, match="layers"):
+        PointEncoder("1x0e", "1x0e", layers=-1)
+    model = PointEncoder("1x0e", "1x0e", layers=1)
+    with pytest.raises(ValueError, match=r"positions must be \(2, 3\)"):
+        model(torch.ones(2, 1), torch.ones(2, 2), torch.zeros((2, 0), dtype=torch.int64))
