@@ -1,4 +1,4 @@
-"""What every module must do: its law, and export, compile, copy, pickle, change its dtype and come back from its weights."""
+"""What every module must do: its law; export, compile, copy, pickle; change its dtype; come back from its weights."""
 
 import copy
 import io

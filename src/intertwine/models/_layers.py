@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from intertwine.nn import Gate, Linear, MessageConv, SteerableConv
-from intertwine.ops import length, spherical_harmonics
+from intertwine.ops import Graph, arrange, length, spherical_harmonics
 from intertwine.reps import Rep
 
 
@@ -25,9 +25,9 @@ class Space:
 
 
 class Shared(NamedTuple):
-    """What is computed once for all interactions: edges, relative positions, lengths and harmonics."""
+    """What is computed once for all interactions: the graph, relative positions, lengths and harmonics."""
 
-    edges: Tensor
+    graph: Graph
     vectors: Tensor
     lengths: Tensor
     harmonics: Tensor
@@ -43,9 +43,9 @@ class Interaction(nn.Module):
 
     def shared(self, positions: Tensor, edges: Tensor) -> Shared:
         """What all interactions of an encoder need of the geometry."""
-        source, target = edges
-        vectors = positions.index_select(0, source) - positions.index_select(0, target)
-        return Shared(edges, vectors, length(vectors), vectors)
+        graph = arrange(edges, len(positions))
+        vectors = graph.vectors(positions)
+        return Shared(graph, vectors, length(vectors), vectors)
 
 
 class SteerableInteraction(Interaction):
@@ -72,7 +72,7 @@ class SteerableInteraction(Interaction):
 
     def forward(self, features: Tensor, shared: Shared) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""
-        message = self.conv.convolve(features, shared.harmonics, shared.lengths, shared.edges)
+        message = self.conv.convolve(features, shared.harmonics, shared.lengths, shared.graph)
         step: Tensor = self.mix(self.gate(message + self.self_interaction(features)))
         return features + step
 
@@ -86,7 +86,7 @@ class MessageInteraction(Interaction):
 
     def forward(self, features: Tensor, shared: Shared) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""
-        step: Tensor = self.conv.convolve(features, shared.vectors, shared.edges)
+        step: Tensor = self.conv.convolve(features, shared.vectors, shared.graph)
         return features + step
 
 

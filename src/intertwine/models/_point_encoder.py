@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
@@ -41,6 +40,7 @@ class PointEncoder(nn.Module):
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike, with ``layer="steerable"``.
 
     Example:
+        >>> import torch
         >>> encoder = PointEncoder("2x0e", "1x0e + 1x1o", hidden="4x0e + 2x1o", layers=1, lmax=1)
         >>> encoder(torch.ones(2, 2), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).shape
         torch.Size([1, 4])
@@ -108,7 +108,7 @@ class PointEncoder(nn.Module):
         Args:
             features: ``(N, rep_in.dim)``.
             positions: ``(N, 3)``.
-            edges: ``(2, E)``, source row over target row; fastest when sorted by target.
+            edges: ``(2, E)``, source row over target row, in any order.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
             structures: How many structures; read off ``batch`` where it is not given.
 
@@ -121,7 +121,9 @@ class PointEncoder(nn.Module):
             )
         hidden = self.embed(features)
         if self.interactions:
-            shared = self.interactions[0].shared(positions, edges)
+            first = self.interactions[0]
+            assert isinstance(first, Interaction), "every layer of LAYERS makes an Interaction"
+            shared = first.shared(positions, edges)
             for interaction in self.interactions:
                 hidden = interaction(hidden, shared)
         output: Tensor = self.readout(hidden)

@@ -31,7 +31,7 @@ class Constant(nn.Module):
         self.register_buffer("value", self._exact.to(torch.float32), persistent=False)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if not self.value.is_meta:
             self.value = self._exact.to(self.value)
         return self

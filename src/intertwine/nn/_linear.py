@@ -2,8 +2,8 @@
 
     W = (+)_sigma sum_k W_sigma^k (x) E_sigma^k
 
-with W_sigma^k a free matrix between the copies of the irrep sigma and E_sigma^k a basis of its endomorphisms: one of them
-for irreps of real type, two for complex type, four for quaternionic type.
+with W_sigma^k a free matrix between the copies of the irrep sigma and E_sigma^k a basis of its endomorphisms: one of
+them for irreps of real type, two for complex type, four for quaternionic type.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from intertwine.reps import Rep
 class Linear(nn.Module):
     """All equivariant linear maps ``rep_in -> rep_out``, for any compact group.
 
-    The bias lives on the trivial irreps alone: nothing else is invariant. A block of the output that no block of the input
-    maps to is zero.
+    The bias lives on the trivial irreps alone: nothing else is invariant. A block of the output that no block of the
+    input maps to is zero.
 
     Args:
         rep_in: Input representation.
@@ -76,7 +76,7 @@ class Linear(nn.Module):
 
     def reset_parameters(self) -> None:
         """Normal weights that keep the variance of a feature with independent unit components; zero bias."""
-        for o, routes in self._routes:
+        for _, routes in self._routes:
             fan_in = sum(self.weights[w].shape[0] * self._in.copies[i] for i, w in routes)
             for _, w in routes:
                 nn.init.normal_(self.weights[w], std=1 / sqrt(max(fan_in, 1)))
@@ -105,10 +105,11 @@ class Linear(nn.Module):
         return result if self.basis_out is None else result @ self.basis_out().mT
 
     def _map(self, block: Tensor, route: int) -> Tensor:
-        weight = self.weights[route]
+        weight: Tensor = self.weights[route]
         if len(weight) == 1:
             return block @ weight[0]
-        return torch.einsum("kab,...bi,kio->...ao", self.endomorphisms[route](), block, weight)
+        mapped: Tensor = torch.einsum("kab,...bi,kio->...ao", self.endomorphisms[route](), block, weight)
+        return mapped
 
     def extra_repr(self) -> str:
         """The two representations."""

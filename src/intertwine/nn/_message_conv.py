@@ -8,16 +8,16 @@ from torch.nn import functional
 
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.nn._blocks import check_features
-from intertwine.ops import length, segment_sum, smooth_cutoff
+from intertwine.ops import Graph, arrange, length, segment_sum, smooth_cutoff
 from intertwine.reps import Rep
 
 
 class MessageConv(nn.Module):
     """Messages from plain networks of both features and the relative position, summed over the neighbours.
 
-        m_ij = u(|r_ij|) phi(x_i, x_j, r_ij),      y_i = psi(x_i, 1/sqrt(n) sum_j m_ij),      r_ij = position_j - position_i
+        m_ij = u(|r_ij|) phi(x_i, x_j, r_ij),   y_i = psi(x_i, 1/sqrt(n) sum_j m_ij),   r_ij = position_j - position_i
 
-    with phi and psi networks of one hidden layer. The last linear map of phi is applied after the sum, which is the same.
+    with phi and psi networks of one hidden layer. The last linear map of phi comes after the sum, which is the same.
 
     Args:
         rep_in: Representation of the features that come in; only its dimension matters, for nothing here is steered.
@@ -59,18 +59,18 @@ class MessageConv(nn.Module):
 
     def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
         """Map ``(N, rep_in.dim)``, ``(N, 3)``, ``(2, E)`` to ``(N, rep_out.dim)``."""
-        source, target = edges
-        return self.convolve(features, positions.index_select(0, source) - positions.index_select(0, target), edges)
+        graph = arrange(edges, len(features))
+        return self.convolve(features, graph.vectors(positions), graph)
 
-    def convolve(self, features: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
+    def convolve(self, features: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
         """The same from the relative positions ``(E, 3)`` of the edges, which layers can share."""
         check_features(features, self._size, self._text, "MessageConv")
-        source, target = edges
         received, sent = self.receiver(features), self.sender(features)
-        hidden = received.index_select(0, target) + sent.index_select(0, source) + self.offset(vectors)
+        hidden = received.index_select(0, graph.target) + sent.index_select(0, graph.source) + self.offset(vectors)
         weighted = functional.silu(hidden) * smooth_cutoff(length(vectors), self.cutoff)[:, None]
-        summed = segment_sum(weighted, target, len(features)) / self.neighbours**0.5
-        return self.update(torch.cat([features, self.message(summed)], -1))
+        summed = segment_sum(weighted, graph.target, graph.size) / self.neighbours**0.5
+        updated: Tensor = self.update(torch.cat([features, self.message(summed)], -1))
+        return updated
 
     def extra_repr(self) -> str:
         """The two representations."""

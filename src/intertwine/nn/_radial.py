@@ -42,7 +42,7 @@ class Radial(nn.Module):
 
     def forward(self, distances: Tensor) -> Tensor:
         """Map distances ``(E,)`` to ``(E, width)``; zero from the cutoff on."""
-        values = self.network(bessel_basis(distances, self.cutoff, self.sizes[0]))
+        values: Tensor = self.network(bessel_basis(distances, self.cutoff, self.sizes[0]))
         return values * smooth_cutoff(distances, self.cutoff)[..., None]
 
     def extra_repr(self) -> str:

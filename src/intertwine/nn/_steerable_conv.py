@@ -13,7 +13,7 @@ from intertwine.groups import O3
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.nn._radial import Radial
-from intertwine.ops import Coupling, length, spherical_harmonics, steerable_conv
+from intertwine.ops import Coupling, Graph, arrange, length, spherical_harmonics, steerable_conv
 from intertwine.reps import Rep, SphericalIrrep
 
 
@@ -31,8 +31,8 @@ class SteerableConv(nn.Module):
         neighbours: n, the typical number of neighbours, which keeps the variance of the features.
 
     Raises:
-        ValueError: If a representation is not a sum of irreps of SO(3) or O(3), or the groups differ; in ``forward`` if the
-            shapes do not fit.
+        ValueError: If a representation is not a sum of irreps of SO(3) or O(3), or the groups differ; in ``forward`` if
+            the shapes do not fit.
 
     Law: for g in the group, t a translation and s a permutation of the points,
     ``conv(rho_in(g) x, g p + t, edges) = rho_out(g) conv(x, p, edges)``, rows permuted alike.
@@ -88,24 +88,21 @@ class SteerableConv(nn.Module):
         Args:
             features: ``(N, rep_in.dim)``.
             positions: ``(N, 3)``.
-            edges: ``(2, E)``, source row over target row; fastest when sorted by target.
+            edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
             ``(N, rep_out.dim)``.
         """
-        source, target = edges
-        vectors = positions.index_select(0, source) - positions.index_select(0, target)
-        return self.convolve(features, spherical_harmonics(self.lmax, vectors), length(vectors), edges)
+        graph = arrange(edges, len(features))
+        vectors = graph.vectors(positions)
+        return self.convolve(features, spherical_harmonics(self.lmax, vectors), length(vectors), graph)
 
-    def convolve(self, features: Tensor, harmonics: Tensor, lengths: Tensor, edges: Tensor) -> Tensor:
-        """The same from the harmonics ``(E, (lmax + 1)^2)`` and lengths ``(E,)`` of the edges, which layers can share."""
+    def convolve(self, features: Tensor, harmonics: Tensor, lengths: Tensor, graph: Graph) -> Tensor:
+        """The same from the harmonics ``(E, (lmax + 1)^2)`` and lengths ``(E,)`` of the edges, which layers share."""
         self._in.check(features, "SteerableConv")
         radial = self.radial(lengths) / sqrt(self.neighbours)
-        blocks, size = self._in.split(features), len(features)
-        weights = list(self.weights)
-        return Blocks.join(
-            steerable_conv(blocks, harmonics, radial, edges, self.coupling, self.tensor(), weights, size)
-        )
+        blocks, weights = self._in.split(features), list(self.weights)
+        return Blocks.join(steerable_conv(blocks, harmonics, radial, graph, self.coupling, self.tensor(), weights))
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""

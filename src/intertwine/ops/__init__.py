@@ -1,5 +1,6 @@
 """Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
 
+from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._segments import segment_apply, segment_outer, segment_sum
@@ -9,6 +10,8 @@ from intertwine.ops._vectors import length, unit
 
 __all__ = [
     "Coupling",
+    "Graph",
+    "arrange",
     "bessel_basis",
     "length",
     "nearest_neighbours",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -44,19 +47,20 @@ def radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None = None) 
         if structures.shape != (len(points),) or (np.diff(structures) < 0).any():
             raise ValueError("batch must hold one ascending structure number for each point")
         bounds = np.flatnonzero(np.diff(structures, prepend=-1, append=-2))
-        found = [_close_pairs(points[a:b], cutoff) + a for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        found = [_close_pairs(points[a:b], cutoff) + a for a, b in pairwise(bounds)]
         pairs = np.concatenate(found) if found else np.empty((0, 2), np.int64)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     order = np.lexsort((both[:, 0], both[:, 1]))
     return torch.from_numpy(np.ascontiguousarray(both[order].T)).to(positions.device)
 
 
-def _close_pairs(points: np.ndarray, cutoff: float) -> np.ndarray:
+def _close_pairs(points: np.ndarray[Any, Any], cutoff: float) -> np.ndarray[Any, Any]:
     if len(points) < 2:
         return np.empty((0, 2), np.int64)
     pairs = cKDTree(points).query_pairs(cutoff, output_type="ndarray").astype(np.int64)
     near = ((points[pairs[:, 0]] - points[pairs[:, 1]]) ** 2).sum(1) < cutoff * cutoff
-    return pairs[near]
+    close: np.ndarray[Any, Any] = pairs[near]
+    return close
 
 
 def nearest_neighbours(positions: Tensor, count: int) -> Tensor:

@@ -161,7 +161,8 @@ def segment_outer(a: Tensor, b: Tensor, target: Tensor, size: int) -> Tensor:
         >>> segment_outer(a, b, torch.tensor([1, 1, 0]), 2)[:, 0].tolist()
         [[4.0, 4.0], [3.0, 3.0]]
     """
-    return _segment_outer(a, b, target, size)
+    result: Tensor = _segment_outer(a, b, target, size)
+    return result
 
 
 def segment_apply(z: Tensor, b: Tensor, target: Tensor) -> Tensor:
@@ -175,4 +176,5 @@ def segment_apply(z: Tensor, b: Tensor, target: Tensor) -> Tensor:
     Returns:
         ``(E, P)``. Cost: 2 E P Q operations.
     """
-    return _segment_apply(z, b, target)
+    result: Tensor = _segment_apply(z, b, target)
+    return result

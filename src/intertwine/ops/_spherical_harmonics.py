@@ -78,7 +78,7 @@ def spherical_harmonics(
     Reference: the recursion of the associated Legendre functions, DLMF 14.10.3.
 
     Example:
-        >>> spherical_harmonics(1, torch.tensor([0.0, 0.0, 2.0]), normalization="norm").tolist()
+        >>> spherical_harmonics(1, torch.tensor([0.0, 0.0, 2.0]), normalization="norm").round().tolist()
         [1.0, 0.0, 0.0, 1.0]
     """
     if vectors.shape[-1:] != (3,):

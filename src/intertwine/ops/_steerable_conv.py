@@ -18,6 +18,7 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+from intertwine.ops._graph import Graph
 from intertwine.ops._segments import segment_outer
 from intertwine.reps import wigner_3j
 
@@ -65,7 +66,7 @@ class Coupling:
         return [(o, size) for o, size in sizes if size]
 
     def tensor(self) -> Tensor:
-        """Clebsch-Gordan blocks side by side: harmonics @ tensor holds, input by input, the matrices ((m_out, path), m_in).
+        """Clebsch-Gordan blocks: harmonics @ tensor holds, input by input, the matrices ((m_out, path), m_in).
 
         Returns:
             ``((lmax + 1)^2, sum over inputs of rows * (2 l_in + 1))``, float64. A block is an isometry times the scale
@@ -89,11 +90,10 @@ def steerable_conv(
     features: Sequence[Tensor],
     harmonics: Tensor,
     radial: Tensor,
-    edges: Tensor,
+    graph: Graph,
     coupling: Coupling,
     tensor: Tensor,
     weights: Sequence[Tensor],
-    size: int,
 ) -> list[Tensor]:
     """Steerable convolution over the edges of a graph, aggregated before it is mixed.
 
@@ -101,14 +101,13 @@ def steerable_conv(
         features: One tensor ``(N, 2 l + 1, channels)`` for each input block.
         harmonics: ``(E, (lmax + 1)^2)`` spherical harmonics of the edges.
         radial: ``(E, H)`` radial functions of the edge lengths.
-        edges: ``(2, E)``, source row over target row; fastest when sorted by target.
+        graph: The edges, as :func:`arrange` gives them.
         coupling: The blocks.
         tensor: ``coupling.tensor()`` in the dtype of the features.
         weights: One ``(paths * channels_in * H, channels_out)`` for each of ``coupling.pairs()``.
-        size: Number of target nodes.
 
     Returns:
-        One tensor ``(size, 2 l + 1, channels)`` for each output block.
+        One tensor ``(N, 2 l + 1, channels)`` for each output block.
 
     Law: rotating the edges and the features rotates the result; permuting edges changes nothing.
 
@@ -117,7 +116,7 @@ def steerable_conv(
 
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3.
     """
-    source, target = edges
+    size = graph.size
     results: list[Tensor | None] = [None] * len(coupling.outputs)
     column, weight = 0, iter(weights)
     for i, ((degree, _), _) in enumerate(coupling.inputs):
@@ -127,7 +126,7 @@ def steerable_conv(
         columns = sum(height for _, height in rows) * width
         kernel = (harmonics @ tensor[:, column : column + columns]).unflatten(1, (-1, width))
         column += columns
-        gathered = _aggregate(features[i].index_select(0, source), kernel, radial, target, size)
+        gathered = _aggregate(features[i].index_select(0, graph.source), kernel, radial, graph)
         for (o, height), part in zip(rows, gathered.split([height for _, height in rows], 1), strict=True):
             components = 2 * coupling.outputs[o][0][0] + 1
             mixed = part.reshape(size * components, height // components * part.shape[2] * part.shape[3]) @ next(weight)
@@ -136,12 +135,12 @@ def steerable_conv(
     return [
         features[0].new_zeros(size, 2 * label[0] + 1, channels)
         if result is None
-        else result.unflatten(0, (size, 2 * label[0] + 1))
+        else result.unflatten(0, (size, 2 * label[0] + 1)).index_select(0, graph.places)
         for result, (label, channels) in zip(results, coupling.outputs, strict=True)
     ]
 
 
-def _aggregate(neighbours: Tensor, kernel: Tensor, radial: Tensor, target: Tensor, size: int) -> Tensor:
+def _aggregate(neighbours: Tensor, kernel: Tensor, radial: Tensor, graph: Graph) -> Tensor:
     """Sum kernel, neighbour and radial functions over the edges.
 
     Scalars need no coupling: there the few radial functions are steered instead of the many channels.
@@ -150,18 +149,15 @@ def _aggregate(neighbours: Tensor, kernel: Tensor, radial: Tensor, target: Tenso
         neighbours: ``(E, 2 l_in + 1, channels)``.
         kernel: ``(E, rows, 2 l_in + 1)``.
         radial: ``(E, H)``.
-        target: ``(E,)``.
-        size: Number of target nodes N.
+        graph: The edges.
 
     Returns:
-        ``(N, rows, channels, H)``.
+        ``(N, rows, channels, H)``, nodes in the order of their ranks.
     """
-    rows, channels, width = kernel.shape[1], neighbours.shape[2], radial.shape[1]
+    size, rows, channels, width = graph.size, kernel.shape[1], neighbours.shape[2], radial.shape[1]
     if kernel.shape[2] == 1:
         steered = kernel * radial[:, None]
-        return (
-            segment_outer(neighbours[:, 0], steered.flatten(1), target, size)
-            .unflatten(2, (rows, width))
-            .transpose(1, 2)
-        )
-    return segment_outer((kernel @ neighbours).flatten(1), radial, target, size).unflatten(1, (rows, channels))
+        gathered = segment_outer(neighbours[:, 0], steered.flatten(1), graph.rank, size)
+        return gathered.reshape(size, channels, rows, width).transpose(1, 2)
+    message = (kernel @ neighbours).flatten(1)
+    return segment_outer(message, radial, graph.rank, size).reshape(size, rows, channels, width)
