@@ -1,0 +1,71 @@
+"""Two functions in turn, A B A B ..., and the ratio pair by pair: a comparison that holds when the machine drifts."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Medians of seconds, and of the ratio peer / ours."""
+
+    ours: float
+    peer: float
+    ratio: float
+
+
+def paired(ours: Callable[[], object], peer: Callable[[], object], repeats: int = 5) -> Ratio:
+    """Time two functions in turn after one warm-up of each."""
+    ours(), peer()
+    pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
+    return Ratio(median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs))
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Wall-clock time of one call."""
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
+def peak_megabytes(make: Callable[..., Callable[[], object]], *arguments: object) -> float:
+    """Peak memory of one call above what stood before it, in a fresh process.
+
+    Args:
+        make: Builds the function to call; importable.
+        arguments: What it is built from.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak, (make, arguments))
+
+
+def _peak(make: Callable[..., Callable[[], object]], arguments: tuple[object, ...]) -> float:
+    function = make(*arguments)
+    before = _memory("VmRSS")
+    function()
+    return _memory("VmHWM") - before
+
+
+def _memory(what: str) -> float:
+    """Megabytes of this process, from the kernel; its own peak, unlike getrusage, does not inherit the parent's."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
+
+
+def machine() -> str:
+    """What this ran on, in one line."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as info:
+            model = next(line.split(":")[1].strip() for line in info if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch {torch.__version__}"

@@ -1,0 +1,50 @@
+"""The same functions written with the peers, with the same weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from e3nn import o3
+from torch import Tensor, nn
+
+from intertwine.nn import SteerableConv
+from intertwine.ops import bessel_basis, smooth_cutoff
+
+
+class E3nnConv(nn.Module):
+    """A `SteerableConv` as users of e3nn write it: a tensor product on every edge with its own weights, then a sum."""
+
+    def __init__(self, conv: SteerableConv) -> None:
+        super().__init__()
+        self.irreps_in, self.irreps_out = o3.Irreps(str(conv.rep_in)), o3.Irreps(str(conv.rep_out))
+        self.harmonics = o3.Irreps.spherical_harmonics(conv.lmax)
+        self.product = o3.FullyConnectedTensorProduct(
+            self.irreps_in, self.harmonics, self.irreps_out, shared_weights=False
+        )
+        self.radial = copy.deepcopy(conv.radial)
+        self.scale = conv.neighbours**-0.5
+        self.weights = nn.Parameter(self._weights(conv))
+
+    def _weights(self, conv: SteerableConv) -> Tensor:
+        """``(H, weight_numel)``: the last layer of the radial network, in e3nn's order and normalisation."""
+        width, matrices = conv.radial.width, {}
+        for (i, o), weight in zip(conv.coupling.pairs(), conv.weights, strict=True):
+            paths = conv.coupling.paths(i, o)
+            for degree, matrix in zip(paths, weight.detach().unflatten(0, (len(paths), -1, width)), strict=True):
+                matrices[i, degree, o] = matrix.transpose(0, 1)
+        flat = []
+        for path in self.product.instructions:
+            ours = (2 * self.irreps_out[path.i_out].ir.l + 1) ** 0.5 / path.path_weight
+            flat.append(ours * matrices[path.i_in1, path.i_in2, path.i_out].flatten(1))
+        return torch.cat(flat, 1)
+
+    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        source, target = edges
+        vectors = positions[source] - positions[target]
+        lengths = vectors.norm(dim=-1)
+        basis = bessel_basis(lengths, self.radial.cutoff, self.radial.sizes[0])
+        radial = self.radial.network(basis) * smooth_cutoff(lengths, self.radial.cutoff)[:, None] * self.scale
+        harmonics = o3.spherical_harmonics(self.harmonics, vectors, normalize=True, normalization="component")
+        messages = self.product(features[source], harmonics, radial @ self.weights)
+        return torch.zeros(len(features), messages.shape[1], dtype=messages.dtype).index_add(0, target, messages)
