@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.models._layers import LAYERS, Interaction, Space
-from intertwine.nn import Gate, Linear, Pool
+from intertwine.models._layers import LAYERS, Space
+from intertwine.nn import Gate, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
 from intertwine.reps import Rep
+
+_FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
 
 
 class PointEncoder(nn.Module):
@@ -73,7 +75,7 @@ class PointEncoder(nn.Module):
         self.embed = Linear(self.rep_in, inner)
         self.interactions = nn.ModuleList(make(inner, self.space) for _ in range(layers))
         gate = Gate(inner)
-        self.readout = nn.Sequential(Linear(inner, gate.rep_in), gate, Linear(inner, self.rep_out))
+        self.readout = nn.Sequential(Linear(inner, gate.rep_in), gate, Linear(inner, self.rep_out, gain=_FIRST_OUTPUT))
         self.pool = None if pool is None else Pool(self.rep_out, pool)
         self.action_in = PointCloud(self.rep_in)
         self.action_out = PointFeatures(self.rep_out) if pool is None else LinearAction(self.rep_out)
@@ -120,18 +122,12 @@ class PointEncoder(nn.Module):
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
         hidden = self.embed(features)
-        if self.interactions:
-            first = self.interactions[0]
-            assert isinstance(first, Interaction), "every layer of LAYERS makes an Interaction"
-            shared = first.shared(positions, edges)
-            for interaction in self.interactions:
-                hidden = interaction(hidden, shared)
+        where = geometry(positions, edges, self.space.lmax)
+        for interaction in self.interactions:
+            hidden = interaction(hidden, where)
         output: Tensor = self.readout(hidden)
         return output if self.pool is None else self.pool(output, batch, structures)
 
 
 def _rep(value: Rep | str) -> Rep:
     return O3().rep(value) if isinstance(value, str) else value
-
-
-__all__ = ["Interaction", "PointEncoder"]

@@ -28,6 +28,7 @@ class Linear(nn.Module):
         rep_in: Input representation.
         rep_out: Output representation of the same group.
         bias: Whether the trivial part of the output has a bias.
+        gain: Scale of the output at the start, for independent inputs of unit variance.
 
     Raises:
         ValueError: If the groups differ; in ``forward`` if the last axis is not ``rep_in.dim``.
@@ -48,13 +49,13 @@ class Linear(nn.Module):
     basis_in: Constant | None
     basis_out: Constant | None
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, *, bias: bool = True) -> None:
+    def __init__(self, rep_in: Rep, rep_out: Rep, *, bias: bool = True, gain: float = 1.0) -> None:
         super().__init__()
         if rep_in.group != rep_out.group:
             raise ValueError(
                 f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a linear map needs one group"
             )
-        self.rep_in, self.rep_out = rep_in, rep_out
+        self.rep_in, self.rep_out, self.gain = rep_in, rep_out, gain
         self._in, self.basis_in = _resolve(rep_in)
         self._out, self.basis_out = _resolve(rep_out)
         self.weights = nn.ParameterList()
@@ -75,11 +76,11 @@ class Linear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Normal weights that keep the variance of a feature with independent unit components; zero bias."""
+        """Normal weights that give independent unit inputs the scale ``gain``; zero bias."""
         for _, routes in self._routes:
             fan_in = sum(self.weights[w].shape[0] * self._in.copies[i] for i, w in routes)
             for _, w in routes:
-                nn.init.normal_(self.weights[w], std=1 / sqrt(max(fan_in, 1)))
+                nn.init.normal_(self.weights[w], std=self.gain / sqrt(max(fan_in, 1)))
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

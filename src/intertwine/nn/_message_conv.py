@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.nn._blocks import check_features
-from intertwine.ops import Graph, arrange, length, segment_sum, smooth_cutoff
+from intertwine.nn._geometry import Geometry, resolve
+from intertwine.ops import segment_sum, smooth_cutoff
 from intertwine.reps import Rep
 
 
@@ -57,17 +58,22 @@ class MessageConv(nn.Module):
             nn.Linear(hidden, rep_out.dim, dtype=torch.float32),
         )
 
-    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
-        """Map ``(N, rep_in.dim)``, ``(N, 3)``, ``(2, E)`` to ``(N, rep_out.dim)``."""
-        graph = arrange(edges, len(features))
-        return self.convolve(features, graph.vectors(positions), graph)
+    def forward(self, features: Tensor, positions: Tensor | Geometry, edges: Tensor | None = None) -> Tensor:
+        """Pass messages.
 
-    def convolve(self, features: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
-        """The same from the relative positions ``(E, 3)`` of the edges, which layers can share."""
+        Args:
+            features: ``(N, rep_in.dim)``.
+            positions: ``(N, 3)``; or the geometry that several layers share, which brings the edges.
+            edges: ``(2, E)``, source row over target row, in any order.
+
+        Returns:
+            ``(N, rep_out.dim)``.
+        """
         check_features(features, self._size, self._text, "MessageConv")
+        graph, vectors, lengths, _ = resolve(positions, edges)
         received, sent = self.receiver(features), self.sender(features)
         hidden = received.index_select(0, graph.target) + sent.index_select(0, graph.source) + self.offset(vectors)
-        weighted = functional.silu(hidden) * smooth_cutoff(length(vectors), self.cutoff)[:, None]
+        weighted = functional.silu(hidden) * smooth_cutoff(lengths, self.cutoff)[:, None]
         summed = segment_sum(weighted, graph.target, graph.size) / self.neighbours**0.5
         updated: Tensor = self.update(torch.cat([features, self.message(summed)], -1))
         return updated

@@ -12,8 +12,9 @@ from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
+from intertwine.nn._geometry import Geometry, resolve
 from intertwine.nn._radial import Radial
-from intertwine.ops import Coupling, Graph, arrange, length, spherical_harmonics, steerable_conv
+from intertwine.ops import Coupling, steerable_conv
 from intertwine.reps import Rep, SphericalIrrep
 
 
@@ -82,24 +83,19 @@ class SteerableConv(nn.Module):
         for (_, o), weight in zip(self.coupling.pairs(), self.weights, strict=True):
             nn.init.normal_(weight, std=1 / sqrt(self.coupling.fan_in(o) * self.radial.width))
 
-    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+    def forward(self, features: Tensor, positions: Tensor | Geometry, edges: Tensor | None = None) -> Tensor:
         """Convolve.
 
         Args:
             features: ``(N, rep_in.dim)``.
-            positions: ``(N, 3)``.
+            positions: ``(N, 3)``; or the geometry, of degree ``lmax``, that several layers share and that brings the edges.
             edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
             ``(N, rep_out.dim)``.
         """
-        graph = arrange(edges, len(features))
-        vectors = graph.vectors(positions)
-        return self.convolve(features, spherical_harmonics(self.lmax, vectors), length(vectors), graph)
-
-    def convolve(self, features: Tensor, harmonics: Tensor, lengths: Tensor, graph: Graph) -> Tensor:
-        """The same from the harmonics ``(E, (lmax + 1)^2)`` and lengths ``(E,)`` of the edges, which layers share."""
         self._in.check(features, "SteerableConv")
+        graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
         radial = self.radial(lengths) / sqrt(self.neighbours)
         blocks, weights = self._in.split(features), list(self.weights)
         return Blocks.join(steerable_conv(blocks, harmonics, radial, graph, self.coupling, self.tensor(), weights))

@@ -1,0 +1,60 @@
+"""What convolutions need to know of where the points are: worked out once, shared by all layers of a network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from intertwine.ops import Graph, arrange, length, spherical_harmonics
+
+
+class Geometry(NamedTuple):
+    """Edges with their directions and lengths.
+
+    Attributes:
+        graph: The edges, arranged.
+        vectors: ``(E, 3)`` position of the source minus position of the target.
+        lengths: ``(E,)``.
+        harmonics: ``(E, (lmax + 1)^2)`` spherical harmonics of the vectors.
+    """
+
+    graph: Graph
+    vectors: Tensor
+    lengths: Tensor
+    harmonics: Tensor
+
+
+def geometry(positions: Tensor, edges: Tensor, lmax: int = 0) -> Geometry:
+    """The geometry of a graph on points.
+
+    Args:
+        positions: ``(N, 3)``.
+        edges: ``(2, E)``, source row over target row, in any order.
+        lmax: Highest degree of the harmonics.
+
+    Returns:
+        The geometry, edges sorted by target.
+
+    Raises:
+        ValueError: If the positions are not in space.
+
+    Example:
+        >>> import torch
+        >>> geometry(torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).lengths
+        tensor([1.4142, 1.4142])
+    """
+    if positions.ndim != 2 or positions.shape[1] != 3:
+        raise ValueError(f"positions must have shape (N, 3), got {tuple(positions.shape)}")
+    graph = arrange(edges, len(positions))
+    vectors = graph.vectors(positions)
+    return Geometry(graph, vectors, length(vectors), spherical_harmonics(lmax, vectors))
+
+
+def resolve(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0) -> Geometry:
+    """The geometry that a layer was given, or that of the positions and edges it was given."""
+    if isinstance(positions, Geometry):
+        return positions
+    if edges is None:
+        raise ValueError("edges (2, E) are needed with positions; a Geometry brings its own")
+    return geometry(positions, edges, lmax)

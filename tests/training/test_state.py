@@ -1,0 +1,118 @@
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from intertwine._errors import UsageError
+from intertwine.training import Settings
+from intertwine.training._average import MovingAverage, snapshot
+from intertwine.training._state import Progress, State, learning_rate
+
+
+def rates(settings, length=10, seconds=lambda share: 0.0):
+    planned = settings.epochs * length
+    return [
+        learning_rate(settings, Progress(step // length, step % length, length, step), seconds(step / planned))
+        for step in range(planned)
+    ]
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing():
+    settings = Settings(epochs=20, learning_rate=0.1, warmup=0.1)
+    curve = rates(settings)
+    peak = curve.index(max(curve))
+    assert 15 <= peak <= 20
+    assert 0.95 * 0.1 < max(curve) <= 0.1
+    assert all(a < b for a, b in itertools.pairwise(curve[:peak]))
+    assert all(a > b for a, b in itertools.pairwise(curve[peak:]))
+    assert curve[-1] == pytest.approx(0.1 * 0.01, rel=0.02)
+    assert curve[0] == pytest.approx(0.1 / 20, rel=1e-6)
+
+
+def test_the_learning_rate_is_the_formula():
+    settings = Settings(epochs=4, learning_rate=1.0, warmup=0.0)
+    curve = rates(settings, length=5)
+    assert curve[7] == pytest.approx(0.01 + 0.99 * (1 + math.cos(math.pi * 7 / 20)) / 2)
+
+
+def test_a_time_budget_brings_the_learning_rate_down_in_time():
+    settings = Settings(epochs=1000, learning_rate=0.1, minutes=1.0, warmup=0.05)
+    curve = rates(settings, length=1, seconds=lambda share: 600 * share)
+    assert curve[50] == pytest.approx(0.1 * (0.01 + 0.99 * 0.5), rel=1e-3)
+    assert max(curve[100:]) == pytest.approx(0.001)
+    slow = rates(settings, length=1, seconds=lambda share: 6 * share)
+    assert slow[500] == pytest.approx(rates(Settings(epochs=1000, learning_rate=0.1, warmup=0.05), length=1)[500])
+
+
+def test_the_state_survives_its_bytes():
+    progress = Progress(2, 3, 9, 21, 0.1 + 0.2, 17, 0.3, 1, 1, 12.5, [{"epoch": 1.0, "mae": 1 / 3}])
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.ones(2)).sum().backward()
+    optimizer.step()
+    state = State(progress, dict(model.state_dict()), None, 5, optimizer.state_dict())
+    again = State.decode(state.encode(), Path("resume.pt"))
+    assert again.progress == progress
+    assert again.average_updates == 5
+    assert torch.equal(again.weights["weight"], model.weight)
+    assert torch.equal(again.optimizer["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+def test_bytes_that_are_no_state_run_nothing_and_say_so(tmp_path):
+    good = State().encode()
+    torch.save({"format": 1, "progress": Evil()}, tmp_path / "evil.pt")
+    for content in (b"", b"nonsense", good[: len(good) // 2], (tmp_path / "evil.pt").read_bytes()):
+        with pytest.raises(UsageError, match=r"runs/x/resume.pt is damaged"):
+            State.decode(content, Path("runs/x/resume.pt"))
+
+
+def test_an_epoch_of_another_length_begins_again():
+    progress = Progress(epoch=3, position=4, length=9, step=31, loss_sum=1.0, loss_count=4)
+    progress.cut_epochs(9)
+    assert progress.position == 4
+    progress.cut_epochs(5)
+    assert (progress.epoch, progress.position, progress.loss_count, progress.step) == (3, 0, 0, 31)
+
+
+def test_the_average_is_the_recursion_and_swaps_exactly():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2))
+    model[2].weight.requires_grad_(False)
+    average = MovingAverage(model, 0.5)
+    expected = model[0].weight.detach().double()
+    for t in range(1, 30):
+        with torch.no_grad():
+            model[0].weight.add_(torch.randn(2, 2))
+        average.update(model)
+        decay = min(0.5, (1 + t) / (10 + t))
+        expected = decay * expected + (1 - decay) * model[0].weight.detach().double()
+    assert torch.allclose(average.values["0.weight"].double(), expected, atol=1e-6)
+    before = snapshot(model)
+    averaged = snapshot(model, average)
+    assert torch.equal(averaged["0.weight"], average.values["0.weight"])
+    assert torch.equal(averaged["2.weight"], before["2.weight"])
+    assert averaged.keys() == before.keys()
+    average.swap(model)
+    assert torch.equal(model[0].weight, averaged["0.weight"])
+    average.swap(model)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_tied_weights_are_averaged_under_each_name():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    average = MovingAverage(model, 0.9)
+    with torch.no_grad():
+        model[0].weight.add_(1)
+    average.update(model)
+    weights = snapshot(model, average)
+    assert torch.equal(weights["0.weight"], weights["1.weight"])
+    assert not torch.equal(weights["0.weight"], model[0].weight)
