@@ -88,7 +88,7 @@ class SteerableConv(nn.Module):
 
         Args:
             features: ``(N, rep_in.dim)``.
-            positions: ``(N, 3)``; or the geometry, of degree ``lmax``, that several layers share and that brings the edges.
+            positions: ``(N, 3)``; or the geometry, of degree ``lmax``, that layers share and that brings the edges.
             edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
