@@ -6,6 +6,6 @@ from __future__ import annotations
 class UsageError(ValueError):
     """A file, an option or a configuration is not what was expected.
 
-    The message is one line: what was expected, what came, how to mend it. The command line prints it after ``error:`` and
-    exits with code 2.
+    The message is one line: what was expected, what came, how to mend it. The command line prints it after ``error:``
+    and exits with code 2.
     """

@@ -1,0 +1,44 @@
+# Everything runs from here; the environment is made when it is needed and left alone when it stands.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check bench dist format clean help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## train and audit an equivariant encoder and its twins on real molecules
+	@$(BIN)/intertwine demo
+
+test: $(STAMP)  ## the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+check: $(STAMP)  ## style, types and the examples in the docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --doctest-modules src
+
+bench: $(STAMP)  ## ours beside its peers, in one run
+	$(BIN)/python benchmarks/run.py
+
+dist: $(STAMP)  ## a wheel, installed and tried in an empty environment
+	rm -rf dist build/empty
+	$(BIN)/python -m build --quiet --wheel --outdir dist
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd build && empty/bin/python -c "import intertwine as iw; print(iw.__version__, iw.SO3())"
+	cd build && empty/bin/intertwine --help
+
+format: $(STAMP)  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## all that can be made again
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

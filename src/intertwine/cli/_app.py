@@ -1,0 +1,45 @@
+"""The commands, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
+
+import typer
+
+from intertwine import __version__
+from intertwine.cli import _audit, _data, _demo, _evaluate, _fit, _predict
+from intertwine.cli._groups import NamedGroup
+from intertwine.cli._guard import guard
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "evaluate": _evaluate.evaluate,
+    "predict": _predict.predict,
+    "audit": _audit.audit,
+    "data": _data.data,
+    "demo": _demo.demo,
+}
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; works after any command.")] = False,
+) -> None:
+    """Equivariant deep learning: train, evaluate and audit networks that commute with a group."""
+    if version:
+        typer.echo(f"intertwine {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@cache
+def command() -> Any:
+    """The whole command line as one object of the argument parser."""
+    app = typer.Typer(name="intertwine", cls=NamedGroup, add_completion=False, invoke_without_command=True)
+    app.callback()(_root)
+    app.add_typer(_fit.app, name="fit", cls=_fit.TaskGroup, help=_fit.HELP, invoke_without_command=True)
+    for name, function in COMMANDS.items():
+        app.command(name)(guard(function))
+    return typer.main.get_command(app)

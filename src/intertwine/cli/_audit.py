@@ -1,0 +1,45 @@
+"""`intertwine audit`: whether, where and by how much a trained model breaks its symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore, run_folder
+from intertwine.cli._console import console, show_line
+from intertwine.cli._options import check_data, check_positive
+from intertwine.tasks import Auditing
+
+PASS, FAIL = 0, 1
+
+
+def audit(
+    checkpoint: Annotated[str, typer.Argument(help=CHECKPOINT_HELP, show_default=False)],
+    data: Annotated[
+        str | None, typer.Argument(help="Structures to try it on; the test split when not given.", show_default=False)
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Largest relative error that passes, in float32.")] = 1e-5,
+    samples: Annotated[int, typer.Option(help="Random elements of the group.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of the elements.")] = 0,
+) -> int:
+    """Equivariance of a trained model, layer by layer. Exit code 0 if it holds, 1 if not."""
+    check_positive("--tolerance", tolerance)
+    check_positive("--samples", samples)
+    check_folder(checkpoint)
+    check_data(data)
+    predictor, loaded = restore(checkpoint)
+    report = replace(predictor.audit(data, Auditing(samples=samples, seed=seed)), tolerance=tolerance)
+    screen = console()
+    screen.print(str(report), soft_wrap=True)
+    folder = run_folder(loaded)
+    report.to_json(folder / "audit.json")
+    show_line(screen, "written", str(folder / "audit.json"))
+    if find_spec("matplotlib") is None:
+        show_line(screen, "note", 'the page with plots needs matplotlib: pip install "intertwine[report]"')
+    else:
+        report.to_html(folder / "audit.html")
+        show_line(screen, "page", str(folder / "audit.html"))
+    return PASS if report.passed else FAIL

@@ -1,0 +1,70 @@
+"""What commands print: aligned lines, tables, a bar while one waits. Colours on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from intertwine.tasks import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LABEL_WIDTH = 14
+
+
+def console() -> Console:
+    """A console on standard output that never wraps and never guesses at highlights."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def show_line(screen: Console, label: str, text: str) -> None:
+    """One aligned line: a label, then what there is to say.
+
+    Args:
+        screen: Where to.
+        label: One word, or a path.
+        text: The rest.
+    """
+    from rich.text import Text
+
+    screen.print(Text.assemble((f"{label:<{LABEL_WIDTH - 1}} ", "bold"), text), soft_wrap=True)
+
+
+def show_table(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """An aligned table: first column to the left, figures to the right.
+
+    Args:
+        screen: Where to.
+        columns: Headings.
+        rows: Cells as text.
+    """
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for index, row in enumerate([columns, *rows]):
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        screen.print("  ".join(cells).rstrip(), style="bold" if index == 0 else None, soft_wrap=True)
+
+
+@contextmanager
+def progress(screen: Console, label: str, unit: str = "structures") -> Iterator[Progress]:
+    """A bar that is gone when the work is done, and that nobody sees where output is a file.
+
+    Args:
+        screen: Where to.
+        label: What is being done, in a word.
+        unit: What is being counted.
+
+    Yields:
+        A function to call with how many are done, and of how many.
+    """
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = [TextColumn(f"{label:<{LABEL_WIDTH - 1}}"), BarColumn(), TextColumn(f"{{task.completed:,}} {unit}")]
+    with Bar(*columns, TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        job = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(job, completed=done, total=total)

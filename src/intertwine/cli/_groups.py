@@ -1,0 +1,31 @@
+"""Groups of commands that suggest a name when none fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+from intertwine.tasks import unknown
+
+
+class NamedGroup(TyperGroup):
+    """A group that says which commands there are."""
+
+    kind = "command"
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that was named, or an error with the nearest name."""
+        if (
+            args
+            and not args[0].startswith("-")
+            and not ctx.resilient_parsing
+            and self.get_command(ctx, args[0]) is None
+        ):
+            raise unknown(self.kind, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order of a day's work: groups come first."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: not isinstance(self.get_command(ctx, name), TyperGroup))

@@ -1,0 +1,30 @@
+"""Applications: what each reads, learns, reports and predicts. One folder a task, one line of registration.
+
+>>> from intertwine import tasks
+>>> tasks.get("properties").summary
+'Scalars, vectors and tensors of whole structures: molecules, clusters.'
+"""
+
+from intertwine.tasks._options import FitOptions, option, share
+from intertwine.tasks._output import check_output, replacing
+from intertwine.tasks._registry import get, names
+from intertwine.tasks._suggest import nearest, unknown
+from intertwine.tasks._task import Auditing, Evaluation, Predictor, Progress, Task, silent
+
+__all__ = [
+    "Auditing",
+    "Evaluation",
+    "FitOptions",
+    "Predictor",
+    "Progress",
+    "Task",
+    "check_output",
+    "get",
+    "names",
+    "nearest",
+    "option",
+    "replacing",
+    "share",
+    "silent",
+    "unknown",
+]

@@ -1,0 +1,176 @@
+"""Options of a task: a dataclass whose fields say enough for a command line to be made of it.
+
+A task declares `@dataclass class Options(FitOptions)` with one `option(...)` per field. The command line turns the
+fields into flags; Python code fills the same dataclass by hand. Nothing here imports torch, so a misspelt option costs
+no seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from intertwine._errors import UsageError
+from intertwine.tasks._source import stem
+from intertwine.tasks._suggest import unknown
+from intertwine.training import Settings
+
+OPTION = "intertwine"
+"""The key of a field's metadata under which `option` keeps what it was told."""
+
+Number = int | float
+
+
+def option(
+    default: Any = None,
+    *,
+    help: str,
+    group: str = "Options",
+    metavar: str | None = None,
+    choices: Callable[[], Sequence[str]] | Sequence[str] | None = None,
+    minimum: Number | None = None,
+    above: Number | None = None,
+    argument: bool = False,
+) -> Any:
+    """A dataclass field that is also an option of the command line.
+
+    Args:
+        default: Its default value.
+        help: One line for `--help`.
+        group: The heading under which `--help` lists it.
+        metavar: What stands for the value in `--help`.
+        choices: The values it may take, or a function that lists them when asked.
+        minimum: Smallest value allowed.
+        above: Values must be larger than this one.
+        argument: Positional and required, instead of a flag.
+
+    Returns:
+        The field.
+    """
+    rules = {
+        "help": help,
+        "group": group,
+        "metavar": metavar,
+        "choices": choices,
+        "minimum": minimum,
+        "above": above,
+        "argument": argument,
+    }
+    return field(default=default, metadata={OPTION: rules})
+
+
+def flag(name: str) -> str:
+    """The flag of a field: `batch_size` becomes `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def check_rules(options: Any) -> None:
+    """Hold each value against the choices and bounds of its field.
+
+    Args:
+        options: An instance of a dataclass made of `option` fields.
+
+    Raises:
+        UsageError: A value is not among the choices, or out of bounds.
+    """
+    for item in fields(options):
+        rules = item.metadata.get(OPTION)
+        value = getattr(options, item.name)
+        if rules is None or value is None:
+            continue
+        choices = rules["choices"]
+        known = choices() if callable(choices) else choices
+        if known is not None and value not in known:
+            raise unknown(item.name.replace("_", " "), str(value), known)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            _check_bounds(item.name, value, rules["minimum"], rules["above"])
+
+
+def _check_bounds(name: str, value: Number, minimum: Number | None, above: Number | None) -> None:
+    if not math.isfinite(value):
+        raise UsageError(f"{flag(name)} expects a finite number, got {value}")
+    if minimum is not None and value < minimum:
+        raise UsageError(f"{flag(name)} expects at least {minimum}, got {value}")
+    if above is not None and value <= above:
+        raise UsageError(f"{flag(name)} expects more than {above}, got {value}")
+
+
+def share(name: str, text: str | float | int | None) -> Number | None:
+    """A number of structures (`4000`) or a share of them (`0.8`, `80%`).
+
+    Args:
+        name: The field it was given for, for the error.
+        text: What the user typed; None passes through.
+
+    Returns:
+        An int that counts, a float that is a fraction, or None.
+
+    Raises:
+        UsageError: It is neither.
+
+    >>> share("train", "4000"), share("train", "0.8"), share("train", "80%")
+    (4000, 0.8, 0.8)
+    """
+    if text is None or isinstance(text, (int, float)):
+        return text
+    try:
+        value: Number = float(text[:-1]) / 100 if text.endswith("%") else int(text) if text.isdigit() else float(text)
+    except ValueError:
+        value = math.nan
+    if not (isinstance(value, int) or 0 <= value <= 1):
+        raise UsageError(f'{flag(name)} expects a count such as 4000 or a fraction such as 0.8, got "{text}"')
+    return value
+
+
+@dataclass(kw_only=True)
+class FitOptions:
+    """What every task's `fit` understands."""
+
+    data: str = option("", help="A file of yours, or the name of a public set (qm9).", metavar="DATA", argument=True)
+    train: str | None = option(None, help="Structures to train on.", group="Data", metavar="COUNT|FRACTION")
+    validation: str | None = option(None, help="Structures to choose by.", group="Data", metavar="COUNT|FRACTION")
+    test: str | None = option(None, help="Structures to judge by.", group="Data", metavar="COUNT|FRACTION")
+    seed: int = option(0, help="Of the split, the weights and the order.", group="Data", minimum=0)
+    epochs: int = option(Settings.epochs, help="Passes over the training set.", group="Training", minimum=1)
+    batch_size: int = option(
+        Settings.batch_size, help="Structures in a step, over all devices.", group="Training", minimum=1
+    )
+    learning_rate: float = option(Settings.learning_rate, help="Peak of the schedule.", group="Training", above=0)
+    minutes: float | None = option(None, help="Stop after so many minutes.", group="Training", above=0)
+    patience: int | None = option(None, help="Stop after so many epochs in vain.", group="Training", minimum=1)
+    devices: int = option(Settings.devices, help="Processes on this machine.", group="Training", minimum=1)
+    nodes: int = option(Settings.nodes, help="Machines (Lightning's own strategy).", group="Training", minimum=1)
+    output: str | None = option(None, help="Folder of the run.", group="Run", metavar="DIR")
+
+    def check(self) -> None:
+        """Everything that can be found wrong without reading data or importing torch.
+
+        Raises:
+            UsageError: The first thing that is wrong.
+        """
+        check_rules(self)
+        for name in ("train", "validation", "test"):
+            share(name, getattr(self, name))
+        if self.nodes > 1 and self.output is None:
+            raise UsageError("--nodes needs --output DIR: every machine must mean the same folder")
+
+    @property
+    def name(self) -> str:
+        """What the folder of the run is called after."""
+        return stem(self.data)
+
+    @property
+    def settings(self) -> Settings:
+        """The numbers of the run, as the training floor wants them."""
+        return Settings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            minutes=self.minutes,
+            patience=self.patience,
+            seed=self.seed,
+            devices=self.devices,
+            nodes=self.nodes,
+        )

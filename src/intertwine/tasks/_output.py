@@ -1,0 +1,61 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from intertwine._errors import UsageError
+
+
+def check_output(path: Path, *, force: bool = False) -> None:
+    """Refuse, before any work is done, what could not be written at the end.
+
+    Args:
+        path: The file to write.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        UsageError: It exists and `force` is not given, it is a folder, or its folder does not exist.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected the name of a file to write")
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists already; pass --force to replace it")
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} does not exist; make it first, or write elsewhere")
+
+
+@contextmanager
+def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Args:
+        path: The file to write in the end.
+        force: Whether an existing file may be replaced.
+
+    Yields:
+        The temporary file to write to.
+
+    Raises:
+        UsageError: As `check_output`.
+    """
+    check_output(path, force=force)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)
+        part.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()

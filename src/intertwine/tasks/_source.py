@@ -1,0 +1,72 @@
+"""Where data comes from, and whether it is still what it was."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from intertwine._errors import UsageError
+from intertwine.tasks._suggest import nearest
+
+PUBLIC = ("qm9",)
+"""Public sets by name. A file that has the same name is written ./qm9."""
+
+_HEAD = 1 << 20
+
+
+def check_source(data: str) -> None:
+    """Whether `data` can be read at all, in no time and without reading it.
+
+    Args:
+        data: A path, or the name of a public set.
+
+    Raises:
+        UsageError: There is no such file, or it is empty.
+    """
+    if data in PUBLIC:
+        return
+    path = Path(data)
+    if not path.exists():
+        match = nearest(data, PUBLIC) if path.suffix == "" else None
+        question = f'; did you mean "{match}"?' if match else ""
+        raise UsageError(
+            f'no file or folder "{data}", and no public set of that name{question} (public: {", ".join(PUBLIC)})'
+        )
+    if path.is_file() and path.stat().st_size == 0:
+        raise UsageError(f'"{data}" is empty; expected structures')
+
+
+def resolve(data: str) -> str:
+    """What to write into a checkpoint: an absolute path, or the name of a public set."""
+    return data if data in PUBLIC else str(Path(data).resolve())
+
+
+def fingerprint(source: str) -> dict[str, Any]:
+    """Size and a hash of the beginning: enough to notice that a file is no longer the one that was split.
+
+    Args:
+        source: A resolved source.
+
+    Returns:
+        JSON; empty for public sets, which their packages pin.
+    """
+    if source in PUBLIC:
+        return {}
+    path = Path(source)
+    files = sorted(part for part in path.iterdir() if part.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(content.read(_HEAD))
+    return {"bytes": sum(file.stat().st_size for file in files), "head_sha256": digest.hexdigest()}
+
+
+def stem(data: str) -> str:
+    """A short name for the folder of a run.
+
+    >>> stem("data/my molecules.extxyz")
+    'my-molecules'
+    """
+    text = data if data in PUBLIC else Path(data).stem
+    return "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in text).strip("-.") or "run"

@@ -1,0 +1,173 @@
+"""One split, one budget, several encoders: what each learns, and what a rotation does to it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import pi
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from intertwine.audit import Report
+from intertwine.data import Structures
+from intertwine.groups import SO3
+from intertwine.tasks._task import Auditing
+from intertwine.tasks.properties._job import build_job
+from intertwine.tasks.properties._model import PropertyNetwork
+from intertwine.tasks.properties._predictor import PropertyPredictor
+from intertwine.training import Settings, fit, load_checkpoint
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ANGLES = tuple(range(0, 181, 30))
+_TURNED = 400  # structures that the curve of error against angle is drawn from
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One contestant: a name, how its encoder differs from the plan, and whether its training data are turned."""
+
+    name: str
+    encoder: dict[str, Any]
+    augment: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of an arm; errors are means over test structures, in the unit of the target.
+
+    Attributes:
+        arm: Who.
+        folder: Its run.
+        parameters: Number of trained weights.
+        seconds: Of training, validation included.
+        history: One row for each epoch.
+        truth: ``(S,)`` reference values of the test set.
+        given: ``(S,)`` predictions for the structures as they are.
+        rotated: ``(S,)`` predictions after a Haar-random rotation of each.
+        composition: ``(S,)`` what the composition-only fit says.
+        by_angle: Mean absolute error after turning by each of ``ANGLES`` about random axes.
+        report: The audit.
+    """
+
+    arm: Arm
+    folder: Path
+    parameters: int
+    seconds: float
+    history: list[dict[str, float]]
+    truth: Tensor
+    given: Tensor
+    rotated: Tensor
+    composition: Tensor
+    by_angle: list[float]
+    report: Report
+
+    def error(self, predictions: Tensor) -> float:
+        """Mean absolute error of predictions of the test set."""
+        return float((predictions - self.truth).abs().mean())
+
+
+def parameters(config: dict[str, Any]) -> int:
+    """Number of weights of the network that a configuration describes."""
+    with torch.random.fork_rng(devices=[]):
+        network = PropertyNetwork(config["elements"], {**config["encoder"], "rep_out": "1x0e", "pool": "sum"})
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def matched_width(config: dict[str, Any], wanted: int) -> int:
+    """The width of the message networks that comes closest to a number of weights, which grows with it."""
+
+    def count(width: int) -> int:
+        return parameters({**config, "encoder": {**config["encoder"], "width": width}})
+
+    low, high = 1, 2
+    while count(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if count(middle) >= wanted else (middle, high)
+    return min((low, high), key=lambda width: abs(count(width) - wanted))
+
+
+def compare(
+    config: dict[str, Any],
+    split: dict[str, Any],
+    structures: Structures,
+    arms: Sequence[Arm],
+    settings: Settings,
+    folder: Path,
+    *,
+    screen: Console,
+    say: Callable[[str, str], None],
+) -> list[Result] | None:
+    """Train every arm on the same split with the same settings, then measure them on the same test structures.
+
+    An arm that has begun in its folder goes on from its last checkpoint; one that has ended is not trained again.
+
+    Args:
+        config: The plan that the arms vary.
+        split: The split.
+        structures: All the data.
+        arms: The contestants.
+        settings: Of every training.
+        folder: Each arm trains in a folder of its own in here.
+        screen: Where progress shows.
+        say: Called with a label and a line about each arm.
+
+    Returns:
+        One result for each arm; None where training was interrupted.
+    """
+    trained = []
+    for arm in arms:
+        varied = copy.deepcopy(config)
+        varied["encoder"].update(arm.encoder)
+        varied["augment"] = arm.augment
+        job = build_job(varied, split, structures)
+        say(arm.name, f"{parameters(varied):,} parameters, {settings.epochs} epochs of {job.train_size():,} molecules")
+        place = folder / arm.name.replace(", ", "-").replace(" ", "-")
+        outcome = fit(job, place, settings, resume=(place / "last").is_dir(), console=screen)
+        if outcome.interrupted:
+            return None
+        trained.append((arm, place, parameters(varied), outcome))
+    say("test", "as given, turned at random, turned by angles; then the audit of each")
+    return [_measure(arm, place, size, outcome.history, structures) for arm, place, size, outcome in trained]
+
+
+def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], structures: Structures) -> Result:
+    predictor = PropertyPredictor.from_checkpoint(load_checkpoint(place / "best"))
+    test = structures.select(predictor.split.test)
+    truth = test.targets[predictor.targets[0].name][:, 0]
+    generator = torch.Generator().manual_seed(predictor.split.seed)
+
+    def predict(rotations: Tensor | None, some: Structures = test) -> Tensor:
+        return torch.cat(list(predictor(some, rotations=rotations)))[:, 0]
+
+    few = test.select(range(min(_TURNED, len(test))))
+    axes = torch.randn(len(few), 3, dtype=torch.float64, generator=generator)
+    by_angle = [float((predict(_turns(axes, angle), few) - truth[: len(few)]).abs().mean()) for angle in ANGLES]
+    return Result(
+        arm=arm,
+        folder=place,
+        parameters=size,
+        seconds=history[-1]["seconds"],
+        history=history,
+        truth=truth,
+        given=predict(None),
+        rotated=predict(SO3().sample(len(test), generator=generator)),
+        composition=predictor.composition(test)[:, 0],
+        by_angle=by_angle,
+        report=replace(predictor.audit(None, Auditing(samples=32, inputs=1)), subject=arm.name),
+    )
+
+
+def _turns(axes: Tensor, degrees: float) -> Tensor:
+    """Rotations about axes ``(S, 3)`` by one angle."""
+    n = axes / axes.norm(dim=1, keepdim=True)
+    generators: Tensor = torch.einsum("aij,sa->sij", SO3().lie_algebra, n)
+    turns: Tensor = torch.linalg.matrix_exp(generators * (degrees * pi / 180))
+    return turns

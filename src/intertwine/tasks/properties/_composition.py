@@ -1,0 +1,111 @@
+"""What can be told from the elements alone: the least-squares fit that shifts the targets, and the baseline to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from intertwine.tasks.properties._targets import Target
+
+Pooling = Literal["sum", "mean"]
+
+_RIDGE = 1e-8
+
+
+def invariant_columns(target: Target) -> Tensor:
+    """Which of a target's numbers do not turn with the structure: (dim,) bool."""
+    parts = [torch.full((copies * (2 * l + 1),), l == 0 and parity == "e") for copies, l, parity in target.irreps]
+    return torch.cat(parts)
+
+
+def block_sizes(target: Target) -> list[int]:
+    """The sizes of a target's irreps, copy by copy.
+
+    >>> block_sizes(Target("stress", "0e+2e"))
+    [1, 5]
+    """
+    return [2 * degree + 1 for copies, degree, _ in target.irreps for _ in range(copies)]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """y = sum_elements coefficient * count + constant, for the invariant columns of one target; zero for the others.
+
+    Attributes:
+        coefficients: (K, d) float64, one row an element.
+        constant: (d,) float64.
+        pool: "sum" reads counts, "mean" reads fractions.
+        scale: (d,) float64, for each irrep the root mean square of the norm of what is left.
+        error: Root mean square of what is left in the invariant columns.
+    """
+
+    coefficients: Tensor
+    constant: Tensor
+    pool: Pooling
+    scale: Tensor
+    error: float
+
+    def __call__(self, counts: Tensor) -> Tensor:
+        """The prediction (S, d) for counts (S, K) of the elements."""
+        return features_of(counts, self.pool) @ self.coefficients + self.constant
+
+
+def features_of(counts: Tensor, pool: Pooling) -> Tensor:
+    """Counts (S, K) as they are, or as fractions of the atoms of each structure."""
+    return counts if pool == "sum" else counts / counts.sum(1, keepdim=True).clamp_min(1)
+
+
+def fit_composition(counts: Tensor, values: Tensor, target: Target, pool: Pooling | None = None) -> Composition:
+    """The composition-only fit of one target, stabilised by a ridge of 1e-8 on standardised columns.
+
+        min_c sum_s |y_s - x_s c - c_0|^2 + 1e-8 S |sd(x) c|^2
+
+    Args:
+        counts: (S, K) float64, atoms of each element.
+        values: (S, d) float64.
+        target: What the values are.
+        pool: "sum" or "mean"; the one that leaves less when None (and "sum" where nothing is invariant).
+
+    Returns:
+        The fit.
+
+    >>> counts = torch.tensor([[1.0, 4], [2, 6], [1, 2]], dtype=torch.float64)
+    >>> energies = counts @ torch.tensor([[-38.0], [-0.5]], dtype=torch.float64)
+    >>> fit_composition(counts, energies, Target("u0"), "sum").error < 1e-6
+    True
+    """
+    if pool is not None:
+        return _fit(counts, values, target, pool)
+    extensive, intensive = (_fit(counts, values, target, pool) for pool in ("sum", "mean"))
+    return intensive if intensive.error < extensive.error * (1 - 1e-9) else extensive
+
+
+def _fit(counts: Tensor, values: Tensor, target: Target, pool: Pooling) -> Composition:
+    invariant = invariant_columns(target)
+    x = features_of(counts, pool)
+    y = torch.where(invariant, values, 0.0)
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    spread = (x - mean_x).square().mean(0).sqrt()
+    moving = spread > 1e-12
+    scaled = torch.where(moving, (x - mean_x) / torch.where(moving, spread, 1.0), 0.0)
+    ridge = _RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+    solved = torch.linalg.solve(scaled.T @ scaled + ridge, scaled.T @ (y - mean_y))
+    coefficients = torch.where(moving, 1 / torch.where(moving, spread, 1.0), 0.0)[:, None] * solved
+    constant = mean_y - mean_x @ coefficients
+    residual = values - (x @ coefficients + constant)
+    error = float(residual[:, invariant].square().mean().sqrt()) if invariant.any() else 0.0
+    return Composition(coefficients, constant, pool, _scale(residual, values, target), error)
+
+
+def _scale(residual: Tensor, values: Tensor, target: Target) -> Tensor:
+    """Root mean square norm of each irrep's residual; 1 where nothing is left to learn."""
+    scales = []
+    sizes = block_sizes(target)
+    for block, whole in zip(torch.split(residual, sizes, 1), torch.split(values, sizes, 1), strict=True):
+        size = block.square().sum(1).mean().sqrt()
+        negligible = size <= 1e-12 * whole.square().sum(1).mean().sqrt()
+        scales.append(torch.where(negligible, 1.0, size).to(values.dtype).expand(block.shape[1]))
+    return torch.cat(scales)

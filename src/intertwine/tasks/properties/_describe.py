@@ -1,0 +1,49 @@
+"""The lines that are shown before training starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from intertwine.tasks.properties._job import PropertyJob
+from intertwine.tasks.properties._targets import Target
+
+
+def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
+    """What was read and split, what is learned, and by how many parameters.
+
+    Args:
+        job: The job.
+        folder: The folder of the run.
+
+    Returns:
+        Lines as (label, text).
+    """
+    from intertwine.data._elements import SYMBOLS
+
+    data, encoder, split = job.config["data"], job.config["encoder"], job.split
+    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+    elements = " ".join(SYMBOLS[number] for number in job.elements)
+    parameters = sum(parameter.numel() for parameter in job.model.parameters())
+    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
+    lines = [
+        (
+            "data",
+            f"{name}: {data['structures']:,} structures of {elements}, split {sizes} "
+            f"(seed {split['seed']}, written to {folder / 'split.json'})",
+        )
+    ]
+    for target, fit, config in zip(job.targets, job.compositions, job.config["targets"], strict=True):
+        lines.append(("target", _target_line(target, config["pool"], float(fit.scale[-1]))))
+    hidden = encoder["hidden"].replace(" ", "")
+    turning = ", random rotations" if job.config["augment"] else ""
+    lines.append(
+        ("encoder", f"{encoder['layer']}, {encoder['layers']} layers, {hidden}, {parameters:,} parameters{turning}")
+    )
+    return lines
+
+
+def _target_line(target: Target, pool: str, scale: float) -> str:
+    unit = f" {target.unit}" if target.unit else ""
+    kind = "symmetric 3x3 matrix, 0e+2e" if target.cartesian else target.rep
+    pooled = "summed over atoms" if pool == "sum" else "averaged over atoms"
+    return f"{target.name} ({kind}), {pooled}, composition leaves {scale:.4g}{unit}"

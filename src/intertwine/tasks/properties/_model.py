@@ -1,0 +1,187 @@
+"""The model: elements in, an equivariant encoder, and properties in their own units out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.actions import LinearAction, PointCloud
+from intertwine.groups import O3
+from intertwine.models import PointEncoder
+from intertwine.ops import segment_sum
+from intertwine.tasks.properties._composition import Composition, Pooling
+from intertwine.tasks.properties._targets import Target
+
+_LAST_ELEMENT = 118
+
+
+class ElementEmbedding(nn.Module):
+    """A learned vector of scalars for each element.
+
+    Args:
+        elements: Atomic numbers that it knows, increasing.
+        channels: How many scalars.
+    """
+
+    lookup: Tensor
+
+    def __init__(self, elements: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.elements = tuple(elements)
+        self.rep_out = O3().rep(f"{channels}x0e")
+        lookup = torch.zeros(_LAST_ELEMENT + 1, dtype=torch.int64)
+        lookup[list(self.elements)] = torch.arange(len(self.elements))
+        self.register_buffer("lookup", lookup, persistent=False)
+        self.weight = nn.Parameter(torch.randn(len(self.elements), channels, dtype=torch.float32))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """(N,) atomic numbers to (N, channels)."""
+        return self.weight.index_select(0, self.lookup[numbers])
+
+
+class PropertyNetwork(nn.Module):
+    """Element embedding and encoder: everything that is learned. Its outputs are normalised.
+
+    Law: for an encoder that commutes with O(3), y(R x + t) = D(R) y(x), whatever the numbering of the atoms.
+    """
+
+    def __init__(self, elements: Sequence[int], encoder: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.encoder = PointEncoder(**encoder)
+        self.embedding = ElementEmbedding(elements, self.encoder.rep_in.dim)
+        self.rep_out = self.encoder.rep_out
+        self.action_in = PointCloud(O3().trivial)
+        self.action_out = LinearAction(self.rep_out)
+
+    def forward(
+        self,
+        numbers: Tensor,
+        positions: Tensor,
+        edges: Tensor,
+        batch: Tensor | None = None,
+        structures: int | None = None,
+    ) -> Tensor:
+        """One row a structure, in units of the spread that composition leaves.
+
+        Args:
+            numbers: (N,) int64, atomic numbers.
+            positions: (N, 3), angstrom.
+            edges: (2, E) int64, source row over target row.
+            batch: (N,) structure of each atom; None for a single one.
+            structures: How many.
+
+        Returns:
+            (structures, rep_out.dim).
+        """
+        output: Tensor = self.encoder(self.embedding(numbers), positions, edges, batch, structures)
+        return output
+
+
+class PropertyModel(nn.Module):
+    """y = shift(composition) + scale * network(x), in the targets' own units.
+
+    The shift is the composition-only least-squares fit for what is invariant and zero for the rest; the scale is the
+    spread of what that leaves. Both are buffers in float64, so that total energies keep their digits.
+
+    Args:
+        elements: Atomic numbers that occur in training.
+        targets: What is learned, in the order of the output.
+        pools: "sum" or "mean" for each target.
+        encoder: Keyword arguments of `PointEncoder` without `rep_out` and `pool`.
+
+    Law: that of the encoder; the shift is invariant and the scale is one number an irrep.
+    """
+
+    coefficients: Tensor
+    constant: Tensor
+    scale: Tensor
+    averaged: Tensor
+
+    def __init__(
+        self, elements: Sequence[int], targets: Sequence[Target], pools: Sequence[Pooling], encoder: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        self.targets = tuple(targets)
+        self.elements = tuple(elements)
+        rep_out = " + ".join(target.rep for target in self.targets)
+        self._divides = "mean" in pools and "sum" in pools
+        pool = "mean" if set(pools) == {"mean"} else "sum"
+        self.network = PropertyNetwork(elements, {**encoder, "rep_out": rep_out, "pool": pool})
+        self.rep_out = self.network.rep_out
+        dims = [target.dim for target in self.targets]
+        averaged = [pool == "mean" for pool, dim in zip(pools, dims, strict=True) for _ in range(dim)]
+        width = self.rep_out.dim
+        self.register_buffer("coefficients", torch.zeros(len(self.elements), width, dtype=torch.float64))
+        self.register_buffer("constant", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(width, dtype=torch.float64))
+        self.register_buffer("averaged", torch.tensor(averaged), persistent=False)
+
+    def normalise(self, compositions: Sequence[Composition]) -> None:
+        """Take shift and scale from the composition fits of the targets, in their order."""
+        self.coefficients.copy_(torch.cat([fit.coefficients for fit in compositions], dim=1))
+        self.constant.copy_(torch.cat([fit.constant for fit in compositions]))
+        self.scale.copy_(torch.cat([fit.scale for fit in compositions]))
+
+    def normalised(
+        self,
+        numbers: Tensor,
+        positions: Tensor,
+        edges: Tensor,
+        batch: Tensor | None = None,
+        structures: int | None = None,
+    ) -> Tensor:
+        """(y - shift) / scale, what the loss compares; arguments as `forward`."""
+        batch, structures = _whole(numbers, batch, structures)
+        output: Tensor = self.network(numbers, positions, edges, batch, structures)
+        if self._divides:
+            counts = _count(batch, structures, output.dtype)
+            output = torch.where(self.averaged, output / counts, output)
+        return output
+
+    def shift(self, numbers: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
+        """The composition-only fit, (structures, rep_out.dim), in the dtype of the buffers."""
+        batch, structures = _whole(numbers, batch, structures)
+        atoms = self.coefficients.index_select(0, self.network.embedding.lookup[numbers])
+        total = segment_sum(atoms, batch, structures)
+        total = torch.where(self.averaged, total / _count(batch, structures, total.dtype), total)
+        return total + self.constant
+
+    def forward(
+        self,
+        numbers: Tensor,
+        positions: Tensor,
+        edges: Tensor,
+        batch: Tensor | None = None,
+        structures: int | None = None,
+    ) -> Tensor:
+        """The properties of each structure.
+
+        Args:
+            numbers: (N,) int64, atomic numbers, all of them among `elements`.
+            positions: (N, 3), angstrom.
+            edges: (2, E) int64, source row over target row.
+            batch: (N,) structure of each atom; None for a single one.
+            structures: How many.
+
+        Returns:
+            (structures, rep_out.dim) in the targets' units and the dtype of the buffers, float64 unless the model was
+            cast.
+        """
+        output = self.normalised(numbers, positions, edges, batch, structures)
+        return self.shift(numbers, batch, structures) + self.scale * output.to(self.scale.dtype)
+
+
+def _whole(numbers: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
+    """The batch index and how many structures, where a single structure came without."""
+    if batch is None:
+        return torch.zeros_like(numbers), 1
+    return batch, int(batch.max()) + 1 if structures is None else structures
+
+
+def _count(batch: Tensor, structures: int, dtype: torch.dtype) -> Tensor:
+    """(structures, 1): atoms of each, at least one."""
+    ones = torch.ones(len(batch), 1, dtype=dtype, device=batch.device)
+    return segment_sum(ones, batch, structures).clamp_min(1)

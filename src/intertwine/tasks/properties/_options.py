@@ -1,0 +1,52 @@
+"""The options of `intertwine fit properties`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from intertwine.tasks._options import FitOptions, option
+from intertwine.tasks._source import PUBLIC, check_source
+from intertwine.tasks.properties._hidden import check_hidden
+from intertwine.tasks.properties._targets import Target, parse_targets, public_targets
+
+ENCODERS = ("message", "steerable")
+POOLS = ("mean", "sum")
+
+
+@dataclass(kw_only=True)
+class PropertiesOptions(FitOptions):
+    """What `fit properties` understands besides what every task does."""
+
+    target: Sequence[str] = option(
+        (),
+        help="What to learn; repeat for several. REP as 0e, 1o, 0e+2e, or ij=ji.",
+        group="Target",
+        metavar="NAME[:REP][@UNIT]",
+    )
+    encoder: str = option("steerable", help="How atoms talk to their neighbours.", group="Model", choices=ENCODERS)
+    hidden: str | None = option(
+        None, help="Features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
+    )
+    layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1)
+    cutoff: float = option(5.0, help="Who is a neighbour, in angstrom.", group="Model", above=0)
+    pool: str | None = option(
+        None, help="Over atoms; chosen for each target when not given.", group="Model", choices=POOLS
+    )
+    augment: bool = option(False, help="Turn each structure at random whenever it is seen.", group="Training")
+
+    def check(self) -> None:
+        """Everything that can be found wrong without reading data or importing torch."""
+        super().check()
+        check_source(self.data)
+        check_hidden(self.hidden, self.targets)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is to be learned; units are filled in where the data are known.
+
+        Raises:
+            UsageError: A target is none, or the public set has none of that name.
+        """
+        targets = parse_targets(self.target)
+        return public_targets(self.data, targets) if self.data in PUBLIC else targets
