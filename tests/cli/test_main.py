@@ -57,7 +57,10 @@ def test_without_a_command_there_is_help(run):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["evalute"], 'no command "evalute"; did you mean "evaluate"? Known: audit, data, demo, evaluate, fit, predict'),
+        (
+            ["evalute"],
+            f'no command "evalute"; did you mean "evaluate"? Known: {", ".join(sorted([*_app.COMMANDS, "fit"]))}',
+        ),
         (["fit", "propertys", "x"], 'no task "propertys"; did you mean "properties"? Known: properties'),
         (["fit", "properties", "mine.extxyz", "--traget", "a"], 'no option "--traget"; did you mean "--target"?'),
         (["--hepl"], 'no option "--hepl"; did you mean "--help"?'),
