@@ -146,7 +146,7 @@ def test_a_missing_extra_is_named(run, failing):
 
 def test_the_advice_names_the_extra_that_declares_the_package():
     declared = [line.replace("'", '"') for line in requires("intertwine") or []]
-    for package in ("lightning", "safetensors", "ase", "qm9pack", "pandas", "matplotlib"):
+    for package in ("lightning", "safetensors", "ase", "qm9pack", "matplotlib"):
         extra = missing_extra(ModuleNotFoundError("no", name=package)).split("[")[1].split("]")[0]
         assert any(line.startswith(package) and line.endswith(f'extra == "{extra}"') for line in declared), package
 

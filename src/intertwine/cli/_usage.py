@@ -14,7 +14,7 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 _EXTRAS = {
     "train": ("lightning", "safetensors", "rich"),
-    "atoms": ("ase", "qm9pack", "pandas"),
+    "atoms": ("ase", "qm9pack"),
     "report": ("matplotlib",),
 }
 
