@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_positive
 from intertwine.cli._runs import INTERRUPTED, first_free
@@ -28,6 +30,9 @@ def demo(
     """Train an equivariant encoder and its twins on real molecules, and prove which is which."""
     for name, value in (("--train", train), ("--test", test), ("--epochs", epochs)):
         check_positive(name, value)
+    for package in ("lightning", "safetensors", "qm9pack", "matplotlib"):
+        if find_spec(package) is None:
+            raise UsageError(f'the demo needs the Python package {package}: pip install "intertwine[all]"')
     screen = console()
     folder = Path(output) if output is not None else first_free("demo")
 
