@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from intertwine.actions import PointCloud, PointFeatures
+from intertwine.actions import Array, Images, PointCloud, PointFeatures
 from intertwine.audit import EquivarianceError
-from intertwine.groups import O3, SO3
+from intertwine.groups import O3, SO3, Cyclic
 from intertwine.testing import assert_equivariant
 
 
@@ -59,6 +59,29 @@ def test_catches_what_only_float64_can_see():
 def test_catches_a_leak():
     with pytest.raises(EquivarianceError, match=r"Norm: not equivariant under O\(3\): error .* > 1e-05 \(float32\)"):
         assert_equivariant(Norm(leak=1e-3))
+
+
+def test_prints_the_first_failing_layer():
+    net = nn.Sequential(Norm(), Norm(leak=1e-3), Norm())
+    with pytest.raises(EquivarianceError, match=r"first failing layer 1 \(\d\.\de-0\d, O\(3\)\)"):
+        assert_equivariant(net, action_in=Norm().rep_in, action_out=Norm().rep_out)
+
+
+def test_other_actions():
+    net = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
+    shifts = Images(Cyclic(1).trivial)
+    assert_equivariant(net, action_in=shifts, action_out=Images(Cyclic(1).rep("2x0")), gradients=True)
+    matrix = Array("rows columns")
+    assert_equivariant(lambda x: x.mean(0), action_in=matrix, action_out=Array("columns"))
+    with pytest.raises(EquivarianceError, match="not equivariant under S_rows: "):
+        assert_equivariant(lambda x: x.cumsum(0), action_in=matrix, action_out=matrix)
+
+
+def test_conditions():
+    report = assert_equivariant(
+        Norm(), samples=2, modes=("eval", "train"), forms=("eager", "exported"), gradients=True, steps=1
+    )
+    assert len(report.errors) == 16
 
 
 def test_says_otherwise():

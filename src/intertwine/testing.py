@@ -9,6 +9,7 @@ import torch
 
 from intertwine.actions import Action
 from intertwine.audit import Report, audit
+from intertwine.audit._subject import Form, Mode
 from intertwine.reps import Rep
 
 __all__ = ["assert_equivariant"]
@@ -26,22 +27,30 @@ def assert_equivariant(
     samples: int = 32,
     seed: int = 0,
     dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
+    modes: Sequence[Mode] = ("eval",),
+    forms: Sequence[Form] = ("eager",),
+    gradients: bool = False,
+    steps: int = 0,
 ) -> Report:
     """Assert that a layer obeys the law that it declares, layer(g x) = g layer(x).
 
     Reads ``layer.action_in`` and ``layer.action_out``, else ``layer.rep_in`` and ``layer.rep_out``. The layer is
-    measured in eval mode on a copy.
+    measured on a copy, in eval mode unless told otherwise.
 
     Args:
         layer: A module, or any callable with these attributes.
         action_in: How the input moves, if the layer does not say it or says otherwise.
         action_out: How the output should move, likewise.
         inputs: Data to try it on, or a list of several; drawn by ``action_in.example`` if not given.
-        tolerance: The largest relative error that passes, one number or by dtype; by default 1e-5 in float32
-            and 1e-10 in float64.
+        tolerance: The largest relative error that passes, one number or by dtype or condition ("float64, gradient"); by
+            default 1e-5 in float32 and 1e-10 in float64.
         samples: How many random elements; the library's own law wants at least 32.
         seed: Seed of the inputs and elements.
         dtypes: The dtypes to measure in.
+        modes: "eval", "train" or both.
+        forms: Some of "eager", "compiled", "exported".
+        gradients: Whether gradients must commute as well.
+        steps: How many steps to train the copy first.
 
     Returns:
         The report, for what else one wants to know.
@@ -60,7 +69,19 @@ def assert_equivariant(
     """
     source = _declared(layer, "in", action_in)
     target = _declared(layer, "out", action_out)
-    report = audit(layer, source, target, inputs=inputs, samples=samples, seed=seed, dtypes=dtypes)
+    report = audit(
+        layer,
+        source,
+        target,
+        inputs=inputs,
+        samples=samples,
+        seed=seed,
+        dtypes=dtypes,
+        modes=modes,
+        forms=forms,
+        gradients=gradients,
+        steps=steps,
+    )
     report.check(_TOLERANCES if tolerance is None else tolerance)
     return report
 

@@ -1,7 +1,24 @@
-"""How groups act on data: on vectors, on features of points, on point clouds in space."""
+"""How groups act on data: on vectors, points, images, arrays, and on tuples and dicts of these."""
 
-from intertwine.actions._action import Action, Motion
+from intertwine.actions._action import Action, Part
+from intertwine.actions._arrays import Array, Indices
+from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._linear import LinearAction, as_action
+from intertwine.actions._motion import Motion
 from intertwine.actions._points import PointCloud, PointFeatures
+from intertwine.actions._together import Together
 
-__all__ = ["Action", "LinearAction", "Motion", "PointCloud", "PointFeatures", "as_action"]
+__all__ = [
+    "Action",
+    "Array",
+    "Images",
+    "Indices",
+    "LinearAction",
+    "Motion",
+    "Part",
+    "PointCloud",
+    "PointFeatures",
+    "RotatedImages",
+    "Together",
+    "as_action",
+]

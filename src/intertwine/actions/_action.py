@@ -1,102 +1,31 @@
-"""An element that moves data, and what it means to act."""
+"""What it means to act on data."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from intertwine.actions._motion import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
 
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """One element (g, t, p) of G x T x S_n: x_i -> g x_{p(i)} + t.
-
-    Motions multiply as they act, ``(a @ b)`` moves by b first:
-
-        (g, t, p) (h, s, q) = (g h, g s + t, q p)
+class Part(NamedTuple):
+    """A piece of data that is judged by itself: one irrep, one entry of a dict.
 
     Attributes:
-        linear: ``(n, n)`` float64, the element g in the group's defining matrices.
-        translation: ``(n,)`` float64, in the unit of the positions, or None when nothing is translated.
-        permutation: ``(N,)`` int64, new row i is old row ``permutation[i]``, or None when rows keep their places.
+        name: Such as "1o" or "forces 1o".
+        values: The piece.
+        whole: The tensor that it is a piece of, whose rounding it shares.
     """
 
-    linear: Tensor
-    translation: Tensor | None = None
-    permutation: Tensor | None = None
-
-    def __matmul__(self, other: Motion) -> Motion:
-        translation = self.translation
-        if other.translation is not None:
-            moved = self.linear @ other.translation
-            translation = moved if translation is None else moved + translation
-        permutation = self.permutation if other.permutation is None else other.permutation
-        if self.permutation is not None and other.permutation is not None:
-            permutation = other.permutation[self.permutation]
-        return Motion(self.linear @ other.linear, translation, permutation)
-
-    @property
-    def inverse(self) -> Motion:
-        """The motion that undoes this one."""
-        linear = torch.linalg.inv(self.linear)
-        return Motion(
-            linear,
-            None if self.translation is None else -(linear @ self.translation),
-            None if self.permutation is None else torch.argsort(self.permutation),
-        )
-
-    def only(self, law: str) -> Motion:
-        """The factor of this motion that one law speaks of; the others become the identity.
-
-        Args:
-            law: ``"rotation"`` (the group's element), ``"translation"``, ``"permutation"`` or ``"all"``.
-
-        Returns:
-            The motion with that factor alone.
-
-        Raises:
-            ValueError: If there is no such law.
-        """
-        identity = torch.eye(self.linear.shape[-1], dtype=self.linear.dtype, device=self.linear.device)
-        match law:
-            case "rotation":
-                return Motion(self.linear)
-            case "translation":
-                return Motion(identity, translation=self.translation)
-            case "permutation":
-                return Motion(identity, permutation=self.permutation)
-            case "all":
-                return self
-        raise ValueError(f'no law "{law}"; known: rotation, translation, permutation, all')
-
-    def describe(self, group: Group) -> str:
-        """This motion in words, with the group's own words for its element.
-
-        Args:
-            group: The group that ``linear`` belongs to.
-
-        Returns:
-            One line such as "rotation 171.2 deg about (0.11, -0.87, 0.48), translation 2.31".
-        """
-        words = []
-        n = self.linear.shape[-1]
-        identity = torch.eye(n, dtype=self.linear.dtype, device=self.linear.device)
-        if not torch.equal(self.linear, identity):
-            words.append(group.describe(self.linear))
-        if self.translation is not None:
-            words.append(f"translation {float(self.translation.norm()):.2f}")
-        if self.permutation is not None:
-            rows = self.permutation.shape[0]
-            moved = int((self.permutation != torch.arange(rows, device=self.permutation.device)).sum())
-            words.append(f"{moved} of {rows} rows permuted")
-        return ", ".join(words) or "identity"
+    name: str
+    values: Tensor
+    whole: Tensor
 
 
 class Action(ABC):
@@ -104,23 +33,30 @@ class Action(ABC):
 
     Law: ``action(a @ b, x) == action(a, action(b, x))`` and the identity moves nothing.
 
-    A subclass is a value (frozen dataclass) that says how to draw a motion, how to apply it, and what typical data
-    look like.
+    A subclass says how to draw an element and how to apply it: two methods. Everything else has a default. An element
+    is a :class:`Motion`, or any object that both methods understand. Input and output of a function may move by two
+    different actions; the output action receives the elements that the input action drew.
+
+    Example:
+        Periodic signals, shifted. The element is a whole number:
+
+        >>> import torch
+        >>> from intertwine.audit import audit
+        >>> class Shift(Action):
+        ...     def sample(self, data, generator=None):
+        ...         return int(torch.randint(1, data.shape[-1], (), generator=generator))
+        ...     def __call__(self, motion, data):
+        ...         return data.roll(motion, -1)
+        >>> signal = torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
+        >>> audit(lambda x: x * x.roll(1, -1), Shift(), Shift(), inputs=signal).passed
+        True
+        >>> audit(lambda x: x.cumsum(-1), Shift(), Shift(), inputs=signal).passed
+        False
     """
 
-    @property
     @abstractmethod
-    def group(self) -> Group:
-        """The group whose elements are the linear parts of the motions."""
-
-    @property
-    def laws(self) -> Mapping[str, str]:
-        """The claimed factors of the motions with their symbols, ``{"rotation": "O(3)", "translation": "T"}``."""
-        return {"rotation": self.group.name}
-
-    @abstractmethod
-    def sample(self, data: Any, generator: torch.Generator | None = None) -> Motion:
-        """Draw a random motion that fits these data (their number of points, their size).
+    def sample(self, data: Any, generator: torch.Generator | None = None) -> Any:
+        """Draw a random element that fits these data (their number of points, their size).
 
         Args:
             data: What will be moved.
@@ -131,10 +67,32 @@ class Action(ABC):
         """
 
     @abstractmethod
-    def __call__(self, motion: Motion, data: Any) -> Any:
+    def __call__(self, motion: Any, data: Any) -> Any:
         """Move the data; the dtype and the device are theirs."""
 
-    @abstractmethod
+    @property
+    def group(self) -> Group | None:
+        """The group whose elements are the linear parts of the motions; None where there is no such matrix."""
+        return None
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """The claimed factors of the motions with their symbols, ``{"rotation": "O(3)", "translation": "T"}``."""
+        return {"motion": type(self).__name__} if self.group is None else {"rotation": self.group.name}
+
+    @property
+    def exact(self) -> bool:
+        """Whether data move without loss; where not (interpolation), the audit measures the loss and subtracts it."""
+        return True
+
+    def factor(self, motion: Any, law: str) -> Any:
+        """The factor of an element that one of the laws speaks of."""
+        return motion if len(self.laws) == 1 or not isinstance(motion, Motion) else motion.only(law)
+
+    def describe(self, motion: Any) -> str:
+        """An element in words."""
+        return motion.describe(self.group) if isinstance(motion, Motion) else str(motion)
+
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Any:
         """Draw typical data.
 
@@ -144,7 +102,11 @@ class Action(ABC):
 
         Returns:
             Data that this action can move.
+
+        Raises:
+            TypeError: If the action has no idea what typical data are.
         """
+        raise TypeError(f"{type(self).__name__} draws no examples: give inputs=, or write its method example")
 
     def feature_action(self, rep: Rep, features: Tensor, data: Any) -> Action | None:
         """How features inside a network move when its input is moved by this action.
@@ -159,4 +121,16 @@ class Action(ABC):
         """
         from intertwine.actions._linear import LinearAction
 
-        return LinearAction(rep)
+        return LinearAction(rep) if features.ndim > 0 and features.shape[-1] == rep.dim else None
+
+    def movable(self, data: Any) -> Any:
+        """The part of the data that moves without loss, all of them where the action is exact."""
+        return data
+
+    def visible(self, data: Any) -> Any:
+        """What of the data is compared; images leave out their border, where interpolation ends."""
+        return data
+
+    def parts(self, data: Any) -> Iterator[Part]:
+        """The pieces that are judged one by one, lest a small one hide in a large one."""
+        yield from ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from intertwine.actions._action import Action, Motion
+from intertwine.actions._action import Action, Part
+from intertwine.actions._irreps import irrep_parts
+from intertwine.actions._motion import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -50,6 +53,10 @@ class LinearAction(Action):
         """Standard normal vectors, ``(16, rep.dim)``."""
         return torch.randn(16, self.rep.dim, generator=generator, dtype=torch.float64).to(dtype)
 
+    def parts(self, data: Tensor) -> Iterator[Part]:
+        """The irreps."""
+        return irrep_parts(self.rep, data)
+
 
 def rotate(rep: Rep, motion: Motion, features: Tensor) -> Tensor:
     """rho(g) on the last axis, computed in float64 and cast last."""
@@ -60,8 +67,14 @@ def rotate(rep: Rep, motion: Motion, features: Tensor) -> Tensor:
             f"expected a tensor (..., {rep.dim}) of type {rep}, got shape {tuple(features.shape)}: "
             "the last axis carries the representation"
         )
-    matrix = rep.matrix(motion.linear).to(features)
-    return features @ matrix.mT
+    return features @ rep_matrix(rep, motion).to(features).mT
+
+
+def rep_matrix(rep: Rep, motion: Motion) -> Tensor:
+    """rho(g), float64."""
+    if motion.linear is None:
+        raise ValueError(f"the motion has no element of {rep.group.name}: draw it with an action of that group")
+    return rep.matrix(motion.linear)
 
 
 def as_action(what: Action | Rep) -> Action:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from intertwine.actions._action import Action, Motion
+from intertwine.actions._action import Action, Part
+from intertwine.actions._irreps import irrep_parts
 from intertwine.actions._linear import LinearAction, rotate
+from intertwine.actions._motion import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -57,6 +59,10 @@ class PointFeatures(Action):
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """Standard normal features, ``(24, rep.dim)``."""
         return torch.randn(_POINTS, self.rep.dim, generator=generator, dtype=torch.float64).to(dtype)
+
+    def parts(self, data: Tensor) -> Iterator[Part]:
+        """The irreps."""
+        return irrep_parts(self.rep, data)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class PointCloud(Action):
             if features.is_floating_point() or features.is_complex():
                 features = rotate(self.rep, motion, features)
             features = _permute(motion, features)
-        moved = positions @ motion.linear.to(positions).mT
+        moved = positions if motion.linear is None else positions @ motion.linear.to(positions).mT
         if motion.translation is not None:
             moved = moved + motion.translation.to(positions)
         if rest and motion.permutation is not None:
@@ -136,12 +142,21 @@ class PointCloud(Action):
     def feature_action(self, rep: Rep, features: Tensor, data: tuple[Any, ...]) -> Action | None:
         """As many rows as points: features of points. Otherwise pooled, or on edges, which keep their order."""
         points = len(self._positions(data))
+        if features.ndim == 0 or features.shape[-1] != rep.dim:
+            return None
         if features.ndim < 2 or len(features) != points:
             return LinearAction(rep)
         batch = data[3] if len(data) > 3 else None
         if isinstance(batch, Tensor) and len(set(batch.tolist())) == points:
             return None  # every structure is a single point: pooled or not, the shape is the same
         return PointFeatures(rep)
+
+    def parts(self, data: tuple[Any, ...]) -> Iterator[Part]:
+        """The irreps of the features; the positions."""
+        features, positions = data[:2]
+        if isinstance(features, Tensor) and features.is_floating_point():
+            yield from irrep_parts(self.rep, features)
+        yield Part("positions", positions, positions)
 
     def _positions(self, data: tuple[Any, ...]) -> Tensor:
         n = self.group.dimension

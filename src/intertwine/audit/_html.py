@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from intertwine.audit._report import Report, Row
-from intertwine.audit._text import distinct, notes, number, summary, verdict
+from intertwine.audit._text import cells, distinct, notes, shown, verdict
 
 _PAGE = """\
 :root { color-scheme: light dark; }
@@ -86,14 +86,15 @@ def html_page(report: Report) -> str:
 
 
 def _table(report: Report) -> str:
-    lines = [_line(report, row, "") for row in summary(report.layers, report.tolerance)]
-    lines += [_line(report, row, "whole") for row in distinct(report.output, report)]
-    head = "<tr><th>layer</th><th>law</th><th>max error</th><th>worst element</th></tr>"
-    body = "\n".join(lines)
-    return f'<div class="scroll"><table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    rows = shown(report)
+    header, *lines = cells(report, rows)
+    head = "".join(f"<th>{cell}</th>" for cell in header)
+    layers = len(rows) - len(distinct(report.output, report))
+    numbered = enumerate(zip(rows, lines, strict=True))
+    body = "\n".join(_line(report, row, line, place >= layers) for place, (row, line) in numbered)
+    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
-def _line(report: Report, row: Row, kind: str) -> str:
-    classes = " ".join(filter(None, [kind, "" if row.max_error <= report.tolerance else "bad"]))
-    cells = (row.name, report.symbols[row.law], number(row), row.worst if row.max_error else "-")
-    return f'<tr class="{classes}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+def _line(report: Report, row: Row, line: tuple[str, ...], whole: bool) -> str:
+    classes = " ".join(filter(None, ["whole" if whole else "", "" if row.max_error <= report.tolerance else "bad"]))
+    return f'<tr class="{classes}">' + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"

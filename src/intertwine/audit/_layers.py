@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import Action
 from intertwine.audit._measure import cast
+from intertwine.groups import O3
 from intertwine.reps import Rep
 
 
@@ -58,7 +59,7 @@ class Recorder:
 
 def declares(module: nn.Module) -> bool:
     """Whether the module says how its output moves."""
-    return isinstance(getattr(module, "action_out", None), Action) or isinstance(getattr(module, "rep_out", None), Rep)
+    return isinstance(getattr(module, "action_out", None), Action) or _rep(module) is not None
 
 
 def output_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
@@ -76,13 +77,21 @@ def output_action(module: nn.Module, output: Any, input_action: Action, data: An
     action = getattr(module, "action_out", None)
     if isinstance(action, Action):
         return action
-    rep = getattr(module, "rep_out", None)
-    if not isinstance(rep, Rep) or not isinstance(output, Tensor) or output.ndim == 0 or output.shape[-1] != rep.dim:
+    rep = _rep(module)
+    if rep is None or not isinstance(output, Tensor):
         return None
     return input_action.feature_action(rep, output, data)
 
 
-def acts(action: Action, group_element: Tensor) -> bool:
-    """Whether a group element belongs to the group of an action."""
-    group = action.group
-    return group_element.shape[-1] == group.dimension and bool(group.contains(group_element).all())
+def _rep(module: nn.Module) -> Rep | None:
+    """``rep_out``, or the ``irreps_out`` of a layer of e3nn."""
+    rep = getattr(module, "rep_out", None)
+    if isinstance(rep, Rep):
+        return rep
+    irreps = getattr(module, "irreps_out", None)
+    if irreps is None:
+        return None
+    try:
+        return O3().rep(irreps)
+    except (TypeError, ValueError):
+        return None

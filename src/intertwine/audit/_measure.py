@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from intertwine.actions import Motion
+from intertwine.actions import Action
 
 
 def tree_map(change: Callable[[Tensor], Tensor], data: Any) -> Any:
@@ -26,54 +26,91 @@ def tree_map(change: Callable[[Tensor], Tensor], data: Any) -> Any:
     return data
 
 
-def cast(data: Any, dtype: torch.dtype, device: torch.device | str | None = None) -> Any:
-    """A copy with floating tensors in another dtype; integers stay integers."""
+def convert(data: Any, dtype: torch.dtype, device: torch.device | str | None = None) -> Any:
+    """Floating tensors in another dtype, differentiably; integers stay integers."""
 
     def change(tensor: Tensor) -> Tensor:
         real = dtype if tensor.is_floating_point() else tensor.dtype
-        if tensor.is_complex():
-            real = dtype.to_complex()
-        return tensor.detach().to(device=device, dtype=real, copy=True)
+        return tensor.to(device=device, dtype=dtype.to_complex() if tensor.is_complex() else real)
 
     return tree_map(change, data)
 
 
-def _values(data: Any) -> Iterator[Tensor]:
+def cast(data: Any, dtype: torch.dtype, device: torch.device | str | None = None) -> Any:
+    """A copy with floating tensors in another dtype, without its history; integers stay integers."""
+    return tree_map(lambda tensor: tensor.clone(), convert(tree_map(Tensor.detach, data), dtype, device))
+
+
+def floats(data: Any) -> Iterator[Tensor]:
+    """The floating and complex tensors of a tree, in a fixed order."""
     if isinstance(data, Tensor):
         if data.is_floating_point() or data.is_complex():
             yield data
     elif isinstance(data, Mapping):
-        for key in sorted(data):
-            yield from _values(data[key])
+        for key in sorted(data, key=str):
+            yield from floats(data[key])
     elif isinstance(data, tuple | list):
         for part in data:
-            yield from _values(part)
+            yield from floats(part)
 
 
 def same_shapes(left: Any, right: Any) -> bool:
     """Whether two outputs have floating tensors of the same shapes."""
-    return [x.shape for x in _values(left)] == [x.shape for x in _values(right)]
+    return [x.shape for x in floats(left)] == [x.shape for x in floats(right)]
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """The part of a tensor's norm that the rounding of any function may cost each of its irreps."""
+    return 1e-12 if dtype == torch.float64 else 64 * torch.finfo(dtype).eps
 
 
 @dataclass(frozen=True)
 class Distance:
-    """||a - b|| / ||b||, and whether that number means anything."""
+    """||a - b|| / ||b||, and whether that number means anything.
 
-    error: float
-    finite: bool
-    zero: bool
+    Attributes:
+        whole: The largest relative error of a tensor.
+        finite: Whether all numbers are finite.
+        zero: Whether both are zero.
+        parts: The relative error of each part.
+    """
+
+    whole: float
+    finite: bool = True
+    zero: bool = False
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """The largest of all."""
+        return max(self.whole, *self.parts.values()) if self.parts else self.whole
+
+    def __add__(self, other: Distance) -> Distance:
+        parts = {name: error + other.parts.get(name, 0.0) for name, error in self.parts.items()}
+        return Distance(self.whole + other.whole, self.finite and other.finite, self.zero and other.zero, parts)
+
+    def beyond(self, control: Distance) -> Distance:
+        """What the control does not explain."""
+        if not self.finite:
+            return self
+        parts = {name: max(0.0, error - control.parts.get(name, 0.0)) for name, error in self.parts.items()}
+        return Distance(max(0.0, self.whole - control.whole), True, self.zero, parts)
 
 
-def distance(actual: Any, expected: Any) -> Distance:
+def distance(actual: Any, expected: Any, action: Action | None = None, slack: float = 0.0) -> Distance:
     """The relative error of an output: the largest over its floating tensors, each in the norm over the whole tensor.
 
         ||f(g x) - g f(x)|| / ||g f(x)||
 
     Where the denominator is zero, ||f(g x)|| takes its place: both zero is no error, one of them zero is an error of 1.
+    The parts that the action names, such as irreps, are measured by the same formula, each by its own norm, less what
+    they lose by the rounding of the tensor that they are a part of, ``slack`` times its norm.
 
     Args:
         actual: f(g x), a tensor or a tree of them.
         expected: g f(x), of the same structure.
+        action: Names the parts.
+        slack: See :func:`rounding`.
 
     Returns:
         The distance; infinite when a number is not finite.
@@ -82,7 +119,9 @@ def distance(actual: Any, expected: Any) -> Distance:
         ValueError: If the structures or the shapes differ.
         TypeError: If there is no floating tensor in the output.
     """
-    left, right = list(_values(actual)), list(_values(expected))
+    if action is not None:
+        actual, expected = action.visible(actual), action.visible(expected)
+    left, right = list(floats(actual)), list(floats(expected))
     if not left and not right:
         got = actual.dtype if isinstance(actual, Tensor) else type(actual).__name__
         raise TypeError(f"expected a floating tensor, or a tuple, list or dict of them, as output, got {got}")
@@ -91,16 +130,28 @@ def distance(actual: Any, expected: Any) -> Distance:
             f"the output changes its shape with its input: {[tuple(x.shape) for x in right]} as given, "
             f"{[tuple(x.shape) for x in left]} when moved"
         )
+    if not all(bool(torch.isfinite(x).all()) for x in (*left, *right)):
+        return Distance(inf, finite=False)
     error, zero = 0.0, True
     for a, b in zip(left, right, strict=True):
-        if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-            return Distance(inf, finite=False, zero=False)
-        norms = float(torch.linalg.vector_norm(b)), float(torch.linalg.vector_norm(a))
-        scale = norms[0] or norms[1]
+        scale = _norm(b) or _norm(a)
         if scale > 0:
             zero = False
-            error = max(error, float(torch.linalg.vector_norm(a - b)) / scale)
-    return Distance(error, finite=True, zero=zero)
+            error = max(error, _norm(a - b) / scale)
+    return Distance(error, zero=zero, parts={} if action is None else _parts(action, actual, expected, slack))
+
+
+def _parts(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
+    errors = {}
+    for a, b in zip(action.parts(actual), action.parts(expected), strict=True):
+        allowed = slack * _norm(b.whole)
+        scale = max(_norm(b.values) or _norm(a.values), allowed)
+        errors[b.name] = max(0.0, _norm(a.values - b.values) - allowed) / scale if scale > 0 else 0.0
+    return errors if len(errors) > 1 else {}
+
+
+def _norm(tensor: Tensor) -> float:
+    return float(torch.linalg.vector_norm(tensor))
 
 
 @dataclass
@@ -108,20 +159,25 @@ class Tally:
     """The distances of one layer under one law: the worst, the mean, and whether they prove anything."""
 
     worst: float = -1.0
-    motion: Motion | None = None
+    motion: Any = None
     total: float = 0.0
     count: int = 0
     finite: bool = True
     zero: bool = True
+    control: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
 
-    def add(self, distance: Distance, motion: Motion) -> None:
+    def add(self, found: Distance, motion: Any, control: float = 0.0) -> None:
         """Count one more element."""
-        if distance.error > self.worst:
-            self.worst, self.motion = distance.error, motion
-        self.total += distance.error
+        if found.error > self.worst:
+            self.worst, self.motion = found.error, motion
+        self.total += found.error
         self.count += 1
-        self.finite &= distance.finite
-        self.zero &= distance.zero
+        self.finite &= found.finite
+        self.zero &= found.zero
+        self.control = max(self.control, control)
+        for name, error in found.parts.items():
+            self.parts[name] = max(error, self.parts.get(name, 0.0))
 
     @property
     def mean(self) -> float:

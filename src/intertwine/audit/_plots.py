@@ -13,6 +13,8 @@ from intertwine.audit._report import Report, Row
 _INK = "#123456"  # replaced by currentColor: the figure follows the page, light or dark
 _COLOURS = {"rotation": "#4878d0", "translation": "#d98c3f", "permutation": "#5a9e6f", "all": "#8a8f98"}
 _TOLERANCE = "#d1495b"
+_RUNS = 2
+"""How many runs the figures of layers and angles show; that of conditions shows all."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "intertwine",
@@ -66,7 +68,7 @@ def error_figure(report: Report) -> Any:
     laws = [law for law in report.symbols if law != "all" or len(report.symbols) > 2]
     found = {(row in report.output, row.name, row.law): row for row in [*report.layers, *report.output]}
     names = list(dict.fromkeys((whole, name) for whole, name, _ in found))
-    errors = [row.max_error for run in report.runs for row in [*run.layers, *run.output]]
+    errors = [row.max_error for run in report.runs[:_RUNS] for row in [*run.layers, *run.output]]
     low, high = _limits(errors, report.tolerance)
     step = 0.72 / len(laws)
 
@@ -78,7 +80,7 @@ def error_figure(report: Report) -> Any:
             for k, law in enumerate(laws):
                 if row := found.get((whole, name, law)):
                     _stem(axes, row, place + (k - (len(laws) - 1) / 2) * step, low)
-            for run in report.runs[1:]:
+            for run in report.runs[1:_RUNS]:
                 error = max((r.max_error for r in (run.output if whole else run.layers) if r.name == name), default=inf)
                 if isfinite(error):
                     axes.plot(max(error, low), place, "o", ms=4.5, mfc="none", mec=_INK, mew=0.9, clip_on=False)
@@ -115,7 +117,7 @@ def _legend(figure: Any, report: Report, laws: list[str]) -> None:
         return Line2D([], [], ls="none", marker="o", ms=5, mfc=face, mec=colour, mew=0.9, label=label)
 
     handles = [dot(report.symbols[law], _COLOURS.get(law, _INK), _COLOURS.get(law, _INK)) for law in laws]
-    handles += [dot(f"{run.dtype}, worst law", _INK, "none") for run in report.runs[1:]]
+    handles += [dot(f"{run.label}, worst law", _INK, "none") for run in report.runs[1:_RUNS]]
     handles.append(Line2D([], [], color=_TOLERANCE, ls=(0, (4, 3)), lw=1.1, label=f"tolerance {report.tolerance:.0e}"))
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.4, columnspacing=1.4)
 
@@ -123,8 +125,8 @@ def _legend(figure: Any, report: Report, laws: list[str]) -> None:
 def angle_figure(report: Report) -> Any | None:
     """The error of the whole function against the angle of the rotation; None where no element has an angle."""
     series = [
-        (run.dtype, improper, [e for e in run.elements if e.law == "rotation" and e.improper == improper])
-        for run in report.runs
+        (run.label, improper, [e for e in run.elements if e.law == "rotation" and e.improper == improper])
+        for run in report.runs[:_RUNS]
         for improper in (False, True)
     ]
     points = [
@@ -142,7 +144,7 @@ def angle_figure(report: Report) -> Any | None:
         colour = _COLOURS["rotation"]
         for dtype, improper, part in points:
             if part:
-                first = dtype == report.runs[0].dtype
+                first = dtype == report.runs[0].label
                 style = {
                     "ls": "none",
                     "marker": "D" if improper else "o",
@@ -168,6 +170,51 @@ def angle_figure(report: Report) -> Any | None:
         figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.4)
 
     return _figure(draw, 7.6, 3.2)
+
+
+def part_figure(report: Report) -> Any | None:
+    """The error of each irrep of the output in each run; None where there is but one."""
+    names = list(report.irreps)
+    runs = [run for run in report.runs if any(row.parts for row in run.output)]
+    worst = [
+        {name: max(dict(row.parts).get(name, 0.0) for row in run.output) for name in names} for run in runs[:_RUNS]
+    ]
+    series = [(run.label, found) for run, found in zip(runs, worst, strict=False)]
+    return _dots(names, series, report) if names else None
+
+
+def condition_figure(report: Report) -> Any | None:
+    """The error of the whole in each run; None where the other figures show them all."""
+    if len(report.runs) <= _RUNS:
+        return None
+    return _dots(list(report.errors), [("", report.errors)], report)
+
+
+def _dots(names: list[str], series: list[tuple[str, dict[str, float]]], report: Report) -> Any:
+    """A dot for each name and series on a log scale."""
+    low, high = _limits((error for _, found in series for error in found.values()), report.tolerance)
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        _decades(axes.xaxis, low, high)
+        for place, (label, found) in enumerate(series):
+            values = [min(max(found[name], low), high) for name in names]
+            face = _COLOURS["rotation"] if place == 0 else "none"
+            style: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 5, "mew": 0.9, "clip_on": False}
+            axes.plot(values, range(len(names)), mfc=face, mec=_INK if place else face, label=label or None, **style)
+        axes.axvline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.45, -0.55)
+        axes.tick_params(axis="y", length=0, pad=8)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("largest relative error")
+        if len(series) > 1:
+            figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.4)
+
+    return _figure(draw, 7.6, 1.0 + 0.24 * len(names))
 
 
 def _decades(axis: Any, low: float, high: float) -> None:
@@ -198,8 +245,10 @@ def figures(report: Report) -> list[tuple[str, str]]:
     Raises:
         ValueError: If matplotlib is not installed.
     """
-    by_layer, by_angle = error_figure(report), angle_figure(report)
-    found = [("Largest error of each layer, in order of execution, and of the whole", _svg(by_layer, "error by layer"))]
-    if by_angle is not None:
-        found.append(("Error of the whole for each element of the group", _svg(by_angle, "error by angle")))
-    return found
+    drawn = [
+        ("Largest error of each layer, in order, and of the whole", "error by layer", error_figure(report)),
+        ("Largest error of each irrep of the output, by its own norm", "error by irrep", part_figure(report)),
+        ("Error of the whole for each element of the group", "error by angle", angle_figure(report)),
+        ("Largest error of the whole under each condition", "error by condition", condition_figure(report)),
+    ]
+    return [(caption, _svg(figure, label)) for caption, label, figure in drawn if figure is not None]

@@ -25,6 +25,8 @@ class Row:
         mean_error: The mean relative error.
         worst: The worst element in words.
         zero: Whether the output was zero each time, so that the error says nothing.
+        parts: The largest error of each irrep, or of each other part that is judged by itself, by name.
+        control: The largest error that interpolation alone explains; it is subtracted from the others.
     """
 
     name: str
@@ -33,6 +35,13 @@ class Row:
     mean_error: float
     worst: str
     zero: bool = False
+    parts: tuple[tuple[str, float], ...] = ()
+    control: float = 0.0
+
+    @property
+    def worst_part(self) -> str:
+        """The name of the part with the largest error; empty if there is but one."""
+        return max(self.parts, key=lambda part: part[1])[0] if self.parts else ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Run:
-    """The audit in one dtype.
+    """The audit under one condition.
 
     Attributes:
         dtype: "float32", "float64", ...
@@ -55,6 +64,9 @@ class Run:
         layers: The layers that declare their output, in order of execution, a row for each law.
         elements: Each element that was tried.
         repeat_error: Relative difference of two calls on the same input: not zero when the function is random.
+        mode: "eval" or "train".
+        form: "eager", "compiled" or "exported".
+        gradient: Whether gradients were compared, not values.
     """
 
     dtype: str
@@ -62,6 +74,15 @@ class Run:
     layers: tuple[Row, ...]
     elements: tuple[Element, ...]
     repeat_error: float
+    mode: str = "eval"
+    form: str = "eager"
+    gradient: bool = False
+
+    @property
+    def label(self) -> str:
+        """The condition in words: "float32", "float64, train, compiled, gradient"."""
+        words = [self.dtype, *(word for word in (self.mode, self.form) if word not in ("eval", "eager"))]
+        return ", ".join([*words, "gradient"] if self.gradient else words)
 
     @property
     def max_error(self) -> float:
@@ -97,7 +118,7 @@ class Report:
         samples: How many random elements.
         seed: Their seed.
         tolerance: The largest relative error that passes.
-        runs: One for each dtype.
+        runs: One for each dtype, mode and form, and of the gradients.
     """
 
     subject: str
@@ -114,8 +135,8 @@ class Report:
 
     @property
     def errors(self) -> dict[str, float]:
-        """The largest relative error in each dtype."""
-        return {run.dtype: run.max_error for run in self.runs}
+        """The largest relative error under each condition: "float32", "float64, train", "float32, gradient"."""
+        return {run.label: run.max_error for run in self.runs}
 
     @property
     def laws(self) -> dict[str, float]:
@@ -126,6 +147,19 @@ class Report:
     def layers(self) -> tuple[Row, ...]:
         """The layers that declare what they return, in order of execution, a row for each law, in the first dtype."""
         return self.runs[0].layers
+
+    @property
+    def irreps(self) -> dict[str, float]:
+        """The largest relative error of each irrep of the output over all runs; empty if there is but one."""
+        found: dict[str, float] = {}
+        for row in (row for run in self.runs for row in run.output):
+            found.update({name: max(error, found.get(name, 0.0)) for name, error in row.parts})
+        return found
+
+    @property
+    def control(self) -> float:
+        """The largest error that interpolation alone explains: what is smaller cannot be seen. 0 where all is exact."""
+        return max(row.control for run in self.runs for row in run.output)
 
     @property
     def output(self) -> tuple[Row, ...]:
@@ -146,7 +180,8 @@ class Report:
         """Raise unless the law holds.
 
         Args:
-            tolerance: The largest relative error that passes, by dtype name if a mapping; the report's own by default.
+            tolerance: The largest relative error that passes, by dtype or condition ("float64", "float64, train") if a
+                mapping; the report's own by default.
 
         Raises:
             EquivarianceError: If an error is above the tolerance, or an output is not finite, or all of it is zero. One
@@ -155,8 +190,10 @@ class Report:
         from intertwine.audit._text import failure
 
         for run in self.runs:
-            limit = tolerance.get(run.dtype, self.tolerance) if isinstance(tolerance, Mapping) else tolerance
-            limit = self.tolerance if limit is None else limit
+            if isinstance(tolerance, Mapping):
+                limit = tolerance.get(run.label, tolerance.get(run.dtype, self.tolerance))
+            else:
+                limit = self.tolerance if tolerance is None else tolerance
             if not run.passes(limit):
                 raise EquivarianceError(failure(self, run, limit))
 
@@ -167,7 +204,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values; an error that is not finite is null."""
-        runs = [asdict(run) | {"max_error": run.max_error, "finite": run.finite, "zero": run.zero} for run in self.runs]
+        runs = [_run_values(run) for run in self.runs]
         values: dict[str, Any] = _json_values(
             {
                 "format": "intertwine-audit-1",
@@ -177,6 +214,8 @@ class Report:
                 "tolerance": self.tolerance,
                 "errors": self.errors,
                 "laws": self.laws,
+                "irreps": self.irreps,
+                "control": self.control,
                 "symbols": dict(self.symbols),
                 "worst": self.worst,
                 "samples": self.samples,
@@ -212,6 +251,14 @@ class Report:
         from intertwine.audit._html import html_page
 
         return _write(html_page(self), path)
+
+
+def _run_values(run: Run) -> dict[str, Any]:
+    found = {"label": run.label, "max_error": run.max_error, "finite": run.finite, "zero": run.zero}
+    values = asdict(run) | found
+    for row in (*values["output"], *values["layers"]):
+        row["parts"] = dict(row["parts"])
+    return values
 
 
 def _json_values(value: Any) -> Any:

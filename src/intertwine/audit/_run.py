@@ -1,120 +1,177 @@
-"""All trials of an audit in one dtype."""
+"""All trials of an audit under one condition."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
 from math import degrees
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from intertwine.actions import Action, Motion
-from intertwine.audit._layers import Recorder, acts, output_action
-from intertwine.audit._measure import Tally, cast, distance, same_shapes
+from intertwine.audit._checks import acts, check_action
+from intertwine.audit._gradients import gradient_distance
+from intertwine.audit._layers import Recorder, output_action
+from intertwine.audit._measure import Distance, Tally, cast, distance, rounding, same_shapes
 from intertwine.audit._report import Element, Row, Run
+from intertwine.audit._subject import Subject
 
-Trial = tuple[Any, list[Motion]]
+Trial = tuple[Any, list[Any]]
 _WHOLE = ""
 
 
-class _Observed:
-    """A function in one dtype that tells what it and its layers return, float64 on the CPU."""
+class _Trials:
+    """The tallies of one run."""
 
-    def __init__(self, f: Callable[..., Any], dtype: torch.dtype, recorder: Recorder) -> None:
-        self._f, self._dtype, self._recorder = f, dtype, recorder
-        parts = [*f.parameters(), *f.buffers()] if isinstance(f, nn.Module) else []
-        self._device = parts[0].device if parts else torch.device("cpu")
+    def __init__(self, subject: Subject, source: Action, target: Action, recorder: Recorder) -> None:
+        self._subject, self._source, self._target, self._recorder = subject, source, target, recorder
+        self._slack = rounding(subject.condition.dtype)
+        self._exact = source.exact and target.exact
+        self.laws = [*source.laws, "all"] if len(source.laws) > 1 else [*source.laws]
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.elements: list[Element] = []
+        self.repeat_error = 0.0
 
-    def __call__(self, data: Any) -> dict[str, Any]:
-        """The outputs by name in order of execution, the whole function's last."""
+    def values(self, data: Any, motions: list[Any]) -> None:
+        """Compare outputs, of the whole and of each layer whose action is known."""
+        with torch.no_grad():
+            reference = self._observe(data)
+            check_action(self._target, "output", motions, reference[_WHOLE])
+            self.repeat_error = max(self.repeat_error, distance(self._observe(data)[_WHOLE], reference[_WHOLE]).error)
+            actions = {**self._layer_actions(reference, data, motions), _WHOLE: self._target}
+            for motion, law in ((motion, law) for motion in motions for law in self.laws):
+                element = self._factor(motion, law)
+                moved = self._observe(self._source(element, data))
+                control = {} if self._exact else self._control(element, data, reference, actions)
+                for name, action in actions.items():
+                    if name != _WHOLE and not (name in moved and same_shapes(moved[name], reference[name])):
+                        continue
+                    found = distance(moved[name], action(element, reference[name]), action, self._slack)
+                    lost = control.get(name, Distance(0.0))
+                    self._add(name, law, found.beyond(lost), element, lost.whole)
+
+    def gradients(self, data: Any, motions: list[Any], generator: torch.Generator) -> None:
+        """Compare gradients."""
+        for motion, law in ((motion, law) for motion in motions for law in self.laws):
+            element = self._factor(motion, law)
+            found = gradient_distance(self._subject, self._source, self._target, element, data, generator)
+            self._add(_WHOLE, law, found, element, 0.0)
+
+    def _observe(self, data: Any) -> dict[str, Any]:
+        """The outputs by name in order of execution, the whole function's last; float64 on the CPU."""
         self._recorder.restart()
-        whole = self._evaluate(cast(data, self._dtype, self._device))
+        whole = self._subject(tree_copy(data))
         return {**self._recorder.outputs, _WHOLE: cast(whole, torch.float64, "cpu")}
 
-    def _evaluate(self, data: Any) -> Any:
-        try:
-            if isinstance(data, tuple):
-                return self._f(*data)
-            return self._f(**data) if isinstance(data, Mapping) else self._f(data)
-        except RuntimeError as error:
-            if not isinstance(self._f, nn.Module):
-                error.add_note(f"the audit called it in {self._dtype}; if it knows one dtype only, pass dtypes=(that,)")
-            raise
+    def _control(
+        self, element: Any, data: Any, reference: dict[str, Any], actions: dict[str, Action]
+    ) -> dict[str, Distance]:
+        """What the loss of inexact actions alone may do.
+
+        Moving there and back should do nothing; what it does to the input is seen in the outputs, and what it does to
+        them, in themselves. What moves badly in an output counts twice, for what was lost before it came to be.
+        """
+        back = element.inverse
+        returned = self._observe(self._source(back, self._source(element, data)))
+        control = {}
+        for name, action in actions.items():
+            if name in returned and same_shapes(returned[name], reference[name]):
+                output = reference[name]
+                again, tail = action(back, action(element, output)), action.movable(output)
+                losses = [distance(x, output, action, self._slack) for x in (returned[name], again, tail, tail)]
+                control[name] = sum(losses[1:], losses[0])
+        return control
+
+    def _factor(self, motion: Any, law: str) -> Any:
+        return motion if law == "all" else self._source.factor(motion, law)
+
+    def _add(self, name: str, law: str, found: Distance, element: Any, control: float) -> None:
+        self.tallies.setdefault((name, law), Tally()).add(found, element, control)
+        if name == _WHOLE:
+            self.elements.append(_element(law, found.error, element))
+
+    def _layer_actions(self, reference: dict[str, Any], data: Any, motions: list[Any]) -> dict[str, Action]:
+        """The action of each layer, where it can be told and the group's elements belong to it."""
+        actions = {}
+        for name, module in self._recorder.modules.items():
+            action = output_action(module, reference[name], self._source, data) if name in reference else None
+            if action is not None and all(acts(action, motion) for motion in motions):
+                actions[name] = action
+        return actions
+
+    def run(self) -> Run:
+        """What was found."""
+        whole = [self._row("output", law, self.tallies[_WHOLE, law]) for law in self.laws]
+        if len(self.laws) == 1:
+            whole.append(self._row("output", "all", self.tallies[_WHOLE, self.laws[0]]))
+        inner = [key for key in self.tallies if key[0] != _WHOLE]
+        rows = [
+            self._row(name, law, self.tallies[name, law])
+            for name in dict.fromkeys(name for name, _ in inner)
+            for law in self.laws
+            if (name, law) in self.tallies
+        ]
+        condition = self._subject.condition
+        return Run(
+            str(condition.dtype).removeprefix("torch."),
+            tuple(whole),
+            tuple(rows),
+            tuple(self.elements),
+            self.repeat_error,
+            condition.mode,
+            condition.form,
+            condition.gradient,
+        )
+
+    def _row(self, name: str, law: str, tally: Tally) -> Row:
+        worst = "" if tally.motion is None else self._source.describe(tally.motion)
+        parts = tuple(tally.parts.items())
+        return Row(name, law, tally.worst, tally.mean, worst, tally.zero, parts, tally.control)
 
 
-def run(
-    f: Callable[..., Any], source: Action, target: Action, trials: list[Trial], dtype: torch.dtype, layers: bool
-) -> Run:
-    """Measure a function in one dtype.
+def run(subject: Subject, source: Action, target: Action, trials: list[Trial], layers: bool, seed: int) -> Run:
+    """Measure a function under one condition.
 
     Args:
-        f: The function; a module is copied.
+        subject: The function.
         source: How its input moves.
         target: How its output should move.
         trials: Inputs in float64, each with the motions to try on it.
-        dtype: The dtype to evaluate in.
         layers: Whether to measure layers.
+        seed: Seed of the random covectors of gradients.
 
     Returns:
         The errors of each layer and of the whole.
     """
-    if isinstance(f, nn.Module):
-        f = copy.deepcopy(f).to(dtype).eval()
-    laws = [*source.laws, "all"] if len(source.laws) > 1 else [*source.laws]
-    tallies: dict[tuple[str, str], Tally] = {}
-    elements: list[Element] = []
-    repeat_error = 0.0
-    with Recorder(f if layers else None) as recorder:
-        observed = _Observed(f, dtype, recorder)
+    condition = subject.condition
+    inside = layers and condition.form == "eager" and not condition.gradient
+    with Recorder(subject.function if inside else None) as recorder:
+        found = _Trials(subject, source, target, recorder)
+        generator = torch.Generator().manual_seed(seed)
         for data, motions in trials:
-            reference = observed(data)
-            repeat_error = max(repeat_error, distance(observed(data)[_WHOLE], reference[_WHOLE]).error)
-            actions = _layer_actions(recorder, reference, source, data, motions)
-            for motion, law in ((motion, law) for motion in motions for law in laws):
-                element = motion.only(law)
-                moved = observed(source(element, data))
-                for name, action in actions.items():
-                    if name in moved and same_shapes(moved[name], reference[name]):
-                        found = distance(moved[name], action(element, reference[name]))
-                        tallies.setdefault((name, law), Tally()).add(found, element)
-                found = distance(moved[_WHOLE], target(element, reference[_WHOLE]))
-                tallies.setdefault((_WHOLE, law), Tally()).add(found, element)
-                elements.append(_element(law, found.error, element))
-    whole = [_row("output", law, tallies[_WHOLE, law], source) for law in laws]
-    if len(laws) == 1:
-        whole.append(_row("output", "all", tallies[_WHOLE, laws[0]], source))
-    names = dict.fromkeys(name for name, _ in tallies if name != _WHOLE)
-    inner = [_row(name, law, tallies[name, law], source) for name in names for law in laws if (name, law) in tallies]
-    return Run(str(dtype).removeprefix("torch."), tuple(whole), tuple(inner), tuple(elements), repeat_error)
+            if condition.gradient:
+                found.gradients(data, motions, generator)
+            else:
+                found.values(data, motions)
+    return found.run()
 
 
-def _layer_actions(
-    recorder: Recorder, reference: dict[str, Any], source: Action, data: Any, motions: list[Motion]
-) -> dict[str, Action]:
-    """The action of each layer, where it can be told and the group's elements belong to it."""
-    actions = {}
-    for name, module in recorder.modules.items():
-        action = output_action(module, reference[name], source, data) if name in reference else None
-        if action is not None and all(acts(action, motion.linear) for motion in motions):
-            actions[name] = action
-    return actions
+def tree_copy(data: Any) -> Any:
+    """A copy that a careless function may overwrite."""
+    return cast(data, torch.float64)
 
 
-def _row(name: str, law: str, tally: Tally, source: Action) -> Row:
-    worst = "" if tally.motion is None else tally.motion.describe(source.group)
-    return Row(name, law, tally.worst, tally.mean, worst, tally.zero)
-
-
-def _element(law: str, error: float, motion: Motion) -> Element:
-    return Element(law, error, _angle(motion.linear), improper=bool(torch.linalg.det(motion.linear) < 0))
+def _element(law: str, error: float, motion: Any) -> Element:
+    g = motion.linear if isinstance(motion, Motion) else None
+    if g is None:
+        return Element(law, error, None, improper=False)
+    return Element(law, error, _angle(g), improper=bool(torch.linalg.det(g) < 0))
 
 
 def _angle(g: Tensor) -> float | None:
     """The largest angle by which an orthogonal matrix turns, up to a reflection through the origin, in degrees."""
     n = len(g)
-    if not torch.allclose(g @ g.mT, torch.eye(n, dtype=g.dtype), atol=1e-6):
+    if n == 0 or not torch.allclose(g @ g.mT, torch.eye(n, dtype=g.dtype), atol=1e-6):
         return None
     if n % 2 and torch.linalg.det(g) < 0:
         g = -g

@@ -1,0 +1,277 @@
+"""Images: turned, mirrored and shifted, exactly by quarter turns or by interpolation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intertwine.actions._action import Action, Part
+from intertwine.actions._irreps import irrep_parts
+from intertwine.actions._linear import LinearAction, rep_matrix
+from intertwine.actions._motion import Motion
+from intertwine.groups import Group
+from intertwine.reps import Rep
+
+_SIZE, _SMOOTH_SIZE = 16, 41
+_PASSED = 0.85
+"""Radius of the frequencies that interpolation is trusted with, in units of the highest one along an axis."""
+
+
+@dataclass(frozen=True)
+class Images(Action):
+    """Quarter turns, flips and whole-pixel shifts of images ``(..., rep.dim, height, width)``: nothing is interpolated.
+
+        (g, t): f(x) -> rho(g) f(g^-1 (x - t))
+
+    x points to the right, along the last axis, y up, against the rows; the origin is the centre of the image, so that a
+    quarter turn is ``torch.rot90``; shifts are circular. A network that pads with zeros is compared away from the
+    border: shifts within ``reach``, and a ``margin`` of reach plus the radius of what a pixel of the output sees.
+
+    Attributes:
+        rep: The representation rho of the channels; its group is one of quarter turns and flips: ``Cyclic(4)``,
+            ``Dihedral(4)`` and their subgroups, ``Cyclic(1)`` for shifts alone.
+        step: Shifts are multiples of so many pixels; 0 is no shifts.
+        reach: The longest shift along an axis, in pixels; anything if None.
+        stride: How many pixels of the motion are one pixel here: 2 for the output of a network of stride 2.
+        margin: Pixels at the border that are not compared.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import Cyclic
+        >>> image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> quarter = Motion(Cyclic(4).elements[1])
+        >>> Images(Cyclic(4).trivial)(quarter, image).tolist()
+        [[[2.0, 4.0], [1.0, 3.0]]]
+    """
+
+    rep: Rep
+    step: int = 1
+    reach: int | None = None
+    stride: int = 1
+    margin: int = 0
+
+    def __post_init__(self) -> None:
+        if not _quarter_turns(_planar(self.rep)):
+            raise ValueError(
+                f"{self.rep.group.name} turns pixels to where no pixels are: use RotatedImages, which interpolates, "
+                "or a group of quarter turns such as Cyclic(4)"
+            )
+        if self.step < 0 or self.stride < 1 or self.margin < 0 or (self.reach or 0) < 0:
+            raise ValueError(f"step, reach and margin are at least 0 pixels and stride 1, got {self}")
+
+    @property
+    def group(self) -> Group:
+        """The group of the channels, which turns the plane as well."""
+        return self.rep.group
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """The group, where it is more than the identity, and the shifts."""
+        laws = {} if self.group.order == 1 and self.step else {"rotation": self.group.name}
+        return laws | ({"translation": "T"} if self.step else {})
+
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+        """A uniform element; uniform shifts."""
+        _check_image(self.rep, data)
+        linear = self.group.sample(generator=generator)
+        if not self.step:
+            return Motion(linear)
+        shift = []
+        for size in (data.shape[-1], data.shape[-2]):
+            steps = (size // 2 if self.reach is None else self.reach) // self.step
+            shift.append(self.step * int(torch.randint(-steps, steps + 1, (), generator=generator)))
+        return Motion(linear, torch.tensor(shift, dtype=torch.float64))
+
+    def factor(self, motion: Motion, law: str) -> Motion:
+        """Rotations or shifts alone."""
+        return motion.only(law)
+
+    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+        """Turn, mix the channels, shift."""
+        _check_image(self.rep, data)
+        if motion.linear is not None:
+            data = _mix(self.rep, motion, _quarter_turn(motion.linear, data))
+        if motion.translation is None or not bool(motion.translation.any()):
+            return data
+        right, up = (motion.translation / self.stride).tolist()
+        if not (right.is_integer() and up.is_integer()):
+            raise ValueError(
+                f"a shift by {tuple(int(x) for x in motion.translation.tolist())} pixels is no whole shift of an image "
+                f"of stride {self.stride}: claim shifts with Images(rep, step={self.stride}) on the input"
+            )
+        return data.roll((int(right), -int(up)), (-1, -2))
+
+    def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Two images of standard normal noise, ``(2, rep.dim, 16, 16)``."""
+        return torch.randn(2, self.rep.dim, _SIZE, _SIZE, generator=generator, dtype=torch.float64).to(dtype)
+
+    def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> Action | None:
+        """Images of features, coarser by the ratio of the sizes; or vectors, where nothing is left of the plane."""
+        if features.ndim == data.ndim and features.shape[-3] == rep.dim and features.shape[-1] > 1:
+            return Images(rep, stride=max(1, round(data.shape[-1] / features.shape[-1])), margin=self.margin)
+        return LinearAction(rep) if features.ndim == 2 and features.shape[-1] == rep.dim else None
+
+    def visible(self, data: Tensor) -> Tensor:
+        """All but the margin."""
+        return data if self.margin == 0 else _inner(data, self.margin)
+
+    def parts(self, data: Tensor) -> Iterator[Part]:
+        """The irreps of the channels."""
+        return irrep_parts(self.rep, data.movedim(-3, -1))
+
+
+@dataclass(frozen=True)
+class RotatedImages(Action):
+    """Rotations by any angle, and flips, of images ``(..., rep.dim, height, width)``, by interpolation.
+
+        g: f(x) -> rho(g) f(g^-1 x)
+
+    Axes are those of :class:`Images`. Between the pixels the image is its trigonometric interpolant, which is exact for
+    smooth periodic images; outside it is dark. What is not smooth suffers, and the audit measures by how much: it turns
+    there and back, which should change nothing, and takes what that changes in f(x), together with twice the highest
+    frequencies of f(x), as the error of interpolation alone, and subtracts it. What is smaller cannot be seen, so give
+    it smooth images, and test exact quarter turns beside. Cost: the square of the number of pixels, for each channel.
+
+    Attributes:
+        rep: The representation rho of the channels, of a group of the plane such as SO(2), O(2) or ``Cyclic(8)``.
+        margin: Pixels between the edge of the image and the disc in which outputs are compared.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import SO2
+        >>> action = RotatedImages(SO2().trivial)
+        >>> image = action.example(torch.Generator().manual_seed(0))
+        >>> g = action.sample(image, torch.Generator().manual_seed(1))
+        >>> bool((action(g.inverse, action(g, image)) - image).norm() < 1e-4 * image.norm())
+        True
+    """
+
+    rep: Rep
+    margin: int = 2
+
+    def __post_init__(self) -> None:
+        _planar(self.rep)
+        if self.margin < 0:
+            raise ValueError(f"margin is at least 0 pixels, got {self.margin}")
+
+    @property
+    def group(self) -> Group:
+        """The group of the channels, which turns the plane as well."""
+        return self.rep.group
+
+    @property
+    def exact(self) -> bool:
+        """False: pixels are interpolated."""
+        return False
+
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+        """A Haar element."""
+        _check_image(self.rep, data)
+        return Motion(self.group.sample(generator=generator))
+
+    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+        """Turn and mix the channels."""
+        _check_image(self.rep, data)
+        return data if motion.linear is None else _mix(self.rep, motion, _resample(motion.linear, data))
+
+    def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """An image of soft blobs, ``(1, rep.dim, 41, 41)``, dark towards its edge."""
+        axis = torch.linspace(-1, 1, _SMOOTH_SIZE, dtype=torch.float64)
+        y, x = torch.meshgrid(-axis, axis, indexing="ij")
+        draw = torch.randn(self.rep.dim, 8, 3, generator=generator, dtype=torch.float64)
+        centres = 0.2 * draw[..., :2].clamp(-1.5, 1.5)
+        squares = (x - centres[..., 0, None, None]).square() + (y - centres[..., 1, None, None]).square()
+        blobs = draw[..., 2, None, None] * torch.exp(-squares / (2 * 0.14**2))
+        return blobs.sum(1).unsqueeze(0).to(dtype)
+
+    def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> Action | None:
+        """Images of features; or vectors, where nothing is left of the plane."""
+        if features.ndim == data.ndim and features.shape[-3] == rep.dim and features.shape[-1] > 1:
+            return RotatedImages(rep, self.margin)
+        return LinearAction(rep) if features.ndim == 2 and features.shape[-1] == rep.dim else None
+
+    def movable(self, data: Tensor) -> Tensor:
+        """The image without its highest frequencies, whose strength tells what the grid has cut off beyond."""
+        height, width = data.shape[-2:]
+        y = torch.fft.fftfreq(height, 0.5, dtype=torch.float64, device=data.device)
+        x = torch.fft.fftfreq(width, 0.5, dtype=torch.float64, device=data.device)
+        low = y[:, None].square() + x.square() <= _PASSED**2
+        smooth: Tensor = torch.fft.ifft2(torch.fft.fft2(data.to(torch.float64)) * low).real
+        return smooth.to(data.dtype)
+
+    def visible(self, data: Tensor) -> Tensor:
+        """The disc that stays inside of the image however it is turned, less the margin."""
+        height, width = data.shape[-2:]
+        radius = (min(height, width) - 1) / 2 - self.margin
+        if radius < 0:
+            raise ValueError(f"a margin of {self.margin} pixels leaves nothing of an image {height} x {width}")
+        y = torch.arange(height, dtype=torch.float64, device=data.device) - (height - 1) / 2
+        x = torch.arange(width, dtype=torch.float64, device=data.device) - (width - 1) / 2
+        return data * (y[:, None].square() + x.square() <= radius**2)
+
+    def parts(self, data: Tensor) -> Iterator[Part]:
+        """The irreps of the channels."""
+        return irrep_parts(self.rep, data.movedim(-3, -1))
+
+
+def _planar(rep: Rep) -> Group:
+    if rep.group.dimension != 2:
+        raise ValueError(f"images are of the plane, {rep.group.name} acts in {rep.group.dimension} dimensions")
+    return rep.group
+
+
+def _quarter_turns(group: Group) -> bool:
+    return group.order is not None and bool(torch.equal(group.elements, group.elements.round()))
+
+
+def _check_image(rep: Rep, data: Tensor) -> None:
+    if not isinstance(data, Tensor) or data.ndim < 3 or data.shape[-3] != rep.dim:
+        got = tuple(data.shape) if isinstance(data, Tensor) else type(data).__name__
+        raise ValueError(f"expected images (..., {rep.dim}, height, width), channels of type {rep}, got {got}")
+
+
+def _mix(rep: Rep, motion: Motion, data: Tensor) -> Tensor:
+    """rho(g) on the channels."""
+    return torch.einsum("ij,...jhw->...ihw", rep_matrix(rep, motion).to(data), data)
+
+
+def _quarter_turn(g: Tensor, data: Tensor) -> Tensor:
+    """f(g^-1 x) for g = r^k or r^k s, s the flip of y."""
+    if not bool(torch.allclose(g.abs().sum(0), torch.ones_like(g[0]))) or not torch.allclose(g, g.round()):
+        raise ValueError(f"expected a quarter turn or a flip, got {g.tolist()}: interpolate with RotatedImages")
+    if float(torch.linalg.det(g)) < 0:
+        data = data.flip(-2)
+    quarters = round(math.atan2(float(g[1, 0]), float(g[0, 0])) / (math.pi / 2))
+    return torch.rot90(data, quarters % 4, (-2, -1))
+
+
+def _resample(g: Tensor, data: Tensor) -> Tensor:
+    """f(g^-1 x), where between the pixels f is their trigonometric interpolant; computed in float64, row by row."""
+    height, width = data.shape[-2:]
+    device = data.device
+    frequencies_x = torch.fft.fftfreq(width, dtype=torch.float64, device=device)
+    frequencies_y = torch.fft.fftfreq(height, dtype=torch.float64, device=device)
+    spectrum = torch.fft.fft2(data.to(torch.float64).reshape(-1, height, width), norm="forward")
+    right = torch.arange(width, dtype=torch.float64, device=device) - (width - 1) / 2
+    back = torch.linalg.inv(g).to(right)
+    rows = []
+    for row in range(height):
+        up = torch.full_like(right, (height - 1) / 2 - row)
+        x, y = back @ torch.stack([right, up])
+        columns, lines = x + (width - 1) / 2, (height - 1) / 2 - y
+        waves_x = torch.exp(2j * math.pi * frequencies_x[:, None] * columns)
+        waves_y = torch.exp(2j * math.pi * frequencies_y[:, None] * lines)
+        values = ((spectrum @ waves_x) * waves_y).sum(-2).real
+        rows.append(values * ((x.abs() <= width / 2) & (y.abs() <= height / 2)))
+    return torch.stack(rows, -2).reshape(data.shape).to(data.dtype)
+
+
+def _inner(data: Tensor, margin: int) -> Tensor:
+    height, width = data.shape[-2:]
+    if 2 * margin >= min(height, width):
+        raise ValueError(f"a margin of {margin} pixels leaves nothing of an image {height} x {width}")
+    return data[..., margin : height - margin, margin : width - margin]

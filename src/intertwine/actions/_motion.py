@@ -1,0 +1,145 @@
+"""One element of the group that moves data, written as matrix, translation and permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from intertwine.groups import Group
+
+_NONE: Mapping[str, Tensor] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """One element (g, t, p) of G x T x S_n: x_i -> g x_{p(i)} + t.
+
+    Motions multiply as they act, ``(a @ b)`` moves by b first:
+
+        (g, t, p) (h, s, q) = (g h, g s + t, q p)
+
+    Attributes:
+        linear: ``(n, n)`` float64, the element g in the group's defining matrices; None when only indices are permuted.
+        translation: ``(n,)`` float64, in the unit of the positions, or None when nothing is translated.
+        permutation: ``(N,)`` int64, new row i is old row ``permutation[i]``, or None when rows keep their places.
+        permutations: The same for other sets of indices, by name: ``{"rows": ..., "columns": ...}``.
+    """
+
+    linear: Tensor | None = None
+    translation: Tensor | None = None
+    permutation: Tensor | None = None
+    permutations: Mapping[str, Tensor] = field(default_factory=lambda: _NONE)
+
+    def __matmul__(self, other: Motion) -> Motion:
+        translation = self.translation
+        if other.translation is not None:
+            moved = other.translation if self.linear is None else self.linear @ other.translation
+            translation = moved if translation is None else moved + translation
+        names = [*self.permutations, *(name for name in other.permutations if name not in self.permutations)]
+        named = {name: _after(self.permutations.get(name), other.permutations.get(name)) for name in names}
+        return Motion(
+            _product(self.linear, other.linear),
+            translation,
+            _after(self.permutation, other.permutation),
+            {name: order for name, order in named.items() if order is not None},
+        )
+
+    @property
+    def inverse(self) -> Motion:
+        """The motion that undoes this one."""
+        linear = None if self.linear is None else torch.linalg.inv(self.linear)
+        translation = self.translation
+        if translation is not None:
+            translation = -translation if linear is None else -(linear @ translation)
+        return Motion(
+            linear,
+            translation,
+            None if self.permutation is None else torch.argsort(self.permutation),
+            {name: torch.argsort(order) for name, order in self.permutations.items()},
+        )
+
+    def only(self, law: str) -> Motion:
+        """The factor of this motion that one law speaks of; the others become the identity.
+
+        Args:
+            law: ``"rotation"`` (the group's element), ``"translation"``, ``"permutation"``, the name of a set of
+                indices, or ``"all"``.
+
+        Returns:
+            The motion with that factor alone.
+
+        Raises:
+            ValueError: If there is no such law.
+        """
+        if law == "all":
+            return self
+        if law not in ("rotation", "translation", "permutation", *self.permutations):
+            known = ", ".join(["rotation", "translation", "permutation", *self.permutations, "all"])
+            raise ValueError(f'no law "{law}"; known: {known}')
+        linear = self.linear
+        if linear is not None and law != "rotation":
+            linear = torch.eye(linear.shape[-1], dtype=linear.dtype, device=linear.device)
+        return Motion(
+            linear,
+            self.translation if law == "translation" else None,
+            self.permutation if law == "permutation" else None,
+            {name: order if name == law else order.sort().values for name, order in self.permutations.items()},
+        )
+
+    def merged(self, other: Motion) -> Motion:
+        """This motion, with what it lacks taken from another."""
+        return replace(
+            self,
+            linear=other.linear if self.linear is None else self.linear,
+            translation=other.translation if self.translation is None else self.translation,
+            permutation=other.permutation if self.permutation is None else self.permutation,
+            permutations={**other.permutations, **self.permutations},
+        )
+
+    def describe(self, group: Group | None = None) -> str:
+        """This motion in words, with the group's own words for its element.
+
+        Args:
+            group: The group that ``linear`` belongs to.
+
+        Returns:
+            One line such as "rotation 171.2 deg about (0.11, -0.87, 0.48), translation 2.31".
+        """
+        words = []
+        if self.linear is not None and not _is_identity(self.linear):
+            words.append("a matrix" if group is None else group.describe(self.linear))
+        if self.translation is not None:
+            words.append(f"translation {float(self.translation.norm()):.2f}")
+        if self.permutation is not None:
+            words.append(_shuffled(self.permutation, "rows"))
+        words += [_shuffled(order, name) for name, order in self.permutations.items() if not bool(_fixed(order).all())]
+        return ", ".join(words) or "identity"
+
+
+def _product(left: Tensor | None, right: Tensor | None) -> Tensor | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left @ right
+
+
+def _after(left: Tensor | None, right: Tensor | None) -> Tensor | None:
+    """The order of rows after both, the right one first."""
+    if left is None or right is None:
+        return right if left is None else left
+    return right[left]
+
+
+def _is_identity(g: Tensor) -> bool:
+    return torch.equal(g, torch.eye(g.shape[-1], dtype=g.dtype, device=g.device))
+
+
+def _fixed(order: Tensor) -> Tensor:
+    return order == torch.arange(len(order), device=order.device)
+
+
+def _shuffled(order: Tensor, name: str) -> str:
+    return f"{int((~_fixed(order)).sum())} of {len(order)} {name} permuted"
