@@ -183,5 +183,5 @@ class TestHtml:
             return real(name, *rest)
 
         monkeypatch.setattr(builtins, "__import__", no_matplotlib)
-        with pytest.raises(ValueError, match=r"pip install intertwine\[report\]"):
+        with pytest.raises(ValueError, match=r"pip install .intertwine\[report\]"):
             good.to_html()

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
+from intertwine._page import page, paragraph
 from intertwine.audit._report import Report, Row
 from intertwine.audit._text import cells, distinct, notes, shown, verdict
-
-_PAGE = """\
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
-  max-width: 54rem; margin: 0 auto; padding: 3rem 1.25rem; background: #fcfcfa; color: #1c1d20; }
-@media (prefers-color-scheme: dark) { body { background: #16181b; color: #dcdddf; } }
-@media print { body { padding: 0; background: none; } }
-h1 { font-size: 1.6rem; font-weight: 600; letter-spacing: -0.01em; margin: 0 0 0.25rem; }
-"""
 
 _SECTION = """\
 .audit .verdict { font-size: 1.05rem; font-variant-numeric: tabular-nums; margin: 0.5rem 0 1.5rem; }
@@ -77,12 +69,7 @@ def html_page(report: Report) -> str:
     """
     title = f"Equivariance of {report.subject}"
     lead = f"Under {report.symbols['all']}: {report.samples} random elements, seed {report.seed}."
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_PAGE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n{html_section(report)}</body>\n</html>\n"
-    )
+    return page(title, [paragraph(lead), html_section(report)])
 
 
 def _table(report: Report) -> str:

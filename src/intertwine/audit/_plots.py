@@ -1,66 +1,18 @@
-"""The figures of a report, as SVG that takes its ink from the page. The only module here that imports matplotlib."""
+"""The figures of a report. The only module of the audit that draws."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import ceil, floor, inf, isfinite, log10
 from typing import Any
 
+from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, svg
 from intertwine.audit._report import Report, Row
 
-_INK = "#123456"  # replaced by currentColor: the figure follows the page, light or dark
-_COLOURS = {"rotation": "#4878d0", "translation": "#d98c3f", "permutation": "#5a9e6f", "all": "#8a8f98"}
-_TOLERANCE = "#d1495b"
+_COLOURS = {"rotation": BLUE, "translation": ORANGE, "permutation": GREEN, "all": GREY}
+_TOLERANCE = RED
 _RUNS = 2
 """How many runs the figures of layers and angles show; that of conditions shows all."""
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "intertwine",
-    "font.family": "sans-serif",
-    "font.size": 9.5,
-    "text.parse_math": False,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-}
-
-
-def _figure(draw: Callable[[Any], None], width: float, height: float) -> Any:
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("plots need matplotlib, which is not installed: pip install intertwine[report]") from error
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
-    return figure
-
-
-def _svg(figure: Any, label: str) -> str:
-    import matplotlib as mpl
-
-    page = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": label}):
-        figure.savefig(page, format="svg", metadata={"Date": None})
-    svg = page.getvalue()
-    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r"font-family: [^;]*; ?", "", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", svg, count=2)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
 def error_figure(report: Report) -> Any:
@@ -83,20 +35,20 @@ def error_figure(report: Report) -> Any:
             for run in report.runs[1:_RUNS]:
                 error = max((r.max_error for r in (run.output if whole else run.layers) if r.name == name), default=inf)
                 if isfinite(error):
-                    axes.plot(max(error, low), place, "o", ms=4.5, mfc="none", mec=_INK, mew=0.9, clip_on=False)
+                    axes.plot(max(error, low), place, "o", ms=4.5, mfc="none", mec=INK, mew=0.9, clip_on=False)
         if len(names) > 1:
-            axes.axhline(len(names) - 1.5, color=_INK, alpha=0.35, lw=0.6)
+            axes.axhline(len(names) - 1.5, color=INK, alpha=0.35, lw=0.6)
         axes.axvline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
         axes.set_yticks(range(len(names)), [name for _, name in names])
         axes.set_ylim(len(names) - 0.45, -0.55)
         axes.tick_params(axis="y", length=0, pad=8)
         axes.spines["left"].set_visible(False)
-        axes.grid(axis="x", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.grid(axis="x", which="major", color=INK, alpha=0.1, lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("largest relative error")
         _legend(figure, report, laws)
 
-    return _figure(draw, 7.6, 1.1 + len(names) * (0.075 * len(laws) + 0.1))
+    return figure(draw, 7.6, 1.1 + len(names) * (0.075 * len(laws) + 0.1))
 
 
 def _stem(axes: Any, row: Row, y: float, low: float) -> None:
@@ -105,7 +57,7 @@ def _stem(axes: Any, row: Row, y: float, low: float) -> None:
         said = "output is zero" if row.zero else "not finite"
         axes.annotate(said, (low, y), xytext=(6, 0), textcoords="offset points", va="center", color=_TOLERANCE)
         return
-    error, colour = max(row.max_error, low), _COLOURS.get(row.law, _INK)
+    error, colour = max(row.max_error, low), _COLOURS.get(row.law, INK)
     axes.plot([low, error], [y, y], "-", color=colour, alpha=0.45, lw=1.5, solid_capstyle="butt")
     axes.plot(error, y, "o", ms=3.6, color=colour, mew=0, clip_on=False)
 
@@ -116,8 +68,8 @@ def _legend(figure: Any, report: Report, laws: list[str]) -> None:
     def dot(label: str, colour: str, face: str) -> Any:
         return Line2D([], [], ls="none", marker="o", ms=5, mfc=face, mec=colour, mew=0.9, label=label)
 
-    handles = [dot(report.symbols[law], _COLOURS.get(law, _INK), _COLOURS.get(law, _INK)) for law in laws]
-    handles += [dot(f"{run.label}, worst law", _INK, "none") for run in report.runs[1:_RUNS]]
+    handles = [dot(report.symbols[law], _COLOURS.get(law, INK), _COLOURS.get(law, INK)) for law in laws]
+    handles += [dot(f"{run.label}, worst law", INK, "none") for run in report.runs[1:_RUNS]]
     handles.append(Line2D([], [], color=_TOLERANCE, ls=(0, (4, 3)), lw=1.1, label=f"tolerance {report.tolerance:.0e}"))
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.4, columnspacing=1.4)
 
@@ -151,7 +103,7 @@ def angle_figure(report: Report) -> Any | None:
                     "ms": 4.5 if improper else 5,
                     "clip_on": False,
                 }
-                ink = {"mfc": colour if first else "none", "mec": colour if first else _INK, "mew": 0.9}
+                ink = {"mfc": colour if first else "none", "mec": colour if first else INK, "mew": 0.9}
                 angles, errors = zip(*part, strict=True)
                 axes.plot(
                     angles,
@@ -163,13 +115,13 @@ def angle_figure(report: Report) -> Any | None:
         axes.axhline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
         axes.set_xlim(0, 180)
         axes.set_xticks(range(0, 181, 30))
-        axes.grid(axis="y", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.grid(axis="y", which="major", color=INK, alpha=0.1, lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("rotation angle (degrees)")
         axes.set_ylabel("relative error")
         figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.4)
 
-    return _figure(draw, 7.6, 3.2)
+    return figure(draw, 7.6, 3.2)
 
 
 def part_figure(report: Report) -> Any | None:
@@ -202,19 +154,19 @@ def _dots(names: list[str], series: list[tuple[str, dict[str, float]]], report: 
             values = [min(max(found[name], low), high) for name in names]
             face = _COLOURS["rotation"] if place == 0 else "none"
             style: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 5, "mew": 0.9, "clip_on": False}
-            axes.plot(values, range(len(names)), mfc=face, mec=_INK if place else face, label=label or None, **style)
+            axes.plot(values, range(len(names)), mfc=face, mec=INK if place else face, label=label or None, **style)
         axes.axvline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.45, -0.55)
         axes.tick_params(axis="y", length=0, pad=8)
         axes.spines["left"].set_visible(False)
-        axes.grid(axis="x", which="major", color=_INK, alpha=0.1, lw=0.6)
+        axes.grid(axis="x", which="major", color=INK, alpha=0.1, lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("largest relative error")
         if len(series) > 1:
             figure.legend(loc="outside upper left", ncols=4, handletextpad=0.2, columnspacing=1.4)
 
-    return _figure(draw, 7.6, 1.0 + 0.24 * len(names))
+    return figure(draw, 7.6, 1.0 + 0.24 * len(names))
 
 
 def _decades(axis: Any, low: float, high: float) -> None:
@@ -251,4 +203,4 @@ def figures(report: Report) -> list[tuple[str, str]]:
         ("Error of the whole for each element of the group", "error by angle", angle_figure(report)),
         ("Largest error of the whole under each condition", "error by condition", condition_figure(report)),
     ]
-    return [(caption, _svg(figure, label)) for caption, label, figure in drawn if figure is not None]
+    return [(caption, svg(figure, label)) for caption, label, figure in drawn if figure is not None]

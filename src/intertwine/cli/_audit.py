@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
-from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore, run_folder
+from intertwine.cli._audit_callable import audit_callable, names_callable
+from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive
 from intertwine.tasks import Auditing
 
 PASS, FAIL = 0, 1
+SUBJECT_HELP = "A checkpoint, such as runs/qm9-1/best; or module:name or file.py:name, a model of your own."
 
 
 def audit(
-    checkpoint: Annotated[str, typer.Argument(help=CHECKPOINT_HELP, show_default=False)],
+    checkpoint: Annotated[str, typer.Argument(help=SUBJECT_HELP, show_default=False)],
     data: Annotated[
         str | None, typer.Argument(help="Structures to try it on; the test split when not given.", show_default=False)
     ] = None,
@@ -25,9 +27,11 @@ def audit(
     samples: Annotated[int, typer.Option(help="Random elements of the group.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the elements.")] = 0,
 ) -> int:
-    """Equivariance of a trained model, layer by layer. Exit code 0 if it holds, 1 if not."""
+    """Equivariance of a model, layer by layer. Exit code 0 if it holds, 1 if not."""
     check_positive("--tolerance", tolerance)
     check_positive("--samples", samples)
+    if names_callable(checkpoint):
+        return audit_callable(checkpoint, tolerance, samples, seed)
     check_folder(checkpoint)
     check_data(data)
     predictor, loaded = restore(checkpoint)
