@@ -7,9 +7,49 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
+import intertwine.groups
+from intertwine.groups import (
+    E3,
+    O2,
+    O3,
+    SE3,
+    SL,
+    SO,
+    SO2,
+    SO3,
+    SU2,
+    U1,
+    AffineGroup,
+    Alternating,
+    Cyclic,
+    Dihedral,
+    DirectProduct,
+    FiniteDirectProduct,
+    FiniteMatrixGroup,
+    FullLorentz,
+    Icosahedral,
+    Lorentz,
+    MatrixGroup,
+    O,
+    Octahedral,
+    Scaling,
+    SemidirectProduct,
+    Sp,
+    Symmetric,
+    Translations,
+)
 
-MAKERS = [SO2, O2, SO3, O3, lambda: Cyclic(3), lambda: Cyclic(4), lambda: Dihedral(3), lambda: Dihedral(4)]
+OLD = [SO2, O2, SO3, O3, lambda: Cyclic(3), lambda: Cyclic(4), lambda: Dihedral(3), lambda: Dihedral(4)]
+MAKERS = [
+    *OLD,
+    *(U1, SU2, SE3, E3, Lorentz, FullLorentz, Octahedral, Icosahedral),
+    *(lambda: SO(4), lambda: O(5), lambda: SL(2), lambda: Sp(4), lambda: Scaling(2), lambda: Translations(3)),
+    *(lambda: Symmetric(4), lambda: Alternating(4), lambda: AffineGroup(Octahedral())),
+    *(lambda: SO3() * Symmetric(3), lambda: Cyclic(2) * Cyclic(3)),
+    lambda: SemidirectProduct(Cyclic(5), MatrixGroup([[[1, 0], [0, -1]]])),
+    lambda: MatrixGroup([[[0, -1], [1, 0]]]),
+    lambda: MatrixGroup(algebra=SO3().lie_algebra[2:], title="turns about z"),
+]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -19,9 +59,27 @@ def test_groups_are_values(make):
     assert hash(group) == hash(make())
     assert pickle.loads(pickle.dumps(group)) == group
     assert copy.deepcopy(group) == group
-    assert eval(repr(group)) == group
+    assert eval(repr(group), vars(intertwine.groups)) == group
     with pytest.raises((FrozenInstanceError, AttributeError)):
         group.n = 7
+
+
+def test_the_short_names_of_rotations():
+    assert SO(2) == SO2()
+    assert SO(3) == SO3()
+    assert O(2) == O2()
+    assert O(3) == O3()
+    for make in (SO, O):
+        with pytest.raises(ValueError, match="whole number n >= 2, got 1"):
+            make(1)
+
+
+def test_products_and_closures_of_finite_groups_are_finite():
+    assert isinstance(Cyclic(2) * Cyclic(3), FiniteDirectProduct)
+    assert type(SO3() * Cyclic(3)) is DirectProduct
+    assert isinstance(MatrixGroup([[[0, -1], [1, 0]]]), FiniteMatrixGroup)
+    assert type(MatrixGroup([[[0.6, -0.8], [0.8, 0.6]]])) is MatrixGroup  # no root of unity
+    assert type(MatrixGroup([[[1, 1], [0, 1]]])) is MatrixGroup
 
 
 def test_different_groups_differ():
@@ -30,7 +88,7 @@ def test_different_groups_differ():
 
 
 def test_names():
-    assert [str(make()) for make in MAKERS] == ["SO(2)", "O(2)", "SO(3)", "O(3)", "C_3", "C_4", "D_3", "D_4"]
+    assert [str(make()) for make in OLD] == ["SO(2)", "O(2)", "SO(3)", "O(3)", "C_3", "C_4", "D_3", "D_4"]
 
 
 def test_the_groups_floor_stands_alone():

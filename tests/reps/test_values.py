@@ -7,16 +7,20 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
+import intertwine.groups
+import intertwine.reps
 from intertwine._errors import UsageError
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
 from intertwine.reps import DirectSum, direct_sum, tensor_product
 
+NAMES = vars(intertwine.groups) | vars(intertwine.reps)
+
 
 def test_round_trips(rep):
-    assert eval(repr(rep)) == rep
+    assert eval(repr(rep), NAMES) == rep
     assert pickle.loads(pickle.dumps(rep)) == rep
     assert copy.deepcopy(rep) == rep
-    assert hash(eval(repr(rep))) == hash(rep)
+    assert hash(eval(repr(rep), NAMES)) == hash(rep)
     if rep.irreps is not None:
         assert rep.group.rep(str(rep)) == rep
     with pytest.raises((FrozenInstanceError, AttributeError)):

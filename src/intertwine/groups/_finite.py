@@ -1,22 +1,32 @@
-"""Groups that can be listed: cyclic and dihedral groups, and what all finite groups share."""
+"""Groups that can be listed, and what their Cayley table tells: classes, cosets, orbits, stabilisers, subgroups."""
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from intertwine.groups import _cayley
 from intertwine.groups._constant import constant
 from intertwine.groups._group import Group
-from intertwine.groups._words import planar_words
+
+if TYPE_CHECKING:
+    from intertwine.groups._matrix import FiniteMatrixGroup
+    from intertwine.reps import Rep
+
+LARGEST = 50_000
+"""The most elements that a list is made of."""
 
 
 @dataclass(frozen=True, repr=False)
 class FiniteGroup(Group):
-    """A group given by its elements. A subclass lists them once, in ``_list_elements``, the identity first."""
+    """A group given by its elements. A subclass lists them once, in ``_list_elements``, the identity first.
+
+    Where a method speaks of indices, they are places in ``elements``.
+    """
 
     @abstractmethod
     def _list_elements(self) -> Tensor:
@@ -33,9 +43,42 @@ class FiniteGroup(Group):
         return _elements(self)
 
     @property
+    def discrete_generators(self) -> Tensor:
+        """Elements ``(k, n, n)`` that generate the group: each is the first that those before it do not reach."""
+        return _elements(self)[_generators(self)]
+
+    @property
     def multiplication_table(self) -> Tensor:
         """The Cayley table ``(order, order)``, int64: element i times element j is element ``table[i, j]``."""
         return _table(self)
+
+    @property
+    def inverses(self) -> Tensor:
+        """The index of the inverse of each element, ``(order,)``, int64."""
+        return _inverses(self)
+
+    @property
+    def abelian(self) -> bool:
+        """Whether all elements commute."""
+        table = _table(self)
+        return torch.equal(table, table.T)
+
+    @property
+    def class_of(self) -> Tensor:
+        """The number of the conjugacy class of each element, ``(order,)``, int64; the identity is class 0."""
+        return _class_of(self)
+
+    @property
+    def conjugacy_classes(self) -> tuple[Tensor, ...]:
+        """The classes {h g h^-1} as indices, by their first elements.
+
+        Example:
+            >>> from intertwine.groups import Icosahedral
+            >>> sorted(len(each) for each in Icosahedral().conjugacy_classes)
+            [1, 12, 12, 15, 20]
+        """
+        classes = _class_of(self)
+        return tuple((classes == c).nonzero().flatten() for c in range(int(classes.max()) + 1))
 
     def index(self, g: Tensor, tolerance: float = 1e-3) -> Tensor:
         """The position of each element in ``elements``.
@@ -57,7 +100,7 @@ class FiniteGroup(Group):
         return position
 
     def _nearest(self, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Position of the nearest element and the largest deviation of an entry from it."""
+        """The largest deviation of an entry from the nearest element, and the position of that element."""
         self.check_shape(g)
         elements = _elements(self).to(g.device)
         g = g.detach().to(torch.float64)
@@ -78,106 +121,90 @@ class FiniteGroup(Group):
         """One element ``(n, n)`` in words."""
         return f"element {int(self.index(g))} of {self.order}"
 
+    def cosets(self, subgroup: FiniteGroup) -> Tensor:
+        """The left cosets g H as indices, ``(order / |H|, |H|)``, int64: H itself first, then by the first element.
 
-@dataclass(frozen=True, repr=False)
-class _PlanarFiniteGroup(FiniteGroup):
-    n: int
+        The first of each row is its representative; the others are that times the elements of H, in the order of H.
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < 1:
-            raise ValueError(f"{type(self).__name__}(n) takes a whole number n >= 1, got {self.n!r}")
+        Raises:
+            ValueError: If H is not a subgroup.
+        """
+        return _cayley.cosets(_table(self), self.index(subgroup.elements))
+
+    def subgroup(self, generators: Tensor) -> FiniteMatrixGroup:
+        """The subgroup that elements ``(k, n, n)`` generate.
+
+        Raises:
+            ValueError: If a generator is not an element.
+        """
+        return self._pick(_cayley.closure(_table(self).tolist(), self.index(generators).flatten().tolist()))
+
+    def subgroups(self) -> list[FiniteMatrixGroup]:
+        """All subgroups, from the trivial one to the whole, by their order: 59 for the rotations of the icosahedron.
+
+        Cost: one join of every subgroup with every cyclic subgroup of prime-power order; seconds for the order 120.
+        """
+        return [self._pick(members) for members in _cayley.subgroups(_table(self))]
+
+    def quotient(self, subgroup: FiniteGroup) -> Rep:
+        """The quotient representation on functions on the cosets g H, which it permutes: induced from the trivial one.
+
+        Raises:
+            ValueError: If H is not a subgroup.
+        """
+        return subgroup.trivial.induce(self)
 
     @property
-    def dimension(self) -> int:
-        """2: the group moves the plane."""
-        return 2
+    def centre(self) -> FiniteMatrixGroup:
+        """The subgroup of the elements that commute with all."""
+        table = _table(self)
+        return self._pick(frozenset((table == table.T).all(1).nonzero().flatten().tolist()))
 
-    @property
-    def orthogonal(self) -> bool:
-        """True."""
-        return True
+    def orbit(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> Tensor:
+        """The distinct points rho(g) x, in the order in which the elements reach them.
 
-    def describe(self, g: Tensor) -> str:
-        """One element ``(2, 2)`` in words: angle or mirror line."""
-        self.index(g)
-        return planar_words(g)
+        Args:
+            point: ``(dim,)``.
+            rep: How the group acts; its own matrices by default.
+            tolerance: The largest distance of coordinates that are the same.
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.n})"
+        Returns:
+            ``(|orbit|, dim)``, float64; ``|orbit| |stabilizer| = order``.
+        """
+        moved, same = self._moves(point, rep, tolerance)
+        return moved[(same.to(torch.int8).argmax(1) == torch.arange(len(moved)))]
+
+    def stabilizer(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> FiniteMatrixGroup:
+        """The subgroup of the elements with rho(g) x = x; arguments as for ``orbit``."""
+        _, same = self._moves(point, rep, tolerance)
+        return self._pick(frozenset(same[0].nonzero().flatten().tolist()))
+
+    def _moves(self, point: Tensor, rep: Rep | None, tolerance: float) -> tuple[Tensor, Tensor]:
+        """All rho(g) x, and which of them are the same point."""
+        matrices = self.elements if rep is None else rep.matrix(self.elements)
+        if point.shape != matrices.shape[-1:]:
+            raise ValueError(f"a point has shape ({matrices.shape[-1]},), got {tuple(point.shape)}")
+        moved = matrices @ point.detach().to("cpu", torch.float64)
+        scale = max(1.0, float(moved.abs().max()))
+        return moved, (moved[:, None] - moved).abs().amax(-1) <= tolerance * scale
+
+    def _pick(self, members: frozenset[int]) -> FiniteMatrixGroup:
+        from intertwine.groups._matrix import FiniteMatrixGroup
+
+        generators = _cayley.generators(_table(self), sorted(members)) or [0]
+        return FiniteMatrixGroup(_elements(self)[generators])
 
 
-@dataclass(frozen=True, repr=False)
-class Cyclic(_PlanarFiniteGroup):
-    """C_n: rotations of the plane by multiples of 360 / n degrees, in this order.
+def check_listable(name: str, order: int) -> None:
+    """Refuse to list a group that is too large for it.
 
-    Args:
-        n: The order, at least 1.
-
-    Example:
-        >>> Cyclic(4).elements[1].tolist()
-        [[0.0, -1.0], [1.0, 0.0]]
+    Raises:
+        ValueError: If there are more than 50,000 elements.
     """
-
-    @property
-    def name(self) -> str:
-        """C_n."""
-        return f"C_{self.n}"
-
-    @property
-    def discrete_generators(self) -> Tensor:
-        """The rotation by 360 / n degrees."""
-        return _rotations(self.n)[1 % self.n].unsqueeze(0)
-
-    def _list_elements(self) -> Tensor:
-        return _rotations(self.n)
-
-
-@dataclass(frozen=True, repr=False)
-class Dihedral(_PlanarFiniteGroup):
-    """D_n: the 2 n symmetries of the regular n-gon in the plane; rotations r^k first, then the reflections r^k s.
-
-    The generating reflection s is y -> -y.
-
-    Args:
-        n: The number of rotations, at least 1.
-
-    Example:
-        >>> Dihedral(4).order
-        8
-    """
-
-    @property
-    def name(self) -> str:
-        """D_n."""
-        return f"D_{self.n}"
-
-    @property
-    def discrete_generators(self) -> Tensor:
-        """The rotation by 360 / n degrees and the reflection y -> -y."""
-        return self._list_elements()[[1 % self.n, self.n]]
-
-    def _list_elements(self) -> Tensor:
-        rotations = _rotations(self.n)
-        return torch.cat([rotations, rotations @ torch.diag(torch.tensor([1, -1], dtype=torch.float64))])
-
-
-def _cosine(k: int, n: int) -> float:
-    """cos(2 pi k / n), exact at multiples of a quarter turn."""
-    if 4 * k % n == 0:
-        return (1.0, 0.0, -1.0, 0.0)[4 * k // n % 4]
-    return math.cos(2 * math.pi * (k % n) / n)
-
-
-def _sine(k: int, n: int) -> float:
-    """sin(2 pi k / n), exact at multiples of a quarter turn."""
-    if 4 * k % n == 0:
-        return (0.0, 1.0, 0.0, -1.0)[4 * k // n % 4]
-    return math.sin(2 * math.pi * (k % n) / n)
-
-
-def _rotations(n: int) -> Tensor:
-    rows = [[[_cosine(k, n), -_sine(k, n)], [_sine(k, n), _cosine(k, n)]] for k in range(n)]
-    return torch.tensor(rows, dtype=torch.float64)
+    if order > LARGEST:
+        raise ValueError(
+            f"{name} has {order} elements, of which at most {LARGEST} are listed; draw some with sample(n)"
+        )
 
 
 @constant
@@ -189,3 +216,19 @@ def _elements(group: FiniteGroup) -> Tensor:
 def _table(group: FiniteGroup) -> Tensor:
     elements = group.elements
     return torch.stack([group.index(g @ elements) for g in elements])
+
+
+@constant
+def _inverses(group: FiniteGroup) -> Tensor:
+    return (_table(group) == 0).to(torch.int8).argmax(1)
+
+
+@constant
+def _class_of(group: FiniteGroup) -> Tensor:
+    return _cayley.classes(_table(group))
+
+
+@constant
+def _generators(group: FiniteGroup) -> Tensor:
+    table = _table(group)
+    return torch.tensor(_cayley.generators(table, range(len(table))), dtype=torch.int64)

@@ -14,6 +14,7 @@ from torch import Tensor
 from intertwine.groups._constant import constant
 
 if TYPE_CHECKING:
+    from intertwine.groups._products import DirectProduct
     from intertwine.reps import Catalogue, Irrep, Rep
 
 
@@ -47,6 +48,11 @@ class Group(ABC):
         return False
 
     @property
+    def compact(self) -> bool:
+        """Whether the group is compact: finite, or closed and made of orthogonal matrices."""
+        return self.orthogonal or self.order is not None
+
+    @property
     def lie_algebra(self) -> Tensor:
         """A basis ``(d, n, n)`` of the Lie algebra, float64; d = 0 for a discrete group."""
         return torch.zeros(0, self.dimension, self.dimension, dtype=torch.float64)
@@ -75,7 +81,10 @@ class Group(ABC):
         return g.mT if self.orthogonal else torch.linalg.inv(g)
 
     def sample(self, n: int | None = None, *, generator: torch.Generator | None = None) -> Tensor:
-        """Independent elements drawn from the Haar measure.
+        """Independent random elements: from the Haar measure of a compact group.
+
+        A group that is not compact has no Haar measure of total mass one. It draws from the distribution that its class
+        states, of moderate size and over all components: good for tests of equivariance, not for averages.
 
         Args:
             n: How many; None for a single matrix.
@@ -106,6 +115,75 @@ class Group(ABC):
         rows = "; ".join(" ".join(f"{x:.3g}" for x in row) for row in g.tolist())
         return f"matrix [{rows}]"
 
+    def exp(self, X: Tensor) -> Tensor:
+        """The exponential ``(..., n, n)`` of elements ``(..., n, n)`` of the Lie algebra."""
+        self.check_shape(X)
+        return cast("Tensor", torch.linalg.matrix_exp(X))
+
+    def log(self, g: Tensor) -> Tensor:
+        """The principal logarithm: X in the Lie algebra with exp(X) = g, its angles between -180 and 180 degrees.
+
+        Exact to rounding away from the half turns, where it jumps, and up to them.
+
+        Args:
+            g: ``(..., n, n)`` elements of the identity component.
+
+        Returns:
+            ``(..., n, n)``, of the dtype and device of g.
+
+        Raises:
+            ValueError: If an element has no logarithm in the Lie algebra, such as a reflection.
+
+        Example:
+            >>> from intertwine.groups import SO3
+            >>> g = SO3().sample()
+            >>> bool(torch.allclose(SO3().exp(SO3().log(g)), g, atol=1e-12))
+            True
+        """
+        self.check_shape(g)
+        return self._log(g)
+
+    def _log(self, g: Tensor) -> Tensor:
+        """The logarithm in general; a subclass that knows better overrides it."""
+        from intertwine.groups._logarithm import principal_logarithm
+
+        X = self.hat(self.coordinates(principal_logarithm(g)))
+        deviation = (torch.linalg.matrix_exp(X.detach()) - g.detach()).flatten(-2).abs().amax(-1)
+        scale = g.detach().flatten(-2).abs().amax(-1).clamp_min(1)
+        if not bool((deviation <= max(1e-8, 1e2 * torch.finfo(g.dtype).eps) * scale).all()):
+            raise ValueError(
+                f"an element has no logarithm in the Lie algebra of {self.name}: it lies in another component, or"
+                " beyond the reach of the exponential"
+            )
+        return X
+
+    def stabilizer(self, point: Tensor) -> Group:
+        """The subgroup of the elements that leave a point ``(n,)`` where it is.
+
+        Of a continuous group this is the identity component of the stabiliser, with the components that are known:
+        all of them for SO(n) and O(n).
+
+        Raises:
+            ValueError: If the group has components whose stabiliser is not known in general.
+        """
+        from intertwine.groups._matrix import stabilizer
+
+        return stabilizer(self, point)
+
+    def _fixing(self, point: Tensor) -> Tensor | None:
+        """Single elements ``(k, n, n)`` that fix a point and reach all components of its stabiliser, where known."""
+        discrete = self.discrete_generators
+        return discrete if bool((discrete @ point - point).abs().sum() == 0) else None
+
+    def __mul__(self, other: Group) -> DirectProduct:
+        from intertwine.groups._products import DirectProduct
+
+        return DirectProduct(self, other) if isinstance(other, Group) else NotImplemented
+
+    def hat(self, coordinates: Tensor) -> Tensor:
+        """The Lie-algebra elements ``(..., n, n)`` of coordinates ``(..., d)``: the inverse of ``coordinates``."""
+        return torch.einsum("...d,dij->...ij", coordinates, self.lie_algebra.to(coordinates))
+
     def coordinates(self, X: Tensor) -> Tensor:
         """The coordinates ``(..., d)`` of Lie-algebra elements ``(..., n, n)`` in the basis ``lie_algebra``."""
         self.check_shape(X)
@@ -134,6 +212,13 @@ class Group(ABC):
     def vector(self) -> Rep:
         """The defining representation, rho(g) = g; a sum of irreps where it is equal to one."""
         return self._catalogue().vector
+
+    @property
+    def adjoint(self) -> Rep:
+        """The adjoint representation on the Lie algebra: Ad(g) X = g X g^-1, in the coordinates of ``lie_algebra``."""
+        from intertwine.reps import Adjoint
+
+        return Adjoint(self)
 
     @property
     def regular(self) -> Rep:

@@ -53,3 +53,18 @@ def spatial_words(g: Tensor) -> str:
     if improper and angle > 180 - _ALMOST:
         return f"reflection in the plane normal to {_triple(axis)}"
     return f"{'inversion x ' if improper else ''}rotation {angle:.1f} deg about {_triple(axis)}"
+
+
+def rotation_words(g: Tensor) -> str:
+    """An orthogonal matrix of any size by the angles of its planes: "rotation 12.0, 140.3 deg", "reflection x ..."."""
+    values = torch.linalg.eigvals(g.detach().to("cpu", torch.float64))
+    angles = [math.degrees(a) for a in values.angle().sort(descending=True).values.tolist()]
+    turns = [angle for angle in angles if angle > _ALMOST]
+    improper = bool(torch.linalg.det(g.detach()) < 0)
+    if improper:
+        turns = turns[1:] if turns and turns[0] > 180 - _ALMOST else turns
+    # An eigenvalue -1 comes alone, a pair of them is one half turn.
+    half = [angle for angle in turns if angle > 180 - _ALMOST]
+    turns = half[::2] + turns[len(half) :]
+    words = "rotation " + ", ".join(f"{angle:.1f}" for angle in turns) + " deg" if turns else ""
+    return " x ".join(filter(None, ["reflection" if improper else "", words])) or "identity"

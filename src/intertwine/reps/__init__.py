@@ -1,14 +1,26 @@
 """How groups act on vectors: representations as values, irreps, Clebsch-Gordan, decomposition."""
 
+from intertwine.reps._cartesian import CartesianTensor
 from intertwine.reps._catalogue import Catalogue, catalogue
+from intertwine.reps._characters import CharacterTable, character_table, frobenius_schur
 from intertwine.reps._clebsch_gordan import wigner_3j
+from intertwine.reps._components import Component
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
 from intertwine.reps._constraints import solve_constraints
 from intertwine.reps._decompose import Decomposition
-from intertwine.reps._elementary import Regular, Trivial, Vector
+from intertwine.reps._elementary import Adjoint, Regular, Trivial, Vector
+from intertwine.reps._equivalence import ChangedBasis, equivalence, unitarize
+from intertwine.reps._finite import FiniteIrrep
+from intertwine.reps._fourier import FiniteFourier, FourierTransform, SO3Fourier
+from intertwine.reps._induced import Induced
 from intertwine.reps._planar import PlanarIrrep
+from intertwine.reps._powers import AntisymmetricPower, SymmetricPower
+from intertwine.reps._product import ProductIrrep
+from intertwine.reps._pullback import Pullback
 from intertwine.reps._rep import Irrep, Rep
 from intertwine.reps._spherical import SphericalIrrep
+from intertwine.reps._spin import SpinIrrep
+from intertwine.reps._symmetric import SymmetricIrrep
 from intertwine.reps._wigner import wigner_d, wigner_matrices
 
 CONVENTION_VERSION: int = 1
@@ -16,22 +28,42 @@ CONVENTION_VERSION: int = 1
 
 __all__ = [
     "CONVENTION_VERSION",
+    "Adjoint",
+    "AntisymmetricPower",
+    "CartesianTensor",
     "Catalogue",
+    "ChangedBasis",
+    "CharacterTable",
+    "Component",
     "Decomposition",
     "DirectSum",
     "Dual",
+    "FiniteFourier",
+    "FiniteIrrep",
+    "FourierTransform",
+    "Induced",
     "Irrep",
     "PlanarIrrep",
+    "ProductIrrep",
+    "Pullback",
     "Regular",
     "Rep",
+    "SO3Fourier",
     "SphericalIrrep",
+    "SpinIrrep",
+    "SymmetricIrrep",
+    "SymmetricPower",
     "TensorProduct",
     "Trivial",
     "Vector",
     "catalogue",
+    "character_table",
     "direct_sum",
+    "equivalence",
+    "frobenius_schur",
     "solve_constraints",
     "tensor_product",
+    "unitarize",
     "wigner_3j",
     "wigner_d",
     "wigner_matrices",

@@ -10,11 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import singledispatch
 
+import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.groups import FiniteGroup, Group
+from intertwine.reps._averages import LARGEST, averaged_maps
+from intertwine.reps._casimir import APART, Subspace, casimir, eigenspaces
 from intertwine.reps._composite import direct_sum
+from intertwine.reps._constraints import canonical_basis, solve_constraints
 from intertwine.reps._elementary import Regular, Trivial, Vector
 from intertwine.reps._rep import Irrep, Rep
 
@@ -64,6 +68,14 @@ class Catalogue(ABC):
     def candidates(self, rep: Rep) -> Iterator[Irrep]:
         """The irreps, finitely many and in order, that can occur in a rep."""
         return iter(self)
+
+    def maps(self, irrep: Irrep, rep: Rep) -> Tensor:
+        """An orthonormal basis ``(k, rep.dim, irrep.dim)`` of Hom_G(irrep, rep), by averages or by equations."""
+        if isinstance(self.group, FiniteGroup) and self.group.order <= LARGEST:
+            return averaged_maps(irrep, rep)
+        if rep.orthogonal and len(self.group.lie_algebra):
+            return _maps_by_casimir(irrep, rep)
+        return solve_constraints(irrep, rep)
 
     def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep] | None:
         """Clebsch-Gordan in closed form: Q and irreps with kron(left, right) = Q irreps Q^T; None where unknown."""
@@ -136,6 +148,16 @@ class OpenCatalogue(Catalogue):
 
     def __iter__(self) -> Iterator[Irrep]:
         yield self.trivial
+
+
+def _maps_by_casimir(irrep: Irrep, rep: Rep) -> Tensor:
+    """Hom_G(irrep, rep), solved for inside the one eigenspace of the Casimir operator where images of the irrep lie."""
+    value = float(casimir(irrep).diagonal().mean()) if irrep.dim else 0.0
+    for found, space in eigenspaces(casimir(rep)):
+        if abs(found - value) <= APART * max(1.0, abs(value)):
+            maps = space @ solve_constraints(irrep, Subspace(rep.group, rep, space))
+            return canonical_basis(maps.flatten(1)).reshape(maps.shape)
+    return torch.zeros(0, rep.dim, irrep.dim, dtype=torch.float64)
 
 
 @singledispatch

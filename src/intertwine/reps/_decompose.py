@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from intertwine.reps._catalogue import catalogue
+from intertwine.reps._components import components
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
-from intertwine.reps._constraints import canonical_basis, solve_constraints
+from intertwine.reps._constraints import canonical_basis
 from intertwine.reps._rep import Irrep, Rep
 
 
@@ -35,11 +36,17 @@ Columns = list[tuple[Irrep, Tensor]]
 
 def decompose(rep: Rep) -> Decomposition:
     """The change of basis to irreps; see ``Rep.decompose``."""
-    known = catalogue(rep.group)
-    if not known.complete:
-        raise ValueError(f"cannot decompose {rep!r}: the irreps of {rep.group} are not known")
+    group = rep.group
+    if not group.compact:
+        raise ValueError(
+            f"cannot decompose {rep!r}: the irreps of {group} are not known, and {group} is not compact, so a rep need"
+            " not be a sum of irreps at all: the shears [[1, t], [0, 1]] fix a line and no complement of it"
+        )
     if not rep.orthogonal:
-        raise ValueError(f"cannot decompose {rep!r}: its matrices are not known to be orthogonal")
+        raise ValueError(
+            f"cannot decompose {rep!r}: its matrices are not known to be orthogonal; unitarize(rep) finds a basis"
+            " in which those of a finite group are"
+        )
     matrix, irreps = _decompose(rep)
     return Decomposition(matrix.clone(), irreps)
 
@@ -65,6 +72,8 @@ def _split(decomposition: Decomposition) -> Columns:
 
 
 def _columns(rep: Rep) -> Columns:
+    if not catalogue(rep.group).complete and rep.irreps is None:
+        return components(rep)
     if isinstance(rep, Irrep):
         return [(rep, torch.eye(rep.dim, dtype=torch.float64))]
     if isinstance(rep, DirectSum):
@@ -115,14 +124,15 @@ def _irrep_product(left: Irrep, right: Irrep) -> Decomposition:
 
 def _solved_columns(rep: Rep) -> Columns:
     """For each irrep the maps into rep, as orthogonal copies, until the dimension is reached."""
+    known = catalogue(rep.group)
     columns: Columns = []
     found = 0
-    for irrep in catalogue(rep.group).candidates(rep):
+    for irrep in known.candidates(rep):
         if found == rep.dim:
             break
         if irrep.dim > rep.dim - found:
             continue
-        copies = _orthogonal_copies(solve_constraints(irrep, rep), irrep)
+        copies = _orthogonal_copies(known.maps(irrep, rep), irrep)
         columns += [(irrep, isometry) for isometry in copies]
         found += len(copies) * irrep.dim
     if found != rep.dim:

@@ -1,4 +1,4 @@
-"""Reps that every group has: the defining one, and for a finite group the regular one."""
+"""Reps that every group has: the trivial, the defining and the adjoint one, and for a finite group the regular one."""
 
 from __future__ import annotations
 
@@ -69,6 +69,41 @@ class Vector(Rep):
 
     def __repr__(self) -> str:
         return f"{self.group!r}.vector"
+
+
+@dataclass(frozen=True, repr=False)
+class Adjoint(Rep):
+    """The adjoint representation, Ad(g) X = g X g^-1, on the coordinates of the Lie algebra; its derivative is ad."""
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the Lie algebra."""
+        return len(self.group.lie_algebra)
+
+    @property
+    def orthogonal(self) -> bool:
+        """Whether the group is, and its basis of the Lie algebra is orthogonal with equal lengths."""
+        flat = self.group.lie_algebra.flatten(1)
+        gram = flat @ flat.T
+        return self.group.orthogonal and bool((gram - gram[:1, :1] * torch.eye(self.dim).to(gram)).abs().sum() < 1e-10)
+
+    def matrix(self, g: Tensor) -> Tensor:
+        """The coordinates of g X g^-1, ``(..., dim, dim)``."""
+        self.group.check_shape(g)
+        g = g.unsqueeze(-3)
+        return self.group.coordinates(g @ self.group.lie_algebra.to(g) @ self.group.inverse(g)).mT
+
+    def algebra(self, X: Tensor) -> Tensor:
+        """The coordinates of the commutators [X, Y], ``(..., dim, dim)``."""
+        self.group.check_shape(X)
+        X, basis = X.unsqueeze(-3), self.group.lie_algebra.to(X)
+        return self.group.coordinates(X @ basis - basis @ X).mT
+
+    def __str__(self) -> str:
+        return "adjoint"
+
+    def __repr__(self) -> str:
+        return f"{self.group!r}.adjoint"
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 from intertwine.groups import Group
 
 if TYPE_CHECKING:
+    from intertwine.groups import Homomorphism
     from intertwine.reps._decompose import Decomposition
 
 Kind = Literal["real", "complex", "quaternionic"]
@@ -95,6 +96,65 @@ class Rep(ABC):
         from intertwine.reps._decompose import decompose
 
         return decompose(self)
+
+    def restrict(self, subgroup: Group | Homomorphism) -> Rep:
+        """The restriction to a subgroup: the same matrices for fewer elements; along a homomorphism, rho(f(h)).
+
+        Args:
+            subgroup: A group of matrices of the same size, or a homomorphism into this rep's group, such as an
+                ``Embedding`` of SO(2) into SO(3).
+
+        Raises:
+            ValueError: If it is no subgroup, or does not map into this rep's group.
+
+        Example:
+            >>> from intertwine.groups import SO3, Octahedral
+            >>> str(SO3().irrep(2).restrict(Octahedral()).decompose().irreps)
+            '1xE + 1xT2'
+        """
+        from intertwine.reps._pullback import restrict
+
+        return restrict(self, subgroup)
+
+    def induce(self, group: Group) -> Rep:
+        """The representation of a finite group that is induced from this one of a subgroup H.
+
+        The space is a copy of this rep's for each coset g H: dimension ``dim order / |H|``.
+
+        Args:
+            group: A finite group that contains this rep's group.
+
+        Raises:
+            ValueError: If the group is infinite or does not contain this rep's group.
+
+        Example:
+            >>> from intertwine.groups import Icosahedral, Tetrahedral
+            >>> str(Tetrahedral().trivial.induce(Icosahedral()).decompose().irreps)
+            '1xA + 1xG'
+        """
+        from intertwine.reps._induced import induce
+
+        return induce(self, group)
+
+    def symmetric_power(self, power: int) -> Rep:
+        """The part of the tensor power that permutations of the factors leave alone: polynomials of this degree.
+
+        Raises:
+            ValueError: If the power is not a whole number, at least 0.
+        """
+        from intertwine.reps._powers import symmetric_power
+
+        return symmetric_power(self, power)
+
+    def antisymmetric_power(self, power: int) -> Rep:
+        """The part of the tensor power that changes by the sign of a permutation of the factors.
+
+        Raises:
+            ValueError: If the power is not a whole number, at least 0.
+        """
+        from intertwine.reps._powers import antisymmetric_power
+
+        return antisymmetric_power(self, power)
 
     def __add__(self, other: Rep) -> Rep:
         from intertwine.reps._composite import direct_sum

@@ -1,0 +1,104 @@
+"""`intertwine basis`: how many maps commute with a group, and which."""
+
+from __future__ import annotations
+
+import json as codec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from intertwine._errors import UsageError
+
+if TYPE_CHECKING:
+    from intertwine.intertwiners import MapTable
+
+DONE, DISAGREES = 0, 1
+_PICTURES = (".png", ".svg", ".pdf", ".jpg")
+
+
+def basis(
+    maps: Annotated[
+        str,
+        typer.Argument(
+            help='What to where: "GROUP: IN -> OUT", such as "SO3: 1 x 1 -> 0 + 1 + 2". The group may be a JSON file'
+            ' {"generators": [..], "algebra": [..], "reps": {"W": {"generators": [..], "algebra": [..]}}}.',
+            show_default=False,
+        ),
+    ],
+    plot: Annotated[str | None, typer.Option(help="Draw the maps into this file (png, svg, pdf).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    limit: Annotated[int, typer.Option(help="The most maps to show.")] = 12,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Keep the maps in the user's cache folder for the next time.")
+    ] = False,
+) -> int:
+    """All linear maps that commute with a group. Exit code 0 if characters agree with their number, 1 if not."""
+    if limit < 0:
+        raise UsageError(f"--limit expects at least 0, got {limit}")
+    if plot is not None and Path(plot).suffix.lower() not in _PICTURES:
+        raise UsageError(f'--plot expects a file that ends in {", ".join(_PICTURES)}, got "{plot}"')
+    folder = _cache_folder() if cache else None
+    table = find(maps, folder)
+    typer.echo(codec.dumps(table.to_json()) if json else report(table, limit))
+    if plot is not None:
+        save_plot(table, Path(plot))
+        typer.echo(f"drawn         {plot}", err=json)
+    if folder is not None:
+        typer.echo(f"kept          {folder}", err=json)
+    return DONE if table.agrees else DISAGREES
+
+
+def _cache_folder() -> Path:
+    from intertwine.data import user_cache
+
+    return user_cache() / "bases"
+
+
+def find(maps: str, folder: Path | None = None) -> MapTable:
+    """The maps that a line of text asks for.
+
+    Args:
+        maps: "GROUP: IN -> OUT".
+        folder: Where bases are kept, if anywhere.
+
+    Raises:
+        UsageError: If it cannot be read, or has no answer.
+    """
+    from intertwine.intertwiners import read_question, tabulate
+
+    rep_in, rep_out = read_question(maps)
+    try:
+        return tabulate(rep_in, rep_out, folder=folder)
+    except (ValueError, ArithmeticError) as error:
+        raise UsageError(str(error)) from error
+
+
+def report(table: MapTable, limit: int) -> str:
+    """The summary, then each map as a small table.
+
+    Args:
+        table: The maps.
+        limit: The most maps to show.
+    """
+    shown = table.rows[:limit]
+    paragraphs = [table.summary(), *("\n".join(row.lines()) for row in shown)]
+    if limit and len(table.rows) > limit:
+        paragraphs.append(f"and {len(table.rows) - limit:,} more; --limit {len(table.rows)} shows them all")
+    return "\n\n".join(paragraphs)
+
+
+def save_plot(table: MapTable, path: Path) -> None:
+    """Draw the maps into a file.
+
+    Raises:
+        UsageError: If there is nothing to draw or the file cannot be written.
+    """
+    from intertwine.intertwiners import draw
+
+    if not table.rows:
+        raise UsageError("--plot has nothing to draw: no map commutes but zero")
+    try:
+        draw(table).savefig(path, dpi=160)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None

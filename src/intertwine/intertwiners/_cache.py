@@ -1,0 +1,125 @@
+"""Bases that were asked for before: by value in memory, and in a folder where the caller names one.
+
+The name of a file is a digest of what the basis is determined by: the generators' matrices in every rep, the make of
+the reps and the version of the conventions. So a new group of the same name finds nothing of the old one's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from intertwine.reps import CONVENTION_VERSION, DirectSum, Dual, Rep, TensorProduct
+
+FORMAT = 1
+"""Counts changes of how a basis is chosen within its space, and of the files."""
+LARGEST_MEMORY = 2**25
+"""How many numbers are kept in memory: 256 MB."""
+
+_log = logging.getLogger(__name__)
+
+
+class BasisMemory:
+    """The bases used last, up to a number of entries; what comes out is a clone, which nobody else holds."""
+
+    def __init__(self, entries: int = LARGEST_MEMORY) -> None:
+        self.entries = entries
+        self._kept: OrderedDict[tuple[Rep, Rep], Tensor] = OrderedDict()
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, rep_in: Rep, rep_out: Rep) -> Tensor | None:
+        """The basis of this pair, if it is still here."""
+        with self._lock:
+            basis = self._kept.get((rep_in, rep_out))
+            if basis is None:
+                return None
+            self._kept.move_to_end((rep_in, rep_out))
+            return basis.clone()
+
+    def put(self, rep_in: Rep, rep_out: Rep, basis: Tensor) -> None:
+        """Keep a basis, and forget those unused for longest until all fit."""
+        if basis.numel() > self.entries:
+            return
+        with self._lock:
+            previous = self._kept.pop((rep_in, rep_out), None)
+            self._used -= 0 if previous is None else previous.numel()
+            self._kept[rep_in, rep_out] = basis.clone()
+            self._used += basis.numel()
+            while self._used > self.entries:
+                _, oldest = self._kept.popitem(last=False)
+                self._used -= oldest.numel()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+            self._used = 0
+
+
+def basis_path(folder: str | Path, rep_in: Rep, rep_out: Rep) -> Path:
+    """The file of the basis of a pair of reps."""
+    digest = hashlib.sha256(f"{FORMAT} {CONVENTION_VERSION}".encode())
+    for rep in (rep_in, rep_out):
+        _digest(rep, digest)
+    return Path(folder) / f"hom-{digest.hexdigest()[:32]}.npz"
+
+
+def _digest(rep: Rep, digest: hashlib._Hash) -> None:
+    """Take in a rep: its make, and the matrices of the generators in what it is made of."""
+    digest.update(f"({type(rep).__module__}.{type(rep).__qualname__} {rep.dim} ".encode())
+    if isinstance(rep, DirectSum):
+        for copies, term in rep.terms:
+            digest.update(f"{copies}x".encode())
+            _digest(term, digest)
+    elif isinstance(rep, TensorProduct):
+        for factor in rep.factors:
+            _digest(factor, digest)
+    elif isinstance(rep, Dual):
+        _digest(rep.base, digest)
+    else:
+        group = rep.group
+        digest.update(f"{type(group).__qualname__} {group.name} {rep}".encode())
+        for matrices in (rep.algebra(group.lie_algebra), rep.matrix(group.discrete_generators)):
+            digest.update(str(tuple(matrices.shape)).encode() + matrices.contiguous().numpy().tobytes())
+    digest.update(b")")
+
+
+def load_basis(path: Path, shape: tuple[int, int]) -> Tensor | None:
+    """The stored basis ``(k, *shape)``; None when there is none, or, with a warning, when it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            basis = torch.from_numpy(file["basis"])
+        if basis.dtype != torch.float64 or basis.ndim != 3 or tuple(basis.shape[1:]) != shape:
+            raise ValueError(f"it holds {basis.dtype} of shape {tuple(basis.shape)}")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        _log.warning("%s is damaged (%s): solving again", path, error)
+        return None
+    return basis
+
+
+def store_basis(path: Path, basis: Tensor) -> None:
+    """Store a basis, whole or not at all; a folder that refuses costs a warning, no more."""
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, basis=basis.numpy())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("could not write %s (%s): it is solved again next time", path, error.strerror or error)

@@ -1,0 +1,75 @@
+"""The Casimir operator: it commutes with a rep, and its eigenspaces part the irreps before anything is solved for.
+
+    C = - sum_i d rho(X_i) d rho(X^i),      X^i the basis of the Lie algebra that is dual in the product Tr X^T Y
+
+That product is invariant under a group of orthogonal matrices, so C is a number on every irrep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intertwine.reps._rep import Rep
+
+APART = 1e-6
+"""The least relative distance of eigenvalues that are different."""
+
+
+def casimir(rep: Rep) -> Tensor:
+    """The Casimir operator for a group of orthogonal matrices, ``(dim, dim)``, float64; zero for discrete."""
+    basis = rep.group.lie_algebra
+    if not len(basis):
+        return torch.zeros(rep.dim, rep.dim, dtype=torch.float64)
+    flat = basis.flatten(1)
+    dual = torch.linalg.solve(flat @ flat.T, flat).reshape(basis.shape)
+    found: Tensor = -torch.einsum("kij,kjl->il", rep.algebra(basis), rep.algebra(dual))
+    return (found + found.T) / 2
+
+
+def eigenspaces(symmetric: Tensor) -> Iterator[tuple[float, Tensor]]:
+    """The eigenvalues of a symmetric matrix, each once and ascending, with orthonormal bases ``(n, multiplicity)``."""
+    if not len(symmetric):
+        return
+    values, vectors = torch.linalg.eigh(symmetric)
+    scale = max(float(values.abs().max()), 1.0)
+    cuts = ((values[1:] - values[:-1]) > APART * scale).nonzero().flatten() + 1
+    for part, space in zip(torch.tensor_split(values, cuts), torch.tensor_split(vectors, cuts, dim=1), strict=True):
+        yield float(part.mean()), space
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Subspace(Rep):
+    """A rep on an invariant subspace of another: B^T rho(g) B. A step of a computation, not a value."""
+
+    base: Rep
+    isometry: Tensor
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the subspace."""
+        return self.isometry.shape[1]
+
+    @property
+    def orthogonal(self) -> bool:
+        """Whether the base is."""
+        return self.base.orthogonal
+
+    def matrix(self, g: Tensor) -> Tensor:
+        """B^T rho(g) B, ``(..., dim, dim)``."""
+        basis = self.isometry.to(g)
+        return basis.T @ self.base.matrix(g) @ basis
+
+    def algebra(self, X: Tensor) -> Tensor:
+        """B^T d rho(X) B, ``(..., dim, dim)``."""
+        basis = self.isometry.to(X)
+        return basis.T @ self.base.algebra(X) @ basis
+
+    def __str__(self) -> str:
+        return f"part of {self.base}"
+
+    def __repr__(self) -> str:
+        return f"Subspace({self.base!r}, dim={self.dim})"

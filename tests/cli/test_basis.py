@@ -1,0 +1,116 @@
+"""`intertwine basis`: what it prints, draws and refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from intertwine._errors import UsageError
+from intertwine.cli._basis import basis
+from intertwine.intertwiners import _table
+
+
+def run(*words):
+    """The command alone, as an app of its own; its exit code."""
+    app = _app()
+    return typer.main.get_command(app).main(list(words), standalone_mode=False)
+
+
+def test_the_line_of_the_first_page(capsys):
+    assert run("SO3: 1 x 1 -> 0 + 1 + 2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree"
+    assert "cross product: 1 x 1 -> 1   (0.4082 times)" in lines
+
+
+def test_the_line_of_the_issue(capsys):
+    assert run("O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e", "--limit", "0") == 0
+    assert capsys.readouterr().out == (
+        "3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree\n"
+    )
+
+
+def test_limit(capsys):
+    assert run("S4: V x V -> V x V", "--limit", "2") == 0
+    out = capsys.readouterr().out
+    assert out.count("times)") == 2
+    assert "and 13 more; --limit 15 shows them all" in out
+
+
+def test_json(capsys):
+    assert run("SO2: 1 -> 1", "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in content["maps"]] == ["identity", "quarter turn"]
+
+
+def test_plot(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "maps.png"
+    assert run("SO3: 1 x 1 -> 1", "--plot", str(path)) == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert f"drawn         {path}" in capsys.readouterr().out
+    assert run("SO3: 1 x 1 -> 1", "--json", "--plot", str(path)) == 0
+    assert json.loads(capsys.readouterr().out)["dimension"] == 1  # nothing but JSON on standard output
+
+
+def test_a_group_of_ones_own(tmp_path, capsys):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"name": "turns", "generators": [[[0, -1], [1, 0]]]}))
+    assert run(f"{path}: V -> V") == 0
+    assert capsys.readouterr().out.startswith("2 maps (of 4 dense): identity, quarter turn;  characters agree")
+
+
+def test_disagreement_fails(monkeypatch, capsys):
+    monkeypatch.setattr(_table, "character_count", lambda *_: _table.Count(5, "weights"))
+    assert run("SO3: 1 -> 1") == 1
+    assert "CHARACTERS DISAGREE: they count 5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["SO3: 1 -> "], "cannot read"),
+        (["SO3"], "GROUP: IN -> OUT"),
+        (["SO99z: V -> V"], "no group"),
+        (["SO3: 1^9 -> 1^9"], "entries"),
+        (["SO3: 1 -> 1", "--limit", "-1"], "--limit expects"),
+        (["SO3: 1 -> 1", "--plot", "maps.txt"], "--plot expects"),
+        (["SO3: 1 -> 2", "--plot", "maps.png"], "nothing to draw"),
+        (["SO3: 1 -> 1", "--plot", "no/such/folder/maps.png"], "cannot write"),
+        (["nowhere.json: V -> V"], "no such file"),
+    ],
+)
+def test_bad_input_is_one_line(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        run(*words)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_help():
+    assert "IN -> OUT" in CliRunner().invoke(_app(), ["--help"], env={"COLUMNS": "200"}).stdout
+
+
+def test_no_torch_before_there_is_work():
+    code = "import sys, intertwine.cli._basis; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_users_cache(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INTERTWINE_CACHE", str(tmp_path))
+    assert run("Lorentz: V x V -> V x V", "--cache") == 0
+    assert len(list((tmp_path / "bases").iterdir())) == 1
+    assert "kept" in capsys.readouterr().out
+
+
+def _app():
+    app = typer.Typer()
+    app.command()(basis)
+    return app

@@ -1,0 +1,243 @@
+"""SU(2), S_n, products, and compact groups whose irreps nobody has listed."""
+
+import pytest
+import torch
+
+from intertwine.groups import (
+    SL,
+    SO,
+    SO2,
+    SO3,
+    SU2,
+    DoubleCover,
+    FullLorentz,
+    Lorentz,
+    MatrixGroup,
+    O,
+    Octahedral,
+    Scaling,
+    Symmetric,
+)
+from intertwine.reps import Component, equivalence, solve_constraints, unitarize
+from intertwine.reps._commutant import commutant
+from intertwine.reps._elementary import Vector
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def check(rep):
+    Q, irreps = rep.decompose()
+    g = rep.group.sample(6, generator=seeded())
+    assert (Q.T @ Q - torch.eye(rep.dim, dtype=torch.float64)).abs().max() <= 1e-10
+    assert (Q @ irreps.matrix(g) @ Q.T - rep.matrix(g)).abs().max() <= 1e-10
+    return irreps
+
+
+def sizes(irreps):
+    return sorted((irrep.dim, copies) for copies, irrep in irreps.irreps)
+
+
+@pytest.mark.parametrize("twice", range(8))
+def test_spins(twice):
+    spin = SU2().irrep(f"{twice}/2" if twice % 2 else twice // 2)
+    g, h = SU2().sample(8, generator=seeded(1)), SU2().sample(8, generator=seeded(2))
+    assert torch.allclose(spin.matrix(g @ h), spin.matrix(g) @ spin.matrix(h), atol=1e-12)
+    assert torch.allclose(spin.matrix(-g), (-1) ** twice * spin.matrix(g), atol=1e-12)
+    angle = SO3().coordinates(SO3().log(DoubleCover()(g))).norm(dim=-1)
+    character = ((twice + 1) * angle / 2).sin() / (angle / 2).sin() * (2 if twice % 2 else 1)
+    sign = torch.where(g[:, 0, 0] < 0, (-1.0) ** twice, 1.0)
+    assert torch.allclose(spin.character(g), sign * character, atol=1e-10)
+    assert spin.kind == ("quaternionic" if twice % 2 else "real")
+    assert len(solve_constraints(spin, spin)) == len(spin.endomorphisms)
+
+
+def test_products_of_spins():
+    half, one = SU2().vector, SU2().irrep(1)
+    assert str(check(half * half)) == "4x0 + 4x1"
+    assert str(check(half * one)) == "1x1/2 + 1x3/2"
+    assert str(check(half.symmetric_power(2))) == "1x0 + 3x1"
+    assert [str(SU2().irrep(text)) for text in ("3/2", 2)] == ["3/2", "2"]
+    with pytest.raises(ValueError, match='spins 0, "1/2"'):
+        SU2().irrep("2/2")
+
+
+def test_permutations_of_many_things_need_no_list():
+    group = Symmetric(10)
+    assert str(check(group.vector)) == "1x[10] + 1x[9,1]"
+    assert str(check(group.vector**2)) == "2x[10] + 3x[9,1] + 1x[8,2] + 1x[8,1,1]"
+    sign = group.irrep(*[1] * 10)
+    g = group.sample(16, generator=seeded())
+    assert torch.allclose(sign.matrix(g)[:, 0, 0], torch.linalg.det(g), atol=1e-12)
+    irrep = group.irrep("[8,2]")
+    h = group.sample(16, generator=seeded(1))
+    assert irrep.dim == 35
+    assert torch.allclose(irrep.matrix(g @ h), irrep.matrix(g) @ irrep.matrix(h), atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_young_elements_single_out_the_same_maps_as_averages(n):
+    from intertwine.reps._averages import averaged_maps
+    from intertwine.reps._catalogue import catalogue
+
+    group = Symmetric(n)
+    rep = group.vector**2
+    assert sum(irrep.dim**2 for irrep in group.irreps()) == group.order
+    for irrep in group.irreps():
+        young, averaged = catalogue(group).maps(irrep, rep), averaged_maps(irrep, rep)
+        assert young.shape == averaged.shape
+        assert torch.allclose(young, averaged, atol=1e-10)
+
+
+def test_products_of_groups():
+    G = SO3() * SO2()
+    assert str(check(G.vector)) == "1x(0,1) + 1x(1,0)"
+    plane = SO2() * SO2()
+    halves = check(plane.irrep("(1,0)") * plane.irrep("(0,2)"))
+    assert str(halves) == "1x(1,2)+ + 1x(1,2)-"
+    assert {irrep.kind for _, irrep in halves.irreps} == {"complex"}
+    H = SU2() * SU2()
+    assert H.irrep("(1/2,1/2)").dim == 4  # SO(4): four real dimensions, not sixteen
+    assert H.irrep("(1/2,1/2)").kind == "real"
+    assert H.irrep("(1/2,1)").kind == "quaternionic"
+    assert str(check(SO2().irrep(1) * SO2().irrep(1))) == "2x0 + 1x2"
+
+
+@pytest.mark.parametrize(
+    ("group", "square", "cube"),
+    [
+        (SO(4), [(1, 1), (3, 1), (3, 1), (9, 1)], [(4, 4), (8, 2), (8, 2), (16, 1)]),
+        (O(4), [(1, 1), (6, 1), (9, 1)], [(4, 1), (4, 3), (16, 1), (16, 2)]),
+        (SO(5), [(1, 1), (10, 1), (14, 1)], [(5, 3), (10, 1), (30, 1), (35, 2)]),
+    ],
+    ids=str,
+)
+def test_rotations_of_more_dimensions(group, square, cube):
+    V = group.vector
+    assert sizes(check(V**2)) == square
+    assert sizes(check(V**3)) == cube
+    assert check(V).terms[0][1].kind == "real" if hasattr(check(V), "terms") else check(V).kind == "real"
+    assert group.adjoint.orthogonal
+    check(group.adjoint)
+
+
+def test_components_are_irreps():
+    V = SO(4).vector
+    irreps = (V**3).decompose().irreps
+    for copies, irrep in irreps.irreps:
+        assert isinstance(irrep, Component)
+        assert eval(repr(irrep), {"Component": Component, "SO": SO}) == irrep
+        assert len(solve_constraints(irrep, irrep)) == len(irrep.endomorphisms) == 1
+        assert copies >= 1
+    first, second = (irrep for _, irrep in irreps.irreps if irrep.dim == 8)
+    assert equivalence(first, second) is None
+    assert irreps.decompose().irreps == irreps
+
+
+def test_components_of_the_complex_kind():
+    turns = MatrixGroup(algebra=SO3().lie_algebra[2:], title="turns about z")
+    irreps = check(turns.vector * turns.vector)
+    assert sizes(irreps) == [(1, 3), (2, 1), (2, 2)]
+    assert [irrep.kind for _, irrep in irreps.irreps] == ["real", "complex", "complex"]
+    for _, irrep in irreps.irreps:
+        assert len(irrep.endomorphisms) == len(solve_constraints(irrep, irrep))
+
+
+def test_any_basis_of_the_lie_algebra_will_do():
+    skewed = torch.tensor([[1, 0, 0], [2, 0.5, 0], [-1, 3, 1]], dtype=torch.float64)
+    group = MatrixGroup(algebra=torch.einsum("kd,dij->kij", skewed, SO3().lie_algebra), title="turns")
+    assert sizes(check(group.vector**2)) == [(1, 1), (3, 1), (5, 1)]
+    assert sizes(check(group.vector**3)) == [(1, 1), (3, 3), (5, 2), (7, 1)]
+
+
+def test_components_of_the_quaternionic_kind():
+    left = MatrixGroup(algebra=SU2().lie_algebra, title="unit quaternions")
+    irrep = check(left.vector)
+    assert irrep.kind == "quaternionic"
+    E = irrep.endomorphisms
+    g = irrep.matrix(left.sample(4, generator=seeded()))
+    assert torch.allclose(g[:, None] @ E, E @ g[:, None], atol=1e-10)
+
+
+def test_the_commutant_is_the_space_of_self_maps():
+    for rep in (SO(4).vector ** 2, Octahedral().vector ** 2, SO3().vector ** 2 + SO3().vector):
+        ours, theirs = commutant(rep).flatten(1), solve_constraints(rep, rep).flatten(1)
+        assert len(ours) == len(theirs)
+        assert torch.allclose(ours.T @ ours, theirs.T @ theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "group", [Lorentz(), SL(2), Scaling(2), MatrixGroup([[[1, 1], [0, 1]]], title="shears")], ids=str
+)
+def test_what_is_not_compact_is_refused_with_a_reason(group):
+    with pytest.raises(ValueError, match=r"the irreps of .* are not known, and .* is not compact, .* the shears"):
+        group.vector.decompose()
+
+
+@pytest.mark.parametrize(
+    ("group", "dimensions"), [(Lorentz(), [1, 0, 1, 0, 4]), (FullLorentz(), [1, 0, 1, 0, 3])], ids=str
+)
+def test_invariants_of_space_time(group, dimensions):
+    """The metric in two factors; three pairings in four, and the volume form where orientation counts."""
+    found = [len(solve_constraints(group.trivial, group.vector**power)) for power in range(5)]
+    assert found == dimensions
+
+
+@pytest.mark.parametrize(("group", "dimensions"), [(SO(4), [1, 0, 1, 0, 4]), (O(4), [1, 0, 1, 0, 3])], ids=str)
+def test_invariants_of_rotations_of_four_dimensions(group, dimensions):
+    for power, dimension in enumerate(dimensions):
+        found = {str(irrep): copies for copies, irrep in check(group.vector**power).irreps} if power < 4 else None
+        if found is None:
+            assert len(solve_constraints(group.trivial, group.vector**power)) == dimension
+        else:
+            assert found.get("trivial", 0) == dimension
+
+
+def test_equivalence():
+    G = SO3()
+    cross = equivalence(G.vector.antisymmetric_power(2), G.vector)
+    g = G.sample(5, generator=seeded())
+    second, first = G.vector.matrix(g), G.vector.antisymmetric_power(2).matrix(g)
+    assert torch.allclose(second, torch.linalg.inv(cross) @ first @ cross, atol=1e-12)
+    assert torch.allclose(cross.T @ cross, torch.eye(3, dtype=torch.float64), atol=1e-12)
+    assert equivalence(G.irrep(1), G.rep("3x0")) is None
+    assert equivalence(G.irrep(1), G.irrep(2)) is None
+    assert equivalence(G.rep("2x1 + 0"), G.rep("1 + 0 + 1")) is not None
+    V = Lorentz().vector
+    lower = equivalence(V.dual, V)
+    g = Lorentz().sample(3, generator=seeded())
+    assert torch.allclose(V.matrix(g), torch.linalg.inv(lower) @ V.dual.matrix(g) @ lower, atol=1e-8)
+    with pytest.raises(ValueError, match="reps of one group"):
+        equivalence(G.vector, Octahedral().vector)
+
+
+def test_a_rep_in_an_oblique_basis_is_made_orthogonal():
+    hexagonal = MatrixGroup([[[1, -1], [1, 0]], [[0, 1], [1, 0]]], title="D_6 in a lattice basis")
+    assert hexagonal.order == 12
+    V = hexagonal.vector
+    with pytest.raises(ValueError, match="unitarize"):
+        V.decompose()
+    mended = unitarize(V)
+    assert isinstance(V, Vector)
+    assert mended.orthogonal
+    g = hexagonal.elements
+    assert torch.allclose(mended.change @ V.matrix(g) @ torch.linalg.inv(mended.change), mended.matrix(g), atol=1e-12)
+    assert torch.allclose(mended.character(g), V.character(g), atol=1e-12)
+    check(mended)
+    assert mended.dual == mended
+    with pytest.raises(ValueError, match="infinite"):
+        unitarize(Lorentz().vector)
+
+
+def test_the_adjoint_rep():
+    assert torch.allclose(SO3().adjoint.matrix(SO3().identity), torch.eye(3, dtype=torch.float64))
+    g = SO3().sample(4, generator=seeded())
+    assert torch.allclose(SO3().adjoint.matrix(g), g, atol=1e-14)  # infinitesimal rotations are vectors
+    for group in (SL(2), Lorentz(), SU2()):
+        g, X = group.sample(4, generator=seeded()), 0.3 * group.lie_algebra.sum(0)
+        ad = group.adjoint
+        moved = g @ X @ group.inverse(g)
+        assert torch.allclose(group.hat(ad.matrix(g) @ group.coordinates(X)), moved, atol=1e-9)
+        assert torch.allclose(torch.matrix_exp(ad.algebra(X)), ad.matrix(group.exp(X)), atol=1e-10)
+    assert not Lorentz().adjoint.orthogonal
