@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         Tetrahedral,
         Translations,
     )
-    from intertwine.intertwiners import intertwiners
+    from intertwine.intertwiners import intertwiners, steerable_kernel
     from intertwine.reps import (
         CONVENTION_VERSION,
         CartesianTensor,
@@ -123,6 +123,7 @@ __all__ = [
     "nn",
     "ops",
     "reps",
+    "steerable_kernel",
     "testing",
     "unitarize",
 ]
@@ -177,6 +178,7 @@ _HOMES = {
     "equivalence": "reps",
     "intertwiners": "intertwiners",
     "unitarize": "reps",
+    "steerable_kernel": "intertwiners",
 }
 _FLOORS = {"actions", "data", "groups", "models", "nn", "ops", "reps", "tasks", "testing", "training"}
 

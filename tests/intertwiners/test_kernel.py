@@ -68,7 +68,7 @@ def first_irreps(group, number=5):
         (O2(), ["0+", "1", "2", "3"], lambda a, b: 1 if a == 0 or b == 0 else 2),
         (SO3(), ["0", "1", "2", "3", "4"], lambda a, b: 2 * min(a, b) + 1),
     ],
-    ids=str,
+    ids=["SO(2)", "O(2)", "SO(3)"],
 )
 def test_dimensions_by_frequency(group, frequencies, table):
     for a, frequency_in in enumerate(frequencies):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from intertwine import __version__
-from intertwine.cli import _audit, _data, _demo, _evaluate, _fit, _predict
+from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _predict
 from intertwine.cli._groups import NamedGroup
 from intertwine.cli._guard import guard
 
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": _evaluate.evaluate,
     "predict": _predict.predict,
     "audit": _audit.audit,
+    "basis": _basis.basis,
     "data": _data.data,
     "demo": _demo.demo,
 }
