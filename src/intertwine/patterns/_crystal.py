@@ -1,0 +1,310 @@
+"""Discrete groups with a lattice: generators and elements modulo the lattice, composition, orbits, point group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import lcm
+
+import torch
+from torch import Tensor
+
+from intertwine.groups import FiniteGroup
+from intertwine.patterns._integers import echelon, inverse, solve_modulo_integers
+from intertwine.patterns._operation import Operation
+
+_SAME_POINT = 1e-6
+_MOST_ELEMENTS = 4096
+
+_Whole = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, repr=False)
+class PointGroup(FiniteGroup):
+    """The linear parts W of a crystallographic group: a finite group of whole matrices in the basis of the lattice.
+
+    Args:
+        matrices: The elements as rows of whole numbers, the identity first.
+    """
+
+    matrices: tuple[tuple[tuple[int, ...], ...], ...]
+
+    @property
+    def name(self) -> str:
+        """The crystal class in the notation of Hermann and Mauguin, such as "4mm" or "m-3m"."""
+        from intertwine.patterns._classes import crystal_class
+
+        return crystal_class(self.matrices)
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+        return len(self.matrices[0])
+
+    @property
+    def discrete_generators(self) -> Tensor:
+        """All elements but the identity."""
+        return self._list_elements()[1:]
+
+    def _list_elements(self) -> Tensor:
+        return torch.tensor(self.matrices, dtype=torch.float64)
+
+    def __repr__(self) -> str:
+        return f"PointGroup({self.matrices})"
+
+
+@dataclass(frozen=True, repr=False)
+class CrystalGroup:
+    """A discrete group of motions with a lattice: frieze, wallpaper or space group. A frozen value.
+
+    The lattice is Z^p, the whole translations along the first p coordinates. It is normal, and the quotient is finite.
+
+    Args:
+        name: Its symbol.
+        generators: Operations that together with the lattice generate the group.
+        periodic: The rank p of the lattice; less than d when the ornament does not repeat in all directions.
+        dimension: The number d of coordinates.
+
+    Example:
+        >>> from intertwine.patterns import wallpaper
+        >>> G = wallpaper("p4g")
+        >>> G.order, G.symmorphic, G.point_group.name, G.multiplicity((0, Fraction(1, 2)))
+        (8, False, '4mm', 2)
+    """
+
+    name: str
+    generators: tuple[Operation, ...]
+    periodic: int
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.periodic <= self.dimension:
+            raise ValueError(f"the lattice has rank 1 .. {self.dimension}, got {self.periodic}")
+        for operation in self.generators:
+            if operation.dimension != self.dimension:
+                raise ValueError(
+                    f"{self.name} moves {self.dimension} coordinates, but the generator {operation} does not"
+                )
+
+    @cached_property
+    def elements(self) -> tuple[Operation, ...]:
+        """One operation of each coset of the lattice, w in [0, 1), the identity first.
+
+        Raises:
+            ValueError: If the generators generate no discrete group with this lattice.
+        """
+        return tuple(_closure(self.generators, self.periodic, self.dimension, self.name))
+
+    @property
+    def order(self) -> int:
+        """How many elements there are modulo the lattice."""
+        return len(self.elements)
+
+    @property
+    def lattice_generators(self) -> tuple[Operation, ...]:
+        """The unit translations along the periodic coordinates."""
+        return tuple(Operation.shift([int(i == axis) for i in range(self.dimension)]) for axis in range(self.periodic))
+
+    @property
+    def matrices(self) -> Tensor:
+        """The elements as augmented matrices ``(order, d + 1, d + 1)``, float64."""
+        return torch.stack([operation.matrix for operation in self.elements])
+
+    @cached_property
+    def _places(self) -> dict[Operation, int]:
+        return {operation: place for place, operation in enumerate(self.elements)}
+
+    def index(self, operation: Operation) -> int:
+        """The position in ``elements`` of an operation, whatever its lattice translation.
+
+        Raises:
+            ValueError: If it does not belong to the group.
+        """
+        if operation not in self:
+            raise ValueError(f"{operation} is no symmetry operation of {self.name}")
+        return self._places[operation.modulo(self.periodic)]
+
+    def __contains__(self, operation: object) -> bool:
+        return isinstance(operation, Operation) and operation.modulo(self.periodic) in self._places
+
+    @cached_property
+    def multiplication_table(self) -> Tensor:
+        """Element i times element j is element ``table[i, j]``, modulo the lattice: ``(order, order)``, int64."""
+        return torch.tensor([[self.index(g @ h) for h in self.elements] for g in self.elements])
+
+    @cached_property
+    def point_group(self) -> PointGroup:
+        """The group of the linear parts."""
+        return PointGroup(tuple(dict.fromkeys(operation.linear for operation in self.elements)))
+
+    @property
+    def centring(self) -> tuple[Operation, ...]:
+        """The pure translations among the elements: the identity alone when the cell is primitive."""
+        unit = Operation.identity(self.dimension).linear
+        return tuple(operation for operation in self.elements if operation.linear == unit)
+
+    @cached_property
+    def symmorphic(self) -> bool:
+        """Whether the group is the semidirect product of its lattice and its point group.
+
+        Then, and only then, some point is fixed by one operation for every W: ``(1 - W) x = w`` modulo the lattice.
+        """
+        return self.primitive()._common_fixed_point() is not None
+
+    def _common_fixed_point(self) -> tuple[Fraction, ...] | None:
+        periodic = range(self.periodic)
+        rows = [[int(i == j) - g.linear[i][j] for j in periodic] for g in self.generators for i in periodic]
+        right = [g.translation[i] for g in self.generators for i in periodic]
+        return solve_modulo_integers(rows, right) if rows else (Fraction(0),) * self.periodic
+
+    def primitive(self) -> CrystalGroup:
+        """The same group in a primitive cell, whose lattice has all translations; itself if it has one already."""
+        if len(self.centring) == 1:
+            return self
+        vectors = [list(operation.translation) for operation in self.centring]
+        vectors += [list(operation.translation) for operation in self.lattice_generators]
+        basis = echelon(vectors, self.dimension)[: self.dimension]
+        columns = [list(column) for column in zip(*basis, strict=True)]
+        return self.transformed(columns)
+
+    def transformed(
+        self, basis: Sequence[Sequence[int | Fraction]], origin: Sequence[int | Fraction] | None = None
+    ) -> CrystalGroup:
+        """The group in another basis of its lattice and about another origin: ``x = P x' + origin``.
+
+        Args:
+            basis: The d x d matrix P; its columns are the new lattice vectors in the old coordinates.
+            origin: The new origin in the old coordinates; the old one when not given.
+
+        Returns:
+            The group of the operations ``(P^-1 W P | P^-1 (w + (W - 1) origin))``.
+
+        Raises:
+            ValueError: If a linear part is not whole in the new basis.
+        """
+        back = inverse(basis)
+        start = tuple(map(Fraction, origin if origin is not None else [0] * self.dimension))
+        moved = []
+        for operation in self.generators:
+            linear = _product(_product(back, operation.linear), basis)
+            if any(entry.denominator != 1 for row in linear for entry in row):
+                raise ValueError(f"{operation} does not map the new lattice onto itself")
+            turned = [sum((a * b for a, b in zip(row, start, strict=True)), Fraction(0)) for row in operation.linear]
+            shift = [w + t - s for w, t, s in zip(operation.translation, turned, start, strict=True)]
+            translation = tuple(sum((a * b for a, b in zip(row, shift, strict=True)), Fraction(0)) for row in back)
+            rows = tuple(tuple(int(entry) for entry in row) for row in linear)
+            moved.append(Operation(rows, translation).modulo(self.periodic))
+        unit = Operation.identity(self.dimension)
+        kept = tuple(operation for operation in dict.fromkeys(moved) if operation != unit)
+        return CrystalGroup(self.name, kept, self.periodic, self.dimension)
+
+    def is_subgroup_of(self, other: CrystalGroup) -> bool:
+        """Whether every operation of this group belongs to the other, both about the same origin and lattice."""
+        return self.periodic == other.periodic and all(operation in other for operation in self.elements)
+
+    def orbit(self, point: Sequence[float | Fraction]) -> Tensor:
+        """The points of one cell that are equivalent to a point.
+
+        Args:
+            point: d fractional coordinates.
+
+        Returns:
+            ``(multiplicity, d)``, float64, periodic coordinates in [0, 1); first the point itself.
+        """
+        images = self._images(point)
+        images[:, : self.periodic] %= 1.0
+        kept: list[Tensor] = []
+        for image in images:
+            if not any(self._equal(image, other) for other in kept):
+                kept.append(image)
+        return torch.stack(kept)
+
+    def multiplicity(self, point: Sequence[float | Fraction]) -> int:
+        """How many equivalent points there are in one cell, the multiplicity of the Wyckoff position."""
+        return len(self.orbit(point))
+
+    def stabiliser(self, point: Sequence[float | Fraction]) -> tuple[Operation, ...]:
+        """The site symmetry: the operations, each with its lattice translation, that fix a point.
+
+        Orbit and stabiliser: ``multiplicity(x) * len(stabiliser(x)) == order``.
+        """
+        start = torch.tensor([float(entry) for entry in point], dtype=torch.float64)
+        fixing = []
+        for operation, image in zip(self.elements, self._images(point), strict=True):
+            if self._equal(image, start):
+                shift = [int(entry) for entry in (start - image).round().tolist()]
+                fixing.append(Operation.shift(shift) @ operation)
+        return tuple(fixing)
+
+    def _images(self, point: Sequence[float | Fraction]) -> Tensor:
+        if len(point) != self.dimension:
+            raise ValueError(f"a point of {self.name} has {self.dimension} coordinates, got {len(point)}")
+        start = torch.tensor([float(entry) for entry in point], dtype=torch.float64)
+        return torch.stack([operation(start) for operation in self.elements])
+
+    def _equal(self, one: Tensor, other: Tensor) -> bool:
+        difference = one - other
+        difference[: self.periodic] -= difference[: self.periodic].round()
+        return bool(difference.abs().max() < _SAME_POINT)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {'; '.join(map(str, self.generators)) or 'translations only'}>"
+
+
+def smallest_generators(elements: Iterable[Operation], periodic: int, dimension: int, name: str) -> CrystalGroup:
+    """A group from all its elements, generated by those that the ones before do not generate.
+
+    Args:
+        elements: One operation of each coset of the lattice.
+        periodic: The rank of the lattice.
+        dimension: The number of coordinates.
+        name: The symbol of the group.
+    """
+    group = CrystalGroup(name, (), periodic, dimension)
+    for operation in sorted(elements, key=lambda g: (-g.order, g.linear, g.translation)):
+        if operation not in group:
+            group = CrystalGroup(name, (*group.generators, operation), periodic, dimension)
+    return group
+
+
+def _closure(generators: Sequence[Operation], periodic: int, dimension: int, name: str) -> list[Operation]:
+    """All products modulo the lattice, in whole numbers: every w is a multiple of 1 / unit."""
+    unit = lcm(*(entry.denominator for g in generators for entry in g.translation))
+    axes = range(dimension)
+
+    def whole(g: Operation) -> _Whole:
+        return g.linear, tuple(
+            int(w * unit) % unit if i < periodic else int(w * unit) for i, w in enumerate(g.translation)
+        )
+
+    def times(g: _Whole, h: _Whole) -> _Whole:
+        (W, w), (V, v) = g, h
+        linear = tuple(tuple(sum(row[k] * V[k][j] for k in axes) for j in axes) for row in W)
+        moved = [sum(W[i][k] * v[k] for k in axes) + w[i] for i in axes]
+        return linear, tuple(entry % unit if i < periodic else entry for i, entry in enumerate(moved))
+
+    start = [whole(g) for g in generators]
+    found = {whole(Operation.identity(dimension)): None}
+    frontier = list(found)
+    while frontier:
+        products = dict.fromkeys(times(g, h) for h in frontier for g in start)
+        frontier = [g for g in products if g not in found]
+        found.update(dict.fromkeys(frontier))
+        if len(found) > _MOST_ELEMENTS:
+            raise ValueError(f"the generators of {name} do not generate a discrete group with this lattice")
+    return [Operation(linear, tuple(Fraction(entry, unit) for entry in w)) for linear, w in found]
+
+
+def _product(
+    left: Sequence[Sequence[int | Fraction]], right: Sequence[Sequence[int | Fraction]]
+) -> list[list[Fraction]]:
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum((Fraction(a) * b for a, b in zip(row, column, strict=True)), Fraction(0)) for column in columns]
+        for row in left
+    ]

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from intertwine.patterns import (
+    WALLPAPERS,
+    Canvas,
+    Pattern,
+    cell_of,
+    detect,
+    draw_pattern,
+    random_pattern,
+    reduced,
+    wallpaper,
+)
+from intertwine.patterns._autocorrelation import autocorrelation, find_repeat
+from intertwine.patterns._bragg import fit_amplitudes
+from intertwine.patterns._cells import shape
+from intertwine.patterns._pattern import waves_within
+
+SIZES = (72, 112, 168)
+NOISE = 0.02
+
+
+def picture(name, size, seed, noise=NOISE, channels=3, **shape):
+    """A random pattern of a group: 3 to 6 cells across, anywhere, any way round, with noise of a share of the range."""
+    generator = torch.Generator().manual_seed(seed)
+    turn, across, *origin = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+    cell = cell_of(WALLPAPERS[name].lattice, min(size) / (3 + 3 * across), 360 * turn, **shape)
+    pattern = random_pattern(name, generator=generator, channels=channels, cell=cell)
+    image = 0.5 + pattern.sample(size, cell, [40 * part for part in origin]) / 6
+    return image + noise * torch.randn(image.shape, generator=generator, dtype=torch.float64), cell
+
+
+def measures(cell):
+    """Lengths and angle of the reduced cell, the shorter vector first."""
+    a, b, angle = shape(reduced(cell))
+    return min(a, b), max(a, b), angle
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", WALLPAPERS)
+def test_random_patterns_with_noise_are_named(name, size):
+    image, cell = picture(name, (size, size), seed=size + len(WALLPAPERS[name].symbol))
+    found = detect(image)
+    assert found.name == name, found
+    assert found.confidence > 0.7
+    # The lattice, too, and to a fraction of a pixel across the image.
+    assert measures(found.cell) == pytest.approx(measures(cell), rel=3e-3)
+    assert len(found.generators()) == len(wallpaper(name).generators)
+
+
+def test_grey_pictures_of_any_format():
+    for name, size in (("p4g", (90, 140)), ("cmm", (130, 80)), ("p31m", (96, 96))):
+        image, _ = picture(name, size, seed=3, channels=1)
+        assert detect(image[0]).name == name
+        assert detect((image * 255).round().to(torch.uint8)).name == name
+
+
+def test_found_operations_map_the_picture_onto_itself():
+    image, _ = picture("pgg", (120, 120), seed=5, noise=0.0)
+    found = detect(image)
+    amplitudes = fit_amplitudes(image - image.mean((-2, -1), keepdim=True), found.cell)
+    field = Pattern(amplitudes.waves, amplitudes.coefficients)
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(50, 2, generator=generator, dtype=torch.float64) * 120
+    middle = torch.tensor([59.5, 59.5], dtype=torch.float64)
+
+    def colour(pixels):
+        return field((pixels - middle) @ torch.linalg.inv(amplitudes.cell).T)
+
+    for operation in found.group.elements:
+        moved = operation(found.fractional(points)) @ found.cell.T + found.origin
+        assert torch.allclose(colour(moved), colour(points), atol=0.02 * float(image.std()))
+    wrong = points + 0.5 * found.cell[:, 0]
+    assert not torch.allclose(colour(wrong), colour(points), atol=0.2 * float(image.std()))
+
+
+@pytest.mark.parametrize(
+    ("sub", "above", "lattice"),
+    [("p1", "p2", "oblique"), ("pm", "pmm", "rectangular"), ("p2", "pgg", "rectangular"), ("cm", "cmm", "centred"),
+     ("p2", "p4", "square"), ("p4", "p4m", "square"), ("p4", "p4g", "square"), ("p3", "p31m", "hexagonal"),
+     ("p3", "p3m1", "hexagonal"), ("p3", "p6", "hexagonal"), ("p6", "p6m", "hexagonal"), ("p31m", "p6m", "hexagonal")],
+)  # fmt: skip
+def test_a_trace_of_asymmetry_makes_a_subgroup(sub, above, lattice):
+    """A pattern of the larger group, on its own lattice, with 15 % of one that has only the smaller symmetry."""
+    generator = torch.Generator().manual_seed(7)
+    cell = cell_of(lattice, 25.0, 31.0)
+    waves = waves_within(cell / 25.0, 5.0)
+    noise = torch.randn(3, len(waves), 2, generator=generator, dtype=torch.float64)
+    lengths = (waves.to(torch.float64) @ torch.linalg.inv(cell / 25.0)).norm(dim=-1)
+    noise = torch.view_as_complex(noise) * torch.exp(-0.5 * (lengths / 2) ** 2)
+    noise[:, 0] = 0
+    less = Pattern(waves, noise).symmetrised(wallpaper(sub))
+    more = less.symmetrised(wallpaper(above))
+    rest = less.coefficients - more.coefficients
+
+    def mixed(part):
+        scale = part * float(more.coefficients.abs().square().sum().sqrt() / rest.abs().square().sum().sqrt())
+        return Pattern(waves, more.coefficients + scale * rest).sample((110, 110), cell, (20.3, 11.7))
+
+    assert detect(mixed(0.0)).name == above
+    assert detect(mixed(0.15)).name == sub
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_noise_alone_is_called_nothing(size):
+    generator = torch.Generator().manual_seed(size)
+    for channels in (1, 3):
+        for smooth in (0, 6, 20):
+            for _ in range(3):
+                image = torch.randn(channels, size, size, generator=generator, dtype=torch.float64)
+                if smooth:
+                    # Smooth, but not periodic in the frame: a part of a larger field.
+                    wide = torch.randn(channels, 2 * size, 2 * size, generator=generator, dtype=torch.float64)
+                    radius = (torch.fft.fftfreq(2 * size)[:, None] ** 2 + torch.fft.fftfreq(2 * size) ** 2).sqrt()
+                    field = torch.fft.ifft2(torch.fft.fft2(wide) * torch.exp(-((radius * size / smooth) ** 2))).real
+                    image = field[:, :size, :size]
+                found = detect(image)
+                assert found.name is None
+                assert str(found).startswith("no lattice")
+                assert "\n" not in str(found)
+
+
+def test_stripes_and_ramps_are_no_wallpaper():
+    x, y = torch.meshgrid(torch.arange(100.0), torch.arange(100.0), indexing="ij")
+    stripes = detect(torch.sin(0.7 * x + 0.3 * y))
+    assert stripes.name is None
+    assert "one direction" in str(stripes)
+    assert detect(x + 0.3 * y).name is None
+
+
+def test_noise_may_be_as_loud_as_the_pattern():
+    image, _ = picture("p6", (160, 160), seed=4, noise=0.0)
+    generator = torch.Generator().manual_seed(1)
+    noisy = image + float(image.std()) * torch.randn(image.shape, generator=generator, dtype=torch.float64)
+    assert detect(noisy).name == "p6"
+
+
+@pytest.mark.parametrize("name", ["pg", "p4m", "p3m1"])
+def test_drawn_pictures_are_named(name):
+    picture = draw_pattern(name, Canvas(150, 130, cells=4.3, turn=17.0), seed=1)
+    assert detect(picture).name == name
+
+
+def test_large_pictures_are_reduced_and_positions_are_not():
+    cell = cell_of("square", 150.0, 10.0)
+    pattern = random_pattern("p4", generator=torch.Generator().manual_seed(2))
+    found = detect(pattern.sample((660, 660), cell, (321.0, 300.0)))
+    assert found.name == "p4"
+    assert measures(found.cell) == pytest.approx(measures(cell), rel=1e-3)
+    # The origin is one of the two centres of order 4.
+    place = torch.linalg.solve(cell, found.origin - torch.tensor([321.0, 300.0], dtype=torch.float64))
+    assert float((2 * place - (2 * place).round()).abs().max()) < 0.02
+
+
+def test_autocorrelation_is_what_it_says():
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(2, 9, 11, generator=generator, dtype=torch.float64)
+    values, overlap = autocorrelation(image)
+    assert values.shape == overlap.shape == (17, 21)
+    for dy, dx in ((0, 0), (3, -2), (-5, 4), (2, 7)):
+        rows, columns = slice(max(0, -dy), 9 - max(0, dy)), slice(max(0, -dx), 11 - max(0, dx))
+        moved_rows, moved_columns = slice(max(0, dy), 9 + min(0, dy)), slice(max(0, dx), 11 + min(0, dx))
+        here, there = image[:, rows, columns], image[:, moved_rows, moved_columns]
+        slow = (here * there).sum() / (here.square().sum() * there.square().sum()).sqrt()
+        assert float(values[8 + dy, 10 + dx]) == pytest.approx(float(slow), abs=1e-10)
+        assert float(overlap[8 + dy, 10 + dx]) == pytest.approx(here[0].numel() / 99, abs=1e-10)
+
+
+def test_amplitudes_are_recovered_on_a_lattice_that_does_not_fit_the_pixels():
+    cell = cell_of("oblique", 21.7, 33.0)
+    pattern = random_pattern("p1", channels=1, generator=torch.Generator().manual_seed(0), cell=cell, detail=1.5)
+    image = pattern.sample((90, 100), cell, (49.5, 44.5))
+    crude = cell * 1.003
+    amplitudes = fit_amplitudes(image, crude)
+    assert amplitudes.explained > 1 - 1e-6
+    assert measures(amplitudes.cell) == pytest.approx(measures(cell), rel=1e-5)
+
+
+def test_the_repeat_is_found_with_sub_pixel_vectors():
+    image, cell = picture("p2", (128, 128), seed=9)
+    repeat = find_repeat(image - image.mean((-2, -1), keepdim=True))
+    assert repeat is not None
+    assert repeat.significant
+    assert measures(repeat.cell) == pytest.approx(measures(cell), rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.rand(3, 20, 200), "too small: 200 x 20 pixels, at least 32"),
+        (torch.full((3, 64, 64), 0.3), "all of one colour"),
+        (torch.full((64, 64), math.nan), "not finite"),
+        (torch.rand(2, 3, 64, 64), "expected an image"),
+    ],
+)
+def test_bad_images_are_explained(image, message):
+    with pytest.raises(ValueError, match=message):
+        detect(image)
