@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from intertwine import actions, data, models, nn, ops, reps, testing
+    from intertwine import actions, data, models, nn, ops, patterns, reps, testing
     from intertwine.audit import audit
     from intertwine.groups import (
         E2,
@@ -122,6 +122,7 @@ __all__ = [
     "models",
     "nn",
     "ops",
+    "patterns",
     "reps",
     "steerable_kernel",
     "testing",
@@ -180,7 +181,7 @@ _HOMES = {
     "unitarize": "reps",
     "steerable_kernel": "intertwiners",
 }
-_FLOORS = {"actions", "data", "groups", "models", "nn", "ops", "reps", "tasks", "testing", "training"}
+_FLOORS = {"actions", "data", "groups", "models", "nn", "ops", "patterns", "reps", "tasks", "testing", "training"}
 
 
 def __getattr__(name: str) -> Any:

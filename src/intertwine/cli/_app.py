@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from intertwine import __version__
-from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _predict
+from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _pattern, _predict
 from intertwine.cli._groups import NamedGroup
 from intertwine.cli._guard import guard
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "basis": _basis.basis,
     "data": _data.data,
     "demo": _demo.demo,
+    "pattern": _pattern.pattern,
 }
 
 

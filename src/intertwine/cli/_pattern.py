@@ -6,9 +6,9 @@ import re
 from typing import Annotated
 
 import typer
-from intertwine.cli._console import console, show_line, show_table
 
 from intertwine._errors import UsageError
+from intertwine.cli._console import console, show_line, show_table
 
 FOUND, NOTHING = 0, 1
 

@@ -16,6 +16,7 @@ _EXTRAS = {
     "train": ("lightning", "safetensors", "rich"),
     "atoms": ("ase", "qm9pack"),
     "report": ("matplotlib",),
+    "patterns": ("PIL", "spglib"),
 }
 
 

@@ -119,6 +119,6 @@ def _spglib() -> Any:
         import spglib
     except ModuleNotFoundError as error:
         raise UsageError(
-            'space groups need the package spglib, which is not installed; pip install "intertwine[crystals]"'
+            'space groups need the package spglib, which is not installed; pip install "intertwine[patterns]"'
         ) from error
     return spglib
