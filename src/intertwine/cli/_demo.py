@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_positive
 from intertwine.cli._runs import INTERRUPTED, first_free
+from intertwine.tasks.properties._options import PropertiesOptions
+
+if TYPE_CHECKING:
+    from intertwine.tasks.properties._comparison import Arm
 
 TARGET, UNIT = "polarizability", "bohr^3"
 STEERABLE = "32x0e + 16x1o"
@@ -30,9 +34,7 @@ def demo(
     """Train an equivariant encoder and its twins on real molecules, and prove which is which."""
     for name, value in (("--train", train), ("--test", test), ("--epochs", epochs)):
         check_positive(name, value)
-    for package in ("lightning", "safetensors", "qm9pack", "matplotlib"):
-        if find_spec(package) is None:
-            raise UsageError(f'the demo needs the Python package {package}: pip install "intertwine[all]"')
+    _check_installed()
     screen = console()
     folder = Path(output) if output is not None else first_free("demo")
 
@@ -44,31 +46,15 @@ def demo(
     with progress(screen, "qm9", "bytes") as report:
         qm9([TARGET], progress=report)
 
-    from intertwine.tasks.properties._comparison import Arm, compare, matched_width, parameters
+    from intertwine.tasks.properties._comparison import compare
     from intertwine.tasks.properties._comparison_report import rows, write_page
-    from intertwine.tasks.properties._options import PropertiesOptions
     from intertwine.tasks.properties._plan import plan
     from intertwine.training import Settings
 
-    options = PropertiesOptions(
-        data="qm9",
-        target=(TARGET,),
-        train=str(train),
-        validation="500",
-        test=str(test),
-        hidden=STEERABLE,
-        cutoff=4.0,
-        seed=seed,
-    )
-    options.check()
-    config, split, structures = plan(options)
-    size = parameters(config)
+    config, split, structures = plan(_options(train, test, seed))
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
-    message: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
-    message["width"] = matched_width({**config, "encoder": {**config["encoder"], **message}}, size)
-    arms = (Arm("steerable", {}), Arm("message", message), Arm("message, augmented", message, augment=True))
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
-    results = compare(config, split, structures, arms, settings, folder, screen=screen, say=say)
+    results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
         say("interrupted", f"go on with: intertwine demo --output {folder}")
         return INTERRUPTED
@@ -80,6 +66,36 @@ def demo(
     write_page(results, TARGET, UNIT, _lead(train, test, epochs, results[0].seconds), path)
     say("report", str(path))
     return 0
+
+
+def _check_installed() -> None:
+    for package in ("lightning", "safetensors", "qm9pack", "matplotlib"):
+        if find_spec(package) is None:
+            raise UsageError(f'the demo needs the Python package {package}: pip install "intertwine[all]"')
+
+
+def _options(train: int, test: int, seed: int) -> PropertiesOptions:
+    options = PropertiesOptions(
+        data="qm9",
+        target=(TARGET,),
+        train=str(train),
+        validation="500",
+        test=str(test),
+        hidden=STEERABLE,
+        cutoff=4.0,
+        seed=seed,
+    )
+    options.check()
+    return options
+
+
+def _arms(config: dict[str, Any]) -> list[Arm]:
+    """The planned encoder, and its twin of equal size without and with augmentation."""
+    from intertwine.tasks.properties._comparison import Arm, matched_width, parameters
+
+    twin: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
+    twin["width"] = matched_width({**config, "encoder": {**config["encoder"], **twin}}, parameters(config))
+    return [Arm("steerable", {}), Arm("message", twin), Arm("message, augmented", twin, augment=True)]
 
 
 def _lead(train: int, test: int, epochs: int, seconds: float) -> list[str]:
