@@ -41,8 +41,11 @@ def demo(
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
 
+    import torch
+
     from intertwine.data import qm9
 
+    torch.set_num_threads(1)  # networks this small gain little from a second thread, and lose much on a busy machine
     with progress(screen, "qm9", "bytes") as report:
         qm9([TARGET], progress=report)
 
