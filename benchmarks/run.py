@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from peers import E3nnConv
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
 from intertwine.nn import SteerableConv
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbours, spherical_harmonics
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 LAYERS = [
@@ -63,8 +64,56 @@ def compare_layers() -> list[str]:
     return lines
 
 
+def force_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[], object]:
+    """Forward, gradient in the positions, and backward through it into the weights."""
+    module, (features, positions, edges) = layer(rep, lmax, neighbours, which)
+    positions.requires_grad_()
+
+    def step() -> None:
+        module.zero_grad()
+        energy = module(features, positions, edges).square().sum()
+        (forces,) = torch.autograd.grad(energy, positions, create_graph=True)
+        forces.square().sum().backward()
+
+    return step
+
+
+def compare_forces() -> list[str]:
+    lines = []
+    for name, *case in LAYERS:
+        steps = [force_step(*case, which) for which in ("ours", "e3nn")]
+        time = paired(*steps, repeats=3)
+        lines.append(f"| {name} | {time.ours:.3f} s | {time.peer:.3f} s | {time.ratio:.1f}x |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def slopes(function: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor, weights: torch.Tensor) -> object:
+    return torch.autograd.grad(function(points), points, weights)
+
+
+def compare_harmonics() -> list[str]:
+    """Harmonics of 100,000 points and their gradient, beside sphericart where it is installed."""
+    try:
+        from sphericart.torch import SphericalHarmonics
+    except ImportError:
+        return ["| sphericart is not installed | | | |"]
+    lines = []
+    for lmax in (3, 6, 10):
+        peer, points = SphericalHarmonics(lmax), torch.randn(100_000, 3, requires_grad=True)
+        weights = torch.randn(100_000, (lmax + 1) ** 2)
+        ours = partial(spherical_harmonics, lmax, normalization="integral")
+        polar_axis_z = points[:, [2, 0, 1]].detach()
+        assert (ours(points) - peer(polar_axis_z)).abs().max() < 1e-4, "not the same harmonics"
+        steps = [partial(slopes, function, points, weights) for function in (ours, peer)]
+        time = paired(*steps, repeats=7)
+        lines.append(f"| l <= {lmax} | {1e3 * time.ours:.0f} ms | {1e3 * time.peer:.0f} ms | {time.ratio:.2f}x |")
+        print(lines[-1], flush=True)
+    return lines
+
+
 def main() -> None:
-    lines = compare_layers()
+    lines, forces, harmonics = compare_layers(), compare_forces(), compare_harmonics()
     build = seconds(lambda: PointEncoder("16x0e", "1x0e", hidden="32x0e + 16x1o", lmax=1, cutoff=4.0))
     text = f"""# Measured
 
@@ -77,6 +126,18 @@ column is the relative difference of the outputs, checked first.
 | layer | ours | e3nn 0.6 | ratio | our peak | e3nn's peak | difference |
 |---|---|---|---|---|---|---|
 {chr(10).join(lines)}
+
+Forces: forward, gradient in the positions, backward through it into the weights.
+
+| layer | ours | e3nn 0.6 | ratio |
+|---|---|---|---|
+{chr(10).join(forces)}
+
+Spherical harmonics of 100,000 points with the gradient in the points, float32.
+
+| degrees | ours | sphericart | ratio |
+|---|---|---|---|
+{chr(10).join(harmonics)}
 
 Building the demo's encoder: {build:.3f} s.
 """

@@ -49,12 +49,13 @@ def reference(
     return torch.zeros(len(positions), irreps_out.dim, dtype=torch.float64).index_add(0, edges[1], messages)
 
 
+@pytest.mark.parametrize("width", [6, 24])  # aggregates kept, and made again
 @pytest.mark.parametrize(("rep_in", "rep_out", "lmax"), SETS)
-def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str, lmax: int) -> None:
+def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str, lmax: int, width: int) -> None:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        conv = SteerableConv(O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial=(4, 6)).double()
+        conv = SteerableConv(O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial=(4, width)).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), conv.rep_in.dim, dtype=torch.float64)
         with torch.no_grad():
@@ -117,13 +118,35 @@ def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
     assert positions.grad.isfinite().all()
 
 
-def test_forces_can_be_trained_on() -> None:
-    conv = SteerableConv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o"), lmax=2, radial=(3, 4)).double()
+@pytest.mark.parametrize("width", [4, 17])
+def test_forces_can_be_trained_on(width: int) -> None:
+    conv = SteerableConv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o"), lmax=2, radial=(3, width)).double()
     positions, edges = cloud(5)
     features = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
     positions.requires_grad_()
     assert torch.autograd.gradcheck(lambda f, p: conv(f, p, edges), (features, positions))
     assert torch.autograd.gradgradcheck(lambda f, p: conv(f, p, edges)[:2], (features, positions))
+
+
+def test_with_many_radial_functions_it_exports_compiles_and_obeys_its_law_after_training() -> None:
+    rep = O3().rep("3x0e + 2x1o + 1x2e")
+    conv = SteerableConv(rep, rep, radial=(4, 32))
+    positions, edges = cloud()
+    inputs = torch.randn(len(positions), rep.dim), positions.float(), edges
+    torch.testing.assert_close(torch.export.export(conv, inputs).module()(*inputs), conv(*inputs))
+    torch._dynamo.reset()
+    compiled = torch.compile(conv, fullgraph=True, backend="aot_eager")
+    found, expected = (
+        torch.autograd.grad(function(*inputs).square().sum(), list(conv.parameters())) for function in (compiled, conv)
+    )
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    optimiser = torch.optim.Adam(conv.parameters(), lr=0.05)
+    for _ in range(3):
+        optimiser.zero_grad()
+        (conv(*inputs) - 1).square().mean().backward()
+        optimiser.step()
+    assert_equivariant(conv)
 
 
 def test_bad_use_says_so() -> None:

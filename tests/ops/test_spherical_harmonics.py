@@ -107,6 +107,59 @@ def test_first_and_second_derivatives_are_right(points: torch.Tensor) -> None:
     assert torch.autograd.gradgradcheck(lambda v: spherical_harmonics(5, v), at)
 
 
+@pytest.mark.parametrize("normalization", ["component", "norm", "integral"])
+def test_solid_harmonics_have_the_derivatives_of_homogeneous_harmonic_functions(normalization: str) -> None:
+    """Euler: x . grad Y_l = l Y_l; Laplace: the trace of the second derivatives is zero."""
+    at = torch.randn(3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+    def solid(v: torch.Tensor, lmax: int = 4) -> torch.Tensor:
+        return spherical_harmonics(lmax, v, normalize=False, normalization=normalization)
+
+    values, along = torch.autograd.functional.jvp(lambda v: solid(v, LMAX), at, at)
+    (slope,) = torch.autograd.functional.vjp(lambda v: solid(v, LMAX), at, values)[1:]
+    degrees = torch.arange(LMAX + 1).repeat_interleave(2 * torch.arange(LMAX + 1) + 1)
+    torch.testing.assert_close(along, degrees * values, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(at @ slope, (degrees * values.square()).sum(), rtol=1e-11, atol=1e-11)
+    turns = torch.autograd.functional.jacobian(
+        lambda v: torch.autograd.functional.jacobian(solid, v, create_graph=True), at
+    )
+    assert turns.diagonal(dim1=1, dim2=2).sum(1).abs().max() <= 1e-10 * turns.abs().max()
+    assert turns.abs().max() > 1
+
+
+def test_third_derivatives_and_more_points_than_a_chunk() -> None:
+    at = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3), requires_grad=True)
+    (first,) = torch.autograd.grad(spherical_harmonics(4, at).pow(3).sum(), at, create_graph=True)
+    assert torch.autograd.gradgradcheck(
+        lambda v: torch.autograd.grad(spherical_harmonics(4, v).pow(3).sum(), v, create_graph=True)[0], at
+    )
+    many = torch.randn(5000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    many[4999], many[2500] = at.detach()
+    values = spherical_harmonics(4, many)
+    torch.testing.assert_close(values[[4999, 2500]], spherical_harmonics(4, at))
+    many.requires_grad_()
+    (slopes,) = torch.autograd.grad(spherical_harmonics(4, many).pow(3).sum(), many)
+    torch.testing.assert_close(slopes[[4999, 2500]], first.detach())
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 5, 3)])
+def test_any_number_of_axes(shape: tuple[int, ...]) -> None:
+    vectors = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    values = spherical_harmonics(3, vectors)
+    assert values.shape == (*shape[:-1], 16)
+    torch.testing.assert_close(values.reshape(-1, 16), spherical_harmonics(3, vectors.reshape(-1, 3)))
+
+
+@pytest.mark.parametrize("lmax", [0, 1, 3])
+def test_the_operators_pass_torchs_own_examination(lmax: int) -> None:
+    vectors = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    torch.library.opcheck(torch.ops.intertwine.solid_harmonics.default, (vectors, lmax, "norm"))
+    first, second = torch.randn(2, 4, (lmax + 1) ** 2, dtype=torch.float64, requires_grad=True)
+    torch.library.opcheck(torch.ops.intertwine.harmonics_by_vector.default, (first, second, "norm"))
+    torch.library.opcheck(torch.ops.intertwine.harmonics_by_gradient.default, (vectors, first, "norm"))
+    torch.library.opcheck(torch.ops.intertwine.harmonics_by_values.default, (vectors, first, "norm"))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

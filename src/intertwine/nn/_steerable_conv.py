@@ -38,7 +38,7 @@ class SteerableConv(nn.Module):
     Law: for g in the group, t a translation and s a permutation of the points,
     ``conv(rho_in(g) x, g p + t, edges) = rho_out(g) conv(x, p, edges)``, rows permuted alike.
 
-    Cost: see :func:`intertwine.ops.steerable_conv`; memory ``E K + N K H`` numbers.
+    Cost: see :func:`intertwine.ops.steerable_conv`.
 
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3; Weiler et al., 3D steerable CNNs, NeurIPS 2018, eq. 7.
 
@@ -97,8 +97,7 @@ class SteerableConv(nn.Module):
         self._in.check(features, "SteerableConv")
         graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
         radial = self.radial(lengths) / sqrt(self.neighbours)
-        blocks, weights = self._in.split(features), list(self.weights)
-        return Blocks.join(steerable_conv(blocks, harmonics, radial, graph, self.coupling, self.tensor(), weights))
+        return steerable_conv(features, harmonics, radial, graph, self.coupling, self.tensor(), list(self.weights))
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""

@@ -1,11 +1,12 @@
 """Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
 
+from intertwine.ops._coupling import Coupling
 from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._segments import segment_apply, segment_outer, segment_sum
 from intertwine.ops._spherical_harmonics import spherical_harmonics
-from intertwine.ops._steerable_conv import Coupling, steerable_conv
+from intertwine.ops._steerable_conv import steerable_conv
 from intertwine.ops._vectors import length, unit
 
 __all__ = [

@@ -40,4 +40,4 @@ def unit(vectors: Tensor) -> Tensor:
     """
     squared = vectors.square().sum(-1, keepdim=True)
     zero = squared == 0
-    return torch.where(zero, 0.0, vectors * torch.where(zero, 1.0, squared).rsqrt())
+    return vectors * torch.where(zero, 0.0, torch.where(zero, 1.0, squared).rsqrt())
