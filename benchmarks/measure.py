@@ -6,6 +6,7 @@ import multiprocessing
 import platform
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
@@ -42,9 +43,8 @@ def peak_megabytes(make: Callable[..., Callable[[], object]], *arguments: object
         make: Builds the function to call; importable.
         arguments: What it is built from.
     """
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_peak, (make, arguments))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_peak, make, arguments).result()
 
 
 def _peak(make: Callable[..., Callable[[], object]], arguments: tuple[object, ...]) -> float:
