@@ -122,9 +122,7 @@ def test_chunks_are_the_whole(file, width, chunk):
 
 
 def test_memory_does_not_grow_with_the_file(file):
-    def peak(copies, chunk=20):
-        path = file(ATOM * copies)
-        next(iter_structures(path, chunk=20))
+    def once(path, chunk):
         tracemalloc.start()
         for _ in iter_structures(path, chunk=chunk):
             gc.collect()  # ase's atoms and their calculators hold each other
@@ -132,7 +130,10 @@ def test_memory_does_not_grow_with_the_file(file):
         tracemalloc.stop()
         return highest
 
-    peak(60)  # what is imported and cached on the way is no part of the measure
+    def peak(copies, chunk=20):
+        path = file(ATOM * copies)
+        return min(once(path, chunk) for _ in range(3))  # what other threads and caches take is not in every try
+
     few = peak(60)
     assert peak(600) < 1.3 * few
     assert peak(600, chunk=600) > 3 * few
