@@ -11,6 +11,7 @@ from intertwine.patterns import (
     Pattern,
     cell_of,
     detect,
+    draw_motif,
     draw_pattern,
     random_pattern,
     reduced,
@@ -201,3 +202,14 @@ def test_the_repeat_is_found_with_sub_pixel_vectors():
 def test_bad_images_are_explained(image, message):
     with pytest.raises(ValueError, match=message):
         detect(image)
+
+
+@pytest.mark.parametrize("name", ["p31m", "pgg", "p4g"])
+def test_a_sharp_picture_much_larger_than_its_copies_does_not_alias(name):
+    generator = torch.Generator().manual_seed(5)
+    strokes = torch.ones(3, 900, 1100, dtype=torch.float64)
+    for _ in range(60):
+        row, column = (int(torch.randint(880, (1,), generator=generator)) for _ in range(2))
+        strokes[:, row : row + 2, column : column + 300] = 0
+        strokes[:, column : column + 300, row : row + 2] = 0
+    assert detect(draw_motif(name, strokes, Canvas(240, 240, cells=3.0))).name == name

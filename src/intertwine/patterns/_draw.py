@@ -136,9 +136,9 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
     total = torch.zeros(3, canvas.height, canvas.width, dtype=torch.float64)
     weights = torch.full((canvas.height, canvas.width), 1e-300, dtype=torch.float64)
     steps = torch.cartesian_prod(torch.arange(-1.0, 2.0), torch.arange(-1.0, 2.0)).to(torch.float64)
-    motif = motif.to(torch.float64)
-    # The picture's shorter side spans the space between two centres, with a margin to blend in.
-    scale = 2 / (1.25 * distance) * torch.tensor([min(motif.shape[1:]) / n for n in (motif.shape[2], motif.shape[1])])
+    span = 1.25 * distance  # of the picture's shorter side: the space between two centres, with a margin to blend in
+    motif = _reduced(motif.to(torch.float64), span)
+    scale = 2 / span * torch.tensor([min(motif.shape[1:]) / n for n in (motif.shape[2], motif.shape[1])])
     for operation in group.elements:
         offset = operation(points) - centre
         offset = offset - offset.floor()
@@ -153,6 +153,15 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
             total += near * seen
             weights += near
     return (total / weights).clamp(0, 1)
+
+
+def _reduced(picture: Tensor, pixels: float) -> Tensor:
+    """The picture with a shorter side of so many pixels at most: finer lines would alias, differently in each copy."""
+    share = pixels / min(picture.shape[1:])
+    if share >= 1:
+        return picture
+    size = [max(2, round(share * n)) for n in picture.shape[1:]]
+    return functional.interpolate(picture[None], size=size, mode="bilinear", antialias=True)[0]
 
 
 def _most_general_point(matrices: Tensor, cell: Tensor) -> tuple[Tensor, float]:
