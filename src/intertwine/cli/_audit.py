@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from intertwine.cli._audit_callable import audit_callable, names_callable
+from intertwine.cli._audit_callable import FAIL, PASS, audit_callable, names_callable
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive
 from intertwine.tasks import Auditing
 
-PASS, FAIL = 0, 1
 SUBJECT_HELP = "A checkpoint, such as runs/qm9-1/best; or module:name or file.py:name, a model of your own."
 
 

@@ -216,9 +216,7 @@ class Group(ABC):
     @property
     def adjoint(self) -> Rep:
         """The adjoint representation on the Lie algebra: Ad(g) X = g X g^-1, in the coordinates of ``lie_algebra``."""
-        from intertwine.reps import Adjoint
-
-        return Adjoint(self)
+        return cast("Rep", import_module("intertwine.reps").Adjoint(self))
 
     @property
     def regular(self) -> Rep:
