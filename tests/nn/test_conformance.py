@@ -33,6 +33,7 @@ MODULES = {
     "norm nonlinearity": (lambda: NormNonlinearity(REP), (FEATURES,)),
     "invariants": (lambda: Invariants(REP), (FEATURES,)),
     "pool": (lambda: Pool(REP, "mean"), (FEATURES, BATCH, 2)),
+    "pool, largest": (lambda: Pool(O3().rep("3x0e"), "max"), (FEATURES[:, :3], BATCH, 2)),
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
@@ -40,7 +41,9 @@ MODULES = {
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
 }
-STEERED = [name for name in MODULES if name not in ("radial", "message conv", "message encoder", "pool")]
+STEERED = [
+    name for name in MODULES if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest")
+]
 
 
 @pytest.fixture(params=MODULES, ids=str)

@@ -76,5 +76,7 @@ def test_pooling_sums_or_averages_each_structure() -> None:
     assert (total[[1, 3]] == 0).all()
     torch.testing.assert_close(Pool(rep, "mean")(features, batch, 4), total / 3)
     torch.testing.assert_close(Pool(rep, "sum")(features), features.sum(0, keepdim=True))
-    with pytest.raises(ValueError, match='"sum" or "mean"'):
+    with pytest.raises(ValueError, match='"sum", "mean" or "max"'):
         Pool(rep, "median")
+    with pytest.raises(ValueError, match="invariants only"):
+        Pool(rep, "max")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from intertwine.ops import segment_apply, segment_outer, segment_sum
+from intertwine.ops import segment_apply, segment_max, segment_outer, segment_sum
 
 
 def graph(kind: str, generator: torch.Generator) -> torch.Tensor:
@@ -77,3 +77,15 @@ def test_the_operators_pass_torchs_own_examination() -> None:
     a, b, z = torch.randn(6, 2, requires_grad=True), torch.randn(6, 3), torch.randn(4, 2, 3)
     torch.library.opcheck(torch.ops.intertwine.segment_outer.default, (a, b, target, 4))
     torch.library.opcheck(torch.ops.intertwine.segment_apply.default, (z, b, target))
+
+
+def test_the_largest_of_each_segment() -> None:
+    values, index = (
+        torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+        torch.arange(20) % 4,
+    )
+    largest = segment_max(values, index, 5)
+    for i in range(4):
+        assert torch.equal(largest[i], values[index == i].amax(0))
+    assert torch.equal(largest[4], torch.zeros(3, dtype=torch.float64))
+    assert torch.autograd.gradcheck(lambda x: segment_max(x, index, 5), values.requires_grad_())

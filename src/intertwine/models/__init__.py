@@ -1,5 +1,8 @@
 """Networks made of the layers."""
 
+from intertwine.models._family import Family, Space
+from intertwine.models._message import Message
 from intertwine.models._point_encoder import PointEncoder
+from intertwine.models._steerable import Steerable
 
-__all__ = ["PointEncoder"]
+__all__ = ["Family", "Message", "PointEncoder", "Space", "Steerable"]

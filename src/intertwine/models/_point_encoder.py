@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
-from intertwine.groups import O3
-from intertwine.models._layers import LAYERS, Space
-from intertwine.nn import Gate, Linear, Pool, geometry
+from intertwine.models._families import describe, family
+from intertwine.models._family import Family, Space
+from intertwine.nn import Pool, geometry
 from intertwine.nn._pool import Pooling
 from intertwine.reps import Rep
-
-_FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
 
 
 class PointEncoder(nn.Module):
     """A network on point clouds with features, invariant or equivariant at will.
 
-        x = embed(features);   x <- x + interaction_k(x, positions, edges);   y = pool(readout(x))
+        x = embed(features);   x <- interaction_k(x, positions, edges);   y = pool(readout(x))
+
+    Invariant or equivariant, by point or of the whole, is said by ``rep_out`` and ``pool``.
 
     Args:
-        rep_in: Representation of each point's features; text is read in the grammar of O(3).
+        rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
         rep_out: Representation of the output.
-        layer: ``"steerable"``: tensor field network, equivariant under O(3); ``"message"``: message passing on relative
-            positions, equivariant under translations and permutations only.
-        hidden: Representation between the layers.
+        layer: The family, or its name. ``"steerable"``: tensor field network, equivariant under O(3); ``"message"``:
+            message passing on relative positions, equivariant under translations and permutations only.
+        hidden: Representation between the layers; ``None`` for the family's usual one.
         layers: How many interactions.
         lmax: Highest degree of the spherical harmonics (steerable).
         radial: Number of radial functions and hidden widths of the network on them (steerable).
@@ -53,8 +53,8 @@ class PointEncoder(nn.Module):
         rep_in: Rep | str,
         rep_out: Rep | str,
         *,
-        layer: str = "steerable",
-        hidden: Rep | str = "32x0e + 16x1o + 8x2e",
+        layer: str | Mapping[str, Any] | Family = "steerable",
+        hidden: Rep | str | None = None,
         layers: int = 3,
         lmax: int = 2,
         radial: Sequence[int] = (8,),
@@ -64,18 +64,17 @@ class PointEncoder(nn.Module):
         pool: Pooling | None = "sum",
     ) -> None:
         super().__init__()
-        if layer not in LAYERS:
-            raise ValueError(f'no layer "{layer}"; known: {", ".join(sorted(LAYERS))}')
         if layers < 0:
             raise ValueError(f"layers must be at least 0, got {layers}")
-        self.rep_in, self.rep_out, inner = _rep(rep_in), _rep(rep_out), _rep(hidden)
-        self.layer, self.hidden = layer, inner
+        self.family = family(layer)
+        hidden = self.family.usual if hidden is None else hidden
+        self._texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
+        self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
+        self.hidden = self.family.inner(hidden)
         self.space = Space(lmax, tuple(radial), width, float(cutoff), float(neighbours))
-        make = LAYERS[layer]
-        self.embed = Linear(self.rep_in, inner)
-        self.interactions = nn.ModuleList(make(inner, self.space) for _ in range(layers))
-        gate = Gate(inner)
-        self.readout = nn.Sequential(Linear(inner, gate.rep_in), gate, Linear(inner, self.rep_out, gain=_FIRST_OUTPUT))
+        self.embed = self.family.embedding(self.rep_in, self.hidden, self.space)
+        self.interactions = nn.ModuleList(self.family.interaction(self.hidden, self.space) for _ in range(layers))
+        self.readout = self.family.readout(self.hidden, self.rep_out)
         self.pool = None if pool is None else Pool(self.rep_out, pool)
         self.action_in = PointCloud(self.rep_in)
         self.action_out = PointFeatures(self.rep_out) if pool is None else LinearAction(self.rep_out)
@@ -84,10 +83,8 @@ class PointEncoder(nn.Module):
     def config(self) -> dict[str, Any]:
         """Everything that ``PointEncoder(**config)`` needs, as JSON."""
         return {
-            "rep_in": str(self.rep_in),
-            "rep_out": str(self.rep_out),
-            "layer": self.layer,
-            "hidden": str(self.hidden),
+            **self._texts,
+            "layer": describe(self.family),
             "layers": len(self.interactions),
             "lmax": self.space.lmax,
             "radial": list(self.space.radial),
@@ -121,13 +118,9 @@ class PointEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        hidden = self.embed(features)
         where = geometry(positions, edges, self.space.lmax)
+        hidden = self.embed(features, where)
         for interaction in self.interactions:
             hidden = interaction(hidden, where)
         output: Tensor = self.readout(hidden)
         return output if self.pool is None else self.pool(output, batch, structures)
-
-
-def _rep(value: Rep | str) -> Rep:
-    return O3().rep(value) if isinstance(value, str) else value

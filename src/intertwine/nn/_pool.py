@@ -7,24 +7,26 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from intertwine.nn._blocks import check_features
-from intertwine.ops import segment_sum
+from intertwine.nn._blocks import Blocks, check_features
+from intertwine.ops import segment_max, segment_sum
 from intertwine.reps import Rep
 
-Pooling = Literal["sum", "mean"]
+Pooling = Literal["sum", "mean", "max"]
 
 
 class Pool(nn.Module):
-    """Sum or mean of the features of each structure's points.
+    """Sum, mean or largest of the features of each structure's points.
 
     Args:
         rep: What comes in for each point and goes out for each structure.
-        how: ``"sum"`` for extensive quantities, ``"mean"`` for intensive ones.
+        how: ``"sum"`` for extensive quantities, ``"mean"`` for intensive ones; ``"max"`` component by component, of
+            invariants only.
 
     Raises:
-        ValueError: If ``how`` is neither; in ``forward`` if the shape does not fit.
+        ValueError: If ``how`` is none of these, or the largest of what turns is asked for; in ``forward`` if the shape
+            does not fit.
 
-    Law: equivariant under any representation, for both are linear with invariant coefficients; invariant under
+    Law: equivariant under any representation, for sum and mean are linear with invariant coefficients; invariant under
     permutations.
 
     Example:
@@ -36,8 +38,10 @@ class Pool(nn.Module):
 
     def __init__(self, rep: Rep, how: Pooling = "sum") -> None:
         super().__init__()
-        if how not in ("sum", "mean"):
-            raise ValueError(f'pooling is "sum" or "mean", got {how!r}')
+        if how not in ("sum", "mean", "max"):
+            raise ValueError(f'pooling is "sum", "mean" or "max", got {how!r}')
+        if how == "max" and not all(Blocks.of(rep).trivial):
+            raise ValueError(f'"max" pools invariants only, got {rep}; nn.Invariants makes them')
         self.rep_in = self.rep_out = rep
         self.how = how
         self._size, self._text = rep.dim, str(rep)
@@ -58,6 +62,8 @@ class Pool(nn.Module):
             batch, structures = torch.zeros(len(features), dtype=torch.int64, device=features.device), 1
         if structures is None:
             structures = int(batch.max()) + 1 if len(batch) else 0
+        if self.how == "max":
+            return segment_max(features, batch, structures)
         total = segment_sum(features, batch, structures)
         if self.how == "sum":
             return total

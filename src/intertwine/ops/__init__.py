@@ -4,7 +4,7 @@ from intertwine.ops._coupling import Coupling
 from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
-from intertwine.ops._segments import segment_apply, segment_outer, segment_sum
+from intertwine.ops._segments import segment_apply, segment_max, segment_outer, segment_sum
 from intertwine.ops._spherical_harmonics import spherical_harmonics
 from intertwine.ops._steerable_conv import steerable_conv
 from intertwine.ops._vectors import length, unit
@@ -18,6 +18,7 @@ __all__ = [
     "nearest_neighbours",
     "radius_graph",
     "segment_apply",
+    "segment_max",
     "segment_outer",
     "segment_sum",
     "smooth_cutoff",

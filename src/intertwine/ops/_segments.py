@@ -34,6 +34,26 @@ def segment_sum(values: Tensor, index: Tensor, size: int) -> Tensor:
     return values.new_zeros((size, *values.shape[1:])).index_add(0, index, values)
 
 
+def segment_max(values: Tensor, index: Tensor, size: int) -> Tensor:
+    """Largest of the rows of ``values`` that share an index, component by component.
+
+    Args:
+        values: ``(E, ...)``.
+        index: ``(E,)`` integers in ``[0, size)``.
+        size: Number of rows of the result.
+
+    Returns:
+        ``(size, ...)``; zero where no index points. Equal largest ones share the gradient.
+
+    Example:
+        >>> segment_max(torch.tensor([-1.0, 2.0, -3.0]), torch.tensor([0, 2, 0]), 3).tolist()
+        [-1.0, 0.0, 2.0]
+    """
+    shape = (-1, *[1] * (values.ndim - 1))
+    empty = values.new_zeros((size, *values.shape[1:]))
+    return empty.scatter_reduce(0, index.view(shape).expand_as(values), values, "amax", include_self=False)
+
+
 class _Runs:
     """Edges grouped by target, targets grouped by their number of edges."""
 

@@ -1,0 +1,68 @@
+"""A family of point encoders: what one step of the case study puts between two points. One class each, by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from intertwine.groups import O3
+from intertwine.nn import Gate, Geometry, Linear
+from intertwine.reps import Rep
+
+_FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the interactions of an encoder have in common: how they see the space between two points."""
+
+    lmax: int
+    radial: tuple[int, ...]
+    width: int
+    cutoff: float
+    neighbours: float
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """The parts of an encoder: an embedding, interactions, a readout. Options of a family are its fields.
+
+    Attributes:
+        name: What it is called in ``PointEncoder(layer=...)``.
+        usual: The hidden representation where none is given.
+    """
+
+    name: ClassVar[str]
+    usual: ClassVar[str]
+
+    def outer(self, rep: Rep | str) -> Rep:
+        """The representation of an input or an output; text is read in the grammar of O(3)."""
+        return O3().rep(rep) if isinstance(rep, str) else rep
+
+    def inner(self, rep: Rep | str) -> Rep:
+        """The representation between the layers, likewise."""
+        return self.outer(rep)
+
+    def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
+        """A module ``(features (N, rep_in.dim), where) -> (N, hidden.dim)``."""
+        return Embedding(rep_in, hidden)
+
+    @abstractmethod
+    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+        """A module ``(features (N, hidden.dim), where) -> (N, hidden.dim)``."""
+
+    def readout(self, hidden: Rep, rep_out: Rep) -> nn.Module:
+        """A module ``(N, hidden.dim) -> (N, rep_out.dim)``."""
+        gate = Gate(hidden)
+        return nn.Sequential(Linear(hidden, gate.rep_in), gate, Linear(hidden, rep_out, gain=_FIRST_OUTPUT))
+
+
+class Embedding(Linear):
+    """The linear embedding, which does not look where the points are."""
+
+    def forward(self, features: Tensor, where: Geometry | None = None) -> Tensor:
+        """Map ``(N, rep_in.dim)`` to ``(N, rep_out.dim)``."""
+        return super().forward(features)
