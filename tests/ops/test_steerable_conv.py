@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.ops import Coupling, Graph, arrange, steerable_conv
-from intertwine.ops import _conv_kernels as kernels
+from intertwine.ops import _conv_call as calls
 from intertwine.ops._chunks import chunks
 from intertwine.ops._coupling import decode
 from intertwine.ops._fused_conv import fused_conv
@@ -82,7 +82,7 @@ def both(coupling: Coupling, graph: Graph, convolve=fused_conv):
 @pytest.mark.parametrize("cache", [1, 20_000, 5 << 19])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_equal_to_the_plain_formula_with_its_gradients(name: str, cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kernels._CACHE, "cpu", cache)
+    monkeypatch.setitem(calls._CACHE, "cpu", cache)
     inputs = arguments(COUPLING, GRAPHS[name], 3)
     results = [function(*inputs) for function in both(COUPLING, GRAPHS[name])]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)

@@ -1,5 +1,6 @@
 """Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
 
+from intertwine.ops._activation import silu
 from intertwine.ops._coupling import Coupling
 from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
@@ -21,6 +22,7 @@ __all__ = [
     "segment_max",
     "segment_outer",
     "segment_sum",
+    "silu",
     "smooth_cutoff",
     "spherical_harmonics",
     "steerable_conv",
