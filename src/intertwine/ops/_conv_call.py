@@ -9,17 +9,10 @@ from torch import Tensor
 
 from intertwine.ops._chunks import Chunk, chunks
 from intertwine.ops._coupling import Block, Layout, Pair, decode, layout
+from intertwine.ops._multilinear import Directions
 
 _CACHE = {"cpu": 5 << 19}  # bytes of aggregate that a chunk may take
 _ELSEWHERE = 64 << 20
-
-
-class Directions(NamedTuple):
-    """A direction in the space of arguments; ``None`` stands for zero."""
-
-    features: Tensor | None
-    harmonics: Tensor | None
-    radial: Tensor | None
 
 
 _NOWHERE = Directions(None, None, None)
@@ -53,15 +46,19 @@ class Call(NamedTuple):
         rank: Tensor,
         places: Tensor,
         code: list[int],
-        along: Directions = _NOWHERE,
     ) -> Call:
         """Split the features into blocks ``(N, m, c)`` and find everything's place."""
         where = layout(decode(tuple(code)))
         parts = [_block(features, block) for block in where.blocks]
-        moved = None if along.features is None else [_block(along.features, block) for block in where.blocks]
         tensors = [tensor[:, block.columns] for block in where.blocks]
         order, shape = torch.argsort(places), features.shape
-        return cls(parts, shape, harmonics, radial, source, rank, order, tensors, weights, where, along, moved)
+        return cls(parts, shape, harmonics, radial, source, rank, order, tensors, weights, where, _NOWHERE, None)
+
+    def towards(self, along: Directions) -> Call:
+        """The derivative in a direction."""
+        features = along.features
+        moved = None if features is None else [_block(features, block) for block in self.where.blocks]
+        return self._replace(along=along, moved=moved)
 
     @property
     def width(self) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 from intertwine.ops._chunks import Chunk
 from intertwine.ops._conv_call import Call
 from intertwine.ops._coupling import Pair
+from intertwine.ops._multilinear import Gradients
 
 
 def _small(kernel: Tensor, channels: int) -> bool:
@@ -95,7 +96,8 @@ class _Messages(NamedTuple):
         block, tensor = call.where.blocks[number], call.tensors[number]
 
         def kernel(harmonics: Tensor) -> Tensor:
-            return (harmonics @ tensor).unflatten(1, (-1, block.components))
+            result: Tensor = (harmonics @ tensor).unflatten(1, (-1, block.components))
+            return result
 
         still = _Term(kernel(table.harmonics), call.features[number].index_select(0, table.source), True, True)
         first = [] if call.directed else [still]
@@ -171,16 +173,6 @@ def forward(call: Call) -> Tensor:
                 sums.add(pair, _aggregate(values, table.radial, room), call.weight(pair))
         sums.write(result)
     return result
-
-
-class Gradients(NamedTuple):
-    """The gradients of ``<grad, value>``, and the value itself; ``None`` where not asked for."""
-
-    value: Tensor | None
-    features: Tensor | None
-    harmonics: Tensor | None
-    radial: Tensor | None
-    weights: Tensor | None
 
 
 class _Totals(NamedTuple):
