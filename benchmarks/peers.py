@@ -8,7 +8,7 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from intertwine.nn import SteerableConv
+from intertwine.nn import SteerableConv, e3nn_weights
 from intertwine.ops import bessel_basis, smooth_cutoff
 
 
@@ -24,20 +24,7 @@ class E3nnConv(nn.Module):
         )
         self.radial = copy.deepcopy(conv.radial)
         self.scale = conv.neighbours**-0.5
-        self.weights = nn.Parameter(self._weights(conv))
-
-    def _weights(self, conv: SteerableConv) -> Tensor:
-        """``(H, weight_numel)``: the last layer of the radial network, in e3nn's order and normalisation."""
-        width, matrices = conv.radial.width, {}
-        for (i, o), weight in zip(conv.coupling.pairs(), conv.weights, strict=True):
-            paths = conv.coupling.paths(i, o)
-            for degree, matrix in zip(paths, weight.detach().unflatten(0, (len(paths), -1, width)), strict=True):
-                matrices[i, degree, o] = matrix.transpose(0, 1)
-        flat = []
-        for path in self.product.instructions:
-            ours = (2 * self.irreps_out[path.i_out].ir.l + 1) ** 0.5 / path.path_weight
-            flat.append(ours * matrices[path.i_in1, path.i_in2, path.i_out].flatten(1))
-        return torch.cat(flat, 1)
+        self.weights = nn.Parameter(e3nn_weights(conv).detach().clone())
 
     def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
         source, target = edges

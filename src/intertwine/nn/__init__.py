@@ -1,6 +1,7 @@
 """Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
 
 from intertwine.nn._constant import Constant
+from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
@@ -20,5 +21,7 @@ __all__ = [
     "Pool",
     "Radial",
     "SteerableConv",
+    "e3nn_weights",
     "geometry",
+    "load_e3nn_weights",
 ]

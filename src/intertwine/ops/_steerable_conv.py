@@ -12,7 +12,6 @@ and one matrix product per pair of irreps replaces one weight matrix per edge.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from torch import Tensor
 
@@ -64,7 +63,6 @@ def steerable_conv(
     return convolve(features, harmonics, radial, graph, coupling, tensor, weights)
 
 
-@lru_cache(maxsize=256)
 def _is_small(coupling: Coupling, width: int) -> bool:
     """Which order of contraction costs less for each edge, in operations of a matrix product.
 
