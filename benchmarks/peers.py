@@ -35,3 +35,17 @@ class E3nnConv(nn.Module):
         harmonics = o3.spherical_harmonics(self.harmonics, vectors, normalize=True, normalization="component")
         messages = self.product(features[source], harmonics, radial @ self.weights)
         return torch.zeros(len(features), messages.shape[1], dtype=messages.dtype).index_add(0, target, messages)
+
+
+class CuEquivarianceConv(E3nnConv):
+    """The same with cuEquivariance's product, whose weights stand in e3nn's order."""
+
+    def __init__(self, conv: SteerableConv) -> None:
+        import cuequivariance as cue
+        import cuequivariance_torch as cuet
+
+        super().__init__(conv)
+        irreps = (cue.Irreps("O3", str(part)) for part in (self.irreps_in, self.harmonics, self.irreps_out))
+        self.product = cuet.FullyConnectedTensorProduct(
+            *irreps, layout=cue.mul_ir, shared_weights=False, internal_weights=False
+        )
