@@ -7,9 +7,27 @@ import pickle
 import pytest
 import torch
 
-from intertwine.groups import O3, SO3
+from intertwine.groups import O3, SO3, Cyclic, Tetrahedral
 from intertwine.models import PointEncoder
-from intertwine.nn import Gate, Invariants, Linear, MessageConv, NormNonlinearity, Pool, Radial, SteerableConv
+from intertwine.nn import (
+    Gate,
+    GroupPointConv,
+    GroupPool,
+    InterPointConv,
+    IntraGroupConv,
+    Invariants,
+    Lift,
+    Linear,
+    MessageConv,
+    NormNonlinearity,
+    PointwiseNonlinearity,
+    Pool,
+    Project,
+    Radial,
+    RegularBatchNorm,
+    RotationReadout,
+    SteerableConv,
+)
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -18,11 +36,15 @@ POSITIONS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
 EDGES = radius_graph(POSITIONS, 2.0)
 FEATURES = torch.randn(9, REP.dim, generator=torch.Generator().manual_seed(1))
 BATCH = torch.tensor([0] * 4 + [1] * 5)
+T, PLANE = Tetrahedral(), 2 * Cyclic(4).regular
+LIFTED, OUTER = 2 * T.regular, T.trivial + 2 * T.vector
+ON_T = torch.randn(9, LIFTED.dim, generator=torch.Generator().manual_seed(2))
+IN_PLANE = (torch.randn(9, PLANE.dim, generator=torch.Generator().manual_seed(3)), POSITIONS[:, :2].contiguous(), EDGES)
 
 
-def encoder(layer: str, pool: str | None = "sum") -> PointEncoder:
+def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -> PointEncoder:
     return PointEncoder(
-        REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", layers=2, lmax=1, width=8, cutoff=2.0, pool=pool
+        REP, "2x0e + 1x1o", layer=layer, hidden=hidden, layers=2, lmax=1, width=8, cutoff=2.0, pool=pool
     )
 
 
@@ -37,12 +59,24 @@ MODULES = {
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
+    "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),
+    "intra group conv": (lambda: IntraGroupConv(LIFTED, LIFTED), (ON_T,)),
+    "inter point conv": (lambda: InterPointConv(LIFTED, LIFTED, cutoff=2.0), (ON_T, POSITIONS, EDGES)),
+    "group point conv": (lambda: GroupPointConv(PLANE, PLANE, cutoff=2.0), IN_PLANE),
+    "pointwise nonlinearity": (lambda: PointwiseNonlinearity(LIFTED), (ON_T,)),
+    "regular batch norm": (lambda: RegularBatchNorm(LIFTED), (ON_T,)),
+    "group pool": (lambda: GroupPool(LIFTED, "attention"), (ON_T,)),
+    "rotation readout": (lambda: RotationReadout(LIFTED, hidden=8), (ON_T, ON_T.flip(0))),
     "steerable encoder": (lambda: encoder("steerable"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
+    "lifted encoder": (lambda: encoder("lifted", hidden="2"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
 }
 STEERED = [
-    name for name in MODULES if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest")
+    name
+    for name in MODULES
+    if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest", "rotation readout")
 ]
 
 

@@ -9,13 +9,14 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from intertwine.models._family import Family
+from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
 from intertwine.models._steerable import Steerable
 
 ENTRY_POINTS = "intertwine.layers"
 """The group under which other packages register theirs: `name = "package.module:FamilyClass"`."""
 
-_OURS: tuple[type[Family], ...] = (Message, Steerable)
+_OURS: tuple[type[Family], ...] = (Lifted, Message, Steerable)
 
 
 @cache

@@ -3,25 +3,39 @@
 from intertwine.nn._constant import Constant
 from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
 from intertwine.nn._geometry import Geometry, geometry
+from intertwine.nn._group_conv import GroupPointConv, InterPointConv
+from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
 from intertwine.nn._nonlinearities import Gate, Invariants, NormNonlinearity
 from intertwine.nn._pool import Pool
 from intertwine.nn._radial import Radial
+from intertwine.nn._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
+from intertwine.nn._rotation_readout import RotationReadout
 from intertwine.nn._steerable_conv import SteerableConv
 
 __all__ = [
     "Constant",
     "Gate",
     "Geometry",
+    "GroupPointConv",
+    "GroupPool",
+    "InterPointConv",
+    "IntraGroupConv",
     "Invariants",
+    "Lift",
     "Linear",
     "MessageConv",
     "NormNonlinearity",
+    "PointwiseNonlinearity",
     "Pool",
+    "Project",
     "Radial",
+    "RegularBatchNorm",
+    "RotationReadout",
     "SteerableConv",
     "e3nn_weights",
     "geometry",
     "load_e3nn_weights",
+    "neighbourhood",
 ]
