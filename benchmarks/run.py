@@ -5,37 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from math import pi
 from pathlib import Path
 
 import torch
 from measure import machine, paired, peak_megabytes, seconds
-from peers import E3nnConv
+from peers import E3nnConv, E3nnDepthwise
 
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
-from intertwine.nn import SteerableConv
-from intertwine.ops import nearest_neighbours, spherical_harmonics
+from intertwine.nn import DepthwiseConv, SteerableConv
+from intertwine.ops import nearest_neighbours, radius_graph, spherical_harmonics
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 LAYERS = [
-    ("16x0e + 16x1o, 32 neighbours", "16x0e + 16x1o", 1, 32),
-    ("the slides' layer, 32 channels to degree 2, 16 neighbours", "32x0e + 32x1o + 32x2e", 2, 16),
+    ("16x0e + 16x1o, 32 neighbours", "full", "16x0e + 16x1o", 1, 32),
+    ("the slides' layer, 32 channels to degree 2, 16 neighbours", "full", "32x0e + 32x1o + 32x2e", 2, 16),
+    ("depthwise, 64 channels to degree 3, ragged, about 30 neighbours", "depthwise", "64x0e+64x1o+64x2e+64x3o", 3, 30),
 ]
 POINTS = 1024
 
 
-def layer(rep: str, lmax: int, neighbours: int, which: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
+def layer(
+    kind: str, rep: str, lmax: int, neighbours: int, which: str
+) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
     """Our layer or e3nn's with our weights, and an input."""
     torch.manual_seed(0)
-    conv = SteerableConv(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
-    positions = torch.randn(POINTS, 3)
-    inputs = (torch.randn(POINTS, conv.rep_in.dim), positions, nearest_neighbours(positions, neighbours))
-    return conv if which == "ours" else E3nnConv(conv), inputs
+    make, peer = {"full": (SteerableConv, E3nnConv), "depthwise": (DepthwiseConv, E3nnDepthwise)}[kind]
+    conv = make(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
+    if kind == "full":
+        positions = torch.randn(POINTS, 3)
+        edges = nearest_neighbours(positions, neighbours)
+    else:
+        density = 1.35 * neighbours / (4 / 3 * pi * conv.radial.cutoff**3)  # the surface has fewer neighbours
+        positions = torch.rand(POINTS, 3) * (POINTS / density) ** (1 / 3)
+        edges = radius_graph(positions, conv.radial.cutoff)
+    inputs = (torch.randn(POINTS, conv.rep_in.dim), positions, edges)
+    return conv if which == "ours" else peer(conv), inputs
 
 
-def training_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[], object]:
+def training_step(*case: object) -> Callable[[], object]:
     """Forward and backward into the weights and the features."""
-    module, (features, *rest) = layer(rep, lmax, neighbours, which)
+    module, (features, *rest) = layer(*case)
     features.requires_grad_()
 
     def step() -> None:
@@ -47,15 +58,15 @@ def training_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[
 
 def compare_layers() -> list[str]:
     lines = []
-    for name, rep, lmax, neighbours in LAYERS:
-        (ours, inputs), (peer, _) = (layer(rep, lmax, neighbours, which) for which in ("ours", "e3nn"))
+    for name, *case in LAYERS:
+        (ours, inputs), (peer, _) = (layer(*case, which) for which in ("ours", "e3nn"))
         with torch.no_grad():
             expected = peer(*inputs)
             difference = float((ours(*inputs) - expected).norm() / expected.norm())
         assert difference < 1e-5, f"{name}: not the same function, relative difference {difference:.1e}"
-        steps = [training_step(rep, lmax, neighbours, which) for which in ("ours", "e3nn")]
+        steps = [training_step(*case, which) for which in ("ours", "e3nn")]
         time = paired(*steps, repeats=3)
-        memory = [peak_megabytes(training_step, rep, lmax, neighbours, which) for which in ("ours", "e3nn")]
+        memory = [peak_megabytes(training_step, *case, which) for which in ("ours", "e3nn")]
         lines.append(
             f"| {name} | {time.ours:.3f} s | {time.peer:.3f} s | {time.ratio:.1f}x "
             f"| {memory[0]:.0f} MB | {memory[1]:.0f} MB | {difference:.0e} |"
@@ -64,9 +75,9 @@ def compare_layers() -> list[str]:
     return lines
 
 
-def force_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[], object]:
+def force_step(*case: object) -> Callable[[], object]:
     """Forward, gradient in the positions, and backward through it into the weights."""
-    module, (features, positions, edges) = layer(rep, lmax, neighbours, which)
+    module, (features, positions, edges) = layer(*case)
     positions.requires_grad_()
 
     def step() -> None:

@@ -1,6 +1,7 @@
 """Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
 
 from intertwine.ops._coupling import Coupling
+from intertwine.ops._depthwise_conv import depthwise_conv
 from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
@@ -14,6 +15,7 @@ __all__ = [
     "Graph",
     "arrange",
     "bessel_basis",
+    "depthwise_conv",
     "length",
     "nearest_neighbours",
     "radius_graph",
