@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import pi
+from typing import Any
 
 import torch
 from measure import difference, largest, paired, peak_megabytes, table
-from peers import CuEquivarianceConv, E3nnConv
+from peers import CuEquivarianceConv, E3nnConv, E3nnDepthwise
+from torch import Tensor, nn
 
 from intertwine.groups import O3
-from intertwine.nn import SteerableConv
-from intertwine.ops import nearest_neighbours
+from intertwine.nn import DepthwiseConv, SteerableConv
+from intertwine.ops import nearest_neighbours, radius_graph
 
-CASES = [
-    ("16x0e + 16x1o, 32 neighbours", "16x0e + 16x1o", 1, 32),
-    ("the slides' layer, 32 channels to degree 2, 16 neighbours", "32x0e + 32x1o + 32x2e", 2, 16),
+FULL = [
+    ("16x0e + 16x1o, 32 neighbours", SteerableConv, "16x0e + 16x1o", 1, 32),
+    ("the slides' layer, 32 channels to degree 2, 16 neighbours", SteerableConv, "32x0e + 32x1o + 32x2e", 2, 16),
 ]
-PEERS = {"e3nn": E3nnConv, "cuEquivariance": CuEquivarianceConv}
+DEPTHWISE = [
+    ("depthwise, 64 channels to degree 3, about 30 neighbours", DepthwiseConv, "64x0e+64x1o+64x2e+64x3o", 3, 30),
+]
+PEERS = {
+    (SteerableConv, "e3nn"): E3nnConv,
+    (SteerableConv, "cuEquivariance"): CuEquivarianceConv,
+    (DepthwiseConv, "e3nn"): E3nnDepthwise,
+}
 POINTS = 1024
+Layer = type[SteerableConv] | type[DepthwiseConv]
 
 
-def layer(rep: str, lmax: int, neighbours: int, which: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
+def layer(kind: Layer, rep: str, lmax: int, neighbours: int, which: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Our layer or a peer's with our weights, and an input."""
     torch.manual_seed(0)
-    conv = SteerableConv(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
+    conv = kind(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
+    positions, edges = (cloud if kind is SteerableConv else ragged)(neighbours)
+    peer = PEERS.get((kind, which))
+    return conv if peer is None else peer(conv), (torch.randn(POINTS, conv.rep_in.dim), positions, edges)
+
+
+def cloud(neighbours: int) -> tuple[Tensor, Tensor]:
+    """Points with equally many neighbours each."""
     positions = torch.randn(POINTS, 3)
-    inputs = (torch.randn(POINTS, conv.rep_in.dim), positions, nearest_neighbours(positions, neighbours))
-    return PEERS[which](conv) if which in PEERS else conv, inputs
+    return positions, nearest_neighbours(positions, neighbours)
 
 
-def training_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[], object]:
+def ragged(neighbours: int, cutoff: float = 3.0) -> tuple[Tensor, Tensor]:
+    """Points in a box with so many neighbours on average; those on the surface have fewer."""
+    density = 1.35 * neighbours / (4 / 3 * pi * cutoff**3)
+    positions = torch.rand(POINTS, 3) * (POINTS / density) ** (1 / 3)
+    return positions, radius_graph(positions, cutoff)
+
+
+def training_step(*case: Any) -> Callable[[], object]:
     """Forward and backward into the weights and the features."""
-    module, (features, *rest) = layer(rep, lmax, neighbours, which)
+    module, (features, *rest) = layer(*case)
     features.requires_grad_()
 
     def step() -> None:
@@ -41,9 +65,9 @@ def training_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[
     return step
 
 
-def force_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[], object]:
+def force_step(*case: Any) -> Callable[[], object]:
     """Forward, gradient in the positions, and backward through it into the weights."""
-    module, (features, positions, edges) = layer(rep, lmax, neighbours, which)
+    module, (features, positions, edges) = layer(*case)
     positions.requires_grad_()
 
     def step() -> None:
@@ -57,8 +81,8 @@ def force_step(rep: str, lmax: int, neighbours: int, which: str) -> Callable[[],
 
 def convolution() -> str:
     lines = []
-    for name, *case in CASES:
-        for peer in PEERS:
+    for name, *case in FULL + DEPTHWISE:
+        for peer in (peer for kind, peer in PEERS if kind is case[0]):
             (ours, inputs), (theirs, _) = (layer(*case, which) for which in ("ours", peer))
             wrong = difference(ours, theirs, inputs)
             steps = [training_step(*case, which) for which in ("ours", peer)]
@@ -79,7 +103,7 @@ features.
 
 def forces() -> str:
     lines = []
-    for name, *case in CASES:
+    for name, *case in FULL + DEPTHWISE:
         steps = [force_step(*case, which) for which in ("ours", "e3nn")]
         time = paired(*steps, repeats=5)
         lines.append(f"| {name} | {time.ours:.3f} s | {time.peer:.3f} s | {time.ratio:.1f}x | {largest(steps[0])} |")

@@ -10,6 +10,7 @@ import torch
 from intertwine.groups import O3, SO3, Cyclic, Tetrahedral
 from intertwine.models import PointEncoder
 from intertwine.nn import (
+    DepthwiseConv,
     Gate,
     GroupPointConv,
     GroupPool,
@@ -58,6 +59,7 @@ MODULES = {
     "pool, largest": (lambda: Pool(O3().rep("3x0e"), "max"), (FEATURES[:, :3], BATCH, 2)),
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "depthwise conv": (lambda: DepthwiseConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
     "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),

@@ -1,6 +1,7 @@
 """Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
 
 from intertwine.nn._constant import Constant
+from intertwine.nn._depthwise_conv import DepthwiseConv
 from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
@@ -16,6 +17,7 @@ from intertwine.nn._steerable_conv import SteerableConv
 
 __all__ = [
     "Constant",
+    "DepthwiseConv",
     "Gate",
     "Geometry",
     "GroupPointConv",

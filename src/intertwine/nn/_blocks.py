@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from intertwine.reps import Irrep, Rep
+from intertwine.reps import Irrep, Rep, SphericalIrrep
 
 
 @dataclass(frozen=True)
@@ -75,3 +75,17 @@ def check_features(features: Tensor, dim: int, text: str, layer: str) -> None:
     """
     if features.shape[-1:] != (dim,):
         raise ValueError(f"{layer} expected features (..., {dim}) for rep_in = {text}, got {tuple(features.shape)}")
+
+
+def spherical_labels(rep: Rep) -> tuple[tuple[tuple[int, int], int], ...]:
+    """Degree, parity and copies of each block.
+
+    Raises:
+        ValueError: If the group is neither SO(3) nor O(3).
+    """
+    labels = []
+    for copies, irrep in Blocks.of(rep).terms:
+        if not isinstance(irrep, SphericalIrrep):
+            raise ValueError(f"a convolution in space needs irreps of SO(3) or O(3), got {irrep} of {rep.group}")
+        labels.append(((irrep.degree, irrep.parity), copies))
+    return tuple(labels)

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.nn._blocks import Blocks
+from intertwine.nn._blocks import Blocks, spherical_labels
 from intertwine.nn._constant import Constant
 from intertwine.nn._geometry import Geometry, resolve
 from intertwine.nn._radial import Radial
 from intertwine.ops import Coupling, steerable_conv
-from intertwine.reps import Rep, SphericalIrrep
+from intertwine.reps import Rep
 
 
 class SteerableConv(nn.Module):
@@ -69,7 +69,7 @@ class SteerableConv(nn.Module):
         self.rep_in, self.rep_out, self.lmax, self.neighbours = rep_in, rep_out, lmax, float(neighbours)
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self._in = Blocks.of(rep_in)
-        self.coupling = Coupling(_labels(rep_in), _labels(rep_out), lmax, parity=rep_in.group == O3())
+        self.coupling = Coupling(spherical_labels(rep_in), spherical_labels(rep_out), lmax, parity=rep_in.group == O3())
         self.tensor = Constant(self.coupling.tensor())
         self.radial = Radial(radial, cutoff)
         self.weights = nn.ParameterList(
@@ -103,17 +103,3 @@ class SteerableConv(nn.Module):
     def extra_repr(self) -> str:
         """The two representations and the degree."""
         return f"{self.rep_in} -> {self.rep_out}, lmax={self.lmax}"
-
-
-def _labels(rep: Rep) -> tuple[tuple[tuple[int, int], int], ...]:
-    """Degree, parity and copies of each block.
-
-    Raises:
-        ValueError: If the group is neither SO(3) nor O(3).
-    """
-    labels = []
-    for copies, irrep in Blocks.of(rep).terms:
-        if not isinstance(irrep, SphericalIrrep):
-            raise ValueError(f"a convolution in space needs irreps of SO(3) or O(3), got {irrep} of {rep.group}")
-        labels.append(((irrep.degree, irrep.parity), copies))
-    return tuple(labels)

@@ -2,6 +2,7 @@
 
 from intertwine.ops._activation import silu
 from intertwine.ops._coupling import Coupling
+from intertwine.ops._depthwise_conv import depthwise_conv
 from intertwine.ops._graph import Graph, arrange
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
@@ -15,6 +16,7 @@ __all__ = [
     "Graph",
     "arrange",
     "bessel_basis",
+    "depthwise_conv",
     "length",
     "nearest_neighbours",
     "radius_graph",

@@ -49,16 +49,17 @@ class Chunk:
         """Write a table into the rows ``result (E, ...)`` of its edges."""
         rows = result[self.edges]
         if rows.data_ptr() != table.data_ptr():
-            rows.copy_(table if self.valid is None else table[self.valid])
+            rows.copy_(table if self.valid is None else table.index_select(0, self.valid.nonzero().flatten()))
 
 
-def chunks(rank: Tensor, size: int, most: int) -> Iterator[Chunk]:
+def chunks(rank: Tensor, size: int, most: int, room: int = 1 << 62) -> Iterator[Chunk]:
     """Cut a graph into chunks; nodes without edges are in none.
 
     Args:
         rank: ``(E,)`` node of each edge, ascending; nodes in ascending order of their numbers of edges.
         size: Number of nodes.
         most: Largest number of nodes in a chunk.
+        room: Largest number of places in a chunk of several nodes.
 
     Yields:
         The chunks in order.
@@ -69,7 +70,7 @@ def chunks(rank: Tensor, size: int, most: int) -> Iterator[Chunk]:
         raise ValueError("nodes must be ranked by their number of edges, as intertwine.ops.arrange does")
     ends = torch.cumsum(counts, 0)
     node = edge = 0
-    for nodes, edges, width in _cuts(widths, repeats, most):
+    for nodes, edges, width in _cuts(widths, repeats, most, room):
         if width > 0:
             where = slice(node, node + nodes), slice(edge, edge + edges)
             index = valid = None
@@ -82,19 +83,20 @@ def chunks(rank: Tensor, size: int, most: int) -> Iterator[Chunk]:
         node, edge = node + nodes, edge + edges
 
 
-def _cuts(widths: list[int], repeats: list[int], most: int) -> Iterator[tuple[int, int, int]]:
+def _cuts(widths: list[int], repeats: list[int], most: int, room: int) -> Iterator[tuple[int, int, int]]:
     """Numbers of nodes and edges and the width of each chunk, from the runs of equal counts."""
     nodes = edges = widest = 0
     for width, repeat in zip(widths, repeats, strict=True):
-        taken = min(repeat, most - nodes)
+        limit = min(most, max(room // width, 1)) if width else most
+        taken = min(repeat, limit - nodes)
         padded, real = (nodes + taken) * width, edges + taken * width
-        if nodes and (widest == 0 or padded > _PADDING * real + _OVERHEAD):
+        if nodes and (widest == 0 or taken <= 0 or padded > _PADDING * real + _OVERHEAD):
             yield nodes, edges, widest
             nodes = edges = 0
         while repeat:
-            taken = min(repeat, most - nodes)
+            taken = min(repeat, limit - nodes)
             nodes, edges, widest, repeat = nodes + taken, edges + taken * width, width, repeat - taken
-            if nodes == most:
+            if nodes == limit:
                 yield nodes, edges, widest
                 nodes = edges = 0
     if nodes:

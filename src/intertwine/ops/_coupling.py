@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
@@ -30,6 +31,26 @@ class Coupling:
     outputs: tuple[tuple[Label, int], ...]
     lmax: int
     parity: bool = True
+
+    @classmethod
+    def depthwise(
+        cls, inputs: Sequence[tuple[Label, int]], kept: Sequence[Label], lmax: int, parity: bool = True
+    ) -> Coupling:
+        """The coupling of a depthwise convolution, where each path keeps its channels to itself.
+
+        Args:
+            inputs: (degree, parity) and channels of each input block.
+            kept: (degree, parity) of each output block.
+            lmax: Highest degree of the harmonics.
+            parity: Whether parity is conserved.
+
+        Returns:
+            The coupling whose output blocks hold the channels of all paths that end there, in the order of their input
+            blocks and then of their degrees. Labels where no path ends are left out.
+        """
+        every = cls(tuple(inputs), tuple((label, 0) for label in dict.fromkeys(kept)), lmax, parity)
+        outputs = tuple((label, every.fan_in(o)) for o, (label, _) in enumerate(every.outputs))
+        return cls(every.inputs, tuple(output for output in outputs if output[1]), lmax, parity)
 
     def paths(self, source: int, target: int) -> list[int]:
         """Degrees of the harmonics that couple input block ``source`` to output block ``target``."""
