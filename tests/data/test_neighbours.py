@@ -67,20 +67,14 @@ def test_nothing_at_all():
     assert (len(sources), begins.tolist()) == (0, [0])
 
 
-@pytest.mark.parametrize("pairs_at_once", [1, 1000, 1 << 20])
-def test_large_structures_use_a_tree_and_nobody_notices(make_structures, monkeypatch, pairs_at_once):
-    monkeypatch.setattr(_neighbours, "_PAIRS_AT_ONCE", pairs_at_once)
-    monkeypatch.setattr(_neighbours, "_LARGE", 20)
+@pytest.mark.parametrize("atoms_at_once", [1, 40, 100, 1 << 16])
+def test_structures_are_searched_in_shares_and_nobody_notices(make_structures, monkeypatch, atoms_at_once):
+    monkeypatch.setattr(_neighbours, "_ATOMS_AT_ONCE", atoms_at_once)
     sizes = [3, 60, 1, 41, 45, 5, 1, 2, 21, 20]
     data = make_structures(sizes, spread=1.5)
     data.positions[10] = data.positions[30]
     offsets = data.offsets.tolist()
-    calls = []
-    tree = _neighbours._by_tree
-    monkeypatch.setattr(_neighbours, "_by_tree", lambda x, cutoff: calls.append(len(x)) or tree(x, cutoff))
-    edges = fast_edges(data.positions, offsets, 2.0)
-    assert calls == [60, 41, 45, 21]
-    assert edges == slow_edges(data.positions, offsets, 2.0)
+    assert fast_edges(data.positions, offsets, 2.0) == slow_edges(data.positions, offsets, 2.0)
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(256, torch.uint8), (257, torch.int16)])

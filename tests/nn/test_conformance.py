@@ -7,16 +7,19 @@ import pickle
 import pytest
 import torch
 
-from intertwine.groups import O3, SO3, Cyclic, Tetrahedral
-from intertwine.models import PointEncoder
+from intertwine.groups import O2, O3, SO3, Cyclic, Tetrahedral
+from intertwine.models import FrameAverage, HierarchicalEncoder, LearnedFrame, PointEncoder, PrincipalFrame
 from intertwine.nn import (
+    BatchNorm,
     DepthwiseConv,
+    FourierNonlinearity,
     Gate,
     GroupPointConv,
     GroupPool,
     InterPointConv,
     IntraGroupConv,
     Invariants,
+    LayerNorm,
     Lift,
     Linear,
     MessageConv,
@@ -27,7 +30,9 @@ from intertwine.nn import (
     Radial,
     RegularBatchNorm,
     RotationReadout,
+    SphereNonlinearity,
     SteerableConv,
+    TensorSquare,
 )
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
@@ -49,6 +54,28 @@ def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -
     )
 
 
+def hierarchical(layer: str, pool: str | None = "sum", layers: int = 1) -> HierarchicalEncoder:
+    options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "neighbours": 3}
+    return HierarchicalEncoder(REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", pool=pool, **options)
+
+
+class PointNet(torch.nn.Module):
+    """As plain as can be: it knows of no group, only of sums over points."""
+
+    def __init__(self, by_point: bool = False) -> None:
+        super().__init__()
+        self.rep_in, self.rep_out, self.by_point = REP, O3().rep("2x0e + 1x1o"), by_point
+        self.first = torch.nn.Linear(REP.dim + 3, 8, dtype=torch.float32)
+        self.second = torch.nn.Linear(8, self.rep_out.dim, dtype=torch.float32)
+        self.pool = Pool(self.rep_out, "mean")
+
+    def forward(self, features, positions, edges=None, batch=None, structures=None):
+        output = self.second(self.first(torch.cat([features, positions], -1)).tanh())
+        return output if self.by_point else self.pool(output, batch, structures)
+
+
+CIRCLE = O2().rep("3x0+ + 2x1 + 2x2")
+
 MODULES = {
     "linear": (lambda: Linear(REP, REP), (FEATURES,)),
     "linear, tensors": (lambda: Linear(O3().vector * O3().vector, REP), (torch.randn(3, 9),)),
@@ -57,6 +84,11 @@ MODULES = {
     "invariants": (lambda: Invariants(REP), (FEATURES,)),
     "pool": (lambda: Pool(REP, "mean"), (FEATURES, BATCH, 2)),
     "pool, largest": (lambda: Pool(O3().rep("3x0e"), "max"), (FEATURES[:, :3], BATCH, 2)),
+    "layer norm": (lambda: LayerNorm(REP), (FEATURES,)),
+    "batch norm": (lambda: BatchNorm(REP), (FEATURES,)),
+    "tensor square": (lambda: TensorSquare(REP, O3().rep("2x1o + 3x0e + 1x1e")), (FEATURES,)),
+    "sphere nonlinearity": (lambda: SphereNonlinearity(REP, degree=53), (FEATURES,)),
+    "fourier nonlinearity": (lambda: FourierNonlinearity(CIRCLE, degree=80), (torch.randn(5, CIRCLE.dim),)),
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "depthwise conv": (lambda: DepthwiseConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
@@ -74,12 +106,18 @@ MODULES = {
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
     "lifted encoder": (lambda: encoder("lifted", hidden="2"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
+    "hierarchical": (lambda: hierarchical("steerable"), (FEATURES, POSITIONS, None, BATCH, 2)),
+    "hierarchical message": (lambda: hierarchical("message", None, layers=0), (FEATURES, POSITIONS, None, BATCH, 2)),
+    "principal frame": (lambda: PrincipalFrame(PointNet()), (FEATURES, POSITIONS, None, BATCH, 2)),
+    "frame average": (lambda: FrameAverage(PointNet(True), by_point=True), (FEATURES, POSITIONS)),
+    "learned frame": (
+        lambda: LearnedFrame(PointNet(), cutoff=3.0, layers=1),
+        (FEATURES, POSITIONS, EDGES, BATCH, 2),
+    ),
+    "point net": (PointNet, (FEATURES, POSITIONS, EDGES, BATCH, 2)),
 }
-STEERED = [
-    name
-    for name in MODULES
-    if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest", "rotation readout")
-]
+PLAIN = ("radial", "message conv", "message encoder", "hierarchical message", "point net", "pool", "pool, largest")
+STEERED = [name for name in MODULES if name not in (*PLAIN, "rotation readout")]
 
 
 @pytest.fixture(params=MODULES, ids=str)
@@ -114,10 +152,10 @@ def test_its_law_after_training_steps(name: str) -> None:
     assert_equivariant(module)
 
 
-@pytest.mark.parametrize("layer", ["conv", "encoder"])
-def test_message_passing_is_caught_under_rotation(layer: str) -> None:
+@pytest.mark.parametrize("name", ["message conv", "message encoder", "hierarchical message"])
+def test_message_passing_is_caught_under_rotation(name: str) -> None:
     torch.manual_seed(0)
-    module = MODULES[f"message {layer}"][0]()
+    module = MODULES[name][0]()
     with pytest.raises(AssertionError):
         assert_equivariant(module)
 

@@ -48,12 +48,93 @@ def test_nearest_neighbours_equal_the_sorted_distances() -> None:
     assert nearest_neighbours(positions[:4], 9).shape == (2, 12)
 
 
+def slow_nearest(points, batch, asked, owners, count: int, others: bool = False) -> list[tuple[int, int]]:
+    edges = []
+    for target, (place, owner) in enumerate(zip(asked, owners, strict=True)):
+        near = [((x - place).norm().item(), i) for i, x in enumerate(points) if batch[i] == owner]
+        if others:
+            near = [(distance, i) for distance, i in near if i != target]
+        edges += [(i, target) for _, i in sorted(near)[:count]]
+    return edges
+
+
+# numbers that are not in order and not all there, structures of one point, one far away
+BATCH = torch.tensor([3, 0, 3, 3, 0, 5, 3, 0, 0, 3, 7, 7, 0, 3, 0])
+
+
+@pytest.mark.parametrize("count", [1, 3, 6, 50])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_ragged_batches_equal_the_loop(count: int, scale: float) -> None:
+    points = cloud(len(BATCH))
+    points[BATCH == 7] += 100
+    points *= scale
+    found = nearest_neighbours(points, count, BATCH)
+    assert list(map(tuple, found.T.tolist())) == slow_nearest(points, BATCH, points, BATCH, count, others=True)
+    assert set(map(tuple, radius_graph(points, scale, BATCH).T.tolist())) == all_pairs(points, scale, BATCH)
+    queries, owners = scale * cloud(9, seed=1), torch.tensor([0, 3, 2, 7, 5, 0, 3, 9, 3])
+    found = nearest_neighbours(points, count, BATCH, queries=queries, query_batch=owners)
+    assert list(map(tuple, found.T.tolist())) == slow_nearest(points, BATCH, queries, owners, count)
+
+
+def test_queries_find_the_points_that_they_lie_on() -> None:
+    positions = cloud(30)
+    edges = nearest_neighbours(positions, 1, queries=positions[::3])
+    assert edges.tolist() == [list(range(0, 30, 3)), list(range(10))]
+    assert nearest_neighbours(positions, 2, queries=positions[:0]).shape == (2, 0)
+    assert nearest_neighbours(positions[:0], 2, queries=positions).shape == (2, 0)
+
+
+def test_coincident_structures_stay_apart() -> None:
+    positions, batch = torch.zeros(6, 3), torch.tensor([0, 0, 1, 1, 1, 2])
+    for edges in (nearest_neighbours(positions, 4, batch), radius_graph(positions, 1.0, batch)):
+        assert sorted(edges.T.tolist()) == [[0, 1], [1, 0], [2, 3], [2, 4], [3, 2], [3, 4], [4, 2], [4, 3]]
+
+
+def test_a_point_pushed_out_of_its_own_list_has_no_neighbour_too_many() -> None:
+    edges = nearest_neighbours(torch.zeros(100, 3), 2)
+    assert (torch.bincount(edges[1]) == 2).all()
+    assert (edges[0] != edges[1]).all()
+
+
+def test_queries_far_away_stay_with_their_structure() -> None:
+    positions, batch = cloud(4), torch.tensor([0, 0, 1, 1])
+    queries = 1e4 * cloud(4, seed=1)
+    edges = nearest_neighbours(positions, 2, batch, queries=queries, query_batch=batch)
+    assert sorted(edges.T.tolist()) == [[0, 0], [0, 1], [1, 0], [1, 1], [2, 2], [2, 3], [3, 2], [3, 3]]
+
+
+def test_a_cutoff_beyond_everything_joins_all() -> None:
+    for cutoff in (1e9, float("inf")):
+        assert radius_graph(cloud(8), cutoff, torch.tensor([0] * 3 + [1] * 5)).shape == (2, 3 * 2 + 5 * 4)
+
+
+def test_no_gradient_passes_and_integers_of_another_dtype_serve() -> None:
+    positions = cloud(6).requires_grad_()
+    edges = nearest_neighbours(positions, 2, torch.zeros(6, dtype=torch.int32))
+    assert edges.dtype == torch.int64
+    assert not edges.requires_grad
+
+
+@pytest.mark.parametrize("batch", [None, BATCH], ids=["one", "ragged"])
+def test_the_operators_pass_torchs_own_examination(batch) -> None:
+    points = cloud(len(BATCH))
+    tests = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(torch.ops.intertwine.radius_graph.default, (points, 1.0, batch), test_utils=tests)
+    arguments = (points, 3, batch, points[:4], None if batch is None else batch[:4])
+    torch.library.opcheck(torch.ops.intertwine.nearest_neighbours.default, arguments, test_utils=tests)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: radius_graph(torch.tensor([[0.0, torch.nan, 0.0]]), 1.0), "finite; point 0"),
         (lambda: radius_graph(cloud(3), 0.0), "positive"),
-        (lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0, 0])), "ascending"),
+        (lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0])), "one structure number from 0 on for each of 3"),
+        (lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0, -1])), "from 0 on"),
+        (lambda: nearest_neighbours(cloud(3), 1, torch.zeros(3)), "structure number"),
+        (lambda: nearest_neighbours(cloud(3), 1, query_batch=torch.zeros(3)), "without queries"),
+        (lambda: nearest_neighbours(cloud(3), 1, queries=torch.zeros(2, 2)), "one space"),
+        (lambda: nearest_neighbours(cloud(3) * torch.nan, 1), "finite; point 0"),
         (lambda: radius_graph(torch.zeros(3), 1.0), "shape"),
         (lambda: nearest_neighbours(cloud(3), 0), "at least 1"),
     ],

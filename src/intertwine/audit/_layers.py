@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action
+from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures
 from intertwine.audit._measure import cast
 from intertwine.groups import O3
 from intertwine.reps import Rep
@@ -16,6 +16,9 @@ from intertwine.reps import Rep
 
 class Recorder:
     """Records, inside ``with``, the outputs of the submodules that declare ``action_out`` or ``rep_out``.
+
+    What stands inside a module with ``measured_whole = True`` is left alone: its layers see data in another frame,
+    where their own law says nothing.
 
     Attributes:
         outputs: The output of each call by name, in order of execution, float64 on the CPU. The second call of "mix" is
@@ -32,8 +35,13 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         if isinstance(self._network, nn.Module):
+            closed = tuple(
+                f"{name}." if name else ""
+                for name, module in self._network.named_modules()
+                if getattr(module, "measured_whole", False)
+            )
             for name, module in self._network.named_modules():
-                if name and declares(module):
+                if name and declares(module) and not name.startswith(closed):
                     self._hooks.append(module.register_forward_hook(self._hook(name)))
         return self
 
@@ -76,6 +84,10 @@ def output_action(module: nn.Module, output: Any, input_action: Action, data: An
     """
     action = getattr(module, "action_out", None)
     if isinstance(action, Action):
+        if isinstance(action, PointFeatures) and isinstance(input_action, PointCloud) and isinstance(output, Tensor):
+            # a layer on fewer points, which are numbered by the order of choice
+            found = input_action.feature_action(action.rep, output, data)
+            return found if isinstance(found, LinearAction) else action
         return action
     rep = _rep(module)
     if rep is None or not isinstance(output, Tensor):

@@ -1,9 +1,31 @@
 """Networks made of the layers."""
 
 from intertwine.models._family import Family, Space
+from intertwine.models._frames import Canonical, FrameAverage, PrincipalFrame
+from intertwine.models._hierarchical import HierarchicalEncoder
+from intertwine.models._learned_frame import LearnedFrame
 from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.models._steerable import Steerable
 
-__all__ = ["Family", "Lifted", "Message", "PointEncoder", "Space", "Steerable"]
+__all__ = [
+    "Family",
+    "Lifted",
+    "Message",
+    "PointEncoder",
+    "Space",
+    "Steerable",
+]
+__all__ = [
+    "Canonical",
+    "Family",
+    "FrameAverage",
+    "HierarchicalEncoder",
+    "LearnedFrame",
+    "Message",
+    "PointEncoder",
+    "PrincipalFrame",
+    "Space",
+    "Steerable",
+]

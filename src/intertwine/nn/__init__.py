@@ -1,11 +1,13 @@
 """Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
 
+from intertwine.nn._batch_norm import BatchNorm
 from intertwine.nn._constant import Constant
 from intertwine.nn._depthwise_conv import DepthwiseConv
 from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
 from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
+from intertwine.nn._layer_norm import LayerNorm
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
 from intertwine.nn._nonlinearities import Gate, Invariants, NormNonlinearity
@@ -13,11 +15,15 @@ from intertwine.nn._pool import Pool
 from intertwine.nn._radial import Radial
 from intertwine.nn._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
 from intertwine.nn._rotation_readout import RotationReadout
+from intertwine.nn._sampled import FourierNonlinearity, SphereNonlinearity
 from intertwine.nn._steerable_conv import SteerableConv
+from intertwine.nn._tensor_square import TensorSquare
 
 __all__ = [
+    "BatchNorm",
     "Constant",
     "DepthwiseConv",
+    "FourierNonlinearity",
     "Gate",
     "Geometry",
     "GroupPointConv",
@@ -25,6 +31,7 @@ __all__ = [
     "InterPointConv",
     "IntraGroupConv",
     "Invariants",
+    "LayerNorm",
     "Lift",
     "Linear",
     "MessageConv",
@@ -35,7 +42,9 @@ __all__ = [
     "Radial",
     "RegularBatchNorm",
     "RotationReadout",
+    "SphereNonlinearity",
     "SteerableConv",
+    "TensorSquare",
     "e3nn_weights",
     "geometry",
     "load_e3nn_weights",

@@ -46,7 +46,7 @@ def geometry(positions: Tensor, edges: Tensor, lmax: int = 0) -> Geometry:
     """
     if positions.ndim != 2 or positions.shape[1] != 3:
         raise ValueError(f"positions must have shape (N, 3), got {tuple(positions.shape)}")
-    graph = arrange(edges, len(positions))
+    graph = arrange(edges, positions.shape[0])
     vectors = graph.vectors(positions)
     return Geometry(graph, vectors, length(vectors), spherical_harmonics(lmax, vectors))
 

@@ -3,7 +3,11 @@
 from intertwine.ops._activation import silu
 from intertwine.ops._coupling import Coupling
 from intertwine.ops._depthwise_conv import depthwise_conv
+from intertwine.ops._farthest import farthest_points
+from intertwine.ops._frames import centres, gram_schmidt, principal_axes
 from intertwine.ops._graph import Graph, arrange
+from intertwine.ops._grids import circle_grid, product_grid, sphere_grid
+from intertwine.ops._interpolate import interpolate, neighbour_mean
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._segments import segment_apply, segment_max, segment_outer, segment_sum
@@ -16,9 +20,17 @@ __all__ = [
     "Graph",
     "arrange",
     "bessel_basis",
+    "centres",
+    "circle_grid",
     "depthwise_conv",
+    "farthest_points",
+    "gram_schmidt",
+    "interpolate",
     "length",
     "nearest_neighbours",
+    "neighbour_mean",
+    "principal_axes",
+    "product_grid",
     "radius_graph",
     "segment_apply",
     "segment_max",
@@ -26,6 +38,7 @@ __all__ = [
     "segment_sum",
     "silu",
     "smooth_cutoff",
+    "sphere_grid",
     "spherical_harmonics",
     "steerable_conv",
     "unit",

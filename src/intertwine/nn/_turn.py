@@ -1,0 +1,83 @@
+"""Features turned by matrices that are data: what carries a network's input into a frame, and its output back."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.groups import O3
+from intertwine.nn._blocks import Blocks
+from intertwine.nn._constant import Constant
+from intertwine.nn._linear import _resolve
+from intertwine.reps import Rep, SphericalIrrep, wigner_3j
+
+
+class Turn(nn.Module):
+    """x_i -> rho(g_i) x_i for one orthogonal matrix each; differentiable in both.
+
+    Args:
+        rep: Any representation of SO(3) or O(3) that splits into irreps.
+
+    Raises:
+        ValueError: If it is of another group; in ``forward`` if the shape does not fit.
+
+    Law: ``turn(turn(x, g), h) = turn(x, h g)``.
+
+    Example:
+        >>> from intertwine.groups import SO3
+        >>> quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
+        >>> Turn(SO3().vector)(torch.tensor([[1.0, 0.0, 0.0]]), quarter).tolist()
+        [[0.0, 1.0, 0.0]]
+    """
+
+    basis: Constant | None
+
+    def __init__(self, rep: Rep) -> None:
+        super().__init__()
+        self.rep_in = self.rep_out = rep
+        self._blocks, self.basis = _resolve(rep)
+        self._kinds: list[tuple[int, bool]] = []
+        for _, irrep in self._blocks.terms:
+            if not isinstance(irrep, SphericalIrrep):
+                raise ValueError(
+                    f"only representations of SO(3) and O(3) are turned by frames, got {irrep} of {rep.group}"
+                )
+            # The recursion gives the parity (-1)^l by itself.
+            signed = irrep.group == O3() and irrep.parity != (-1) ** irrep.degree
+            self._kinds.append((irrep.degree, signed))
+        highest = max((degree for degree, _ in self._kinds), default=0)
+        degrees = range(2, highest + 1)
+        self.isometries = nn.ModuleList(Constant(wigner_3j(l - 1, 1, l) * sqrt(2 * l + 1)) for l in degrees)
+        self._size, self._text = rep.dim, str(rep)
+
+    def forward(self, features: Tensor, g: Tensor) -> Tensor:
+        """Map ``(N, rep.dim)`` and matrices ``(N, 3, 3)`` to ``(N, rep.dim)``."""
+        if features.shape[-1:] != (self._size,):
+            shape = tuple(features.shape)
+            raise ValueError(f"Turn expected features (..., {self._size}) for rep = {self._text}, got {shape}")
+        if self.basis is not None:
+            features = features @ self.basis()
+        matrices = self._matrices(g)
+        sign = torch.linalg.det(g.detach()).sign()[..., None, None]
+        turned = []
+        for part, (degree, signed) in zip(self._blocks.split(features), self._kinds, strict=True):
+            moved = part if degree == 0 else matrices[degree] @ part
+            turned.append(sign * moved if signed else moved)
+        result = Blocks.join(turned)
+        return result if self.basis is None else result @ self.basis().mT
+
+    def _matrices(self, g: Tensor) -> list[Tensor]:
+        """D^0 .. D^lmax, as in ``intertwine.reps.wigner_matrices``."""
+        matrices = [torch.ones_like(g[..., :1, :1]), g]
+        for isometry in self.isometries:
+            p = isometry()
+            half = torch.einsum("...ab,bjn->...ajn", matrices[-1], p)
+            half = torch.einsum("...ij,...ajn->...ain", g, half)
+            matrices.append(torch.einsum("aim,...ain->...mn", p, half))
+        return matrices
+
+    def extra_repr(self) -> str:
+        """The representation."""
+        return self._text
