@@ -26,7 +26,8 @@ check: $(STAMP)  ## style, types and the examples in the docstrings
 	$(BIN)/python -m pytest -q --doctest-modules src
 
 bench: $(STAMP)  ## ours beside its peers, in one run
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	$(BIN)/python benchmarks/run.py $(ONLY)
 
 dist: $(STAMP)  ## a wheel, installed and tried in an empty environment
 	rm -rf dist build/empty

@@ -60,6 +60,31 @@ def _memory(what: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
 
 
+def difference(ours: torch.nn.Module, peer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> float:
+    """Relative difference of two outputs; refuses to go on where it is not the same function."""
+    with torch.no_grad():
+        expected = peer(*inputs)
+        found = float((ours(*inputs) - expected).norm() / expected.norm())
+    assert found < 1e-5, f"not the same function, relative difference {found:.1e}"
+    return found
+
+
+def largest(step: Callable[[], object]) -> str:
+    """The item that takes most of a step's time by itself, and its share."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step()
+    items = profile.key_averages()
+    first = max(items, key=lambda item: item.self_cpu_time_total)
+    share = first.self_cpu_time_total / sum(item.self_cpu_time_total for item in items)
+    return f"{first.key.removeprefix('aten::')} {100 * share:.0f} %"
+
+
+def table(heads: str, lines: list[str]) -> str:
+    """A Markdown table."""
+    names = heads.split("|")
+    return "\n".join([f"| {' | '.join(names)} |", "|" + "---|" * len(names), *lines])
+
+
 def machine() -> str:
     """What this ran on, in one line."""
     model = platform.processor() or platform.machine()

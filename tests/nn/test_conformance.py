@@ -7,9 +7,32 @@ import pickle
 import pytest
 import torch
 
-from intertwine.groups import O3, SO3
+from intertwine.groups import O3, SO3, Cyclic, Tetrahedral
 from intertwine.models import PointEncoder
-from intertwine.nn import Gate, Invariants, Linear, MessageConv, NormNonlinearity, Pool, Radial, SteerableConv
+from intertwine.nn import (
+    AttentiveSelfInteraction,
+    EquivariantGraphConv,
+    Gate,
+    GroupPointConv,
+    GroupPool,
+    InterPointConv,
+    IntraGroupConv,
+    Invariants,
+    Lift,
+    Linear,
+    MessageConv,
+    NormNonlinearity,
+    PointwiseNonlinearity,
+    Pool,
+    Project,
+    Radial,
+    RegularBatchNorm,
+    RotationReadout,
+    SteerableAttention,
+    SteerableConv,
+    SteerableCrossAttention,
+    VelocityGraphConv,
+)
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -18,14 +41,41 @@ POSITIONS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
 EDGES = radius_graph(POSITIONS, 2.0)
 FEATURES = torch.randn(9, REP.dim, generator=torch.Generator().manual_seed(1))
 BATCH = torch.tensor([0] * 4 + [1] * 5)
+T, PLANE = Tetrahedral(), 2 * Cyclic(4).regular
+LIFTED, OUTER = 2 * T.regular, T.trivial + 2 * T.vector
+ON_T = torch.randn(9, LIFTED.dim, generator=torch.Generator().manual_seed(2))
+IN_PLANE = (torch.randn(9, PLANE.dim, generator=torch.Generator().manual_seed(3)), POSITIONS[:, :2].contiguous(), EDGES)
 
 
-def encoder(layer: str, pool: str | None = "sum") -> PointEncoder:
+def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -> PointEncoder:
     return PointEncoder(
-        REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", layers=2, lmax=1, width=8, cutoff=2.0, pool=pool
+        REP, "2x0e + 1x1o", layer=layer, hidden=hidden, layers=2, lmax=1, width=8, cutoff=2.0, pool=pool
     )
 
 
+class OneCloud(torch.nn.Module):
+    """A layer between two clouds, both the same."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, features: torch.Tensor, positions: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        return self.layer((features, positions), (features, positions), edges)
+
+
+class OneOutput(torch.nn.Module):
+    """A layer that gives features and positions, side by side."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat(self.layer(*inputs), -1)
+
+
+SCALARS = O3().rep("4x0e")
 MODULES = {
     "linear": (lambda: Linear(REP, REP), (FEATURES,)),
     "linear, tensors": (lambda: Linear(O3().vector * O3().vector, REP), (torch.randn(3, 9),)),
@@ -37,13 +87,42 @@ MODULES = {
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "attention": (
+        lambda: SteerableAttention(REP, O3().rep("4x0e + 2x1o"), heads=2, radial=(4, 8), cutoff=2.0),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "cross attention": (
+        lambda: OneCloud(SteerableCrossAttention(REP, REP, REP, heads=1, radial=(4,), cutoff=2.0)),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "attentive self-interaction": (lambda: AttentiveSelfInteraction(REP, REP, hidden=8), (FEATURES,)),
+    "egnn layer": (
+        lambda: OneOutput(EquivariantGraphConv(SCALARS, hidden=8)),
+        (FEATURES[:, :4], POSITIONS, EDGES),
+    ),
+    "egnn layer, velocities": (
+        lambda: OneOutput(VelocityGraphConv(SCALARS, attributes=1, hidden=8)),
+        (FEATURES[:, :4], POSITIONS, EDGES, FEATURES[:, 4:7], POSITIONS[EDGES[0], :1]),
+    ),
+    "attention encoder": (lambda: encoder("attention"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
+    "egnn encoder": (lambda: encoder("egnn"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
+    "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
+    "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),
+    "intra group conv": (lambda: IntraGroupConv(LIFTED, LIFTED), (ON_T,)),
+    "inter point conv": (lambda: InterPointConv(LIFTED, LIFTED, cutoff=2.0), (ON_T, POSITIONS, EDGES)),
+    "group point conv": (lambda: GroupPointConv(PLANE, PLANE, cutoff=2.0), IN_PLANE),
+    "pointwise nonlinearity": (lambda: PointwiseNonlinearity(LIFTED), (ON_T,)),
+    "regular batch norm": (lambda: RegularBatchNorm(LIFTED), (ON_T,)),
+    "group pool": (lambda: GroupPool(LIFTED, "attention"), (ON_T,)),
+    "rotation readout": (lambda: RotationReadout(LIFTED, hidden=8), (ON_T, ON_T.flip(0))),
     "steerable encoder": (lambda: encoder("steerable"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
+    "lifted encoder": (lambda: encoder("lifted", hidden="2"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
 }
-STEERED = [
-    name for name in MODULES if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest")
-]
+NOT_STEERED = ("message conv", "message encoder", "radial", "pool", "pool, largest", "rotation readout")
+LAW_ELSEWHERE = ("cross attention", "egnn layer", "egnn layer, velocities")
+STEERED = [name for name in MODULES if name not in NOT_STEERED + LAW_ELSEWHERE]
 
 
 @pytest.fixture(params=MODULES, ids=str)

@@ -5,7 +5,7 @@ import torch
 from e3nn import o3
 
 from intertwine.groups import O3, SO3
-from intertwine.nn import SteerableConv
+from intertwine.nn import SteerableConv, e3nn_weights, load_e3nn_weights
 from intertwine.ops import radius_graph, spherical_harmonics
 from intertwine.testing import assert_equivariant
 
@@ -65,6 +65,30 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str, lmax: in
             assert (single - theirs).norm() <= 1e-5 * theirs.norm()
     finally:
         torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize(("rep_in", "rep_out", "lmax"), SETS)
+def test_takes_the_weights_of_e3nn_and_gives_them_back(rep_in: str, rep_out: str, lmax: int) -> None:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # e3nn's constants follow it
+    try:
+        harmonics = o3.Irreps.spherical_harmonics(lmax)
+        product = o3.FullyConnectedTensorProduct(rep_in, harmonics, rep_out, shared_weights=False)
+        conv = SteerableConv(O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial=(4, 6)).double()
+        matrix = torch.randn(6, product.weight_numel)
+        load_e3nn_weights(conv, matrix)
+        torch.testing.assert_close(e3nn_weights(conv), matrix, rtol=1e-14, atol=1e-14)
+        positions, edges = cloud()
+        vectors, features = positions[edges[0]] - positions[edges[1]], torch.randn(len(positions), conv.rep_in.dim)
+        messages = product(
+            features[edges[0]], spherical_harmonics(lmax, vectors), conv.radial(vectors.norm(dim=-1)) @ matrix
+        )
+        expected = torch.zeros(len(positions), messages.shape[1]).index_add(0, edges[1], messages)
+        torch.testing.assert_close(conv(features, positions, edges), expected, rtol=1e-12, atol=1e-12)
+    finally:
+        torch.set_default_dtype(before)
+    with pytest.raises(ValueError, match="expected a matrix"):
+        load_e3nn_weights(conv, matrix[:, 1:])
 
 
 def test_the_slides_listing_has_five_paths_and_sixty_five_weights() -> None:

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from intertwine.ops import Coupling, Graph, arrange, steerable_conv
-from intertwine.ops import _conv_kernels as kernels
+from intertwine.ops import Coupling, Graph, _small_kernels, arrange, steerable_conv
+from intertwine.ops import _conv_call as calls
 from intertwine.ops._chunks import chunks
 from intertwine.ops._coupling import decode
 from intertwine.ops._fused_conv import fused_conv
-from intertwine.ops._stored_conv import stored_conv
+from intertwine.ops._small_conv import _matrix, small_conv
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
 SMALL = Coupling((((0, 1), 1), ((1, -1), 2)), (((0, 1), 1), ((1, -1), 1)), lmax=1)
@@ -79,12 +79,16 @@ def both(coupling: Coupling, graph: Graph, convolve=fused_conv):
     return fast, plain
 
 
+@pytest.mark.parametrize("order", [fused_conv, small_conv])
 @pytest.mark.parametrize("cache", [1, 20_000, 5 << 19])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_equal_to_the_plain_formula_with_its_gradients(name: str, cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kernels._CACHE, "cpu", cache)
+def test_equal_to_the_plain_formula_with_its_gradients(
+    name: str, cache: int, order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(calls._CACHE, "cpu", cache)
+    monkeypatch.setitem(_small_kernels._CACHE, "cpu", cache)
     inputs = arguments(COUPLING, GRAPHS[name], 3)
-    results = [function(*inputs) for function in both(COUPLING, GRAPHS[name])]
+    results = [function(*inputs) for function in both(COUPLING, GRAPHS[name], order)]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)
     weights = torch.randn(results[0].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     fast, plain = (torch.autograd.grad((result * weights).sum(), inputs) for result in results)
@@ -96,41 +100,45 @@ def test_equal_to_the_plain_formula_with_its_gradients(name: str, cache: int, mo
 @pytest.mark.parametrize("name", GRAPHS)
 def test_both_orders_are_one_function(name: str, width: int) -> None:
     inputs = arguments(COUPLING, GRAPHS[name], width)
-    orders = (stored_conv, fused_conv, steerable_conv)
-    stored, fused, chosen = (both(COUPLING, GRAPHS[name], order)[0](*inputs) for order in orders)
-    torch.testing.assert_close(stored, fused, rtol=1e-12, atol=1e-11)
-    assert chosen.equal(stored if width == 3 else fused)
+    orders = (small_conv, fused_conv, steerable_conv)
+    small, fused, chosen = (both(COUPLING, GRAPHS[name], order)[0](*inputs) for order in orders)
+    torch.testing.assert_close(small, fused, rtol=1e-12, atol=1e-11)
+    assert chosen.equal(small if width == 3 else fused)
 
 
+@pytest.mark.parametrize("order", [fused_conv, small_conv])
 @pytest.mark.parametrize("which", [(0,), (1,), (2,), (3, 4), (1, 2), (0, 1, 2, 3)])
-def test_second_derivatives_equal_those_of_the_plain_formula(which: tuple[int, ...]) -> None:
+def test_second_derivatives_equal_those_of_the_plain_formula(which: tuple[int, ...], order) -> None:
     graph = GRAPHS["ragged"]
     inputs = arguments(COUPLING, graph, 3)
     found = []
-    for function in both(COUPLING, graph):
+    for function in both(COUPLING, graph, order):
         first = torch.autograd.grad(function(*inputs).square().sum(), [inputs[i] for i in which], create_graph=True)
         found.append(torch.autograd.grad(sum(x.pow(3).sum() for x in first), inputs, materialize_grads=True))
     for mine, theirs in zip(*found, strict=True):
         assert (mine - theirs).norm() <= 1e-11 * theirs.norm()
 
 
-def test_first_and_second_derivatives_by_differences() -> None:
+@pytest.mark.parametrize("order", [fused_conv, small_conv])
+def test_first_and_second_derivatives_by_differences(order) -> None:
     graph = ragged(3, 5, 3)
-    fast, _ = both(SMALL, graph)
+    fast, _ = both(SMALL, graph, order)
     inputs = arguments(SMALL, graph, 2)
     assert torch.autograd.gradcheck(fast, inputs)
     assert torch.autograd.gradgradcheck(fast, inputs)
 
 
-def test_third_derivatives_exist() -> None:
+@pytest.mark.parametrize("path", [(1, 1, 1), (1, 2, 3), (0, 1, 2), (2, 0, 0), (3, 2, 1), (1, 2, 0, 1)])
+@pytest.mark.parametrize("order", [fused_conv, small_conv])
+def test_further_derivatives_exist(path: tuple[int, ...], order) -> None:
     graph = ragged(3, 5, 3)
-    x, *rest = arguments(SMALL, graph, 2)
+    inputs = arguments(SMALL, graph, 2)
     values = []
-    for function in both(SMALL, graph):
-        value = function(x, *rest).pow(4).sum()
-        for _ in range(3):
-            (slope,) = torch.autograd.grad(value, rest[0], create_graph=True)
-            value = slope.sum()
+    for function in both(SMALL, graph, order):
+        value = function(*inputs).pow(4).sum()
+        for i in path:
+            (slope,) = torch.autograd.grad(value, inputs[i], create_graph=True)
+            value = (slope * torch.arange(slope.numel()).view(slope.shape).cos()).sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 
@@ -191,12 +199,21 @@ def test_no_paths_no_output() -> None:
     assert both(coupling, graph, steerable_conv)[0](*inputs).abs().sum() == 0
 
 
-def test_the_operators_pass_torchs_own_examination() -> None:
+@pytest.mark.parametrize("name", ["steerable_conv", "small_steerable_conv"])
+def test_the_operators_pass_torchs_own_examination(name: str) -> None:
     graph = ragged(4, 9, 5)
     features, harmonics, radial, *weights = arguments(SMALL, graph, 2)
+    if name == "small_steerable_conv":
+        weights = [_matrix(SMALL, SMALL.tensor(), weights, 2)]
     flat = torch.cat([weight.flatten() for weight in weights]).detach().requires_grad_()
-    tensors = (features, harmonics, radial, flat, SMALL.tensor(), graph.source, graph.rank, graph.places)
-    torch.library.opcheck(torch.ops.intertwine.steerable_conv.default, (*tensors, SMALL.code()))
+    tensors = (features, harmonics, radial, flat)
+    rest = (SMALL.tensor(), graph.source, graph.rank, graph.places, SMALL.code())
+    torch.library.opcheck(getattr(torch.ops.intertwine, name).default, (*tensors, *rest))
     grad = torch.randn(4, 4, dtype=torch.float64)
-    needs = [True, False, True, True]
-    torch.library.opcheck(torch.ops.intertwine.steerable_conv_backward.default, (grad, *tensors, SMALL.code(), needs))
+    needs = [False, True, False, True, True]
+    torch.library.opcheck(getattr(torch.ops.intertwine, f"{name}_backward").default, (grad, *tensors, *rest, needs))
+    if name == "steerable_conv":
+        along = (None, harmonics.detach().cos().requires_grad_(), radial.detach().cos().requires_grad_())
+        torch.library.opcheck(
+            torch.ops.intertwine.steerable_conv_slope.default, (grad, *tensors, *along, *rest, [True, *needs[1:]])
+        )

@@ -1,8 +1,11 @@
 """Networks made of the layers."""
 
+from intertwine.models._attention import Attention
+from intertwine.models._egnn import Egnn
 from intertwine.models._family import Family, Space
+from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.models._steerable import Steerable
 
-__all__ = ["Family", "Message", "PointEncoder", "Space", "Steerable"]
+__all__ = ["Attention", "Egnn", "Family", "Lifted", "Message", "PointEncoder", "Space", "Steerable"]

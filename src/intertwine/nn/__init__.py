@@ -1,24 +1,49 @@
 """Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
 
+from intertwine.nn._attention import SteerableAttention, SteerableCrossAttention
 from intertwine.nn._constant import Constant
+from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
+from intertwine.nn._equivariant_graph import EquivariantGraphConv, VelocityGraphConv
 from intertwine.nn._geometry import Geometry, geometry
+from intertwine.nn._group_conv import GroupPointConv, InterPointConv
+from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
 from intertwine.nn._nonlinearities import Gate, Invariants, NormNonlinearity
 from intertwine.nn._pool import Pool
 from intertwine.nn._radial import Radial
+from intertwine.nn._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
+from intertwine.nn._rotation_readout import RotationReadout
+from intertwine.nn._self_interaction import AttentiveSelfInteraction
 from intertwine.nn._steerable_conv import SteerableConv
 
 __all__ = [
+    "AttentiveSelfInteraction",
     "Constant",
+    "EquivariantGraphConv",
     "Gate",
     "Geometry",
+    "GroupPointConv",
+    "GroupPool",
+    "InterPointConv",
+    "IntraGroupConv",
     "Invariants",
+    "Lift",
     "Linear",
     "MessageConv",
     "NormNonlinearity",
+    "PointwiseNonlinearity",
     "Pool",
+    "Project",
     "Radial",
+    "RegularBatchNorm",
+    "RotationReadout",
+    "SteerableAttention",
     "SteerableConv",
+    "SteerableCrossAttention",
+    "VelocityGraphConv",
+    "e3nn_weights",
     "geometry",
+    "load_e3nn_weights",
+    "neighbourhood",
 ]

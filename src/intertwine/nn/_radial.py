@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from intertwine.ops import bessel_basis, smooth_cutoff
+from intertwine.ops import bessel_basis, silu, smooth_cutoff
+
+
+class SiLU(nn.Module):
+    """:func:`intertwine.ops.silu` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
+        return silu(x)
 
 
 class Radial(nn.Module):
@@ -37,13 +45,21 @@ class Radial(nn.Module):
         self.width = self.sizes[-1]
         layers: list[nn.Module] = []
         for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False):
-            layers += [nn.Linear(fan_in, fan_out, dtype=torch.float32), nn.SiLU()]
+            layers += [nn.Linear(fan_in, fan_out, dtype=torch.float32), SiLU()]
         self.network = nn.Sequential(*layers)
 
     def forward(self, distances: Tensor) -> Tensor:
         """Map distances ``(E,)`` to ``(E, width)``; zero from the cutoff on."""
-        values: Tensor = self.network(bessel_basis(distances, self.cutoff, self.sizes[0]))
-        return values * smooth_cutoff(distances, self.cutoff)[..., None]
+        return self.values(distances) * self.envelope(distances)[..., None]
+
+    def values(self, distances: Tensor) -> Tensor:
+        """The functions before they are ended: ``(E, width)``. A narrower factor of theirs may take the envelope."""
+        result: Tensor = self.network(bessel_basis(distances, self.cutoff, self.sizes[0]))
+        return result
+
+    def envelope(self, distances: Tensor) -> Tensor:
+        """``u(d)``: ``(E,)``, one at zero, zero from the cutoff on."""
+        return smooth_cutoff(distances, self.cutoff)
 
     def extra_repr(self) -> str:
         """Sizes and cutoff."""

@@ -96,8 +96,9 @@ class SteerableConv(nn.Module):
         """
         self._in.check(features, "SteerableConv")
         graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
-        radial = self.radial(lengths) / sqrt(self.neighbours)
-        return steerable_conv(features, harmonics, radial, graph, self.coupling, self.tensor(), list(self.weights))
+        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbours))[:, None]
+        radial = self.radial.values(lengths)
+        return steerable_conv(features, ended, radial, graph, self.coupling, self.tensor(), list(self.weights))
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""

@@ -41,9 +41,15 @@ class Chunk:
         table = self.table(values)
         return table if self.valid is None else table * self.valid[:, None]
 
+    def place(self, result: Tensor) -> Tensor:
+        """Room for a table that :meth:`write` then puts into the rows of its edges: those rows themselves if it can."""
+        return result[self.edges] if self.index is None else result.new_empty(len(self.index), *result.shape[1:])
+
     def write(self, result: Tensor, table: Tensor) -> None:
         """Write a table into the rows ``result (E, ...)`` of its edges."""
-        result[self.edges] = table if self.valid is None else table[self.valid]
+        rows = result[self.edges]
+        if rows.data_ptr() != table.data_ptr():
+            rows.copy_(table if self.valid is None else table[self.valid])
 
 
 def chunks(rank: Tensor, size: int, most: int) -> Iterator[Chunk]:

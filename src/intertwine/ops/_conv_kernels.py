@@ -1,86 +1,25 @@
-"""The steerable convolution and its derivative, worked through chunk by chunk of nodes.
+"""The steerable convolution and its derivatives, worked through chunk by chunk of nodes.
 
 A chunk's aggregate is made, mixed into the output and forgotten while it is in cache; the backward makes it again. So
 neither time nor memory goes to the aggregates, which are larger than everything else by orders of magnitude.
+
+The same code serves the convolution, ``A = [K(Y) x] R``, and its derivative in a direction,
+``A' = [K(Y) dx + K(dY) x] R + [K(Y) x] dR``: the second is the first with the neighbours counted twice, once for each
+bracket.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from intertwine.ops._chunks import Chunk, chunks
-from intertwine.ops._coupling import Layout, Pair, decode, layout
-
-_CACHE = {"cpu": 5 << 19}  # bytes of aggregate that a chunk may take
-_ELSEWHERE = 64 << 20
-
-
-class Call(NamedTuple):
-    """The tensors of one call and where everything stands in them."""
-
-    features: list[Tensor]
-    shape: torch.Size
-    harmonics: Tensor
-    radial: Tensor
-    source: Tensor
-    rank: Tensor
-    order: Tensor
-    tensors: list[Tensor]
-    weights: Tensor
-    where: Layout
-
-    @classmethod
-    def of(
-        cls,
-        features: Tensor,
-        harmonics: Tensor,
-        radial: Tensor,
-        weights: Tensor,
-        tensor: Tensor,
-        source: Tensor,
-        rank: Tensor,
-        places: Tensor,
-        code: list[int],
-    ) -> Call:
-        """Split the features into blocks ``(N, m, c)`` and find everything's place."""
-        where = layout(decode(tuple(code)))
-        parts = [
-            features[:, block.features].unflatten(1, (block.channels, block.components)).mT.contiguous()
-            for block in where.blocks
-        ]
-        tensors = [tensor[:, block.columns] for block in where.blocks]
-        return cls(
-            parts, features.shape, harmonics, radial, source, rank, torch.argsort(places), tensors, weights, where
-        )
-
-    @property
-    def width(self) -> int:
-        """The number of radial functions."""
-        return self.radial.shape[1]
-
-    def scatter(self, parts: list[Tensor]) -> Tensor:
-        """Flat features from one ``(N, m, c)`` for each block: the inverse of the split."""
-        result = parts[0].new_zeros(self.shape) if parts else self.radial.new_zeros(self.shape)
-        for part, block in zip(parts, self.where.blocks, strict=True):
-            result[:, block.features] = part.mT.flatten(1)
-        return result
-
-    def weight(self, pair: Pair) -> Tensor:
-        """``(paths * channels * H, channels_out)``."""
-        start, stop = pair.weights.start * self.width, pair.weights.stop * self.width
-        return self.weights[start:stop].view(-1, pair.channels)
-
-    def cut(self) -> tuple[list[Chunk], Tensor]:
-        """Chunks of nodes for which the largest aggregate stays in cache, and room for that aggregate."""
-        pairs = [pair for block in self.where.blocks for pair in block.pairs]
-        largest = max((pair.components * pair.fan_in for pair in pairs), default=0) * self.width
-        room = _CACHE.get(self.radial.device.type, _ELSEWHERE) // self.radial.element_size()
-        most = max(room // max(largest, 1), 8)
-        parts = list(chunks(self.rank, self.order.shape[0], most)) if largest else []
-        return parts, self.radial.new_empty(max((part.count for part in parts), default=0) * largest)
+from intertwine.ops._chunks import Chunk
+from intertwine.ops._conv_call import Call
+from intertwine.ops._coupling import Pair
+from intertwine.ops._multilinear import Gradients
 
 
 def _small(kernel: Tensor, channels: int) -> bool:
@@ -108,25 +47,92 @@ def _couple_back(kernel: Tensor, grad: Tensor) -> Tensor:
     return result
 
 
-class _Messages(NamedTuple):
-    """One input block's messages along a chunk's edges: ``values (e, rows, c) = kernel (e, rows, m) x neighbours``."""
+class _Term(NamedTuple):
+    """A product of a steered kernel and the neighbours' features, and which of the two are the arguments themselves."""
 
     kernel: Tensor
     neighbours: Tensor
+    own_harmonics: bool
+    own_features: bool
+
+
+class _Table(NamedTuple):
+    """A chunk's edges.
+
+    Attributes:
+        harmonics: ``(e, y)``.
+        moved: ``(e, y)`` their direction.
+        source: ``(e,)``.
+        radial: ``(n, slots k, H)``: the radial functions that each bracket of the aggregate is summed with.
+        brackets: Which brackets there are: that of the radial functions themselves, that of their direction.
+    """
+
+    harmonics: Tensor
+    moved: Tensor | None
+    source: Tensor
+    radial: Tensor
+    brackets: tuple[bool, bool]
+
+    @classmethod
+    def of(cls, call: Call, chunk: Chunk) -> _Table:
+        _, harmonics, radial = call.along
+        brackets = not call.directed or call.moved is not None or harmonics is not None, radial is not None
+        parts = [chunk.masked(call.radial)] if brackets[0] else []
+        parts += [] if radial is None else [chunk.masked(radial)]
+        tables = [part.view(chunk.count, chunk.width, -1) for part in parts]
+        moved = None if harmonics is None else chunk.table(harmonics)
+        stacked = tables[0] if len(tables) == 1 else torch.cat(tables, 1)
+        return cls(chunk.table(call.harmonics), moved, chunk.table(call.source), stacked, brackets)
+
+
+class _Messages(NamedTuple):
+    """One input block's messages: ``values (n, slots k, rows c)``, each bracket the sum of its terms."""
+
+    brackets: list[list[_Term]]
     values: Tensor
 
     @classmethod
-    def of(cls, call: Call, block: int, harmonics: Tensor, source: Tensor) -> _Messages:
-        components = call.where.blocks[block].components
-        kernel = (harmonics @ call.tensors[block]).unflatten(1, (-1, components))
-        neighbours = call.features[block].index_select(0, source)
-        return cls(kernel, neighbours, _couple(kernel, neighbours))
+    def of(cls, call: Call, number: int, table: _Table) -> _Messages:
+        block, tensor = call.where.blocks[number], call.tensors[number]
 
-    def table(self, chunk: Chunk, pair: Pair) -> Tensor:
-        """``(n, k, rows * c)``: the rows of one pair."""
-        channels = self.values.shape[2]
-        columns = slice(pair.rows.start * channels, pair.rows.stop * channels)
-        return self.values.view(chunk.count, chunk.width, -1)[:, :, columns]
+        def kernel(harmonics: Tensor) -> Tensor:
+            result: Tensor = (harmonics @ tensor).unflatten(1, (-1, block.components))
+            return result
+
+        still = _Term(kernel(table.harmonics), call.features[number].index_select(0, table.source), True, True)
+        first = [] if call.directed else [still]
+        if call.moved is not None:
+            first.append(_Term(still.kernel, call.moved[number].index_select(0, table.source), True, False))
+        if table.moved is not None:
+            first.append(_Term(kernel(table.moved), still.neighbours, False, True))
+        brackets = [bracket for bracket in (first, [still] if table.brackets[1] else []) if bracket]
+        parts = [_sum_of(bracket).view(len(table.radial), -1, block.rows * block.channels) for bracket in brackets]
+        return cls(brackets, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
+
+    def columns(self, pair: Pair, channels: int) -> slice:
+        """Where the rows of one pair stand in the values."""
+        return slice(pair.rows.start * channels, pair.rows.stop * channels)
+
+    def pull(self, grad: Tensor, tensor: Tensor, features: bool, harmonics: Tensor | None) -> Tensor | None:
+        """From the gradient of the values: that of the edges' features ``(e, m, c)``; adds that of the harmonics."""
+        width, found = grad.shape[1] // len(self.brackets), None
+        shape = self.brackets[0][0].kernel.shape[1], -1
+        for bracket, part in zip(self.brackets, grad.split(width, 1), strict=True):
+            slopes = part.flatten(0, 1).unflatten(1, shape)
+            for term in bracket:
+                if features and term.own_features:
+                    back = _couple_back(term.kernel, slopes)
+                    found = back if found is None else found.add_(back)
+                if harmonics is not None and term.own_harmonics:
+                    harmonics.addmm_(torch.bmm(slopes, term.neighbours.mT).flatten(1), tensor.T)
+        return found
+
+
+def _sum_of(terms: list[_Term]) -> Tensor:
+    total = _couple(terms[0].kernel, terms[0].neighbours)
+    for term in terms[1:]:
+        total += _couple(term.kernel, term.neighbours)
+    return total
 
 
 def _aggregate(messages: Tensor, radial: Tensor, room: Tensor) -> Tensor:
@@ -136,41 +142,58 @@ def _aggregate(messages: Tensor, radial: Tensor, room: Tensor) -> Tensor:
     return torch.bmm(messages.mT, radial, out=out)
 
 
+class _Sums:
+    """A chunk's rows of the result, output block by output block."""
+
+    def __init__(self, call: Call, chunk: Chunk) -> None:
+        self._where, self._chunk = call.order[chunk.nodes], chunk
+        outputs = call.where.outputs
+        self._parts = [call.radial.new_zeros(chunk.count * components, channels) for components, channels in outputs]
+
+    def add(self, pair: Pair, aggregate: Tensor, weight: Tensor) -> None:
+        """Mix one pair's aggregate into its output."""
+        self._parts[pair.output].addmm_(aggregate.view(self._chunk.count * pair.components, -1), weight)
+
+    def write(self, result: Tensor) -> None:
+        """Into the rows of the nodes."""
+        flat = [part.view(self._chunk.count, -1, part.shape[1]).mT.flatten(1) for part in self._parts]
+        result.index_copy_(0, self._where, torch.cat(flat, 1))
+
+
 def forward(call: Call) -> Tensor:
-    """The convolution, ``(N, dim_out)``."""
+    """The convolution, or its derivative in the call's direction, ``(N, dim_out)``."""
     result = call.radial.new_zeros(call.order.shape[0], call.where.dim)
     parts, room = call.cut()
     for chunk in parts:
-        harmonics, source = chunk.table(call.harmonics), chunk.table(call.source)
-        radial = chunk.masked(call.radial).view(chunk.count, chunk.width, -1)
-        sums = [radial.new_zeros(chunk.count * components, channels) for components, channels in call.where.outputs]
+        table, sums = _Table.of(call, chunk), _Sums(call, chunk)
         for number, block in enumerate(call.where.blocks):
-            messages = _Messages.of(call, number, harmonics, source)
+            messages = _Messages.of(call, number, table)
             for pair in block.pairs:
-                aggregate = _aggregate(messages.table(chunk, pair), radial, room)
-                sums[pair.output].addmm_(aggregate.view(chunk.count * pair.components, -1), call.weight(pair))
-        flat = [part.view(chunk.count, -1, part.shape[1]).mT.flatten(1) for part in sums]
-        result.index_copy_(0, call.order[chunk.nodes], torch.cat(flat, 1))
+                values = messages.values[:, :, messages.columns(pair, block.channels)]
+                sums.add(pair, _aggregate(values, table.radial, room), call.weight(pair))
+        sums.write(result)
     return result
 
 
-class _Gradients(NamedTuple):
-    """What the backward adds up; ``None`` where it is not asked for. The weights' are transposed, pair by pair."""
+class _Totals(NamedTuple):
+    """What the backward adds up; the weights' are transposed, pair by pair."""
 
+    value: Tensor | None
     features: list[Tensor] | None
     harmonics: Tensor | None
     radial: Tensor | None
     weights: list[Tensor] | None
 
 
-def backward(call: Call, grad: Tensor, needs: list[bool]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of features, harmonics, radial functions and weights; empty where not needed."""
+def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
+    """The value and the gradients of features, harmonics, radial functions and weights, as far as they are needed."""
     pairs = [pair for block in call.where.blocks for pair in block.pairs]
-    total = _Gradients(
-        [torch.zeros_like(part) for part in call.features] if needs[0] else None,
-        torch.zeros_like(call.harmonics) if needs[1] else None,
-        torch.zeros_like(call.radial) if needs[2] else None,
-        [grad.new_zeros(pair.channels, pair.fan_in * call.width) for pair in pairs] if needs[3] else None,
+    total = _Totals(
+        torch.zeros_like(grad) if needs[0] else None,
+        [torch.zeros_like(part) for part in call.features] if needs[1] else None,
+        torch.zeros_like(call.harmonics) if needs[2] else None,
+        torch.zeros_like(call.radial) if needs[3] else None,
+        [grad.new_zeros(pair.channels, pair.fan_in * call.width) for pair in pairs] if needs[4] else None,
     )
     sizes = [components * channels for components, channels in call.where.outputs]
     parts, room = call.cut()
@@ -181,45 +204,53 @@ def backward(call: Call, grad: Tensor, needs: list[bool]) -> tuple[Tensor, Tenso
             for part, (components, channels) in zip(rows, call.where.outputs, strict=True)
         ]
         _chunk_backward(call, chunk, grads, total, room)
-    weights = None if total.weights is None else [part.T.reshape(-1) for part in total.weights]
-    return (
-        grad.new_empty(0) if total.features is None else call.scatter(total.features),
-        grad.new_empty(0) if total.harmonics is None else total.harmonics,
-        grad.new_empty(0) if total.radial is None else total.radial,
-        torch.cat(weights) if weights else grad.new_empty(0),
+    flat = [part.T.reshape(-1) for part in total.weights or ()]
+    return Gradients(
+        total.value,
+        None if total.features is None else call.scatter(total.features),
+        total.harmonics,
+        total.radial,
+        None if total.weights is None else torch.cat([*flat, grad.new_empty(0)]),
     )
 
 
-def _chunk_backward(call: Call, chunk: Chunk, grads: list[Tensor], total: _Gradients, room: Tensor) -> None:
-    harmonics, source = chunk.table(call.harmonics), chunk.table(call.source)
-    radial = chunk.masked(call.radial).view(chunk.count, chunk.width, -1)
-    d_radial = None if total.radial is None else torch.zeros_like(radial)
-    d_harmonics = None if total.harmonics is None else torch.zeros_like(harmonics)
-    down, weights = total.features is not None or d_harmonics is not None, iter(total.weights or ())
+def _chunk_backward(call: Call, chunk: Chunk, grads: list[Tensor], total: _Totals, room: Tensor) -> None:
+    table = _Table.of(call, chunk)
+    sums = None if total.value is None else _Sums(call, chunk)
+    own = table.radial[:, : chunk.width] if table.brackets[0] else None
+    d_radial = None if total.radial is None or own is None else chunk.place(total.radial).view(own.shape)
+    d_harmonics = None if total.harmonics is None else torch.zeros_like(table.harmonics)
+    down, weights, added = total.features is not None or d_harmonics is not None, chain(total.weights or ()), 0
     for number, block in enumerate(call.where.blocks):
-        messages = _Messages.of(call, number, harmonics, source)
+        messages = _Messages.of(call, number, table)
         d_values = torch.empty_like(messages.values) if down else None
         for pair in block.pairs:
-            table, grad = messages.table(chunk, pair), grads[pair.output]
-            if total.weights is not None:
-                aggregate = _aggregate(table, radial, room)
-                next(weights).addmm_(grad.T, aggregate.view(grad.shape[0], -1))
+            columns, grad = messages.columns(pair, block.channels), grads[pair.output]
+            values, weight = messages.values[:, :, columns], call.weight(pair)
+            if total.weights is not None or sums is not None:
+                aggregate = _aggregate(values, table.radial, room)
+                if sums is not None:
+                    sums.add(pair, aggregate, weight)
+                if total.weights is not None:
+                    next(weights).addmm_(grad.T, aggregate.view(grad.shape[0], -1))
             if not down and d_radial is None:
                 continue
-            mixed = room[: chunk.count * table.shape[2] * call.width]
-            torch.mm(grad, call.weight(pair).T, out=mixed.view(grad.shape[0], -1))
+            mixed = room[: chunk.count * values.shape[2] * call.width]
+            torch.mm(grad, weight.T, out=mixed.view(grad.shape[0], -1))
             mixed = mixed.view(chunk.count, -1, call.width)
             if d_radial is not None:
-                d_radial.baddbmm_(table, mixed)
+                d_radial.baddbmm_(values[:, : chunk.width], mixed, beta=added)
+                added = 1
             if d_values is not None:
-                messages._replace(values=d_values).table(chunk, pair).copy_(torch.bmm(radial, mixed.mT))
+                d_values[:, :, columns].copy_(torch.bmm(table.radial, mixed.mT))
         if d_values is None:
             continue
-        if total.features is not None:
-            total.features[number].index_add_(0, source, _couple_back(messages.kernel, d_values))
-        if d_harmonics is not None:
-            d_harmonics.addmm_(torch.bmm(d_values, messages.neighbours.mT).flatten(1), call.tensors[number].T)
+        arrived = messages.pull(d_values, call.tensors[number], total.features is not None, d_harmonics)
+        if total.features is not None and arrived is not None:
+            total.features[number].index_add_(0, table.source, arrived)
     if d_radial is not None and total.radial is not None:
         chunk.write(total.radial, d_radial.flatten(0, 1))
     if d_harmonics is not None and total.harmonics is not None:
         chunk.write(total.harmonics, d_harmonics)
+    if sums is not None and total.value is not None:
+        sums.write(total.value)

@@ -18,9 +18,10 @@ from torch import Tensor
 from intertwine.ops._coupling import Coupling
 from intertwine.ops._fused_conv import fused_conv
 from intertwine.ops._graph import Graph
-from intertwine.ops._stored_conv import stored_conv
+from intertwine.ops._small_conv import small_conv
 
-_USUAL_NEIGHBOURS = 16  # measured: from here on a training step is faster when aggregates are made again
+_USUAL_NEIGHBOURS = 16
+_SLOW = 40
 
 
 def steerable_conv(
@@ -51,22 +52,31 @@ def steerable_conv(
 
     Cost: ``2 E H K`` operations to aggregate, with K = sum over paths of (2 l_out + 1) channels_in, and
     ``2 N H K channels_out`` to mix; the backward takes about twice as many and makes the aggregates again. Memory: that
-    of the arguments and a few megabytes, whatever the number of neighbours. With few radial functions the messages and
-    aggregates are kept instead, ``E K + N H K`` numbers. Derivatives of every order.
+    of the arguments and a few megabytes, whatever the number of neighbours. Of few channels neighbours, harmonics and
+    radial functions are multiplied first and coupled after the sum. Derivatives of every order.
 
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3.
     """
     if not weights:
         return features.new_zeros(graph.size, sum((2 * l + 1) * channels for (l, _), channels in coupling.outputs))
-    convolve = stored_conv if _keeps_aggregates(radial.shape[1]) else fused_conv
+    convolve = small_conv if _is_small(coupling, radial.shape[1]) else fused_conv
     return convolve(features, harmonics, radial, graph, coupling, tensor, weights)
 
 
-def _keeps_aggregates(width: int) -> bool:
-    """Whether to keep messages and aggregates for the backward, rather than to make them again while they are in cache.
+def _is_small(coupling: Coupling, width: int) -> bool:
+    """Which order of contraction costs less for each edge, in operations of a matrix product.
 
-    Keeping saves the backward the messages' small products and their sums, and costs the way to memory and back of K
-    numbers for each edge and K H for each node. So keep while the aggregates, K H for each node, are smaller than the
-    messages, K k with k neighbours. Only H is asked, for a usual k: an exported program knows no other.
+    Coupling first costs an operation on short vectors for each number of the coupled messages, as slow as 40 of a
+    matrix product, and products with the radial functions and weights; coupling last costs a product with a matrix of
+    all inputs by all outputs. The nodes' share is divided among a usual number of neighbours: an exported program knows
+    no other.
     """
-    return width < _USUAL_NEIGHBOURS
+    fused, harmonics = 0.0, (coupling.lmax + 1) ** 2
+    dim_in = sum((2 * degree + 1) * channels for (degree, _), channels in coupling.inputs)
+    dim_out = sum((2 * degree + 1) * channels for (degree, _), channels in coupling.outputs)
+    small = harmonics * width * (dim_in * (1 + dim_out / _USUAL_NEIGHBOURS) + _SLOW)
+    for i, ((degree, _), channels) in enumerate(coupling.inputs):
+        for o, rows in coupling.rows(i):
+            mix = 1 + coupling.outputs[o][1] / _USUAL_NEIGHBOURS
+            fused += rows * channels * (width * mix + (2 * degree + 1) * _SLOW)
+    return small < fused

@@ -53,7 +53,7 @@ class PropertyNetwork(nn.Module):
         self.encoder = PointEncoder(**encoder)
         self.embedding = ElementEmbedding(elements, self.encoder.rep_in.dim)
         self.rep_out = self.encoder.rep_out
-        self.action_in = PointCloud(O3().trivial)
+        self.action_in = PointCloud(self.rep_out.group.trivial)
         self.action_out = LinearAction(self.rep_out)
 
     def forward(
