@@ -8,7 +8,7 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from intertwine.nn import DepthwiseConv, SteerableConv, e3nn_weights
+from intertwine.nn import DepthwiseConv, SteerableAttention, SteerableConv, e3nn_weights
 from intertwine.ops import bessel_basis, smooth_cutoff
 
 
@@ -21,7 +21,8 @@ class _E3nnLayer(nn.Module):
         self.scale = conv.neighbours**-0.5
         self.weights = nn.Parameter(weights)
 
-    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+    def messages(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """``(E, dim)``: what is summed."""
         source, target = edges
         vectors = positions[source] - positions[target]
         lengths = vectors.norm(dim=-1)
@@ -29,8 +30,11 @@ class _E3nnLayer(nn.Module):
         radial = self.radial.network(basis) * smooth_cutoff(lengths, self.radial.cutoff)[:, None] * self.scale
         degrees = list(range(self.lmax + 1))
         harmonics = o3.spherical_harmonics(degrees, vectors, normalize=True, normalization="component")
-        messages = self.product(features[source], harmonics, radial @ self.weights)
-        return torch.zeros(len(features), messages.shape[1], dtype=messages.dtype).index_add(0, target, messages)
+        return self.product(features[source], harmonics, radial @ self.weights)
+
+    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        messages = self.messages(features, positions, edges)
+        return torch.zeros(len(features), messages.shape[1], dtype=messages.dtype).index_add(0, edges[1], messages)
 
 
 class E3nnConv(_E3nnLayer):
@@ -77,3 +81,46 @@ class E3nnDepthwise(_E3nnLayer):
         )
         product = o3.TensorProduct(irreps_in, harmonics, irreps_out, instructions, shared_weights=False)
         super().__init__(conv, product, conv.weights.detach().clone())
+
+
+class E3nnAttention(nn.Module):
+    """A `SteerableAttention` as users of e3nn write it: a key and a value for every edge, a softmax of each node."""
+
+    def __init__(self, attention: SteerableAttention) -> None:
+        super().__init__()
+        self.heads, self.cutoff, self.scale = attention.heads, attention.cutoff, attention.neighbours
+        self.keys, self.values = E3nnConv(attention.keys), E3nnConv(attention.values)
+        irreps_in, self.irreps_key = o3.Irreps(str(attention.rep_in)), o3.Irreps(str(attention.key))
+        self.query = o3.Linear(irreps_in, self.irreps_key)
+        with torch.no_grad():
+            ours = iter(attention.query.weights)
+            for instruction, weight in zip(self.query.instructions, self.query.weight_views(), strict=True):
+                weight.copy_(next(ours)[0] / instruction.path_weight)
+
+    def alpha(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """``(E, heads)``."""
+        source, target = edges
+        keys = self._split(self.keys.messages(features, positions, edges), self.irreps_key)
+        queries = self._split(self.query(features), self.irreps_key)[target]
+        logits = (queries * keys).sum(-1) / keys.shape[-1] ** 0.5
+        ended = smooth_cutoff((positions[source] - positions[target]).norm(dim=-1), self.cutoff)[:, None]
+        at = target[:, None].expand_as(logits)
+        none = torch.full((len(features), self.heads), -torch.inf, dtype=logits.dtype)
+        exponentials = ended * (logits - none.scatter_reduce(0, at, logits.detach(), "amax")[target]).exp()
+        total = torch.zeros_like(none).index_add(0, target, exponentials)
+        return exponentials / total[target].clamp_min(torch.finfo(total.dtype).tiny)
+
+    def forward(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        alpha = self.alpha(features, positions, edges) * self.scale
+        values = self.values.messages(features, positions, edges)  # over sqrt(n), hence the n above
+        irreps = self.values.product.irreps_out
+        parts = [
+            (values[:, where].view(len(values), self.heads, -1) * alpha[..., None]).flatten(1)
+            for where in irreps.slices()
+        ]
+        result = torch.zeros(len(features), irreps.dim, dtype=values.dtype)
+        return result.index_add(0, edges[1], torch.cat(parts, 1))
+
+    def _split(self, flat: Tensor, irreps: o3.Irreps) -> Tensor:
+        """``(..., dim)`` to ``(..., heads, dim / heads)``."""
+        return torch.cat([flat[:, where].view(len(flat), self.heads, -1) for where in irreps.slices()], -1)

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from attention import attention
 from building import building
 from harmonics import harmonics
 from layers import convolution, forces
@@ -13,7 +14,7 @@ from measure import machine
 from scaling import scaling
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-SECTIONS = [convolution, forces, harmonics, building, scaling]
+SECTIONS = [convolution, forces, attention, harmonics, building, scaling]
 PEERS = ["e3nn", "cuequivariance-torch", "sphericart-torch"]
 
 

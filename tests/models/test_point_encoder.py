@@ -14,7 +14,7 @@ def clouds() -> list[torch.Tensor]:
     return [torch.randn(n, 3, generator=generator, dtype=torch.float64) * 1.5 for n in (7, 1, 12, 2)]
 
 
-@pytest.fixture(params=["steerable", "message"])
+@pytest.fixture(params=["attention", "egnn", "message", "steerable"])
 def encoder(request: pytest.FixtureRequest) -> PointEncoder:
     torch.manual_seed(0)
     return PointEncoder("3x0e", "2x0e + 1x1o", layer=request.param, hidden="8x0e + 4x1o", layers=2, cutoff=2.0).double()

@@ -10,8 +10,10 @@ import torch
 from intertwine.groups import O2, O3, SO3, Cyclic, Tetrahedral
 from intertwine.models import FrameAverage, HierarchicalEncoder, LearnedFrame, PointEncoder, PrincipalFrame
 from intertwine.nn import (
+    AttentiveSelfInteraction,
     BatchNorm,
     DepthwiseConv,
+    EquivariantGraphConv,
     FourierNonlinearity,
     Gate,
     GroupPointConv,
@@ -31,8 +33,11 @@ from intertwine.nn import (
     RegularBatchNorm,
     RotationReadout,
     SphereNonlinearity,
+    SteerableAttention,
     SteerableConv,
+    SteerableCrossAttention,
     TensorSquare,
+    VelocityGraphConv,
 )
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
@@ -76,6 +81,30 @@ class PointNet(torch.nn.Module):
 
 CIRCLE = O2().rep("3x0+ + 2x1 + 2x2")
 
+
+class OneCloud(torch.nn.Module):
+    """A layer between two clouds, both the same."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, features: torch.Tensor, positions: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        return self.layer((features, positions), (features, positions), edges)
+
+
+class OneOutput(torch.nn.Module):
+    """A layer that gives features and positions, side by side."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat(self.layer(*inputs), -1)
+
+
+SCALARS = O3().rep("4x0e")
 MODULES = {
     "linear": (lambda: Linear(REP, REP), (FEATURES,)),
     "linear, tensors": (lambda: Linear(O3().vector * O3().vector, REP), (torch.randn(3, 9),)),
@@ -93,6 +122,25 @@ MODULES = {
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "depthwise conv": (lambda: DepthwiseConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "attention": (
+        lambda: SteerableAttention(REP, O3().rep("4x0e + 2x1o"), heads=2, radial=(4, 8), cutoff=2.0),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "cross attention": (
+        lambda: OneCloud(SteerableCrossAttention(REP, REP, REP, heads=1, radial=(4,), cutoff=2.0)),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "attentive self-interaction": (lambda: AttentiveSelfInteraction(REP, REP, hidden=8), (FEATURES,)),
+    "egnn layer": (
+        lambda: OneOutput(EquivariantGraphConv(SCALARS, hidden=8)),
+        (FEATURES[:, :4], POSITIONS, EDGES),
+    ),
+    "egnn layer, velocities": (
+        lambda: OneOutput(VelocityGraphConv(SCALARS, attributes=1, hidden=8)),
+        (FEATURES[:, :4], POSITIONS, EDGES, FEATURES[:, 4:7], POSITIONS[EDGES[0], :1]),
+    ),
+    "attention encoder": (lambda: encoder("attention"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
+    "egnn encoder": (lambda: encoder("egnn"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
     "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),
     "intra group conv": (lambda: IntraGroupConv(LIFTED, LIFTED), (ON_T,)),

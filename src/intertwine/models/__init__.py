@@ -1,5 +1,7 @@
 """Networks made of the layers."""
 
+from intertwine.models._attention import Attention
+from intertwine.models._egnn import Egnn
 from intertwine.models._family import Family, Space
 from intertwine.models._frames import Canonical, FrameAverage, PrincipalFrame
 from intertwine.models._hierarchical import HierarchicalEncoder
@@ -26,6 +28,16 @@ __all__ = [
     "Message",
     "PointEncoder",
     "PrincipalFrame",
+    "Space",
+    "Steerable",
+]
+__all__ = [
+    "Attention",
+    "Egnn",
+    "Family",
+    "Lifted",
+    "Message",
+    "PointEncoder",
     "Space",
     "Steerable",
 ]

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from intertwine.models._attention import Attention
+from intertwine.models._egnn import Egnn
 from intertwine.models._family import Family
 from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
@@ -16,7 +18,7 @@ from intertwine.models._steerable import Steerable
 ENTRY_POINTS = "intertwine.layers"
 """The group under which other packages register theirs: `name = "package.module:FamilyClass"`."""
 
-_OURS: tuple[type[Family], ...] = (Lifted, Message, Steerable)
+_OURS: tuple[type[Family], ...] = (Attention, Egnn, Lifted, Message, Steerable)
 
 
 @cache

@@ -25,13 +25,15 @@ class PointEncoder(nn.Module):
     Args:
         rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
         rep_out: Representation of the output.
-        layer: The family, or its name. ``"steerable"``: tensor field network, equivariant under O(3); ``"message"``:
-            message passing on relative positions, equivariant under translations and permutations only.
+        layer: The family, or its name. ``"steerable"``: tensor field network; ``"attention"``: SE(3)-Transformer;
+            ``"egnn"``: E(n)-equivariant graph network; all equivariant under O(3). ``"message"``: message passing on
+            relative positions, equivariant under translations and permutations only.
         hidden: Representation between the layers; ``None`` for the family's usual one.
         layers: How many interactions.
-        lmax: Highest degree of the spherical harmonics (steerable).
-        radial: Number of radial functions and hidden widths of the network on them (steerable).
-        width: Hidden width of the message networks (message).
+        lmax: Highest degree of the spherical harmonics (steerable, attention).
+        radial: Number of radial functions and hidden widths of the network on them (steerable, attention; of egnn the
+            number alone).
+        width: Hidden width of the message networks (message, egnn).
         cutoff: Length from which points do not see each other, in the unit of the positions.
         neighbours: Typical number of neighbours, which keeps the variance of the features.
         pool: ``"sum"`` or ``"mean"`` over each structure, or ``None`` for one output per point.
@@ -39,7 +41,7 @@ class PointEncoder(nn.Module):
     Raises:
         ValueError: If a name is not known or a representation does not parse; in ``forward`` if shapes do not fit.
 
-    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike, with ``layer="steerable"``.
+    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike; see ``layer`` for which g.
 
     Example:
         >>> import torch

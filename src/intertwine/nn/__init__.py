@@ -1,9 +1,11 @@
 """Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
 
+from intertwine.nn._attention import SteerableAttention, SteerableCrossAttention
 from intertwine.nn._batch_norm import BatchNorm
 from intertwine.nn._constant import Constant
 from intertwine.nn._depthwise_conv import DepthwiseConv
 from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
+from intertwine.nn._equivariant_graph import EquivariantGraphConv, VelocityGraphConv
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
 from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
@@ -16,13 +18,16 @@ from intertwine.nn._radial import Radial
 from intertwine.nn._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
 from intertwine.nn._rotation_readout import RotationReadout
 from intertwine.nn._sampled import FourierNonlinearity, SphereNonlinearity
+from intertwine.nn._self_interaction import AttentiveSelfInteraction
 from intertwine.nn._steerable_conv import SteerableConv
 from intertwine.nn._tensor_square import TensorSquare
 
 __all__ = [
+    "AttentiveSelfInteraction",
     "BatchNorm",
     "Constant",
     "DepthwiseConv",
+    "EquivariantGraphConv",
     "FourierNonlinearity",
     "Gate",
     "Geometry",
@@ -43,8 +48,11 @@ __all__ = [
     "RegularBatchNorm",
     "RotationReadout",
     "SphereNonlinearity",
+    "SteerableAttention",
     "SteerableConv",
+    "SteerableCrossAttention",
     "TensorSquare",
+    "VelocityGraphConv",
     "e3nn_weights",
     "geometry",
     "load_e3nn_weights",

@@ -25,13 +25,14 @@ class Geometry(NamedTuple):
     harmonics: Tensor
 
 
-def geometry(positions: Tensor, edges: Tensor, lmax: int = 0) -> Geometry:
+def geometry(positions: Tensor, edges: Tensor, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
     """The geometry of a graph on points.
 
     Args:
         positions: ``(N, 3)``.
         edges: ``(2, E)``, source row over target row, in any order.
         lmax: Highest degree of the harmonics.
+        targets: ``(M, 3)`` positions of the targets, where these are another cloud.
 
     Returns:
         The geometry, edges sorted by target.
@@ -44,10 +45,12 @@ def geometry(positions: Tensor, edges: Tensor, lmax: int = 0) -> Geometry:
         >>> geometry(torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).lengths
         tensor([1.4142, 1.4142])
     """
-    if positions.ndim != 2 or positions.shape[1] != 3:
-        raise ValueError(f"positions must have shape (N, 3), got {tuple(positions.shape)}")
-    graph = arrange(edges, positions.shape[0])
-    vectors = graph.vectors(positions)
+    aims = positions if targets is None else targets
+    for cloud in (positions, aims):
+        if cloud.ndim != 2 or cloud.shape[1] != 3:
+            raise ValueError(f"positions must have shape (N, 3), got {tuple(cloud.shape)}")
+    graph = arrange(edges, aims.shape[0])
+    vectors = graph.vectors(positions, aims)
     return Geometry(graph, vectors, length(vectors), spherical_harmonics(lmax, vectors))
 
 

@@ -11,8 +11,10 @@ from intertwine.ops._interpolate import interpolate, neighbour_mean
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._segments import segment_apply, segment_max, segment_outer, segment_sum
+from intertwine.ops._softmax import segment_softmax
 from intertwine.ops._spherical_harmonics import spherical_harmonics
 from intertwine.ops._steerable_conv import steerable_conv
+from intertwine.ops._steerable_messages import outgoing, steerable_messages
 from intertwine.ops._vectors import length, unit
 
 __all__ = [
@@ -29,17 +31,20 @@ __all__ = [
     "length",
     "nearest_neighbours",
     "neighbour_mean",
+    "outgoing",
     "principal_axes",
     "product_grid",
     "radius_graph",
     "segment_apply",
     "segment_max",
     "segment_outer",
+    "segment_softmax",
     "segment_sum",
     "silu",
     "smooth_cutoff",
     "sphere_grid",
     "spherical_harmonics",
     "steerable_conv",
+    "steerable_messages",
     "unit",
 ]

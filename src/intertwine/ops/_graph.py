@@ -30,9 +30,10 @@ class Graph(NamedTuple):
         """The number of nodes."""
         return self.places.shape[0]
 
-    def vectors(self, positions: Tensor) -> Tensor:
-        """``(E, 3)``: position of the source minus position of the target."""
-        return positions.index_select(0, self.source) - positions.index_select(0, self.target)
+    def vectors(self, positions: Tensor, targets: Tensor | None = None) -> Tensor:
+        """``(E, 3)``: position of the source minus position of the target, which may be a point of another cloud."""
+        targets = positions if targets is None else targets
+        return positions.index_select(0, self.source) - targets.index_select(0, self.target)
 
 
 def arrange(edges: Tensor, size: int) -> Graph:

@@ -73,15 +73,20 @@ def forward(call: Call) -> Tensor:
 
 
 def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
-    """Gradients of features, harmonics, radial functions and weights, as far as they are needed."""
+    """The value and the gradients of features, harmonics, radial functions and weights, as far as they are needed."""
+    value = torch.zeros_like(grad) if needs[0] else None
     arguments = call.features, call.harmonics, call.radial, call.weights
     found = [torch.zeros_like(x) if need else None for x, need in zip(arguments, needs[1:], strict=True)]
     features, harmonics, radial, weights = found
     for chunk in call.cut():
         slopes = grad.index_select(0, call.order[chunk.nodes])
         neighbours, filters, y, r = call.tables(chunk)
-        if weights is not None:
-            weights.addmm_(torch.bmm(neighbours.mT, filters).view(chunk.count, -1).T, slopes)
+        if weights is not None or value is not None:
+            gathered = torch.bmm(neighbours.mT, filters).view(chunk.count, -1)
+            if weights is not None:
+                weights.addmm_(gathered.T, slopes)
+            if value is not None:
+                value.index_copy_(0, call.order[chunk.nodes], gathered @ call.weights)
         if features is None and harmonics is None and radial is None:
             continue
         sums = (slopes @ call.weights.T).view(chunk.count, neighbours.shape[2], -1)
@@ -94,4 +99,4 @@ def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
                 chunk.write(harmonics, torch.bmm(d_filters, r[:, :, None])[:, :, 0])
             if radial is not None:
                 chunk.write(radial, torch.bmm(y[:, None], d_filters)[:, 0])
-    return Gradients(None, features, harmonics, radial, None if weights is None else weights.flatten())
+    return Gradients(value, features, harmonics, radial, None if weights is None else weights.flatten())

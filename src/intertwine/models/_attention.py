@@ -1,0 +1,57 @@
+"""The SE(3)-Transformer: points choose whom they listen to, and both the choice and what they hear is steered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from intertwine.models._family import Family, Space
+from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
+from intertwine.nn._attention import for_heads
+from intertwine.reps import Rep
+
+
+@dataclass(frozen=True)
+class Attention(Family):
+    """Attention with steerable keys and values, equivariant under O(3).
+
+    Attributes:
+        heads: How many the attention of each layer has.
+    """
+
+    name = "attention"
+    usual = "32x0e + 16x1o + 8x2e"
+
+    heads: int = 4
+
+    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+        """Attend, gate, mix."""
+        return AttentionInteraction(hidden, space, self.heads)
+
+
+class AttentionInteraction(nn.Module):
+    """x <- x + linear(gate(linear(attend(x)) + linear(x)))."""
+
+    def __init__(self, rep: Rep, space: Space, heads: int) -> None:
+        super().__init__()
+        self.rep_in = self.rep_out = rep
+        self.gate = Gate(rep)
+        self.attend = SteerableAttention(
+            rep,
+            for_heads(rep, heads),
+            heads=heads,
+            lmax=space.lmax,
+            radial=space.radial,
+            cutoff=space.cutoff,
+            neighbours=space.neighbours,
+        )
+        self.join_heads = Linear(self.attend.rep_out, self.gate.rep_in, bias=False)
+        self.self_interaction = Linear(rep, self.gate.rep_in)
+        self.mix = Linear(rep, rep, bias=False)
+
+    def forward(self, features: Tensor, where: Geometry) -> Tensor:
+        """Map ``(N, rep.dim)`` to the same."""
+        heard = self.join_heads(self.attend(features, where))
+        step: Tensor = self.mix(self.gate(heard + self.self_interaction(features)))
+        return features + step
