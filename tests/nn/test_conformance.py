@@ -9,7 +9,17 @@ import torch
 
 from intertwine.groups import O3, SO3
 from intertwine.models import PointEncoder
-from intertwine.nn import Gate, Invariants, Linear, MessageConv, NormNonlinearity, Pool, Radial, SteerableConv
+from intertwine.nn import (
+    EdgeFrameConv,
+    Gate,
+    Invariants,
+    Linear,
+    MessageConv,
+    NormNonlinearity,
+    Pool,
+    Radial,
+    SteerableConv,
+)
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -35,6 +45,7 @@ MODULES = {
     "pool": (lambda: Pool(REP, "mean"), (FEATURES, BATCH, 2)),
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "edge frame conv": (lambda: EdgeFrameConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "steerable encoder": (lambda: encoder("steerable"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),

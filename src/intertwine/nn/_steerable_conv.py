@@ -69,7 +69,7 @@ class SteerableConv(nn.Module):
         self.rep_in, self.rep_out, self.lmax, self.neighbours = rep_in, rep_out, lmax, float(neighbours)
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self._in = Blocks.of(rep_in)
-        self.coupling = Coupling(_labels(rep_in), _labels(rep_out), lmax, parity=rep_in.group == O3())
+        self.coupling = Coupling(labels(rep_in), labels(rep_out), lmax, parity=rep_in.group == O3())
         self.tensor = Constant(self.coupling.tensor())
         self.radial = Radial(radial, cutoff)
         self.weights = nn.ParameterList(
@@ -104,7 +104,7 @@ class SteerableConv(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}, lmax={self.lmax}"
 
 
-def _labels(rep: Rep) -> tuple[tuple[tuple[int, int], int], ...]:
+def labels(rep: Rep) -> tuple[tuple[tuple[int, int], int], ...]:
     """Degree, parity and copies of each block.
 
     Raises:
