@@ -8,13 +8,14 @@ from pathlib import Path
 
 from attention import attention
 from building import building
+from degrees import degrees
 from harmonics import harmonics
 from layers import convolution, forces
 from measure import machine
 from scaling import scaling
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-SECTIONS = [convolution, forces, attention, harmonics, building, scaling]
+SECTIONS = [convolution, forces, degrees, attention, harmonics, building, scaling]
 PEERS = ["e3nn", "cuequivariance-torch", "sphericart-torch"]
 
 

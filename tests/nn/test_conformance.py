@@ -13,6 +13,7 @@ from intertwine.nn import (
     AttentiveSelfInteraction,
     BatchNorm,
     DepthwiseConv,
+    EdgeFrameConv,
     EquivariantGraphConv,
     FourierNonlinearity,
     Gate,
@@ -121,6 +122,7 @@ MODULES = {
     "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
     "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "depthwise conv": (lambda: DepthwiseConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "edge frame conv": (lambda: EdgeFrameConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "attention": (
         lambda: SteerableAttention(REP, O3().rep("4x0e + 2x1o"), heads=2, radial=(4, 8), cutoff=2.0),

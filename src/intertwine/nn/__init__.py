@@ -5,6 +5,7 @@ from intertwine.nn._batch_norm import BatchNorm
 from intertwine.nn._constant import Constant
 from intertwine.nn._depthwise_conv import DepthwiseConv
 from intertwine.nn._e3nn import e3nn_weights, load_e3nn_weights
+from intertwine.nn._edge_frame_conv import EdgeFrameConv
 from intertwine.nn._equivariant_graph import EquivariantGraphConv, VelocityGraphConv
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
@@ -27,6 +28,7 @@ __all__ = [
     "BatchNorm",
     "Constant",
     "DepthwiseConv",
+    "EdgeFrameConv",
     "EquivariantGraphConv",
     "FourierNonlinearity",
     "Gate",

@@ -3,6 +3,10 @@
 from intertwine.ops._activation import silu
 from intertwine.ops._coupling import Coupling
 from intertwine.ops._depthwise_conv import depthwise_conv
+from intertwine.ops._edge_coupling import EdgeCoupling
+from intertwine.ops._edge_frame_conv import edge_frame_conv
+from intertwine.ops._edge_paths import edge_paths, frame_weights, path_weights
+from intertwine.ops._edge_rotations import edge_rotations
 from intertwine.ops._farthest import farthest_points
 from intertwine.ops._frames import centres, gram_schmidt, principal_axes
 from intertwine.ops._graph import Graph, arrange
@@ -19,19 +23,25 @@ from intertwine.ops._vectors import length, unit
 
 __all__ = [
     "Coupling",
+    "EdgeCoupling",
     "Graph",
     "arrange",
     "bessel_basis",
     "centres",
     "circle_grid",
     "depthwise_conv",
+    "edge_frame_conv",
+    "edge_paths",
+    "edge_rotations",
     "farthest_points",
+    "frame_weights",
     "gram_schmidt",
     "interpolate",
     "length",
     "nearest_neighbours",
     "neighbour_mean",
     "outgoing",
+    "path_weights",
     "principal_axes",
     "product_grid",
     "radius_graph",
