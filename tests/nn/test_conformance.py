@@ -8,8 +8,23 @@ import pytest
 import torch
 
 from intertwine.groups import O3, SO3
-from intertwine.models import PointEncoder
-from intertwine.nn import Gate, Invariants, Linear, MessageConv, NormNonlinearity, Pool, Radial, SteerableConv
+from intertwine.models import DGCNN, PointEncoder, PointNet, VectorDGCNN, VectorPointNet
+from intertwine.nn import (
+    Gate,
+    Invariants,
+    Linear,
+    MessageConv,
+    NormNonlinearity,
+    Pool,
+    Radial,
+    SteerableConv,
+    VectorBatchNorm,
+    VectorEdgeConv,
+    VectorInvariant,
+    VectorLeakyReLU,
+    VectorLift,
+    VectorMaxPool,
+)
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -18,12 +33,22 @@ POSITIONS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
 EDGES = radius_graph(POSITIONS, 2.0)
 FEATURES = torch.randn(9, REP.dim, generator=torch.Generator().manual_seed(1))
 BATCH = torch.tensor([0] * 4 + [1] * 5)
+VECTORS = O3().rep("4x1o")
+CLOUD = (torch.cat([torch.ones(9, 1), POSITIONS], 1), POSITIONS, EDGES, BATCH, 2)
 
 
 def encoder(layer: str, pool: str | None = "sum") -> PointEncoder:
     return PointEncoder(
         REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", layers=2, lmax=1, width=8, cutoff=2.0, pool=pool
     )
+
+
+def vector_encoder() -> PointEncoder:
+    return PointEncoder("1x0e + 1x1o", "2x0e + 1x1o", layer="vector", hidden="6x1o", layers=1)
+
+
+def network(make: type, **options) -> torch.nn.Module:
+    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding=6, head=(8,), dropout=0.0, **options)
 
 
 MODULES = {
@@ -40,10 +65,23 @@ MODULES = {
     "steerable encoder": (lambda: encoder("steerable"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
+    "vector leaky relu": (lambda: VectorLeakyReLU(VECTORS, norm=VectorBatchNorm(VECTORS)), (torch.randn(9, 12),)),
+    "vector batch norm": (lambda: VectorBatchNorm(VECTORS), (torch.randn(9, 12),)),
+    "vector max pool": (lambda: VectorMaxPool(VECTORS), (torch.randn(9, 12), BATCH, 2)),
+    "vector invariant": (lambda: VectorInvariant(VECTORS), (torch.randn(9, 12), BATCH, 2)),
+    "vector edge conv": (lambda: VectorEdgeConv(VECTORS, VECTORS), (torch.randn(9, 12), POSITIONS, EDGES)),
+    "vector lift": (
+        lambda: VectorLift(VECTORS, VECTORS, norm=VectorBatchNorm(VECTORS)),
+        (torch.randn(9, 12), POSITIONS, EDGES),
+    ),
+    "vector encoder": (vector_encoder, CLOUD),
+    "vector pointnet": (lambda: network(VectorPointNet, neighbours=4), CLOUD),
+    "vector dgcnn": (lambda: network(VectorDGCNN, neighbours=4), CLOUD),
+    "pointnet": (lambda: network(PointNet), CLOUD),
+    "dgcnn": (lambda: network(DGCNN, neighbours=4), CLOUD),
 }
-STEERED = [
-    name for name in MODULES if name not in ("radial", "message conv", "message encoder", "pool", "pool, largest")
-]
+UNSTEERED = ("radial", "message conv", "message encoder", "pool", "pool, largest", "pointnet", "dgcnn")
+STEERED = [name for name in MODULES if name not in UNSTEERED]
 
 
 @pytest.fixture(params=MODULES, ids=str)
@@ -68,7 +106,7 @@ def test_its_law_after_training_steps(name: str) -> None:
     torch.manual_seed(0)
     make, inputs = MODULES[name]
     module = make()
-    if not list(module.parameters()):
+    if not any(parameter.requires_grad for parameter in module.parameters()):
         pytest.skip("nothing to train")
     optimiser = torch.optim.Adam(module.parameters(), lr=0.05)
     for _ in range(5):

@@ -11,11 +11,12 @@ from typing import Any
 from intertwine.models._family import Family
 from intertwine.models._message import Message
 from intertwine.models._steerable import Steerable
+from intertwine.models._vector import Vector
 
 ENTRY_POINTS = "intertwine.layers"
 """The group under which other packages register theirs: `name = "package.module:FamilyClass"`."""
 
-_OURS: tuple[type[Family], ...] = (Message, Steerable)
+_OURS: tuple[type[Family], ...] = (Message, Steerable, Vector)
 
 
 @cache

@@ -25,8 +25,9 @@ class PointEncoder(nn.Module):
     Args:
         rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
         rep_out: Representation of the output.
-        layer: The family, or its name. ``"steerable"``: tensor field network, equivariant under O(3); ``"message"``:
-            message passing on relative positions, equivariant under translations and permutations only.
+        layer: The family, or its name. ``"steerable"``: tensor field network, equivariant under O(3); ``"vector"``:
+            vector neurons, likewise, of scalars and vectors; ``"message"``: message passing on relative positions,
+            equivariant under translations and permutations only.
         hidden: Representation between the layers; ``None`` for the family's usual one.
         layers: How many interactions.
         lmax: Highest degree of the spherical harmonics (steerable).
@@ -39,7 +40,7 @@ class PointEncoder(nn.Module):
     Raises:
         ValueError: If a name is not known or a representation does not parse; in ``forward`` if shapes do not fit.
 
-    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike, with ``layer="steerable"``.
+    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike, but for ``layer="message"``.
 
     Example:
         >>> import torch

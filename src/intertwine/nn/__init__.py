@@ -8,6 +8,12 @@ from intertwine.nn._nonlinearities import Gate, Invariants, NormNonlinearity
 from intertwine.nn._pool import Pool
 from intertwine.nn._radial import Radial
 from intertwine.nn._steerable_conv import SteerableConv
+from intertwine.nn._vector_batch_norm import VectorBatchNorm
+from intertwine.nn._vector_edge_conv import VectorEdgeConv, VectorLift
+from intertwine.nn._vector_invariant import VectorInvariant
+from intertwine.nn._vector_layout import from_vector_layout, to_vector_layout
+from intertwine.nn._vector_pool import VectorMaxPool
+from intertwine.nn._vector_relu import VectorLeakyReLU, VectorReLU
 
 __all__ = [
     "Constant",
@@ -20,5 +26,14 @@ __all__ = [
     "Pool",
     "Radial",
     "SteerableConv",
+    "VectorBatchNorm",
+    "VectorEdgeConv",
+    "VectorInvariant",
+    "VectorLeakyReLU",
+    "VectorLift",
+    "VectorMaxPool",
+    "VectorReLU",
+    "from_vector_layout",
     "geometry",
+    "to_vector_layout",
 ]

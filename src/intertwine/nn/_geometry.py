@@ -46,9 +46,14 @@ def geometry(positions: Tensor, edges: Tensor, lmax: int = 0) -> Geometry:
     """
     if positions.ndim != 2 or positions.shape[1] != 3:
         raise ValueError(f"positions must have shape (N, 3), got {tuple(positions.shape)}")
-    graph = arrange(edges, len(positions))
+    return graph_geometry(positions, arrange(edges, len(positions)), lmax)
+
+
+def graph_geometry(positions: Tensor, graph: Graph, lmax: int = 0) -> Geometry:
+    """The geometry of a graph that is arranged already."""
     vectors = graph.vectors(positions)
-    return Geometry(graph, vectors, length(vectors), spherical_harmonics(lmax, vectors))
+    harmonics = vectors.new_ones(len(vectors), 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
+    return Geometry(graph, vectors, length(vectors), harmonics)
 
 
 def resolve(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0) -> Geometry:
