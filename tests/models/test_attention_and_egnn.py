@@ -7,7 +7,8 @@ import torch
 
 from intertwine.groups import SO3
 from intertwine.models import Attention, Egnn, PointEncoder
-from intertwine.ops import radius_graph
+from intertwine.nn import geometry
+from intertwine.ops import bessel_basis, radius_graph, smooth_cutoff
 from intertwine.testing import assert_equivariant
 
 
@@ -96,3 +97,26 @@ def test_egnn_is_smooth_at_the_cutoff() -> None:
 
     assert (at(1.0) - at(2.5)).norm() > 1e-6
     assert (at(2 - 1e-3) - at(2.5)).norm() <= 1e-6 * (at(1.0) - at(2.5)).norm()
+
+
+def test_the_egnn_interaction_is_the_layer_on_positions_that_have_moved() -> None:
+    torch.manual_seed(0)
+    encoder = PointEncoder("1x0e", "1x0e", layer="egnn", hidden="4x0e + 3x1o", layers=1, cutoff=2.0).double()
+    (interaction,), (positions, edges) = encoder.interactions, cloud()
+    where = geometry(positions, edges)
+    hidden = torch.randn(10, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    begin = positions[:, None] / 2 + hidden[:, 4:].unflatten(1, (3, 3))
+    ends = torch.stack([where.graph.source, where.graph.target])
+    known = bessel_basis(where.lengths, 2.0, 8), smooth_cutoff(where.lengths, 2.0)
+    scalars, moved = interaction.conv(hidden[:, :4], begin, ends, *known)
+    expected = torch.cat([hidden[:, :4] + scalars, (moved - positions[:, None] / 2).flatten(1)], 1)
+    torch.testing.assert_close(interaction(hidden, where), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_scalars_and_lengths_of_the_input_count_in_egnn() -> None:
+    torch.manual_seed(0)
+    encoder = PointEncoder("2x0e + 1x2e", "1x0e", layer="egnn", hidden="8x0e + 2x1o", layers=0).double()
+    positions, edges = cloud()
+    features = torch.randn(10, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    (slope,) = torch.autograd.grad(encoder(features, positions, edges).sum(), features)
+    assert slope.abs().min() > 0

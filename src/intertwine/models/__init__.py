@@ -9,7 +9,10 @@ from intertwine.models._learned_frame import LearnedFrame
 from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
 from intertwine.models._point_encoder import PointEncoder
+from intertwine.models._point_networks import DGCNN, PointNet
 from intertwine.models._steerable import Steerable
+from intertwine.models._vector import Vector
+from intertwine.models._vector_networks import VectorDGCNN, VectorPointNet
 
 __all__ = [
     "Family",
@@ -32,12 +35,17 @@ __all__ = [
     "Steerable",
 ]
 __all__ = [
+    "DGCNN",
     "Attention",
     "Egnn",
     "Family",
     "Lifted",
     "Message",
     "PointEncoder",
+    "PointNet",
     "Space",
     "Steerable",
+    "Vector",
+    "VectorDGCNN",
+    "VectorPointNet",
 ]

@@ -14,11 +14,12 @@ from intertwine.models._family import Family
 from intertwine.models._lifted import Lifted
 from intertwine.models._message import Message
 from intertwine.models._steerable import Steerable
+from intertwine.models._vector import Vector
 
 ENTRY_POINTS = "intertwine.layers"
 """The group under which other packages register theirs: `name = "package.module:FamilyClass"`."""
 
-_OURS: tuple[type[Family], ...] = (Attention, Egnn, Lifted, Message, Steerable)
+_OURS: tuple[type[Family], ...] = (Attention, Egnn, Lifted, Message, Steerable, Vector)
 
 
 @cache

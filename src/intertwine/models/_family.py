@@ -12,7 +12,7 @@ from intertwine.groups import O3
 from intertwine.nn import Gate, Geometry, Linear
 from intertwine.reps import Rep
 
-_FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
+FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Family(ABC):
     def readout(self, hidden: Rep, rep_out: Rep) -> nn.Module:
         """A module ``(N, hidden.dim) -> (N, rep_out.dim)``."""
         gate = Gate(hidden)
-        return nn.Sequential(Linear(hidden, gate.rep_in), gate, Linear(hidden, rep_out, gain=_FIRST_OUTPUT))
+        return nn.Sequential(Linear(hidden, gate.rep_in), gate, Linear(hidden, rep_out, gain=FIRST_OUTPUT))
 
 
 class Embedding(Linear):

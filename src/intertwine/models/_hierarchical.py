@@ -176,7 +176,7 @@ class HierarchicalEncoder(nn.Module):
         Returns:
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
         """
-        if positions.shape != (len(features), 3):
+        if positions.shape != (features.shape[0], 3):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )

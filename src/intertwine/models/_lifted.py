@@ -20,7 +20,7 @@ from intertwine.groups import (
     Octahedral,
     Tetrahedral,
 )
-from intertwine.models._family import _FIRST_OUTPUT, Family, Space
+from intertwine.models._family import FIRST_OUTPUT, Family, Space
 from intertwine.nn import (
     Geometry,
     GroupPool,
@@ -152,11 +152,11 @@ class LiftedReadout(nn.Module):
         for count, term in terms:
             if term == group.trivial:
                 head = nn.Linear(copies, count, dtype=torch.float32)
-                nn.init.normal_(head.weight, std=_FIRST_OUTPUT / copies**0.5)
+                nn.init.normal_(head.weight, std=FIRST_OUTPUT / copies**0.5)
                 nn.init.zeros_(head.bias)
                 self.heads.append(head)
             else:
-                self.heads.append(Project(hidden, count * term, gain=_FIRST_OUTPUT))
+                self.heads.append(Project(hidden, count * term, gain=FIRST_OUTPUT))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, hidden.dim)`` to ``(N, rep_out.dim)``."""

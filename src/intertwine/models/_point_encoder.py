@@ -26,8 +26,9 @@ class PointEncoder(nn.Module):
         rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
         rep_out: Representation of the output.
         layer: The family, or its name. ``"steerable"``: tensor field network; ``"attention"``: SE(3)-Transformer;
-            ``"egnn"``: E(n)-equivariant graph network; all equivariant under O(3). ``"message"``: message passing on
-            relative positions, equivariant under translations and permutations only.
+            ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant under O(3).
+            ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``: message
+            passing on relative positions, equivariant under translations and permutations only.
         hidden: Representation between the layers; ``None`` for the family's usual one.
         layers: How many interactions.
         lmax: Highest degree of the spherical harmonics (steerable, attention).
@@ -116,7 +117,7 @@ class PointEncoder(nn.Module):
         Returns:
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
         """
-        if positions.shape != (len(features), 3):
+        if positions.shape != (features.shape[0], 3):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )

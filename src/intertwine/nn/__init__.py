@@ -22,6 +22,12 @@ from intertwine.nn._sampled import FourierNonlinearity, SphereNonlinearity
 from intertwine.nn._self_interaction import AttentiveSelfInteraction
 from intertwine.nn._steerable_conv import SteerableConv
 from intertwine.nn._tensor_square import TensorSquare
+from intertwine.nn._vector_batch_norm import VectorBatchNorm
+from intertwine.nn._vector_edge_conv import VectorEdgeConv, VectorLift
+from intertwine.nn._vector_invariant import VectorInvariant
+from intertwine.nn._vector_layout import from_vector_layout, to_vector_layout
+from intertwine.nn._vector_pool import VectorMaxPool
+from intertwine.nn._vector_relu import VectorLeakyReLU, VectorReLU
 
 __all__ = [
     "AttentiveSelfInteraction",
@@ -54,9 +60,18 @@ __all__ = [
     "SteerableConv",
     "SteerableCrossAttention",
     "TensorSquare",
+    "VectorBatchNorm",
+    "VectorEdgeConv",
+    "VectorInvariant",
+    "VectorLeakyReLU",
+    "VectorLift",
+    "VectorMaxPool",
+    "VectorReLU",
     "VelocityGraphConv",
     "e3nn_weights",
+    "from_vector_layout",
     "geometry",
     "load_e3nn_weights",
     "neighbourhood",
+    "to_vector_layout",
 ]

@@ -176,7 +176,7 @@ class SteerableCrossAttention(nn.Module):
 
     def coefficients(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
         """Who looks at whom: alpha, ``(E, heads)`` in the order of the geometry's edges."""
-        return self._coefficients(queries, features, where.graph, _Edges.of(where, len(features), self.cutoff))
+        return self._coefficients(queries, features, where.graph, _Edges.of(where, features.shape[0], self.cutoff))
 
     def _coefficients(self, queries: Tensor, features: Tensor, graph: Graph, edges: _Edges) -> Tensor:
         self._query.check(queries, type(self).__name__)
@@ -187,7 +187,7 @@ class SteerableCrossAttention(nn.Module):
         return segment_softmax(logits, graph.rank, graph.size, edges.envelope)
 
     def _attend(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
-        graph, edges = where.graph, _Edges.of(where, len(features), self.cutoff)
+        graph, edges = where.graph, _Edges.of(where, features.shape[0], self.cutoff)
         alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.neighbours)
         heard = segment_outer(alpha, edges.send(features, self.values), graph.rank, graph.size)
         result: Tensor = (heard * self.value_shares()).sum(1)

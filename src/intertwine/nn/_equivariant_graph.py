@@ -112,7 +112,7 @@ class EquivariantGraphConv(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The new features and the moves, the latter in the shape of the positions."""
         points = positions[:, None] if positions.ndim == 2 else positions
-        if points.shape[:2] != (len(features), self.channels):
+        if points.shape[:2] != (features.shape[0], self.channels):
             raise ValueError(
                 f"positions must be ({len(features)}, {self.channels}, dimension), got {tuple(positions.shape)}"
             )
@@ -148,7 +148,7 @@ class EquivariantGraphConv(nn.Module):
             raise ValueError(
                 f"expected {self.attributes} attributes for each edge, got {known.shape[1] - self.channels}"
             )
-        size, (source, target) = len(features), edges
+        size, (source, target) = features.shape[0], edges
         received, sent = self.receiver(features), self.sender(features)
         hidden = received.index_select(0, target) + sent.index_select(0, source) + self.edge(known)
         messages = functional.silu(self.message(functional.silu(hidden)))

@@ -57,3 +57,22 @@ def arrange(edges: Tensor, size: int) -> Graph:
     rank = places.index_select(0, target)
     order = torch.argsort(rank, stable=True)
     return Graph(source[order], target[order], rank[order], places)
+
+
+def fan(source: Tensor) -> Graph:
+    """The graph in which each node has as many edges as any other, from a table of where they come from.
+
+    Args:
+        source: ``(N, K)`` integers.
+
+    Returns:
+        The graph on N nodes, its edges in the order of the table.
+
+    Example:
+        >>> fan(torch.tensor([[1, 2], [2, 2]])).target.tolist()
+        [0, 0, 1, 1]
+    """
+    size, width = source.shape
+    nodes = torch.arange(size, device=source.device)
+    target = nodes[:, None].expand(size, width).reshape(-1)
+    return Graph(source.reshape(-1), target, target, nodes)
