@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from intertwine.cli._console import console, progress, show_line
 from intertwine.data import RECIPES, user_cache
 from intertwine.tasks import unknown
+
+if TYPE_CHECKING:
+    from intertwine.data import ShapeSet, Structures
 
 
 def data(
@@ -25,7 +29,23 @@ def data(
     if name not in RECIPES:
         raise unknown("public set", name, RECIPES)
     with progress(screen, name, "bytes") as report:
-        structures = RECIPES[name].load(report)
-    show_line(screen, name, f"{len(structures):,} structures, {', '.join(structures.targets)}")
+        found = RECIPES[name].load(report)
+    for label, text in _summary(name, found):
+        show_line(screen, label, text)
     show_line(screen, "cached", str(user_cache()))
     return 0
+
+
+def _summary(name: str, found: Structures | ShapeSet) -> Iterator[tuple[str, str]]:
+    from intertwine.data import Structures
+
+    if isinstance(found, Structures):
+        yield name, f"{len(found):,} structures, {', '.join(found.targets)}"
+        return
+    yield name, f"{len(found):,} shapes in {len(found.class_names)} classes"
+    yield "classes", ", ".join(f"{label} {count}" for label, count in found.class_counts.items())
+    if found.parts is not None:
+        yield "points", ", ".join(f"{label} {share:.1%}" for label, share in found.part_shares.items())
+    if found.split is not None:
+        sizes = (len(part) for part in (found.split.train, found.split.validation, found.split.test))
+        yield "split", "{:,} / {:,} / {:,} (training, validation, test), kin together".format(*sizes)

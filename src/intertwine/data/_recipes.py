@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from intertwine.data._shape_set import ShapeSet
     from intertwine.data._structures import Structures
 
 Progress = Callable[[int, int], None]
@@ -48,7 +49,7 @@ class Recipe:
     """
 
     description: str
-    load: Callable[[Progress | None], Structures]
+    load: Callable[[Progress | None], Structures | ShapeSet]
 
 
 def _load_qm9(progress: Progress | None = None) -> Structures:
@@ -57,9 +58,29 @@ def _load_qm9(progress: Progress | None = None) -> Structures:
     return qm9(progress=progress)
 
 
+def _load_furniture(progress: Progress | None = None) -> ShapeSet:
+    from intertwine.data._furniture import furniture
+
+    return furniture(progress=progress)
+
+
+def _load_circuit_parts(progress: Progress | None = None) -> ShapeSet:
+    from intertwine.data._circuit_parts import circuit_parts
+
+    return circuit_parts(progress=progress)
+
+
 RECIPES: dict[str, Recipe] = {
     "qm9": Recipe(
         "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)", _load_qm9
+    ),
+    "furniture": Recipe(
+        "426 models in 14 classes, for classification: Debian's sweethome3d-furniture (120 MB; CC-BY 3.0 and CC0)",
+        _load_furniture,
+    ),
+    "circuit-parts": Recipe(
+        "1,297 electronic parts, 7 part labels, for segmentation: Debian's kicad-packages3d (379 MB; CC-BY-SA 4.0)",
+        _load_circuit_parts,
     ),
 }
 """What `intertwine data NAME` knows."""

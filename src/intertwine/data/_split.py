@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
+
+_log = logging.getLogger(__name__)
 
 Amount = int | float | None
 """A count (int), a fraction of all structures (float), or None for a sensible share."""
@@ -93,6 +97,89 @@ def make_split(n: int, train: Amount = None, validation: Amount = None, test: Am
         test=order[: counts["test"]].clone(),
         seed=seed,
     )
+
+
+def stratified_split(
+    classes: Tensor | Sequence[int],
+    train: Amount = None,
+    validation: Amount = None,
+    test: Amount = None,
+    seed: int = 0,
+    groups: Tensor | Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> Split:
+    """A random split in which every part has its share of each class, and no group stands in two parts.
+
+    The members of each class, shuffled, are spread evenly over one line; the parts are cut from that line: test, then
+    validation, then training. As with `make_split`, the test set depends only on its own size and a larger training set
+    contains the smaller. A class of one shape, or of one group, goes to training, with a warning.
+
+    Args:
+        classes: (n,) integers.
+        train: a count (int) or a fraction of n (float); None for all that the others leave.
+        validation: the same; None for a tenth of n, or half of what is left when that is less.
+        test: the same as for validation.
+        seed: from 0 to 2^32 - 1.
+        groups: (n,) integers; what has the same number stays together, in the class of its first member: near-twins. A
+            group that does not fit goes further down the line, so the parts may be some members short.
+        names: of the classes, for the warning.
+
+    Raises:
+        UsageError: as for `make_split`.
+        ValueError: the lengths differ.
+
+    >>> split = stratified_split([0] * 60 + [1] * 20, validation=0.1, test=0.25)
+    >>> split, [int((part >= 60).sum()) for part in (split.train, split.validation, split.test)]
+    (Split(52 / 8 / 20 of 80, seed 0), [13, 2, 5])
+    """
+    labels = np.asarray(classes, dtype=np.int64).reshape(-1)
+    kin = np.arange(len(labels)) if groups is None else np.asarray(groups, dtype=np.int64).reshape(-1)
+    if len(kin) != len(labels):
+        raise ValueError(f"{len(kin)} groups for {len(labels)} classes; expected as many")
+    whole = make_split(len(labels), train, validation, test, seed)
+    line, alone = _stratified_line(labels, kin, seed)
+    if alone:
+        few = ", ".join(f'"{names[label]}"' if names else str(label) for label in alone[:8])
+        more = f" and {len(alone) - 8} more" if len(alone) > 8 else ""
+        _log.warning("class %s%s: one member, or one group, only, which goes to training", few, more)
+    parts: dict[str, Tensor] = {}
+    for name, wanted in (("test", len(whole.test)), ("validation", len(whole.validation)), ("train", len(whole.train))):
+        taken: list[npt.NDArray[np.int64]] = []
+        rest: list[tuple[npt.NDArray[np.int64], bool]] = []
+        for members, free in line:
+            if (free or name == "train") and len(members) <= wanted:
+                taken.append(members)
+                wanted -= len(members)
+            else:
+                rest.append((members, free))
+        line = rest
+        parts[name] = torch.from_numpy(np.concatenate([*taken, np.zeros(0, dtype=np.int64)]))
+    if train is None and line:  # no fraction was asked for: groups that fitted nowhere are trained on
+        parts["train"] = torch.cat([parts["train"], *(torch.from_numpy(members) for members, _ in line)])
+    return Split(len(labels), parts["train"], parts["validation"], parts["test"], seed)
+
+
+def _stratified_line(
+    labels: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], seed: int
+) -> tuple[list[tuple[npt.NDArray[np.int64], bool]], list[int]]:
+    """All groups, each class spread evenly, with whether they may be held back; and the classes of one group."""
+    generator = np.random.RandomState(seed)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    members.sort(key=lambda group: int(group[0]))
+    first = np.array([labels[group[0]] for group in members])
+    sizes = np.array([len(group) for group in members])
+    ties = generator.permutation(len(members))
+    middles = np.zeros(len(members))
+    alone: list[int] = []
+    for label in np.unique(first):
+        mine = generator.permutation(np.flatnonzero(first == label))
+        ends = sizes[mine].cumsum()
+        middles[mine] = (ends - sizes[mine] / 2) / ends[-1]
+        if len(mine) == 1:
+            alone.append(int(label))
+    along = np.lexsort((ties, middles))
+    return [(members[place], int(first[place]) not in alone) for place in along], alone
 
 
 def _counts(n: int, wanted: Mapping[str, Amount]) -> dict[str, int]:

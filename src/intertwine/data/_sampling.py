@@ -1,0 +1,133 @@
+"""From surfaces and scans to clouds of a wanted number of points, the same for one seed on every machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_SMALLEST = 1e-12
+"""An area, relative to the square of the surface's extent, below which a surface is no surface."""
+
+
+class ShapeError(ValueError):
+    """A shape's file is not what it should be; the message is the reason and leaves the file's name to the caller."""
+
+
+class Surface(NamedTuple):
+    """Triangles.
+
+    vertices (V, 3); faces (F, 3) indices of vertices; face_labels (F,) or vertex_labels (V,), not both.
+    """
+
+    vertices: Floats
+    faces: Integers
+    face_labels: Integers | None = None
+    vertex_labels: Integers | None = None
+
+
+class Cloud(NamedTuple):
+    """P points: points (P, 3), normals (P, 3) of length 1, labels (P,)."""
+
+    points: Floats
+    normals: Floats | None = None
+    labels: Integers | None = None
+
+
+def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
+    """A cloud of `count` points: drawn from a surface by area, or from a cloud's own points.
+
+    Of a cloud with more points some are chosen, none twice; of one with fewer all are kept and some repeated. The
+    generator is this call's own and of a kind whose stream numpy has frozen: one seed, one cloud, for ever.
+
+    Args:
+        shape: what to draw from.
+        count: how many points.
+        seed: from 0 to 2^32 - 1.
+
+    Raises:
+        ShapeError: no points, a coordinate that is not finite, a face that points nowhere, or no face with an area.
+
+    Cost: O(F + count log F).
+    """
+    generator = np.random.RandomState(seed)
+    return _draw(shape, count, generator) if isinstance(shape, Surface) else _choose(shape, count, generator)
+
+
+def unit_sphere(points: Floats) -> Floats:
+    """The points with their mean at the origin and the farthest at distance 1; equal points all come to the origin.
+
+    >>> unit_sphere(np.array([[1.0, 0, 0], [5.0, 0, 0]])).tolist()
+    [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    scale = float(np.abs(points - points[0]).max(initial=0.0))
+    if not scale > _SMALLEST * float(np.abs(points).max(initial=0.0)):
+        return np.zeros_like(points)
+    centred = (points - points[0]) / scale
+    centred -= centred.mean(axis=0)
+    result: Floats = centred / np.sqrt((centred**2).sum(axis=1).max())
+    return result
+
+
+def _draw(surface: Surface, count: int, generator: np.random.RandomState) -> Cloud:
+    corners = _corners(surface)
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    doubled_areas = np.sqrt((across**2).sum(axis=1))
+    reach = doubled_areas.cumsum()
+    if not len(reach) or reach[-1] <= _SMALLEST:
+        raise ShapeError(f"none of its {len(reach):,} faces has an area")
+    chosen = np.searchsorted(reach, generator.random_sample(count) * reach[-1], side="right")
+    chosen = np.minimum(chosen, int(np.searchsorted(reach, reach[-1])))  # not past the last face that has an area
+    weights = generator.random_sample((count, 2))
+    outside = weights.sum(axis=1) > 1
+    weights[outside] = 1 - weights[outside]
+    faces = surface.faces[chosen]
+    first, second, third = (surface.vertices[faces[:, corner]] for corner in range(3))
+    points = first + weights[:, :1] * (second - first) + weights[:, 1:] * (third - first)
+    normals = across[chosen] / doubled_areas[chosen, None]
+    labels = None
+    if surface.face_labels is not None:
+        labels = surface.face_labels[chosen]
+    elif surface.vertex_labels is not None:
+        nearest = np.column_stack([1 - weights.sum(axis=1), weights]).argmax(axis=1)
+        labels = surface.vertex_labels[faces[np.arange(count), nearest]]
+    return Cloud(points, normals, labels)
+
+
+def _corners(surface: Surface) -> Floats:
+    """(F, 3, 3): the corners of each face in a frame where the surface has extent 1, so that no area can overflow."""
+    vertices, faces = surface.vertices, surface.faces
+    if not len(faces):
+        raise ShapeError("a mesh without faces")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise ShapeError(f"a face names vertex {int(faces.max())} of {len(vertices):,}")
+    corners: Floats = vertices[faces]
+    bad = ~np.isfinite(corners).all(axis=(1, 2))
+    if bad.any():
+        raise ShapeError(f"a coordinate of face {int(bad.argmax()) + 1} is not finite")
+    low = corners.min(axis=(0, 1))
+    extent = float((corners.max(axis=(0, 1)) - low).max())
+    result: Floats = (corners - low) / (extent or 1.0)
+    return result
+
+
+def _choose(cloud: Cloud, count: int, generator: np.random.RandomState) -> Cloud:
+    size = len(cloud.points)
+    if not size:
+        raise ShapeError("no points")
+    bad = ~np.isfinite(cloud.points).all(axis=1)
+    if bad.any():
+        raise ShapeError(f"a coordinate of point {int(bad.argmax()) + 1} is not finite")
+    if size >= count:
+        chosen = np.sort(generator.permutation(size)[:count])
+    else:
+        chosen = np.concatenate([np.arange(size), generator.randint(size, size=count - size)])
+    return Cloud(
+        cloud.points[chosen],
+        None if cloud.normals is None else cloud.normals[chosen],
+        None if cloud.labels is None else cloud.labels[chosen],
+    )
