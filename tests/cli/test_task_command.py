@@ -28,7 +28,7 @@ class CloudOptions(FitOptions):
 
 
 class Classify(tasks.Task):
-    name = "classify"
+    name = "sort"
     summary = "Classes of clouds."
     options = CloudOptions
 
@@ -47,8 +47,8 @@ class Classify(tasks.Task):
 def plugin(monkeypatch):
     SEEN.clear()
     monkeypatch.setitem(sys.modules, "plugin_of_clouds", sys.modules[__name__])
-    entry = EntryPoint("classify", "plugin_of_clouds:Classify", _registry.ENTRY_POINTS)
-    monkeypatch.setattr(_registry, "_foreign", lambda: {"classify": entry})
+    entry = EntryPoint("sort", "plugin_of_clouds:Classify", _registry.ENTRY_POINTS)
+    monkeypatch.setattr(_registry, "_foreign", lambda: {"sort": entry})
 
 
 def test_its_options_arrive_with_their_types(run, here):
@@ -65,7 +65,7 @@ def test_its_options_arrive_with_their_types(run, here):
         "--epochs",
         "7",
     ]
-    run("fit", "classify", "mine.extxyz", *words, code=2)
+    run("fit", "sort", "mine.extxyz", *words, code=2)
     (options,) = SEEN
     assert isinstance(options, CloudOptions)
     assert (options.data, options.group, options.points, options.noise) == ("mine.extxyz", "SO3", 64, 0.1)
@@ -73,7 +73,7 @@ def test_its_options_arrive_with_their_types(run, here):
 
 
 def test_its_defaults_are_those_of_the_dataclass(run, here):
-    run("fit", "classify", "mine.extxyz", code=2)
+    run("fit", "sort", "mine.extxyz", code=2)
     expected = CloudOptions(data="mine.extxyz")
     (options,) = SEEN
     options.classes = tuple(options.classes)
@@ -81,25 +81,25 @@ def test_its_defaults_are_those_of_the_dataclass(run, here):
 
 
 def test_its_rules_hold(run, here):
-    assert 'no group "SO4"; did you mean "SO3"?' in run("fit", "classify", "mine.extxyz", "--group", "SO4", code=2).err
-    assert "--points expects at least 8" in run("fit", "classify", "mine.extxyz", "--points", "3", code=2).err
+    assert 'no group "SO4"; did you mean "SO3"?' in run("fit", "sort", "mine.extxyz", "--group", "SO4", code=2).err
+    assert "--points expects at least 8" in run("fit", "sort", "mine.extxyz", "--points", "3", code=2).err
     assert not SEEN
 
 
 def test_it_is_listed_and_explained(run):
-    assert "classify" in run("fit", "--help").out
-    shown = run("fit", "classify", "--help").out
+    assert "sort" in run("fit", "--help").out
+    shown = run("fit", "sort", "--help").out
     for word in ("--points", "O3|SO3", "[default: 256]", "--normals", "Clouds", "--learning-rate"):
         assert word in shown
     assert shown.index("Clouds") < shown.index("Training")
 
 
 def test_nothing_is_left_behind_when_it_stops(run, here):
-    run("fit", "classify", "mine.extxyz", code=2)
+    run("fit", "sort", "mine.extxyz", code=2)
     assert [path.name for path in Path().iterdir()] == ["mine.extxyz"]
 
 
 def test_a_command_has_the_name_and_help_it_was_given():
-    made = command_from(CloudOptions, lambda options: options.points, "classify", "Classes.")
-    assert (made.__name__, made.__doc__) == ("classify", "Classes.")
+    made = command_from(CloudOptions, lambda options: options.points, "sort", "Classes.")
+    assert (made.__name__, made.__doc__) == ("sort", "Classes.")
     assert made(data="x", points=9) == 9

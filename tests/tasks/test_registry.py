@@ -12,7 +12,7 @@ from intertwine.tasks import _registry
 
 
 class Classify(tasks.Task):
-    name = "classify"
+    name = "sort"
     summary = "Classes of clouds."
 
     def prepare(self, options):
@@ -51,9 +51,9 @@ def test_an_unknown_task_is_named_with_its_neighbour():
 
 
 def test_a_task_of_another_package_is_found(plugin):
-    plugin(classify="plugin_for_tests:Classify")
-    assert tasks.names() == ("classify", "properties")
-    assert isinstance(tasks.get("classify"), Classify)
+    plugin(sort="plugin_for_tests:Classify")
+    assert tasks.names() == ("classify", "properties", "segment", "sort")
+    assert isinstance(tasks.get("sort"), Classify)
 
 
 def test_a_broken_plugin_is_blamed_when_it_is_used_and_only_then(plugin):

@@ -18,17 +18,29 @@ def evaluate(
         str | None,
         typer.Argument(help="Structures with known answers; the test split when not given.", show_default=False),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Structures at a time.")] = 128,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Structures at a time; what is usual for the task when not given.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the random rotations.")] = 0,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How clouds are turned in training and test, such as z/SO3; repeat for several, all when not given.",
+            metavar="TRAIN/TEST",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Errors on unseen structures: as given, and after turning each of them at random."""
-    check_positive("--batch-size", batch_size)
+    if batch_size is not None:
+        check_positive("--batch-size", batch_size)
     check_folder(checkpoint)
     check_data(data)
     predictor, loaded = restore(checkpoint)
-    screen = console()
+    screen, size = console(), batch_size or predictor.batch_size
     with progress(screen, "evaluate", "predictions") as report:
-        found = predictor.evaluate(data, batch_size=batch_size, seed=seed, progress=report)
+        found = predictor.evaluate(data, batch_size=size, seed=seed, progress=report, protocols=protocol or ())
     show_table(screen, found.columns, found.rows)
     for note in found.notes:
         show_line(screen, "note", note)

@@ -114,6 +114,9 @@ def _train(task: Task, job: Job, folder: Path, settings: Settings, screen: Conso
     best = load_checkpoint(outcome.best)
     text = f"epoch {best.epoch}, {task.headline(job, best.metrics)}"
     show_line(screen, "best", f"{text}      {outcome.best}      (resume: intertwine fit --resume {folder})")
+    report = task.report(job, outcome, folder)
+    if report is not None:
+        show_line(screen, "report", str(report))
     show_line(screen, "next", f"intertwine evaluate {outcome.best}   or   predict, audit")
     return 0
 

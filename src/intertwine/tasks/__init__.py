@@ -6,7 +6,7 @@
 """
 
 from intertwine.tasks._options import FitOptions, option, share
-from intertwine.tasks._output import check_output, replacing
+from intertwine.tasks._output import check_output, check_output_folder, replacing, replacing_folder
 from intertwine.tasks._registry import get, names
 from intertwine.tasks._suggest import nearest, unknown
 from intertwine.tasks._task import Auditing, Evaluation, Predictor, Progress, Task, silent
@@ -19,11 +19,13 @@ __all__ = [
     "Progress",
     "Task",
     "check_output",
+    "check_output_folder",
     "get",
     "names",
     "nearest",
     "option",
     "replacing",
+    "replacing_folder",
     "share",
     "silent",
     "unknown",

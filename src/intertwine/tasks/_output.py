@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,3 +60,48 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def check_output_folder(path: Path) -> None:
+    """Refuse, before any work is done, a folder that could not be written at the end.
+
+    Args:
+        path: The folder to write.
+
+    Raises:
+        UsageError: It exists and is not empty, is a file, or its own folder does not exist.
+    """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; expected the name of a new folder, or of a file with a suffix")
+    if path.is_dir() and any(path.iterdir()):
+        raise UsageError(f"{path} is a folder with something in it; choose another, nothing there is replaced")
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} does not exist; make it first, or write elsewhere")
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Args:
+        path: The folder to write in the end.
+
+    Yields:
+        The temporary folder to write into.
+
+    Raises:
+        UsageError: As `check_output_folder`.
+    """
+    check_output_folder(path)
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield part
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o777 & ~umask)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

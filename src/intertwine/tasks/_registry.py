@@ -14,7 +14,9 @@ ENTRY_POINTS = "intertwine.tasks"
 """The group under which other packages register theirs: `name = "package.module:TaskClass"`."""
 
 _OURS = {
+    "classify": "intertwine.tasks.classify:Classify",
     "properties": "intertwine.tasks.properties:Properties",
+    "segment": "intertwine.tasks.segment:Segment",
 }
 
 

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine.tasks._suggest import nearest
 
-PUBLIC = ("qm9",)
+PUBLIC = ("circuit-parts", "furniture", "qm9")
 """Public sets by name. A file that has the same name is written ./qm9."""
 
 _HEAD = 1 << 20
 
 
-def check_source(data: str) -> None:
+def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
     """Whether `data` can be read at all, in no time and without reading it.
 
     Args:
         data: A path, or the name of a public set.
+        public: The names of the sets that will do.
 
     Raises:
         UsageError: There is no such file, or it is empty.
     """
-    if data in PUBLIC:
+    if data in public:
         return
     path = Path(data)
     if not path.exists():
-        match = nearest(data, PUBLIC) if path.suffix == "" else None
+        match = nearest(data, public) if path.suffix == "" else None
         question = f'; did you mean "{match}"?' if match else ""
         raise UsageError(
-            f'no file or folder "{data}", and no public set of that name{question} (public: {", ".join(PUBLIC)})'
+            f'no file or folder "{data}", and no public set of that name{question} (public: {", ".join(public)})'
         )
     if path.is_file() and path.stat().st_size == 0:
         raise UsageError(f'"{data}" is empty; expected structures')

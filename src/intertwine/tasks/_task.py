@@ -8,7 +8,7 @@ holds the subclass is imported to list its options, so it leaves torch to the fu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -17,7 +17,7 @@ from intertwine.tasks._options import FitOptions
 
 if TYPE_CHECKING:
     from intertwine.audit import Report
-    from intertwine.training import Checkpoint, Job
+    from intertwine.training import Checkpoint, Job, Outcome
 
 Progress = Callable[[int, int | None], None]
 """Called with how many are done, and of how many (None when nobody knows yet)."""
@@ -57,14 +57,25 @@ class Predictor(Protocol):
     """A trained model with everything that turns files into its inputs and its outputs into files."""
 
     suffixes: tuple[str, ...]
+    """What predictions may be written as, the usual one first; an empty one is a folder."""
+    batch_size: int
+    """How many examples at a time, when nobody says."""
 
-    def evaluate(self, data: str | None, *, batch_size: int, seed: int, progress: Progress) -> Evaluation:
-        """Hold the model against known answers: those of `data`, or of the test split of the data it was trained on."""
+    def evaluate(
+        self, data: str | None, *, batch_size: int, seed: int, progress: Progress, protocols: Sequence[str] = ()
+    ) -> Evaluation:
+        """Hold the model against known answers: those of `data`, or of the test split of the data it was trained on.
 
-    def predict(self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress) -> int:
+        `protocols` are names that the task gives to ways of doing so.
+        """
+
+    def predict(
+        self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress, strict: bool = False
+    ) -> int:
         """Write predictions for `data` to `output` in the format of `suffix`; returns how many.
 
-        Memory does not grow with their number.
+        Memory does not grow with their number. What cannot be read is named, and skipped where that makes sense;
+        `strict` refuses it.
         """
 
     def audit(self, data: str | None, auditing: Auditing) -> Report:
@@ -115,3 +126,13 @@ class Task(ABC):
         """
         value = metrics.get(job.monitor)
         return f"val {job.monitor} {value:.4g}" if value is not None else "not validated yet"
+
+    def report(self, job: Job, outcome: Outcome, folder: Path) -> Path | None:
+        """Write a page about a run that has ended; None where the task has none to write.
+
+        Args:
+            job: The job, with the best weights.
+            outcome: How the fit ended.
+            folder: The folder of the run.
+        """
+        return None

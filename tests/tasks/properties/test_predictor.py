@@ -28,7 +28,7 @@ def predictor(config, split, structures):
 @pytest.fixture
 def from_memory(monkeypatch, structures):
     """Sources that are not files."""
-    monkeypatch.setattr(_predictor, "check_source", lambda data: None)
+    monkeypatch.setattr(_predictor, "check_source", lambda data, public: None)
     monkeypatch.setattr(_predictor, "resolve", lambda data: data)
     monkeypatch.setattr(_predictor, "read", lambda source, targets: structures)
     monkeypatch.setattr(_predictor, "check_unchanged", lambda data, size: None)

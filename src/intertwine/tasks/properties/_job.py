@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.data import Split, Structures, StructureSet
+from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
 from intertwine.tasks.properties._model import PropertyModel
 from intertwine.tasks.properties._reading import check_unchanged, read
@@ -134,17 +135,6 @@ class PropertyJob:
                 stacklevel=2,
             )
         return structures.select(known)
-
-
-def quaternion_rotations(draws: Tensor) -> Tensor:
-    """Haar-random rotations from four standard normal numbers each: (B, 4) to (B, 3, 3)."""
-    w, x, y, z = (draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)).unbind(1)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    )
-    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
 def build_job(config: dict[str, Any], split: dict[str, Any], structures: Structures | None = None) -> PropertyJob:

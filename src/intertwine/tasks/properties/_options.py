@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from intertwine.tasks._options import FitOptions, option
-from intertwine.tasks._source import PUBLIC, check_source
+from intertwine.tasks._source import check_source
 from intertwine.tasks.properties._hidden import check_hidden
-from intertwine.tasks.properties._targets import Target, parse_targets, public_targets
+from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
 
 ENCODERS = ("message", "steerable")
 POOLS = ("mean", "sum")
@@ -38,7 +38,7 @@ class PropertiesOptions(FitOptions):
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
-        check_source(self.data)
+        check_source(self.data, PUBLIC)
         check_hidden(self.hidden, self.targets)
 
     @property

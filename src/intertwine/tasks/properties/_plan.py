@@ -6,12 +6,12 @@ from typing import Any
 
 from intertwine.data import QM9_TARGETS, Structures, StructureSet, make_split
 from intertwine.tasks._options import share
-from intertwine.tasks._source import PUBLIC, resolve
+from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
 from intertwine.tasks.properties._options import PropertiesOptions
 from intertwine.tasks.properties._reading import describe_source, read
-from intertwine.tasks.properties._targets import Target
+from intertwine.tasks.properties._targets import PUBLIC, Target
 
 _CHANNELS = 16
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from intertwine.tasks.properties._cartesian import to_matrices
 from intertwine.tasks.properties._evaluation import evaluate
 from intertwine.tasks.properties._model import PropertyModel
 from intertwine.tasks.properties._reading import check_unchanged, read, stream
-from intertwine.tasks.properties._targets import Target
+from intertwine.tasks.properties._targets import PUBLIC, Target
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -39,6 +39,7 @@ class PropertyPredictor:
     """
 
     suffixes: tuple[str, ...] = (".csv", ".extxyz", ".xyz")
+    batch_size: int = 128
 
     def __init__(self, model: PropertyModel, config: dict[str, Any], split: Split) -> None:
         self.config, self.split = config, split
@@ -116,11 +117,11 @@ class PropertyPredictor:
         """
         trained_on = self.config["data"]["source"]
         if data is not None:
-            check_source(data)
+            check_source(data, PUBLIC)
         source = trained_on if data is None else resolve(data)
         if data is not None and source != trained_on:
             return read(data, self.targets), data
-        check_source(source)
+        check_source(source, PUBLIC)
         structures = read(source, self.targets)
         if change := check_unchanged(self.config["data"], len(structures)):
             warnings.warn(change, stacklevel=2)
@@ -129,14 +130,27 @@ class PropertyPredictor:
             raise UsageError(f"the split of {given} left no structures for the test; pass other data")
         return structures.select(self.split.test), f"test split of {given}"
 
-    def evaluate(self, data: str | None, *, batch_size: int, seed: int, progress: Progress) -> Evaluation:
-        """Errors on known answers: as given, after a random rotation of each structure, and of composition alone."""
+    def evaluate(
+        self, data: str | None, *, batch_size: int, seed: int, progress: Progress, protocols: Sequence[str] = ()
+    ) -> Evaluation:
+        """Errors on known answers: as given, after a random rotation of each structure, and of composition alone.
+
+        Raises:
+            UsageError: A protocol is named: this task has but one.
+        """
+        if protocols:
+            raise UsageError(f"--protocol {protocols[0]}: properties are always judged as given and turned at random")
         structures, what = self.load(data)
         return evaluate(self, structures, what, batch_size=batch_size, seed=seed, progress=progress)
 
-    def predict(self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress) -> int:
-        """Write predictions to `output`, as CSV or extended XYZ by `suffix`; returns how many."""
-        check_source(data)
+    def predict(
+        self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress, strict: bool = False
+    ) -> int:
+        """Write predictions to `output`, as CSV or extended XYZ by `suffix`; returns how many.
+
+        A structure that cannot be read is an error, strict or not.
+        """
+        check_source(data, PUBLIC)
         done = 0
         with output.open("w", encoding="utf-8", newline="") as file:
             for structures in stream(data, _CHUNK):

@@ -13,9 +13,9 @@ from intertwine._errors import UsageError
 from intertwine.data import Structures, iter_structures, qm9, read_structures
 from intertwine.groups import O3
 from intertwine.reps import Rep
-from intertwine.tasks._source import PUBLIC, fingerprint
+from intertwine.tasks._source import fingerprint
 from intertwine.tasks.properties._cartesian import asymmetry, to_irreps
-from intertwine.tasks.properties._targets import CARTESIAN, Target
+from intertwine.tasks.properties._targets import CARTESIAN, PUBLIC, Target
 
 _ASYMMETRY = 1e-3
 

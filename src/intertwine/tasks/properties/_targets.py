@@ -14,6 +14,9 @@ from intertwine.tasks._suggest import unknown
 CARTESIAN = "ij=ji"
 """A symmetric 3x3 matrix as files have it: nine numbers, learned as 0e+2e and written as nine numbers again."""
 
+PUBLIC = ("qm9",)
+"""The public sets that have targets."""
+
 _IRREP = re.compile(r"(?:(\d+)x)?(\d+)([eo])")
 _AXES = "xyz"
 

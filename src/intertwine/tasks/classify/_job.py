@@ -1,0 +1,33 @@
+"""What training needs of the task: the model, its loss and its scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from intertwine.tasks.classify._model import Classifier
+from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob
+
+
+class ClassifyJob(ShapeJob):
+    """One class a cloud."""
+
+    task, score = "classify", "accuracy"
+
+    @classmethod
+    def network(cls, config: dict[str, Any]) -> Classifier:
+        """A classifier for the classes of the configuration."""
+        return Classifier(len(config["classes"]), config["encoder"], normals=config["normals"], **config["model"])
+
+    def _truth(self, held: Held, indices: Tensor) -> Tensor:
+        return held.classes[indices]
+
+    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+        smoothing = self.config["smoothing"]
+        return functional.cross_entropy(logits, batch.truth, reduction="none", label_smoothing=smoothing)
+
+    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+        return (logits.argmax(1) == batch.truth).to(torch.float64)

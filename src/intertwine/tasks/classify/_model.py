@@ -1,0 +1,65 @@
+"""The model: a cloud in, a logit for each class out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from intertwine.actions import LinearAction
+from intertwine.tasks.shapes._network import ShapeNetwork, head, whole
+
+
+class Classifier(ShapeNetwork):
+    """logits = head(mean and largest over the points of their invariants).
+
+    Args:
+        classes: How many.
+        encoder: What `describe_encoder` gave.
+        normals: Whether the normals of the surface go in as well.
+        channels: Invariants of a point.
+        hidden: Width of the head.
+        dropout: In the head.
+
+    Law: for an encoder that commutes with its group, ``y(g x + t) = y(x)`` whatever the numbering of the points.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        encoder: Mapping[str, Any],
+        *,
+        normals: bool = False,
+        channels: int = 128,
+        hidden: int = 128,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__(encoder, normals=normals, channels=channels)
+        self.head = head(2 * channels, hidden, classes, dropout)
+        self.rep_out = classes * self.group.trivial
+        self.action_out = LinearAction(self.rep_out)
+
+    def forward(
+        self,
+        normals: Tensor | None,
+        positions: Tensor,
+        edges: Tensor,
+        batch: Tensor | None = None,
+        structures: int | None = None,
+    ) -> Tensor:
+        """The logits of each cloud.
+
+        Args:
+            normals: ``(N, 3)``, or None where the model takes none.
+            positions: ``(N, 3)``, clouds in the unit sphere.
+            edges: ``(2, E)`` int64, source row over target row.
+            batch: ``(N,)`` cloud of each point; None for a single one.
+            structures: How many.
+
+        Returns:
+            ``(structures, classes)``.
+        """
+        batch, structures = whole(positions, batch, structures)
+        logits: Tensor = self.head(self.invariants(normals, positions, edges, batch, structures)[1])
+        return logits

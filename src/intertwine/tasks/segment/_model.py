@@ -1,0 +1,83 @@
+"""The model: a cloud in, a logit for each part at each of its points out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from intertwine.actions import PointFeatures
+from intertwine.tasks.shapes._network import ShapeNetwork, head, whole
+
+
+class Segmenter(ShapeNetwork):
+    """logits_i = head(invariants of point i, mean and largest over all points, category of the cloud).
+
+    Args:
+        parts: How many.
+        encoder: What `describe_encoder` gave.
+        categories: How many kinds of objects there are whose kind is known; 1 where there is nothing to tell.
+        normals: Whether the normals of the surface go in as well.
+        channels: Invariants of a point.
+        hidden: Width of the head.
+        dropout: In the head.
+
+    Law: for an encoder that commutes with its group, ``y(g x + t) = y(x)``; points renumbered, logits renumbered; in
+    training as well, but for dropout, which knows the points by their numbers.
+
+    Reference: Qi et al., PointNet, CVPR 2017, section 5.1 and supplement C: the category as one-hot input.
+    """
+
+    def __init__(
+        self,
+        parts: int,
+        encoder: Mapping[str, Any],
+        *,
+        categories: int = 1,
+        normals: bool = False,
+        channels: int = 128,
+        hidden: int = 128,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__(encoder, normals=normals, channels=channels)
+        self.categories = categories if categories > 1 else 0
+        self.head = head(3 * channels + self.categories, hidden, parts, dropout)
+        self.rep_out = parts * self.group.trivial
+        self.action_out = PointFeatures(self.rep_out)
+
+    def forward(
+        self,
+        normals: Tensor | None,
+        positions: Tensor,
+        edges: Tensor,
+        batch: Tensor | None = None,
+        structures: int | None = None,
+        category: Tensor | None = None,
+    ) -> Tensor:
+        """The logits of each point.
+
+        Args:
+            normals: ``(N, 3)``, or None where the model takes none.
+            positions: ``(N, 3)``, clouds in the unit sphere.
+            edges: ``(2, E)`` int64, source row over target row.
+            batch: ``(N,)`` cloud of each point; None for a single one.
+            structures: How many.
+            category: ``(structures,)`` int64; None where there is one only.
+
+        Returns:
+            ``(N, parts)``.
+
+        Raises:
+            ValueError: The categories are missing.
+        """
+        batch, structures = whole(positions, batch, structures)
+        points, cloud = self.invariants(normals, positions, edges, batch, structures)
+        if self.categories:
+            if category is None:
+                raise ValueError(f"this network needs the category of each cloud, 0 to {self.categories - 1}")
+            cloud = torch.cat([cloud, functional.one_hot(category, self.categories).to(cloud)], 1)
+        logits: Tensor = self.head(torch.cat([points, cloud.index_select(0, batch)], 1))
+        return logits

@@ -1,0 +1,126 @@
+"""Clouds with a part at each point, as files: coloured PLY, NPZ, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from intertwine.tasks.shapes._colours import part_colour
+
+_POINT = np.dtype([("position", "<f4", 3), ("colour", "u1", 3), ("label", "<i4"), ("probability", "<f4")])
+
+
+class Labelled(NamedTuple):
+    """A cloud with what the model says of its points: name, positions (n, 3), labels (n,), probabilities (n,)."""
+
+    name: str
+    positions: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+    probabilities: npt.NDArray[Any]
+
+
+def part_numbers(parts: Sequence[str]) -> list[int]:
+    """The labels that files have: the user's own where the parts are called by numbers, else their places.
+
+    >>> part_numbers(["3", "7"]), part_numbers(["body", "pin"])
+    ([3, 7], [0, 1])
+    """
+    if all(name.isdecimal() and int(name) < 1 << 31 for name in parts):
+        return [int(name) for name in parts]
+    return list(range(len(parts)))
+
+
+def ply(cloud: Labelled, parts: Sequence[str]) -> bytes:
+    """The cloud as binary PLY: x y z, a fixed colour for each part, its number as `label`, and its probability."""
+    numbers = part_numbers(parts)
+    points = np.empty(len(cloud.positions), dtype=_POINT)
+    points["position"], points["label"] = cloud.positions, np.array(numbers)[cloud.labels]
+    points["probability"] = cloud.probabilities
+    points["colour"] = np.array([part_colour(place) for place in range(len(parts))], dtype=np.uint8)[cloud.labels]
+    properties = [f"float {axis}" for axis in "xyz"] + [f"uchar {name}" for name in ("red", "green", "blue")]
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        *(f"comment label {number} is {' '.join(name.split())}" for number, name in zip(numbers, parts, strict=True)),
+        f"element vertex {len(points)}",
+        *(f"property {text}" for text in (*properties, "int label", "float probability")),
+        "end_header",
+    ]
+    return ("\n".join(header) + "\n").encode("utf-8") + points.tobytes()
+
+
+class Writer:
+    """Writes labelled clouds one after the other; nothing of them is kept.
+
+    Args:
+        output: A folder for PLY files, or a file to be written.
+        suffix: "" for the folder, ".npz" or ".csv".
+        parts: The names of the parts.
+    """
+
+    def __init__(self, output: Path, suffix: str, parts: Sequence[str]) -> None:
+        self.output, self.suffix, self.parts = output, suffix, parts
+        self._taken: set[str] = set()
+        self._archive: zipfile.ZipFile | None = None
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Writer:
+        if self.suffix == ".npz":
+            self._archive = zipfile.ZipFile(self.output, "w", zipfile.ZIP_DEFLATED)
+            self._array("parts", np.array(self.parts))
+            self._array("numbers", np.array(part_numbers(self.parts)))
+        elif self.suffix == ".csv":
+            self._file = self.output.open("w", encoding="utf-8", newline="")
+            csv.writer(self._file, lineterminator="\n").writerow(
+                ["file", "point", "x", "y", "z", "part", "probability"]
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for opened in (self._archive, self._file):
+            if opened is not None:
+                opened.close()
+
+    def write(self, cloud: Labelled) -> None:
+        """Write one more cloud."""
+        if self._file is not None:
+            self._rows(cloud)
+            return
+        name = self._free(PurePosixPath(cloud.name))
+        if self._archive is not None:
+            for what in ("positions", "labels", "probabilities"):
+                self._array(f"{name}/{what}", getattr(cloud, what))
+            return
+        path = self.output / f"{name}.ply"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(ply(cloud, self.parts))
+
+    def _rows(self, cloud: Labelled) -> None:
+        rows = zip(cloud.positions.tolist(), cloud.labels.tolist(), cloud.probabilities.tolist(), strict=True)
+        csv.writer(self._file, lineterminator="\n").writerows(  # type: ignore[arg-type]
+            [cloud.name, place, *(f"{value:.7g}" for value in position), self.parts[label], f"{probability:.4f}"]
+            for place, (position, label, probability) in enumerate(rows)
+        )
+
+    def _array(self, name: str, values: npt.NDArray[Any]) -> None:
+        assert self._archive is not None, "arrays go into an archive"
+        buffer = io.BytesIO()
+        np.save(buffer, values, allow_pickle=False)
+        self._archive.writestr(f"{name}.npy", buffer.getvalue())
+
+    def _free(self, path: PurePosixPath) -> str:
+        """The name without its suffix, inside the folder whatever it says, and with a number where it is taken."""
+        places = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
+        stem = "/".join(places) or "cloud"
+        name, number = stem, 2
+        while name in self._taken:
+            name, number = f"{stem}-{number}", number + 1
+        self._taken.add(name)
+        return name

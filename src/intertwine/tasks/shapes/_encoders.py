@@ -1,0 +1,137 @@
+"""The encoders and the frames by name, one line each. What builds them is loaded when one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from intertwine._errors import UsageError
+from intertwine.tasks._suggest import unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An entry of the registry.
+
+    Attributes:
+        builder: The function of `_builders` that makes it, called as ``(rep_in, rep_out, size, **options)``.
+        options: What it is told besides.
+        hidden: The usual features of a point; None where ``--hidden`` means nothing.
+        width: The usual number of channels; None where ``--width`` means nothing.
+    """
+
+    builder: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    hidden: str | None = None
+    width: int | None = None
+
+
+ENCODERS: dict[str, Encoder] = {
+    "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
+    "steerable": Encoder("family", {"layer": "steerable", "lengths": True}, hidden="16x0e+8x1o+4x2e"),
+}
+
+FRAMES: dict[str, str | None] = {
+    "none": None,
+}
+"""What stands around the encoder: canonicalization arms by name, each a class of `intertwine.models`."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large an encoder is and how far it sees.
+
+    Attributes:
+        layers: How many times points talk to their neighbours.
+        hidden: Features of a point between the layers, where the encoder is sized by a representation.
+        width: Channels, where it is sized by a number.
+        neighbours: Edges into each point.
+        cutoff: Length from which points do not see each other; clouds lie in the unit sphere.
+    """
+
+    layers: int
+    hidden: str | None
+    width: int | None
+    neighbours: int
+    cutoff: float
+
+
+def check_size(name: str, hidden: str | None, width: int | None) -> None:
+    """Whether the encoder is sized by what the user gave.
+
+    Args:
+        name: Of the encoder.
+        hidden: What ``--hidden`` said, if anything.
+        width: What ``--width`` said, if anything.
+
+    Raises:
+        UsageError: There is no such encoder, or the option means nothing to it.
+    """
+    entry = _entry(name)
+    for flag, given, usual, other in (
+        ("--hidden", hidden, entry.hidden, "--width"),
+        ("--width", width, entry.width, "--hidden"),
+    ):
+        if given is not None and usual is None:
+            raise UsageError(f"{flag} means nothing to the encoder {name}; its size is given by {other}")
+
+
+def describe_encoder(
+    name: str, frame: str, *, layers: int, hidden: str | None, width: int | None, neighbours: int, cutoff: float
+) -> dict[str, Any]:
+    """What a checkpoint keeps of its encoder, with everything that was left open decided.
+
+    Args:
+        name: Of the encoder.
+        frame: Of the frame around it.
+        layers: As in `Size`.
+        hidden: The user's, or None for the usual one.
+        width: The user's, or None for the usual one.
+        neighbours: As in `Size`.
+        cutoff: As in `Size`.
+    """
+    check_size(name, hidden, width)
+    entry = _entry(name)
+    return {
+        "name": name,
+        "frame": frame,
+        "layers": layers,
+        "hidden": hidden or entry.hidden,
+        "width": width or entry.width,
+        "neighbours": neighbours,
+        "cutoff": cutoff,
+    }
+
+
+def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str) -> nn.Module:
+    """The encoder that `describe_encoder` describes, in its frame.
+
+    Args:
+        config: The description.
+        rep_in: Features of a point that go in, in the grammar of O(3).
+        rep_out: Features of a point that come out.
+
+    Raises:
+        UsageError: The encoder or the frame is not known, or cannot be built at this size.
+    """
+    from intertwine.tasks.shapes import _builders
+
+    if config["frame"] not in FRAMES:
+        raise unknown("frame", config["frame"], FRAMES)
+    size = Size(*(config[name] for name in ("layers", "hidden", "width", "neighbours", "cutoff")))
+    entry, frame = _entry(config["name"]), FRAMES[config["frame"]]
+    try:
+        encoder: nn.Module = getattr(_builders, entry.builder)(rep_in, rep_out, size, **entry.options)
+        return encoder if frame is None else _builders.framed(encoder, frame, size)
+    except ValueError as error:
+        raise UsageError(f"the encoder {config['name']} cannot be built: {error}") from error
+
+
+def _entry(name: str) -> Encoder:
+    if name not in ENCODERS:
+        raise unknown("encoder", name, ENCODERS)
+    return ENCODERS[name]

@@ -1,0 +1,147 @@
+"""The clouds of a page, what the model says of each in many orientations, and the script that turns them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from intertwine import _figures as figures
+from intertwine.groups import Octahedral
+from intertwine.tasks._rotations import quaternion_rotations
+from intertwine.tasks.shapes._colours import part_colour, web
+
+SHOWN = 9
+
+STYLE = """\
+.clouds { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(14rem, 45%), 1fr)); gap: 1.5rem 1.25rem;
+  margin: 1rem 0; }
+.clouds figure { margin: 0; min-width: 0; }
+.clouds canvas { width: 100%; aspect-ratio: 1; display: block; touch-action: none; cursor: grab; border-radius: 0.4rem;
+  background: color-mix(in srgb, currentColor 4%, transparent); }
+.clouds canvas:active { cursor: grabbing; }
+.clouds canvas:focus-visible { outline: 2px solid #4878d0; outline-offset: 2px; }
+.clouds figcaption { opacity: 1; line-height: 1.4; }
+.clouds .file { display: block; opacity: 0.6; font-size: 0.8rem; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
+.clouds .said { font-weight: 600; color: #3b8a57; }
+.clouds .said.wrong { color: #d1495b; }
+.marks { display: flex; gap: 2px; margin: 0.35rem 0 0.1rem; }
+.marks i { flex: 1; height: 0.7rem; border-radius: 1px; background: #3b8a57; opacity: 0.55; cursor: pointer; }
+.marks i.wrong { background: #d1495b; }
+.marks i.here { opacity: 1; box-shadow: 0 0 0 1.5px currentColor; }
+.controls { font-size: 0.9rem; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; align-items: center; }
+.controls label { cursor: pointer; }
+.key { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.35em; }
+"""
+
+
+class Shown(NamedTuple):
+    """One cloud of the gallery.
+
+    file: its name; positions (n, 3) in the unit sphere; truth: what it is, in words; said: what the model says of it
+    in each orientation, in words; right: whether that is so; truths (n,) and parts (turns, n): int64, of a
+    segmentation.
+    """
+
+    file: str
+    positions: Tensor
+    truth: str
+    said: Sequence[str]
+    right: Sequence[bool]
+    truths: Tensor | None = None
+    parts: Tensor | None = None
+
+
+def orientations() -> Tensor:
+    """24 rotations spread evenly over all of them, the identity first: (24, 3, 3) float64.
+
+    The rotations of a cube that stands askew: none but the identity is one of a cube along the axes, which a
+    network may have been made for, and no rotation is farther than 63 degrees from one of them.
+    """
+    askew = quaternion_rotations(torch.tensor([[4.0, 1.0, 2.0, 3.0]], dtype=torch.float64))[0]
+    return askew @ Octahedral().elements @ askew.T
+
+
+def gallery(clouds: Sequence[Shown], turns: Tensor, up: str, parts: Sequence[str] = ()) -> str:
+    """The clouds as a fragment of HTML with its own style and script.
+
+    Args:
+        clouds: What to show, in order.
+        turns: (K, 3, 3), the orientations that were measured.
+        up: The vertical axis.
+        parts: The names of the parts, of a segmentation.
+    """
+    data = {
+        "up": up,
+        "turns": [[round(value, 6) for value in turn.flatten().tolist()] for turn in turns],
+        "ink": figures.BLUE,
+        "red": figures.RED,
+        "grey": figures.GREY,
+        "colours": [web(part_colour(place)) for place in range(len(parts))],
+        "clouds": [_content(cloud) for cloud in clouds],
+    }
+    content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    script = files("intertwine.tasks.shapes").joinpath("viewer.js").read_text(encoding="utf-8")
+    return (
+        f"<style>\n{STYLE}</style>\n{_controls(parts)}\n"
+        f'<div class="clouds">\n{"".join(map(_figure, clouds))}</div>\n'
+        f'<script type="application/json" id="clouds">{content}</script>\n<script>\n{script}</script>'
+    )
+
+
+def _content(cloud: Shown) -> dict[str, Any]:
+    found = {
+        "points": _packed((cloud.positions.clamp(-1, 1) * 32767).round().to(torch.int16)),
+        "said": list(cloud.said),
+        "right": list(cloud.right),
+    }
+    if cloud.truths is not None and cloud.parts is not None:
+        found["truths"] = _packed(cloud.truths.to(torch.uint8))
+        found["parts"] = _packed(cloud.parts.to(torch.uint8))
+    return found
+
+
+def _packed(values: Tensor) -> str:
+    return base64.b64encode(values.contiguous().numpy().tobytes()).decode("ascii")
+
+
+def _figure(cloud: Shown) -> str:
+    marks = "".join(f'<i{"" if right else " class=wrong"} title="{escape(said)}"></i>'
+                    for said, right in zip(cloud.said, cloud.right, strict=True))  # fmt: skip
+    right = sum(cloud.right)
+    label = f"{cloud.file}, {cloud.truth}: a cloud of points; arrow keys turn it"
+    return (
+        f'<figure class="cloud"><canvas tabindex="0" role="img" aria-label="{escape(label)}"></canvas>'
+        f'<div class="marks" title="right in {right} of {len(cloud.right)} orientations">{marks}</div>'
+        f'<figcaption><span class="said{"" if cloud.right[0] else " wrong"}">{escape(cloud.said[0])}</span>'
+        f"{escape('; ' + cloud.truth) if cloud.truth else ''}"
+        f'<span class="file" title="{escape(cloud.file)}">{escape(cloud.file)}</span></figcaption></figure>\n'
+    )
+
+
+def _controls(parts: Sequence[str]) -> str:
+    modes = ""
+    if parts:
+        choices = (("said", "parts as named"), ("true", "true parts"), ("wrong", "errors"))
+        modes = "".join(
+            f'<label><input type="radio" name="colouring" value="{value}"{" checked" if value == "said" else ""}> '
+            f"{text}</label>"
+            for value, text in choices
+        )
+    keys = "".join(
+        f'<span><span class="key" style="background:{web(part_colour(place))}"></span>{escape(name)}</span>'
+        for place, name in enumerate(parts)
+    )
+    together = '<label><input type="checkbox" id="together"> turn all together</label>'
+    legend = f'<p class="controls">{keys}</p>' if parts else ""
+    return (
+        f'<p class="controls">{together}{modes}</p>{legend}<noscript><p>The clouds need JavaScript, '
+        "which is off here; nothing else does.</p></noscript>"
+    )

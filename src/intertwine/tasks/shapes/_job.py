@@ -1,0 +1,160 @@
+"""What training needs of both tasks: batches, turned and shaken; a loss; metrics as given and turned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.data import ShapeSet, Split
+from intertwine.tasks.shapes._clouds import CloudBatch, CloudSet
+from intertwine.tasks.shapes._names import TURNS
+from intertwine.tasks.shapes._network import ShapeNetwork
+from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.training import normal_draws
+
+_QUATERNION, _SCALE = 4, 1
+_SPREAD, _FARTHEST = 0.1, 0.25
+"""Of the logarithm of the scale by which a cloud is stretched in training, and the most that it may be."""
+_VALIDATION = 1
+
+
+class ShapeBatch(NamedTuple):
+    """Clouds with what is true of them.
+
+    cloud: the clouds; turned: the same after a Haar-random rotation of each, in validation; truth: (B,) int64 classes
+    or (N,) int64 parts; category (B,) int64 classes.
+    """
+
+    cloud: CloudBatch
+    turned: CloudBatch | None
+    truth: Tensor
+    category: Tensor
+
+
+class ShapeJob(ABC):
+    """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
+
+    In training each cloud is turned as ``augment`` says, stretched a little and its points moved a little, all of which
+    follows from (seed, index). In validation it is turned as in training, the same way in every epoch, and judged a
+    second time after a Haar-random rotation.
+    """
+
+    task: str
+    score: ClassVar[str]
+    """What `_scores` gives, as the log names it."""
+    monitor = "loss"
+
+    def __init__(self, config: dict[str, Any], split: dict[str, Any], shapes: ShapeSet) -> None:
+        self.config, self.split = config, split
+        parts = Split.from_json(split)
+        self.unseen = shapes.select(parts.test if len(parts.test) else parts.validation)
+        self._train, self._validation = (Held.of(shapes, part, config) for part in (parts.train, parts.validation))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config["seed"])
+            self.model: nn.Module = self.network(config)
+
+    @classmethod
+    @abstractmethod
+    def network(cls, config: dict[str, Any]) -> ShapeNetwork:
+        """The model that the configuration describes."""
+
+    @abstractmethod
+    def _truth(self, held: Held, indices: Tensor) -> Tensor:
+        """What is true of these clouds."""
+
+    @abstractmethod
+    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+        """(B,) the loss of each cloud."""
+
+    @abstractmethod
+    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+        """(B,) how right the logits of each cloud are, 0 to 1."""
+
+    def train_size(self) -> int:
+        """How many clouds there are to train on."""
+        return len(self._train.clouds)
+
+    def validation_size(self) -> int:
+        """How many clouds there are to validate on."""
+        return len(self._validation.clouds)
+
+    def train_batch(self, indices: Tensor, seed: int) -> ShapeBatch:
+        """These training clouds, turned, stretched and shaken."""
+        points = self.config["points"]
+        draws = normal_draws(seed, indices, _QUATERNION + _SCALE + 3 * points)
+        cloud = self._train.clouds.batch(
+            indices,
+            rotations=self._rotations(draws, self.config["augment"]),
+            scales=(_SPREAD * draws[:, _QUATERNION]).clamp(-_FARTHEST, _FARTHEST).exp(),
+            jitter=self.config["jitter"] * draws[:, _QUATERNION + _SCALE :].unflatten(1, (points, 3)),
+        )
+        return ShapeBatch(cloud, None, self._truth(self._train, indices), self._train.category(indices))
+
+    def validation_batch(self, indices: Tensor) -> ShapeBatch:
+        """These validation clouds, turned as in training and turned at random."""
+        held = self._validation
+        draws = normal_draws(_VALIDATION, indices, 2 * _QUATERNION)
+        given, turned = (
+            held.clouds.batch(indices, rotations=self._rotations(part, turn))
+            for part, turn in ((draws[:, :_QUATERNION], self.config["augment"]), (draws[:, _QUATERNION:], TURNS[-1]))
+        )
+        return ShapeBatch(given, turned, self._truth(held, indices), held.category(indices))
+
+    def loss(self, batch: ShapeBatch) -> tuple[Tensor, int]:
+        """The sum over clouds of the loss, and how many there are."""
+        return self._losses(self.logits(batch.cloud, batch.category), batch).sum(), batch.cloud.structures
+
+    def metrics(self, batch: ShapeBatch) -> dict[str, tuple[Tensor, int]]:
+        """Sums and counts: the loss; the score; the same, rotated; the largest change of a logit by that."""
+        logits, size = self.logits(batch.cloud, batch.category), batch.cloud.structures
+        found = {"loss": self._losses(logits, batch), self.score: self._scores(logits, batch)}
+        if batch.turned is not None:
+            turned = self.logits(batch.turned, batch.category)
+            found["rotated"] = self._scores(turned, batch)
+            found["change"] = largest_of(turned - logits, batch.cloud)
+        return {name: (values.sum(), size) for name, values in found.items()}
+
+    def logits(self, cloud: CloudBatch, category: Tensor | None) -> Tensor:
+        """What the model says of a batch."""
+        return logits_of(self.model, cloud, category)
+
+    def _rotations(self, draws: Tensor, turn: str) -> Tensor | None:
+        return None if turn == "none" else rotations_from(draws[:, :_QUATERNION], turn, self.config["up"])
+
+
+class Held(NamedTuple):
+    """A part of the split: its clouds, and what is known of them."""
+
+    clouds: CloudSet
+    classes: Tensor
+    parts: Tensor | None
+
+    @classmethod
+    def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> Held:
+        """These clouds of a set, with their neighbours found."""
+        some = shapes.select(indices)
+        normals = some.normals if config["normals"] else None
+        clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbours"], normals)
+        return cls(clouds, some.classes, some.parts)
+
+    def category(self, indices: Tensor) -> Tensor:
+        """(B,) int64, the class of each cloud."""
+        return self.classes[indices]
+
+
+def logits_of(model: nn.Module, cloud: CloudBatch, category: Tensor | None) -> Tensor:
+    """The logits of a batch; the category is for those models that ask for it."""
+    extra = (category,) if getattr(model, "categories", 0) else ()
+    logits: Tensor = model(*cloud, *extra)
+    return logits
+
+
+def largest_of(difference: Tensor, cloud: CloudBatch) -> Tensor:
+    """(B,) the largest absolute entry for each cloud, of (B, K) or of (N, K)."""
+    size = difference.abs().amax(1)
+    if len(size) == cloud.structures:
+        return size
+    return size.new_zeros(cloud.structures).scatter_reduce(0, cloud.batch, size, "amax")

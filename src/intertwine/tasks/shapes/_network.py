@@ -1,0 +1,111 @@
+"""The network of both tasks up to their heads: a cloud in, invariants of each point and of the whole out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from intertwine.actions import PointCloud
+from intertwine.groups import Group
+from intertwine.ops import segment_max, segment_sum
+from intertwine.tasks.shapes._encoders import build_encoder
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Torch's, for encoders that begin small and drift while they learn: a small eps and short running averages.
+
+    A single row has nothing to be compared with and goes by the averages.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-8, momentum=0.3, dtype=torch.float32)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise ``(N, channels)``."""
+        if self.training and len(input) < 2:
+            running = self.running_mean, self.running_var
+            return functional.batch_norm(input, *running, self.weight, self.bias, eps=self.eps)
+        return super().forward(input)
+
+
+class ShapeNetwork(nn.Module):
+    """Encoder, then invariants by point and of the whole cloud.
+
+        h_i = encoder((1, x_i - centre [, n_i]), x)_i,    p_i = silu(norm(W norm(h_i))),
+        whole = (mean_i p_i, max_i p_i)
+
+    The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
+    points, or all clouds, have in common says nothing and would drown the rest.
+
+    Args:
+        encoder: What `describe_encoder` gave.
+        normals: Whether the normals of the surface go in as well.
+        channels: Invariants of a point.
+
+    Law: for an encoder that commutes with its group, ``p(g x + t) = p(x)`` whatever the numbering of the points.
+    """
+
+    def __init__(self, encoder: Mapping[str, Any], *, normals: bool, channels: int) -> None:
+        super().__init__()
+        self.normals = normals
+        self.encoder = build_encoder(encoder, f"1x0e + {1 + normals}x1o", f"{channels}x0e")
+        self.point = nn.Sequential(BatchNorm(channels), *layer(channels, channels))
+        rep: Any = self.encoder.rep_in
+        group: Group = rep.group
+        self.group = group
+        self.action_in = PointCloud(group.vector)
+
+    def invariants(
+        self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+    ) -> tuple[Tensor, Tensor]:
+        """``(N, channels)`` by point and ``(structures, 2 channels)`` of the whole; arguments as the models' forward.
+
+        Raises:
+            ValueError: Normals are missing, or not wanted.
+        """
+        encoded = self._encoded(normals, positions, edges, batch, structures)
+        points: Tensor = self.point(encoded)
+        mean = _mean(points, batch, structures)
+        return points, torch.cat([mean, segment_max(points, batch, structures)], 1)
+
+    def _encoded(
+        self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+    ) -> Tensor:
+        if (normals is not None) != self.normals:
+            raise ValueError(f"this network {'needs' if self.normals else 'does not take'} normals")
+        centred = positions - _mean(positions, batch, structures).index_select(0, batch)
+        parts = [torch.ones_like(positions[:, :1]), centred, *([] if normals is None else [normals])]
+        encoded: Tensor = self.encoder(torch.cat(parts, 1), centred, edges, batch, structures)
+        return encoded
+
+
+def _mean(values: Tensor, batch: Tensor, structures: int) -> Tensor:
+    counts = segment_sum(torch.ones_like(values[:, :1]), batch, structures).clamp_min(1)
+    return segment_sum(values, batch, structures) / counts
+
+
+def layer(channels: int, out: int) -> list[nn.Module]:
+    """Linear, normalised over the batch, silu."""
+    return [nn.Linear(channels, out, bias=False, dtype=torch.float32), BatchNorm(out), nn.SiLU()]
+
+
+def head(channels: int, hidden: int, out: int, dropout: float) -> nn.Sequential:
+    """Two hidden layers with dropout behind each, then logits."""
+    return nn.Sequential(
+        *layer(channels, hidden),
+        nn.Dropout(dropout),
+        *layer(hidden, hidden),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, out, dtype=torch.float32),
+    )
+
+
+def whole(positions: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
+    """The batch index and how many clouds, where a single cloud came without."""
+    if batch is None:
+        return torch.zeros(len(positions), dtype=torch.int64, device=positions.device), 1
+    return batch, int(batch.max()) + 1 if structures is None else structures

@@ -1,0 +1,67 @@
+"""What `fit classify` and `fit segment` understand alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from intertwine._errors import UsageError
+from intertwine.tasks._options import FitOptions, option
+from intertwine.tasks._source import check_source
+from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, check_size
+from intertwine.tasks.shapes._names import AXES, TURNS
+from intertwine.training import Settings
+
+
+@dataclass(kw_only=True)
+class ShapeOptions(FitOptions):
+    """What a task on clouds understands besides what every task does."""
+
+    encoder: str = option(
+        "steerable", help="How points talk to their neighbours.", group="Model", choices=list(ENCODERS)
+    )
+    frame: str = option(
+        "none", help="What stands around the encoder: a frame of the cloud.", group="Model", choices=list(FRAMES)
+    )
+    hidden: str | None = option(
+        None, help="Features of a point, such as 32x0e+16x1o+8x2e; or, for some encoders:", group="Model", metavar="REP"
+    )
+    width: int | None = option(None, help="Channels.", group="Model", minimum=1)
+    layers: int = option(2, help="Layers of the encoder.", group="Model", minimum=1)
+    neighbours: int = option(16, help="Edges into each point.", group="Model", minimum=1)
+    normals: bool = option(False, help="Let the normals of the surface in.", group="Model")
+    dropout: float = option(0.2, help="In the head.", group="Model", minimum=0)
+    points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
+    up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
+    strict: bool = option(False, help="Refuse files that cannot be read, instead of skipping them.", group="Data")
+    augment: str = option(
+        "none",
+        help="Turn each cloud whenever it is seen: about the vertical, or at all.",
+        group="Training",
+        choices=TURNS,
+    )
+    jitter: float = option(
+        0.01, help="Spread by which points are moved whenever they are seen; the sphere has radius 1.",
+        group="Training", minimum=0,
+    )  # fmt: skip
+    smoothing: float = option(0.1, help="Of the labels, 0 to 1.", group="Training", minimum=0)
+
+    public: ClassVar[tuple[str, ...]] = ()
+    """The names of public sets that the task can learn from."""
+
+    def check(self) -> None:
+        """Everything that can be found wrong without reading data or importing torch."""
+        super().check()
+        for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
+            if value >= 1:
+                raise UsageError(f"{name} expects a share below 1, got {value}")
+        check_size(self.encoder, self.hidden, self.width)
+        check_source(self.data, self.public)
+        if self.data not in self.public and not Path(self.data).is_dir():
+            raise UsageError(f'"{self.data}" is a file; expected a folder of meshes or clouds')
+
+    @property
+    def settings(self) -> Settings:
+        """A short memory of the weights and some decay: sets of shapes are small."""
+        return replace(super().settings, ema=0.99, weight_decay=0.01)

@@ -1,0 +1,86 @@
+"""From options to a configuration: everything that is decided once, before training, and written into checkpoints."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from typing import Any
+
+import torch
+
+from intertwine._errors import UsageError
+from intertwine.data import ShapeSet, Split
+from intertwine.tasks._options import share
+from intertwine.tasks._source import resolve
+from intertwine.tasks.shapes._clouds import CloudSet
+from intertwine.tasks.shapes._encoders import describe_encoder
+from intertwine.tasks.shapes._options import ShapeOptions
+from intertwine.tasks.shapes._reading import Sampling, describe_source, read
+
+_CHANNELS = 128
+_BEYOND = 1.2
+"""The cutoff stands so far beyond the length of nearly every edge."""
+_LOOKED_AT = 200
+
+
+def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:
+    """Read, split, and decide what was left open.
+
+    Args:
+        options: What the user asked for, checked.
+        parts: Whether the points must have parts.
+
+    Returns:
+        The configuration and the split, both JSON, and the clouds that were read.
+
+    Raises:
+        UsageError: The data or the options are not what was expected.
+    """
+    source = resolve(options.data)
+    sampling = Sampling(options.points, options.seed, options.normals)
+    shapes = read(source, sampling, parts=parts, strict=options.strict)
+    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    split = shapes.make_split(**amounts, seed=options.seed)
+    _check_split(shapes, split, options.data)
+    config = {
+        "data": describe_source(options.data, source, shapes),
+        "classes": list(shapes.class_names),
+        "points": options.points,
+        "normals": options.normals,
+        "up": options.up,
+        "encoder": describe_encoder(
+            options.encoder,
+            options.frame,
+            layers=options.layers,
+            hidden=options.hidden,
+            width=options.width,
+            neighbours=options.neighbours,
+            cutoff=_cutoff(shapes, split, options.neighbours),
+        ),
+        "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
+        "augment": options.augment,
+        "jitter": options.jitter,
+        "smoothing": options.smoothing,
+        "seed": options.seed,
+    }
+    return config, split.to_json(), shapes
+
+
+def _cutoff(shapes: ShapeSet, split: Split, neighbours: int) -> float:
+    """A little more than the length of nearly every edge of some training clouds."""
+    some = shapes.select(split.train[:_LOOKED_AT])
+    return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbours).reach(), 3)
+
+
+def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
+    """Say which classes cannot be learned or cannot be judged."""
+    if not len(split.validation):
+        raise UsageError(f"{given}: {len(shapes)} clouds leave none to validate on; give more, or --validation COUNT")
+    learned = Counter(shapes.classes[split.train].tolist())
+    missing = [name for place, name in enumerate(shapes.class_names) if not learned[place]]
+    if missing:
+        raise UsageError(f'{given}: no cloud of class "{missing[0]}" is left to train on; give more of them')
+    judged = set(shapes.classes[torch.cat([split.validation, split.test])].tolist())
+    alone = [name for place, name in enumerate(shapes.class_names) if place not in judged]
+    if alone and len(shapes.class_names) > 1:
+        warnings.warn(f"too few clouds to judge by, all of them are trained on: {', '.join(alone)}", stacklevel=2)

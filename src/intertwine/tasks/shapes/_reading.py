@@ -1,0 +1,223 @@
+"""The clouds of a source, and whether it is still what it was."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from intertwine import data
+from intertwine._errors import UsageError
+from intertwine.data import ShapeSet
+from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
+from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
+from intertwine.data._shape_folders import Entry, entries_of
+from intertwine.tasks._suggest import nearest
+
+_SETS: dict[str, Callable[..., ShapeSet]] = {
+    "furniture": lambda **options: data.furniture(**options),
+    "circuit-parts": lambda **options: data.circuit_parts(**options),
+}
+"""The public sets of clouds, called with points= and seed=."""
+
+Files = list[tuple[str, str]]
+"""Names of files, each with the reason why it was left out."""
+
+
+class Sampling(NamedTuple):
+    """How clouds are drawn from files: how many points, by which seed, and whether their normals are needed."""
+
+    points: int
+    seed: int
+    normals: bool
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Sampling:
+        """That of a run."""
+        return cls(config["points"], config["seed"], config["normals"])
+
+
+class Streamed(NamedTuple):
+    """Some files of a stream.
+
+    shapes: their clouds; drawn: the same points, (points, 3) each, and wholes: the points that labels are wanted for,
+    (n, 3) each, both in the file's own frame.
+    """
+
+    shapes: ShapeSet
+    drawn: list[npt.NDArray[np.float64]]
+    wholes: list[npt.NDArray[np.float64]]
+
+
+def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) -> ShapeSet:
+    """All clouds of a source.
+
+    Args:
+        source: A folder or the name of a public set.
+        sampling: How they are drawn.
+        parts: Whether each point must have a label.
+        strict: Whether a bad file is an error.
+
+    Raises:
+        UsageError: There are no clouds, or normals are wanted that some files do not have.
+    """
+    options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed}
+    if source in _SETS:
+        shapes = _SETS[source](**options)
+    else:
+        shapes = data.read_shapes(source, **options, labels="part" if parts else "class", strict=strict)
+    if sampling.normals and shapes.normals is None:
+        raise UsageError(f"{source}: not every file has normals; leave --normals out")
+    return shapes
+
+
+def read_again(config: dict[str, Any]) -> ShapeSet:
+    """The clouds that a run was begun with.
+
+    Raises:
+        UsageError: They are gone, or are others than they were: the split no longer fits.
+    """
+    told = config["data"]
+    shapes = read(told["source"], Sampling.of(config), parts="parts" in config)
+    if _digest(shapes.names) != told["names_sha256"]:
+        raise UsageError(
+            f"{told['source']} had {told['clouds']:,} clouds when this model was trained and has others now "
+            f"({len(shapes):,}): the split no longer fits; pass other data"
+        )
+    return shapes
+
+
+def describe_source(given: str, source: str, shapes: ShapeSet) -> dict[str, Any]:
+    """What a checkpoint keeps of its data."""
+    return {
+        "given": given,
+        "source": source,
+        "clouds": len(shapes),
+        "names_sha256": _digest(shapes.names),
+        "skipped": [list(pair) for pair in shapes.skipped],
+    }
+
+
+def renamed(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> ShapeSet:
+    """Clouds of other data in the classes and parts of a run.
+
+    Args:
+        shapes: The clouds.
+        classes: The names that the run knows; none where classes do not matter.
+        parts: The names of its parts, if it has parts.
+        what: The name of the data.
+
+    Raises:
+        UsageError: One of theirs is not among them.
+    """
+    known = classes or shapes.class_names
+    changed: dict[str, Any] = {"class_names": tuple(known)}
+    changed["classes"] = _places(shapes.class_names, known, "class", what)[shapes.classes]
+    if parts is not None and shapes.parts is not None:
+        changed["part_names"] = tuple(parts)
+        changed["parts"] = _places(shapes.part_names, parts, "part", what)[shapes.parts]
+    kept = {name: getattr(shapes, name) for name in ("positions", "offsets", "normals", "names", "skipped")}
+    return ShapeSet(**kept, **({"parts": None} | changed))
+
+
+def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[Streamed]:
+    """The clouds of a source, a chunk at a time; memory does not grow with their number.
+
+    The class of each cloud is what its folder says, known or not.
+
+    Args:
+        source: A folder, a file, or the name of a public set.
+        sampling: How clouds are drawn.
+        chunk: The most files at once.
+        skipped: Is told the files that are left out.
+        strict: Whether a bad file is an error.
+
+    Raises:
+        UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
+    """
+    if source in _SETS:
+        every = read(source, sampling, parts=False)
+        for indices in torch.split(torch.arange(len(every)), chunk):
+            some = every.select(indices)
+            points = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
+            yield Streamed(some, points, points)
+        return
+    root, entries = _entries(Path(source))
+    found = iter(_drawn(root, entries, sampling, skipped, strict=strict))
+    done = 0
+    while block := list(islice(found, chunk)):
+        done += len(block)
+        yield _packed(block)
+    if not done:
+        name, reason = skipped[0]
+        raise UsageError(f"{source}: none of {len(entries):,} files can be read; the first, {name}: {reason}")
+
+
+class _Drawn(NamedTuple):
+    name: str
+    label: str
+    cloud: Cloud
+    whole: npt.NDArray[np.float64]
+
+
+def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
+    if path.is_dir():
+        return path, entries_of(path)
+    if path.suffix.lower() not in SHAPE_SUFFIXES:
+        raise UsageError(f'"{path.name}" is no shape: expected a file that ends in {", ".join(SHAPE_SUFFIXES)}')
+    return path.parent, [Entry(path, path.parent.name)]
+
+
+def _drawn(
+    root: Path, entries: Sequence[Entry], sampling: Sampling, skipped: Files, *, strict: bool
+) -> Iterator[_Drawn]:
+    for entry in entries:
+        name = entry.path.relative_to(root).as_posix()
+        try:
+            shape = read_shape(entry.path)
+            cloud = sample(shape, sampling.points, sampling.seed)
+            if sampling.normals and cloud.normals is None:
+                raise ShapeError("no normals, which this model needs")
+        except ShapeError as error:
+            if strict:
+                raise UsageError(f"{entry.path}: {error}") from error
+            skipped.append((name, str(error)))
+            continue
+        yield _Drawn(name, entry.label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
+
+
+def _packed(block: Sequence[_Drawn]) -> Streamed:
+    names = tuple(sorted({one.label for one in block}))
+    clouds = [one.cloud for one in block]
+    normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
+    shapes = ShapeSet(
+        torch.from_numpy(np.concatenate([unit_sphere(cloud.points) for cloud in clouds]).astype(np.float32)),
+        torch.tensor([0, *np.cumsum([len(cloud.points) for cloud in clouds]).tolist()]),
+        torch.tensor([names.index(one.label) for one in block]),
+        names,
+        normals=torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
+        names=[one.name for one in block],
+    )
+    return Streamed(shapes, [cloud.points for cloud in clouds], [one.whole for one in block])
+
+
+def _places(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) -> Tensor:
+    for name in theirs:
+        if name not in ours:
+            match = nearest(name, ours)
+            question = f'; did you mean "{match}"?' if match else ""
+            raise UsageError(
+                f'{what} has the {kind} "{name}", which was not learned{question} Known: {", ".join(ours)}'
+            )
+    return torch.tensor([list(ours).index(name) for name in theirs])
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

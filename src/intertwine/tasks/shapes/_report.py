@@ -1,0 +1,210 @@
+"""The page of a run: figures first, then the clouds that one can turn, curves, and what is taken for what."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from intertwine import _figures as figures
+from intertwine import _page as page
+from intertwine.data import Split
+from intertwine.tasks._output import replacing
+from intertwine.tasks._task import silent
+from intertwine.tasks.shapes._describe import count, kinds
+from intertwine.tasks.shapes._evaluation import evaluate, judge, percent
+from intertwine.tasks.shapes._gallery import SHOWN, Shown, gallery, orientations
+from intertwine.tasks.shapes._job import ShapeJob
+from intertwine.tasks.shapes._names import TURNS
+from intertwine.tasks.shapes._predictor import ShapePredictor
+
+_BATCH = 32
+_WRONG_FIRST = 6
+_TABLE = """\
+.confusion { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
+.confusion th { font-weight: 400; padding: 0 0.5rem; text-align: right; white-space: nowrap; }
+.confusion thead th { writing-mode: vertical-rl; transform: rotate(180deg); padding: 0.4rem 0; text-align: left; }
+.confusion td { width: 1.9rem; height: 1.7rem; text-align: center;
+  border: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
+.pair { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
+.pair > div { min-width: 0; }
+.pair h3 { font-size: 0.95rem; font-weight: 600; margin: 0 0 0.4rem; }
+"""
+
+
+class Report(ABC):
+    """A page about a run.
+
+    Args:
+        job: The job, with the best weights.
+        history: One row an epoch.
+        predictor: Its model in use.
+    """
+
+    heading: str
+    """What was learned, in a word or two."""
+    curve: str
+    """What the score is called beside its curve."""
+
+    def __init__(self, job: ShapeJob, history: Sequence[dict[str, float]], predictor: ShapePredictor) -> None:
+        self.job, self.history, self.predictor, self.config = job, history, predictor, job.config
+        self.shapes, self.held = job.unseen, predictor.held(job.unseen)
+        seed = self.config["seed"]
+        self.judged = judge(predictor, self.held, TURNS, batch_size=_BATCH, seed=seed, progress=silent)
+
+    @abstractmethod
+    def order(self) -> Sequence[int]:
+        """The clouds, what is most wrong first."""
+
+    @abstractmethod
+    def shown(self, index: int, logits: Tensor, batch: Tensor) -> Shown:
+        """A cloud of the gallery, from the logits of its copies in each orientation."""
+
+    @abstractmethod
+    def tables(self) -> Sequence[str]:
+        """Fragments about single classes or parts."""
+
+    def write(self, path: Path) -> Path:
+        """Write the page, whole or not at all."""
+        columns, rows, _ = evaluate(self.judged, self.predictor.measures(self.shapes), self.config["augment"])
+        body = [
+            *map(page.paragraph, self.lead()),
+            page.table(columns, rows),
+            page.heading("Clouds"),
+            page.paragraph(self.invitation()),
+            self.gallery(),
+            *self.curves(),
+            f"<style>\n{_TABLE}</style>",
+            *self.tables(),
+        ]
+        name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
+        with replacing(path, force=True) as part:
+            part.write_text(page.page(f"{self.heading} of {name}", body), encoding="utf-8")
+        return path
+
+    def lead(self) -> list[str]:
+        """What was done, in sentences."""
+        config, split, encoder = self.config, Split.from_json(self.job.split), self.config["encoder"]
+        sizes = [f"{len(part):,}" for part in (split.train, split.validation, split.test)]
+        weights = sum(weight.numel() for weight in self.job.model.parameters())
+        turned = {"none": "as they are", "z": "turned at random about the vertical", "SO3": "turned at random"}
+        size = encoder["hidden"] or f"{encoder['width']} channels"
+        return [
+            f"{sizes[0]} clouds of {config['points']} points to learn from, {sizes[1]} to choose by and {sizes[2]} to "
+            f"judge by: {kinds(config)}. In training they were seen {turned[config['augment']]}. The encoder is "
+            f"{encoder['name']}, {count(encoder['layers'], 'layer')} of {size}; the network has {weights:,} weights.",
+            f"The figures are of the {'test' if len(split.test) else 'validation'} split: {len(self.shapes):,} clouds "
+            "as they are (none), turned at random about the vertical (z), and turned at random (SO3). An equivariant "
+            "network cannot tell the difference.",
+        ]
+
+    def invitation(self) -> str:
+        """What the reader can do with the clouds."""
+        return (
+            "Drag a cloud to turn it; clicked twice, it stands as it was. Beneath is what the network says of it in "
+            f"that orientation: it was asked in {len(orientations())} of them, one a mark, and the nearest counts. "
+            "What it got wrong comes first."
+        )
+
+    def gallery(self) -> str:
+        """The clouds."""
+        turns = orientations()
+        shown = []
+        for index in list(self.order())[:SHOWN]:
+            copies = self.held.clouds.batch([index] * len(turns), rotations=turns)
+            category = self.held.category(torch.tensor([index] * len(turns)))
+            shown.append(self.shown(index, self.predictor.logits(copies, category), copies.batch))
+        return gallery(shown, turns, self.config["up"], self.config.get("parts", ()))
+
+    def positions(self, index: int) -> Tensor:
+        """The points of a cloud in the unit sphere."""
+        return self.held.clouds.batch([index]).positions
+
+    def curves(self) -> list[str]:
+        """The learning curves; nothing where nobody can draw them."""
+        if not self.history or find_spec("matplotlib") is None:
+            return []
+        drawn = figures.svg(curves_figure(self.history, self.job.score, self.curve), "learning curves")
+        caption = (
+            "Left: loss in training, with dropout and moved points, and in validation. Right: validation, turned as in "
+            "training and turned at random."
+        )
+        return [page.heading("Learning"), page.illustration(drawn, caption)]
+
+
+def curves_figure(history: Sequence[dict[str, float]], score: str, label: str) -> Any:
+    """Loss and score against epochs."""
+    epochs = [row["epoch"] for row in history]
+
+    def draw(figure: Any) -> None:
+        left, right = figure.subplots(1, 2)
+        left.plot(epochs, [row["train_loss"] for row in history], color=figures.GREY, lw=1.4, label="training")
+        left.plot(epochs, [row["loss"] for row in history], color=figures.BLUE, lw=1.6, label="validation")
+        right.plot(epochs, [100 * row[score] for row in history], color=figures.BLUE, lw=1.6, label="as in training")
+        turned = [100 * row["rotated"] for row in history]
+        right.plot(epochs, turned, color=figures.ORANGE, lw=1.6, ls=(0, (4, 2)), label="turned at random")
+        for axes in (left, right):
+            axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
+            axes.set_axisbelow(True)
+            axes.set(xlabel="epoch")
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
+        left.set_ylim(bottom=0)
+        left.set(ylabel="loss")
+        right.set(ylim=(-2, 102), ylabel=label)
+
+    return figures.figure(draw, 7.6, 3.0)
+
+
+def pair(titles: Sequence[str], fragments: Sequence[str]) -> str:
+    """Fragments side by side where there is room."""
+    inside = (f"<div><h3>{escape(title)}</h3>{text}</div>" for title, text in zip(titles, fragments, strict=True))
+    return f'<div class="pair">{"".join(inside)}</div>'
+
+
+def confusion_table(confusion: Tensor, names: Sequence[str]) -> str:
+    """What was taken for what, truth by rows; shares as shades."""
+    shares = confusion / confusion.sum(1, keepdim=True).clamp_min(1)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    lines = []
+    for place, name in enumerate(names):
+        cells = "".join(
+            f'<td style="background:{_shade(float(shares[place, k]), place == k)}">{count or ""}</td>'
+            for k, count in enumerate(confusion[place].tolist())
+        )
+        lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    body = f"<thead><tr><td style='border:0'></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="scroll"><table class="confusion">{body}</table></div>'
+
+
+def _shade(share: float, right: bool) -> str:
+    if share == 0:
+        return "none"
+    return f"color-mix(in srgb, {figures.BLUE if right else figures.RED} {15 + 60 * share:.0f}%, transparent)"
+
+
+def share_text(value: float | None) -> str:
+    """A share, or a dash where there is none."""
+    return "-" if value is None else percent(value)
+
+
+def wrong_first(errors: Tensor, kinds: Tensor) -> list[int]:
+    """The order of the gallery: some of the largest errors, then one of each kind and the rest by turns.
+
+    Args:
+        errors: (S,) how wrong each cloud is; 0 for those that are right.
+        kinds: (S,) int64.
+    """
+    by_error = [k for k in errors.argsort(descending=True, stable=True).tolist() if errors[k] > 0]
+    first = by_error[:_WRONG_FIRST]
+    seen: dict[int, int] = {}
+    ranks = []
+    for k, kind in enumerate(kinds.tolist()):
+        seen[kind] = seen.get(kind, -1) + 1
+        ranks.append((seen[kind], k))
+    return [*first, *(k for _, k in sorted(ranks) if k not in first)]

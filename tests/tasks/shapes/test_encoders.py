@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from intertwine import testing
+from intertwine._errors import UsageError
+from intertwine.ops import nearest_neighbours
+from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, build_encoder, check_size, describe_encoder
+
+EQUIVARIANT = sorted(set(ENCODERS) - {"message"})
+
+
+def config(name, **changes):
+    sizes = {"layers": 1, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
+    return describe_encoder(name, changes.pop("frame", "none"), **{**sizes, **changes})
+
+
+def cloud(rep, points=20):
+    positions = torch.randn(points, 3, generator=torch.Generator().manual_seed(0))
+    return torch.randn(points, rep.dim), positions, nearest_neighbours(positions, 5), None, None
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_every_encoder_gives_invariants_of_each_point(name):
+    encoder = build_encoder(config(name), "1x0e + 1x1o", "16x0e")
+    data = cloud(encoder.rep_in)
+    assert encoder(*data).shape == (20, 16)
+    assert encoder.rep_out == 16 * encoder.rep_out.group.trivial
+
+
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_every_encoder_but_the_plain_one_commutes(name):
+    torch.manual_seed(0)
+    encoder = build_encoder(config(name), "1x0e + 2x1o", "16x0e")
+    testing.assert_equivariant(encoder)
+
+
+def test_the_plain_one_does_not():
+    torch.manual_seed(0)
+    encoder = build_encoder(config("message"), "1x0e + 2x1o", "16x0e")
+    with pytest.raises(AssertionError):
+        testing.assert_equivariant(encoder)
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_outputs_begin_at_full_size(name):
+    torch.manual_seed(0)
+    encoder = build_encoder(config(name), "1x0e + 1x1o", "64x0e")
+    assert 0.1 < float(encoder(*cloud(encoder.rep_in)).detach().square().mean().sqrt()) < 10
+
+
+def test_what_was_left_open_is_decided():
+    assert config("steerable")["hidden"] == ENCODERS["steerable"].hidden
+    assert config("message")["width"] == ENCODERS["message"].width
+    assert config("steerable")["width"] is None
+    assert config("message", width=7)["width"] == 7
+
+
+def test_half_of_what_is_asked_for_are_lengths():
+    encoder = build_encoder(config("steerable", hidden="8x0e + 4x1o + 2x2e"), "1x0e + 1x1o", "16x0e")
+    assert str(encoder.encoder.rep_out) == "8x0e + 4x1o + 4x2e"
+    assert encoder.rep_out.dim == 16
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: config("vektor"), 'no encoder "vektor"'),
+        (lambda: config("steerabel"), 'did you mean "steerable"'),
+        (lambda: build_encoder({**config("message"), "frame": "non"}, "1x0e", "1x0e"), 'did you mean "none"'),
+        (lambda: build_encoder(config("steerable", hidden="8x0"), "1x0e", "1x0e"), "steerable cannot be built"),
+        (lambda: check_size("steerable", None, 8), "--width means nothing to the encoder steerable"),
+    ],
+    ids=["unknown", "misspelt", "frame", "hidden", "width"],
+)
+def test_what_cannot_be_built_is_named(call, said):
+    with pytest.raises(UsageError, match=said):
+        call()
+
+
+def test_every_frame_is_none_or_a_class():
+    from intertwine import models
+
+    for frame in FRAMES.values():
+        assert frame is None or hasattr(models, frame)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from torch.nn import functional
+
+from intertwine import tasks
+from intertwine.tasks.shapes._metrics import shape_intersections
+from intertwine.training import Job, Settings, fit, load_checkpoint
+
+SILENT = Console(quiet=True)
+SIZES = {"points": 32, "layers": 1, "neighbours": 6, "hidden": "4x0e+4x1o", "validation": "6", "test": "6"}
+
+
+@pytest.fixture
+def prepare(shapes, write):
+    """A job of classes or of parts."""
+
+    def build(task="classify", **changes):
+        data = "classes" if task == "classify" else "parts"
+        write(Path(data), parts=task == "segment")
+        found = tasks.get(task)
+        options = found.options(data=data, **{**SIZES, **changes})
+        options.check()
+        return found.prepare(options)
+
+    return build
+
+
+def indices(job):
+    return torch.arange(job.train_size())
+
+
+@pytest.mark.parametrize("task", ["classify", "segment"])
+def test_it_is_a_job(prepare, task):
+    job = prepare(task)
+    assert isinstance(job, Job)
+    assert (job.train_size(), job.validation_size(), len(job.unseen)) == (12, 6, 6)
+    found = job.metrics(job.validation_batch(torch.arange(6)))
+    assert list(found) == ["loss", {"classify": "accuracy", "segment": "miou"}[task], "rotated", "change"]
+    assert job.monitor in found
+    assert all(count == 6 for _, count in found.values())
+
+
+@pytest.mark.parametrize("task", ["classify", "segment"])
+def test_the_same_json_gives_the_same_job(prepare, task):
+    first = prepare(task, augment="SO3", encoder="message", hidden="8x0e")
+    torch.manual_seed(17)
+    again = tasks.get(task).build(*(json.loads(json.dumps(part)) for part in (first.config, first.split)))
+    for left, right in zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(left, right)
+    first.model.eval(), again.model.eval()
+    batch = first.train_batch(indices(first), 5)
+    other = pickle.loads(pickle.dumps(again)).train_batch(indices(again), 5)
+    assert torch.equal(first.loss(batch)[0], again.loss(other)[0])
+
+
+def test_the_global_random_numbers_are_left_alone(prepare):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    prepare()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def turn_of(job, index, seed):
+    """The rotation and the scale by which a training cloud was moved, when nothing is shaken."""
+    given = job._train.clouds.batch([index], dtype=torch.float64).positions
+    found = job.train_batch(torch.tensor([index]), seed).cloud.positions.double()
+    moved = torch.linalg.lstsq(given, found).solution.mT
+    scale = moved.det() ** (1 / 3)
+    return moved / scale, float(scale)
+
+
+@pytest.mark.parametrize("augment", ["none", "z", "SO3"])
+def test_clouds_are_turned_as_the_options_say(prepare, augment):
+    job = prepare(augment=augment, jitter=0.0, up="y")
+    turns, scales = zip(*(turn_of(job, index, 3) for index in range(6)), strict=True)
+    R, vertical = torch.stack(turns), torch.tensor([0.0, 1, 0], dtype=torch.float64)
+    assert torch.allclose(R @ R.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3), atol=1e-5)
+    assert torch.allclose(R, torch.eye(3, dtype=torch.float64).expand(6, 3, 3), atol=1e-5) == (augment == "none")
+    assert torch.allclose(R @ vertical, vertical.expand(6, 3), atol=1e-5) == (augment != "SO3")
+    assert len(set(scales)) == 6
+    assert 0.77 < min(scales) < max(scales) < 1.29
+
+
+def test_augmentation_follows_from_seed_and_index_alone(prepare):
+    job = prepare(augment="SO3")
+    whole = job.train_batch(torch.tensor([3, 5, 7]), seed=2).cloud
+    alone = job.train_batch(torch.tensor([5]), seed=2).cloud
+    assert torch.equal(whole.positions[whole.batch == 1], alone.positions)
+    assert not torch.equal(job.train_batch(torch.tensor([5]), seed=3).cloud.positions, alone.positions)
+    once, again = (job.validation_batch(torch.tensor([1, 2])) for _ in range(2))
+    assert torch.equal(once.cloud.positions, again.cloud.positions)
+    assert torch.equal(once.turned.positions, again.turned.positions)
+
+
+def test_the_loss_of_a_class_is_the_slow_sum(prepare):
+    job = prepare(smoothing=0.2)
+    job.model.eval()
+    batch = job.train_batch(indices(job), 0)
+    total, count = job.loss(batch)
+    expected = 0.0
+    for logits, truth in zip(job.model(*batch.cloud).detach(), batch.truth, strict=True):
+        target = torch.full((3,), 0.2 / 3)
+        target[truth] += 0.8
+        expected -= float((target * logits.log_softmax(0)).sum())
+    assert count == 12
+    assert float(total.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+@torch.no_grad()
+def test_the_loss_of_parts_is_the_mean_over_the_points_of_each_cloud(prepare):
+    job = prepare("segment")
+    job.model.eval()
+    batch = job.train_batch(indices(job), 0)
+    logits = job.logits(batch.cloud, batch.category)
+    expected = sum(
+        float(functional.cross_entropy(logits[mine], batch.truth[mine], label_smoothing=0.1))
+        for mine in (batch.cloud.batch == cloud for cloud in range(12))
+    )
+    assert float(job.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
+
+
+@torch.no_grad()
+def test_metrics_are_what_they_say(prepare):
+    job = prepare(encoder="message", hidden="8x0e", augment="z")
+    job.model.eval()
+    batch = job.validation_batch(torch.arange(6))
+    found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
+    given, turned = job.model(*batch.cloud), job.model(*batch.turned)
+    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == batch.truth).double().mean()))
+    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == batch.truth).double().mean()))
+    assert found["change"] == pytest.approx(float((given - turned).abs().amax(1).mean()), rel=1e-5)
+
+
+@torch.no_grad()
+def test_parts_are_judged_among_those_of_their_category(prepare):
+    job = prepare("segment")
+    job.model.eval()
+    job.config["parts"].append("9")
+    job.config["allowed"] = [[0, 1], [0, 1], [0]]
+    batch = job.validation_batch(torch.arange(6))
+    logits = torch.randn(len(batch.truth), 3, generator=torch.Generator().manual_seed(0))
+    logits[:, 2] += 9
+    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.category]
+    predicted = torch.where(allowed[batch.cloud.batch], logits, -torch.inf).argmax(1)
+    assert not (predicted == 2).any()
+    expected = shape_intersections(batch.truth, predicted, batch.cloud.batch, 6, 3, allowed)
+    assert torch.equal(job._scores(logits, batch), expected)
+
+
+@pytest.mark.parametrize("task", ["classify", "segment"])
+def test_interrupted_and_resumed_it_is_the_same_to_the_last_bit(prepare, tmp_path, monkeypatch, task):
+    settings = Settings(epochs=2, batch_size=5, ema=0.99)
+    fit(prepare(task, augment="SO3"), tmp_path / "whole", settings, console=SILENT)
+    job, calls = prepare(task, augment="SO3"), []
+    loss = job.loss
+
+    def dying(batch):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return loss(batch)
+
+    monkeypatch.setattr(job, "loss", dying)
+    assert fit(job, tmp_path / "broken", settings, console=SILENT).interrupted
+    checkpoint = load_checkpoint(tmp_path / "broken" / "last")
+    fresh = tasks.get(task).build(checkpoint.config, checkpoint.split)
+    fit(fresh, tmp_path / "broken", settings, resume=True, console=SILENT)
+    for name in ("best", "last"):
+        whole, broken = ((tmp_path / run / name / "model.safetensors").read_bytes() for run in ("whole", "broken"))
+        assert whole == broken

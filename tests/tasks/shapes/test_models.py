@@ -1,0 +1,129 @@
+"""Both models: their laws, in training too; degenerate clouds; the forms that they may take."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from intertwine.audit import audit
+from intertwine.ops import nearest_neighbours
+from intertwine.tasks.classify import Classifier
+from intertwine.tasks.segment import Segmenter
+from intertwine.tasks.shapes._clouds import CloudSet
+from intertwine.tasks.shapes._encoders import describe_encoder
+
+HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
+
+
+def encoder(name="steerable"):
+    return describe_encoder(name, "none", layers=1, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5)
+
+
+def make(kind, name="steerable", **options):
+    torch.manual_seed(0)
+    build = Classifier if kind == "classify" else Segmenter
+    dropout = 0.2 if kind == "classify" else 0.0  # by point, it knows the points by their numbers
+    return build(3, encoder(name), channels=16, hidden=12, dropout=dropout, **options)
+
+
+def batch(sizes=(14, 9, 17), normals=False):
+    generator = torch.Generator().manual_seed(1)
+    positions = torch.randn(sum(sizes), 3, generator=generator, dtype=torch.float64)
+    others = torch.randn(sum(sizes), 3, generator=generator, dtype=torch.float64) if normals else None
+    clouds = CloudSet(positions, torch.tensor([0, *sizes]).cumsum(0), 5, others)
+    return clouds.batch(range(len(sizes)))
+
+
+CASES = [("classify", {}), ("classify", {"normals": True}), ("segment", {}), ("segment", {"categories": 4})]
+IDS = ["classify", "normals", "segment", "categories"]
+
+
+def data_of(options, **sizes):
+    found = tuple(batch(normals=options.get("normals", False), **sizes))
+    return (*found, torch.tensor([2, 0, 3])) if "categories" in options else found
+
+
+def audited(model, options, **how):
+    return audit(model, model.action_in, model.action_out, inputs=data_of(options), samples=36, layers=False, **how)
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES, ids=IDS)
+def test_the_logits_are_invariant_in_use_and_in_training(kind, options):
+    report = audited(make(kind, **options), options, modes=("eval", "train"), steps=2)
+    assert report.passed, str(report)
+    double = [run.max_error for run in report.runs if "float64" in run.label]
+    assert len(double) == 2
+    assert max(double) < 1e-10
+
+
+@pytest.mark.parametrize("kind", ["classify", "segment"])
+def test_those_of_the_plain_encoder_are_not(kind):
+    assert audited(make(kind, "message"), {}).max_error > 1e-3
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES[::3], ids=IDS[::3])
+def test_they_export_compile_and_copy(kind, options):
+    model = make(kind, **options).eval()
+    data = data_of(options)
+    expected = model(*data)
+    form = torch.export.export(model, data).module()
+    if kind == "segment":
+        form = torch.compile(model, backend="aot_eager", fullgraph=True)
+    assert torch.allclose(form(*data), expected, atol=1e-5)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert torch.equal(other(*data), expected)
+
+
+DEGENERATE = {
+    "one point": torch.zeros(1, 3),
+    "two points": torch.tensor([[0.0, 0, 0], [1, 0, 0]]),
+    "collinear": torch.arange(6.0)[:, None] * torch.tensor([[1.0, 2, 3]]),
+    "coplanar": torch.cat([torch.rand(9, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(9, 1)], 1),
+    "duplicates": torch.rand(5, 3, generator=torch.Generator().manual_seed(0)).repeat(2, 1),
+    "all equal": torch.ones(8, 3),
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+@pytest.mark.parametrize("kind", ["classify", "segment"])
+def test_degenerate_clouds_have_finite_logits_and_gradients(kind, name):
+    x = DEGENERATE[name].double()
+    single = CloudSet(x, torch.tensor([0, len(x)]), 5)
+    pair = CloudSet(torch.cat([x, torch.randn(9, 3).double()]), torch.tensor([0, len(x), len(x) + 9]), 5)
+    for clouds, mode in ((single, True), (single, False), (pair, True)):
+        model = make(kind).train(mode)
+        cloud = clouds.batch(range(len(clouds)))
+        positions = cloud.positions.clone().requires_grad_()
+        logits = model(*cloud._replace(positions=positions))
+        assert logits.isfinite().all()
+        logits.square().sum().backward()
+        assert positions.grad.isfinite().all()
+        assert all(w.grad is None or w.grad.isfinite().all() for w in model.parameters())
+
+
+def test_a_single_cloud_needs_no_batch():
+    model, positions = make("classify").eval(), torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+    edges = nearest_neighbours(positions, 5)
+    whole = model(None, positions, edges, torch.zeros(12, dtype=torch.int64), 1)
+    assert torch.equal(model(None, positions, edges), whole)
+
+
+def test_what_is_missing_is_said():
+    with pytest.raises(ValueError, match="does not take normals"):
+        make("classify")(*batch(normals=True))
+    with pytest.raises(ValueError, match="needs normals"):
+        make("classify", normals=True)(*batch())
+    with pytest.raises(ValueError, match="needs the category of each cloud, 0 to 3"):
+        make("segment", categories=4)(*batch())
+
+
+def test_nothing_reads_the_default_dtype():
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = make("segment", categories=2)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {w.dtype for w in model.state_dict().values() if w.is_floating_point()} == {torch.float32}
