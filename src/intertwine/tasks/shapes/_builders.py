@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.models import PointEncoder
+from intertwine.models import HierarchicalEncoder, PointEncoder
 from intertwine.nn import Invariants, Linear
 from intertwine.tasks.shapes._encoders import Size
 
@@ -38,6 +38,28 @@ def family(rep_in: str, rep_out: str, size: Size, *, layer: str, lengths: bool =
         pool=None,
         **options,
     )
+    return _finished(encoder, lengths)
+
+
+def hierarchical(
+    rep_in: str, rep_out: str, size: Size, *, layer: str, lengths: bool = False, **options: Any
+) -> nn.Module:
+    """A `HierarchicalEncoder` of as many levels as layers were asked for; arguments as for `family`."""
+    encoder = HierarchicalEncoder(
+        rep_in,
+        with_lengths(size.hidden or "", rep_out) if lengths else rep_out,
+        layer=layer,
+        hidden=size.hidden,
+        levels=size.layers,
+        cutoff=size.cutoff,
+        neighbours=size.neighbours,
+        pool=None,
+        **options,
+    )
+    return _finished(encoder, lengths)
+
+
+def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
     for module in encoder.readout.modules():
         if isinstance(module, Linear):  # it begins small, for energies; here its output is normalised
             module.gain = 1.0
@@ -57,8 +79,10 @@ def network(rep_in: str, rep_out: str, size: Size, *, name: str, **options: Any)
     """
     width = size.width or 1
     widths = tuple(width * min(4, 2 ** max(0, place - 1)) for place in range(size.layers))
+    if name != "PointNet":
+        options = {**options, "neighbours": size.neighbours}
     made: nn.Module = getattr(models, name)(
-        rep_in, rep_out, widths=widths, embedding=16 * width, head=(), dropout=0.0, pool=None, **options
+        rep_in, rep_out, widths=widths, embedding=8 * width, head=(), dropout=0.0, pool=None, **options
     )
     return made
 
@@ -82,7 +106,7 @@ class Measured(nn.Module):
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``.
     """
 
-    def __init__(self, encoder: PointEncoder) -> None:
+    def __init__(self, encoder: PointEncoder | HierarchicalEncoder) -> None:
         super().__init__()
         self.encoder, self.lengths = encoder, Invariants(encoder.rep_out)
         self.rep_in, self.rep_out = encoder.rep_in, self.lengths.rep_out

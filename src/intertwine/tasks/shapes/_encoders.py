@@ -30,13 +30,27 @@ class Encoder:
     width: int | None = None
 
 
+_STEERED = "16x0e+8x1o+4x2e"
+
 ENCODERS: dict[str, Encoder] = {
+    "attention": Encoder("family", {"layer": "attention", "lengths": True}, hidden=_STEERED),
+    "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24),
+    "egnn": Encoder("family", {"layer": "egnn", "lengths": True}, hidden="48x0e+8x1o", width=48),
+    "hierarchical": Encoder("hierarchical", {"layer": "steerable", "lengths": True}, hidden=_STEERED),
+    "lifted": Encoder("family", {"layer": "lifted"}, hidden="8"),
     "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
-    "steerable": Encoder("family", {"layer": "steerable", "lengths": True}, hidden="16x0e+8x1o+4x2e"),
+    "pointnet": Encoder("network", {"name": "PointNet"}, width=32),
+    "steerable": Encoder("family", {"layer": "steerable", "lengths": True}, hidden=_STEERED),
+    "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
+    "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN"}, width=12),
+    "vector-pointnet": Encoder("network", {"name": "VectorPointNet"}, width=16),
 }
 
 FRAMES: dict[str, str | None] = {
     "none": None,
+    "pca": "PrincipalFrame",
+    "average": "FrameAverage",
+    "learned": "LearnedFrame",
 }
 """What stands around the encoder: canonicalization arms by name, each a class of `intertwine.models`."""
 
