@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from intertwine.data._sampling import Cloud, ShapeError, Surface, sample, unit_sphere
+from intertwine.data._sampling import Cloud, ShapeError, Surface, _draw, sample, unit_sphere
 
 SQUARE = Surface(
     np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 5], [0, 0, 5]]),
@@ -129,6 +129,23 @@ def test_unit_sphere_forgets_place_and_size_and_keeps_turns():
 def test_what_cannot_be_sampled_is_said(shape, says):
     with pytest.raises(ShapeError, match=says):
         sample(shape, 10, 0)
+
+
+class Edge(np.random.RandomState):
+    """Draws nothing but the ends of the interval."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def random_sample(self, shape):
+        return np.full(shape, self.value)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_faces_without_an_area_are_not_drawn_at_the_ends_either(value):
+    surface = SQUARE._replace(faces=SQUARE.faces[[2, 0, 1, 2]], face_labels=np.array([9, 7, 8, 9]))
+    cloud = _draw(surface, 3, Edge(value))
+    assert set(cloud.labels.tolist()) == {7 if value == 0 else 8}
 
 
 def test_a_vertex_that_no_face_uses_may_be_anything():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -24,8 +23,6 @@ MESH_SUFFIXES = (".off", ".ply", ".obj", ".stl", ".glb", ".gltf")
 LABEL_NAMES = ("label", "labels", "class", "scalar_label", "scalar_class", "part")
 COLOUR = 1 << 40
 """Labels from here on are colours: COLOUR + 65536 red + 256 green + blue."""
-
-_GLUED_HEADER = re.compile(rb"\A(\s*(?:ST)?C?N?OFF)(?=[\d-])")
 
 
 def require_trimesh() -> None:
@@ -75,8 +72,6 @@ def _load(path: PurePath, content: bytes) -> Any:
     import trimesh
 
     kind = path.suffix.lower()[1:]
-    if kind == "off":
-        content = _GLUED_HEADER.sub(rb"\1\n", content, count=1)
     try:
         with _quiet():
             return trimesh.load_scene(
