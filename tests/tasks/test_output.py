@@ -5,7 +5,7 @@ import os
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.tasks import replacing
+from intertwine.tasks import replacing, replacing_folder
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -54,3 +54,40 @@ def test_folders_are_no_files(tmp_path):
         pass
     with pytest.raises(UsageError, match="does not exist"), replacing(tmp_path / "nowhere" / "out.csv"):
         pass
+
+
+def test_a_folder_takes_its_place_when_all_went_well(tmp_path):
+    with replacing_folder(tmp_path / "out") as part:
+        (part / "a.ply").write_text("a")
+        assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out" / "a.ply").read_text() == "a"
+    (tmp_path / "empty").mkdir()
+    with replacing_folder(tmp_path / "empty") as part:
+        (part / "b.ply").write_text("b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "out"]
+
+
+def fail_in(folder):
+    with replacing_folder(folder) as part:
+        (part / "a.ply").write_text("a")
+        raise RuntimeError
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError):
+        fail_in(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_never_takes_the_place_of_another(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    (tmp_path / "file").write_text("")
+    for name, said in (
+        ("out", "is a folder with something in it"),
+        ("file", "is a file"),
+        ("no/out", "does not exist"),
+    ):
+        with pytest.raises(UsageError, match=said), replacing_folder(tmp_path / name):
+            pass
+    assert (tmp_path / "out" / "mine").read_text() == "mine"

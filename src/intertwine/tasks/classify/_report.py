@@ -37,7 +37,7 @@ class ClassifyReport(Report):
             self.positions(index),
             f"is {classes[truth]}",
             [f"{classes[k]} {100 * p:.0f} %" for k, p in zip(places.tolist(), sure.tolist(), strict=True)],
-            (places == truth).tolist(),
+            (places == truth).double().tolist(),
         )
 
     def tables(self) -> list[str]:

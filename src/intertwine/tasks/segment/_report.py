@@ -17,9 +17,6 @@ from intertwine.tasks.shapes._gallery import Shown
 from intertwine.tasks.shapes._report import Report, confusion_table, pair, share_text, wrong_first
 from intertwine.training import Outcome
 
-_RIGHT = 0.95
-"""The share of right points from which a mark is green."""
-
 
 class SegmentReport(Report):
     """Intersections over unions, clouds with their parts, and what is taken for what."""
@@ -45,8 +42,8 @@ class SegmentReport(Report):
             self.shapes.names[index],
             self.positions(index),
             "",
-            [f"{percent(share)} of the points right" for share in shares.tolist()],
-            (shares >= _RIGHT).tolist(),
+            [f"{percent(share)} right" for share in shares.tolist()],
+            shares.tolist(),
             truth,
             parts,
         )

@@ -37,9 +37,10 @@ class CloudSet:
         neighbours: Edges into each point; a cloud of n points has at most n - 1.
         normals: (N, 3), if they are to be used.
 
-    >>> clouds = CloudSet(torch.eye(3, dtype=torch.float64), torch.tensor([0, 3]), 1)
+    >>> line = torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [3.0, 0, 0]])
+    >>> clouds = CloudSet(line, torch.tensor([0, 3]), 1)
     >>> clouds.batch([0, 0]).edges.tolist()
-    [[1, 0, 0, 4, 3, 3], [0, 1, 2, 3, 4, 5]]
+    [[1, 0, 1, 4, 3, 4], [0, 1, 2, 3, 4, 5]]
     """
 
     def __init__(self, positions: Tensor, offsets: Tensor, neighbours: int, normals: Tensor | None = None) -> None:

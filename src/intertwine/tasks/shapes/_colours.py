@@ -23,7 +23,7 @@ def part_colour(part: int) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of a part; ten that differ at a glance, then hues by the golden section.
 
     >>> part_colour(0), part_colour(11)
-    ((72, 120, 208), (230, 205, 77))
+    ((72, 120, 208), (103, 102, 204))
     """
     if part < len(_FIRST):
         return _FIRST[part]

@@ -18,6 +18,7 @@ from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.shapes._colours import part_colour, web
 
 SHOWN = 9
+_RIGHT, _WRONG = "#3b8a57", "#d1495b"
 
 STYLE = """\
 .clouds { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(14rem, 45%), 1fr)); gap: 1.5rem 1.25rem;
@@ -30,11 +31,9 @@ STYLE = """\
 .clouds figcaption { opacity: 1; line-height: 1.4; }
 .clouds .file { display: block; opacity: 0.6; font-size: 0.8rem; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; }
-.clouds .said { font-weight: 600; color: #3b8a57; }
-.clouds .said.wrong { color: #d1495b; }
+.clouds .said { font-weight: 600; }
 .marks { display: flex; gap: 2px; margin: 0.35rem 0 0.1rem; }
-.marks i { flex: 1; height: 0.7rem; border-radius: 1px; background: #3b8a57; opacity: 0.55; cursor: pointer; }
-.marks i.wrong { background: #d1495b; }
+.marks i { flex: 1; height: 0.7rem; border-radius: 1px; opacity: 0.55; cursor: pointer; }
 .marks i.here { opacity: 1; box-shadow: 0 0 0 1.5px currentColor; }
 .controls { font-size: 0.9rem; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; align-items: center; }
 .controls label { cursor: pointer; }
@@ -46,7 +45,7 @@ class Shown(NamedTuple):
     """One cloud of the gallery.
 
     file: its name; positions (n, 3) in the unit sphere; truth: what it is, in words; said: what the model says of it
-    in each orientation, in words; right: whether that is so; truths (n,) and parts (turns, n): int64, of a
+    in each orientation, in words; right: which share of that is so; truths (n,) and parts (turns, n): int64, of a
     segmentation.
     """
 
@@ -54,7 +53,7 @@ class Shown(NamedTuple):
     positions: Tensor
     truth: str
     said: Sequence[str]
-    right: Sequence[bool]
+    right: Sequence[float]
     truths: Tensor | None = None
     parts: Tensor | None = None
 
@@ -100,7 +99,7 @@ def _content(cloud: Shown) -> dict[str, Any]:
     found = {
         "points": _packed((cloud.positions.clamp(-1, 1) * 32767).round().to(torch.int16)),
         "said": list(cloud.said),
-        "right": list(cloud.right),
+        "inks": [_ink(share) for share in cloud.right],
     }
     if cloud.truths is not None and cloud.parts is not None:
         found["truths"] = _packed(cloud.truths.to(torch.uint8))
@@ -112,15 +111,20 @@ def _packed(values: Tensor) -> str:
     return base64.b64encode(values.contiguous().numpy().tobytes()).decode("ascii")
 
 
+def _ink(share: float) -> str:
+    """Green for what is right, red for what is wrong, and what lies between."""
+    return f"color-mix(in oklab, {_RIGHT} {100 * share:.0f}%, {_WRONG})"
+
+
 def _figure(cloud: Shown) -> str:
-    marks = "".join(f'<i{"" if right else " class=wrong"} title="{escape(said)}"></i>'
-                    for said, right in zip(cloud.said, cloud.right, strict=True))  # fmt: skip
-    right = sum(cloud.right)
+    pairs = zip(cloud.said, cloud.right, strict=True)
+    marks = "".join(f'<i style="background:{_ink(share)}" title="{escape(said)}"></i>' for said, share in pairs)
+    mean = sum(cloud.right) / max(1, len(cloud.right))
     label = f"{cloud.file}, {cloud.truth}: a cloud of points; arrow keys turn it"
     return (
         f'<figure class="cloud"><canvas tabindex="0" role="img" aria-label="{escape(label)}"></canvas>'
-        f'<div class="marks" title="right in {right} of {len(cloud.right)} orientations">{marks}</div>'
-        f'<figcaption><span class="said{"" if cloud.right[0] else " wrong"}">{escape(cloud.said[0])}</span>'
+        f'<div class="marks" title="{100 * mean:.0f} % right, all orientations together">{marks}</div>'
+        f'<figcaption><span class="said" style="color:{_ink(cloud.right[0])}">{escape(cloud.said[0])}</span>'
         f"{escape('; ' + cloud.truth) if cloud.truth else ''}"
         f'<span class="file" title="{escape(cloud.file)}">{escape(cloud.file)}</span></figcaption></figure>\n'
     )

@@ -25,9 +25,14 @@ class ShapeOptions(FitOptions):
         "none", help="What stands around the encoder: a frame of the cloud.", group="Model", choices=list(FRAMES)
     )
     hidden: str | None = option(
-        None, help="Features of a point, such as 32x0e+16x1o+8x2e; or, for some encoders:", group="Model", metavar="REP"
+        None,
+        help="Features of a point, such as 16x0e+8x1o+4x2e, where the encoder has such.",
+        group="Model",
+        metavar="REP",
     )
-    width: int | None = option(None, help="Channels.", group="Model", minimum=1)
+    width: int | None = option(
+        None, help="Channels of a point, where the encoder has no REP.", group="Model", minimum=1
+    )
     layers: int = option(2, help="Layers of the encoder.", group="Model", minimum=1)
     neighbours: int = option(16, help="Edges into each point.", group="Model", minimum=1)
     normals: bool = option(False, help="Let the normals of the surface in.", group="Model")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from typing import Any
-
-import torch
 
 from intertwine._errors import UsageError
 from intertwine.data import ShapeSet, Split
@@ -73,14 +70,10 @@ def _cutoff(shapes: ShapeSet, split: Split, neighbours: int) -> float:
 
 
 def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
-    """Say which classes cannot be learned or cannot be judged."""
+    """Raise if nothing is left to validate on, or a class has nothing to be learned from."""
     if not len(split.validation):
         raise UsageError(f"{given}: {len(shapes)} clouds leave none to validate on; give more, or --validation COUNT")
     learned = Counter(shapes.classes[split.train].tolist())
     missing = [name for place, name in enumerate(shapes.class_names) if not learned[place]]
     if missing:
         raise UsageError(f'{given}: no cloud of class "{missing[0]}" is left to train on; give more of them')
-    judged = set(shapes.classes[torch.cat([split.validation, split.test])].tolist())
-    alone = [name for place, name in enumerate(shapes.class_names) if place not in judged]
-    if alone and len(shapes.class_names) > 1:
-        warnings.warn(f"too few clouds to judge by, all of them are trained on: {', '.join(alone)}", stacklevel=2)

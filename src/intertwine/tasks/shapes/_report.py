@@ -34,6 +34,7 @@ _TABLE = """\
   border: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
 .pair { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 .pair > div { min-width: 0; }
+.curves figure { flex: 1 1 18rem; margin: 0.5rem 0; }
 .pair h3 { font-size: 0.95rem; font-weight: 600; margin: 0 0 0.4rem; }
 """
 
@@ -79,8 +80,8 @@ class Report(ABC):
             page.heading("Clouds"),
             page.paragraph(self.invitation()),
             self.gallery(),
-            *self.curves(),
             f"<style>\n{_TABLE}</style>",
+            *self.curves(),
             *self.tables(),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
@@ -130,35 +131,40 @@ class Report(ABC):
         """The learning curves; nothing where nobody can draw them."""
         if not self.history or find_spec("matplotlib") is None:
             return []
-        drawn = figures.svg(curves_figure(self.history, self.job.score, self.curve), "learning curves")
-        caption = (
-            "Left: loss in training, with dropout and moved points, and in validation. Right: validation, turned as in "
-            "training and turned at random."
-        )
-        return [page.heading("Learning"), page.illustration(drawn, caption)]
+        rows, score = self.history, self.job.score
+        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
+        scores = {
+            "as in training": [100 * row[score] for row in rows],
+            "turned": [100 * row["rotated"] for row in rows],
+        }
+        drawn = [curve_figure(rows, "loss", losses, None), curve_figure(rows, self.curve, scores, 102)]
+        captions = [
+            "Loss in training, with dropout and moved points, and in validation.",
+            "Validation, turned as in training and turned at random.",
+        ]
+        shown = (page.illustration(figures.svg(one, text), text) for one, text in zip(drawn, captions, strict=True))
+        return [page.heading("Learning"), f'<div class="pair curves">{"".join(shown)}</div>']
 
 
-def curves_figure(history: Sequence[dict[str, float]], score: str, label: str) -> Any:
-    """Loss and score against epochs."""
+def curve_figure(
+    history: Sequence[dict[str, float]], label: str, curves: dict[str, list[float]], top: float | None
+) -> Any:
+    """Two quantities against epochs."""
     epochs = [row["epoch"] for row in history]
+    styles: list[dict[str, Any]] = [{"color": figures.BLUE}, {"color": figures.ORANGE, "ls": (0, (4, 2))}]
 
     def draw(figure: Any) -> None:
-        left, right = figure.subplots(1, 2)
-        left.plot(epochs, [row["train_loss"] for row in history], color=figures.GREY, lw=1.4, label="training")
-        left.plot(epochs, [row["loss"] for row in history], color=figures.BLUE, lw=1.6, label="validation")
-        right.plot(epochs, [100 * row[score] for row in history], color=figures.BLUE, lw=1.6, label="as in training")
-        turned = [100 * row["rotated"] for row in history]
-        right.plot(epochs, turned, color=figures.ORANGE, lw=1.6, ls=(0, (4, 2)), label="turned at random")
-        for axes in (left, right):
-            axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
-            axes.set_axisbelow(True)
-            axes.set(xlabel="epoch")
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
-        left.set_ylim(bottom=0)
-        left.set(ylabel="loss")
-        right.set(ylim=(-2, 102), ylabel=label)
+        axes = figure.subplots()
+        for (name, values), style in zip(curves.items(), styles, strict=True):
+            axes.plot(epochs, values, lw=1.6, label=name, marker="o" if len(epochs) == 1 else "", **style)
+        axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.set_ylim(bottom=0, top=top)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
 
-    return figures.figure(draw, 7.6, 3.0)
+    return figures.figure(draw, 4.0, 2.9)
 
 
 def pair(titles: Sequence[str], fragments: Sequence[str]) -> str:

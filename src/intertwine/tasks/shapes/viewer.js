@@ -64,7 +64,7 @@
         pen.fill();
       }
       said.textContent = cloud.said[k];
-      said.classList.toggle("wrong", !cloud.right[k]);
+      said.style.color = cloud.inks[k];
       marks.forEach((mark, place) => mark.classList.toggle("here", place === k));
     }
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from intertwine.data._point_files import read_shape
+from intertwine.tasks.segment._writing import Labelled, Writer, part_numbers, ply
+from intertwine.tasks.shapes._colours import part_colour
+
+PARTS = ["body", "pin", "a\nlens"]
+
+
+def cloud(name="one/chip.xyz", points=7):
+    random = np.random.default_rng(0)
+    return Labelled(name, random.normal(size=(points, 3)), random.integers(0, 3, points), random.uniform(size=points))
+
+
+def test_a_coloured_cloud_is_read_again_with_its_labels(tmp_path):
+    given = cloud()
+    (tmp_path / "a.ply").write_bytes(ply(given, PARTS))
+    found = read_shape(tmp_path / "a.ply")
+    assert np.allclose(found.points, given.positions, atol=1e-6)
+    assert np.array_equal(found.labels, given.labels)
+    header = (tmp_path / "a.ply").read_bytes().partition(b"end_header\n")[0].decode().splitlines()
+    assert header[2:6] == [
+        "comment label 0 is body",
+        "comment label 1 is pin",
+        "comment label 2 is a lens",
+        "element vertex 7",
+    ]
+
+
+def test_labels_that_were_numbers_stay_the_same_numbers(tmp_path):
+    given = cloud()
+    (tmp_path / "a.ply").write_bytes(ply(given, ["3", "7", "40"]))
+    assert np.array_equal(read_shape(tmp_path / "a.ply").labels, np.array([3, 7, 40])[given.labels])
+    assert part_numbers(["3", "x"]) == [0, 1]
+
+
+def test_colours_are_fixed_and_differ():
+    colours = [part_colour(part) for part in range(40)]
+    assert len(set(colours)) == 40
+    assert colours == [part_colour(part) for part in range(40)]
+    assert all(0 <= value <= 255 for colour in colours for value in colour)
+
+
+def test_nothing_is_written_outside_of_the_folder_and_no_cloud_over_another(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    names = ["../../up.xyz", "/etc/up.xyz", "a/b.xyz", "a/b.npz", "a/./b.off", ".."]
+    with Writer(folder, "", PARTS) as writer:
+        for name in names:
+            writer.write(cloud(name))
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.ply"))
+    assert found == ["a/b-2.ply", "a/b-3.ply", "a/b.ply", "cloud.ply", "etc/up.ply", "up.ply"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv"])
+def test_one_file_for_all(tmp_path, suffix):
+    clouds = [cloud("a.xyz", 4), cloud("b.xyz", 5)]
+    with Writer(tmp_path / f"all{suffix}", suffix, PARTS) as writer:
+        for one in clouds:
+            writer.write(one)
+    if suffix == ".npz":
+        arrays = np.load(tmp_path / "all.npz")
+        assert arrays["parts"].tolist() == PARTS
+        for one in clouds:
+            stem = one.name.removesuffix(".xyz")
+            assert np.array_equal(arrays[f"{stem}/labels"], one.labels)
+            assert np.array_equal(arrays[f"{stem}/positions"], one.positions)
+        return
+    with (tmp_path / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["a.xyz"] * 4 + ["b.xyz"] * 5
+    assert [row["part"] for row in rows[:4]] == [PARTS[label] for label in clouds[0].labels]
+    assert [int(row["point"]) for row in rows[4:]] == list(range(5))
