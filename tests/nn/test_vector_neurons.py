@@ -238,6 +238,27 @@ def test_edge_layers_are_relu_on_pairs_and_a_mean(group, normalised: bool) -> No
             torch.testing.assert_close(layer(features, *where), expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("group", GROUPS, ids=str)
+def test_with_slope_one_nothing_but_the_linear_maps_is_left(group) -> None:
+    torch.manual_seed(0)
+    rep, n = copies(group, 2), group.dimension
+    features, positions = torch.randn(5, 2 * n, dtype=torch.float64), torch.randn(5, n, dtype=torch.float64)
+    relu = VectorReLU(rep, copies(group, 3), slope=1.0).double()
+    torch.testing.assert_close(relu(features), relu.values(features))
+    edges = torch.tensor([[1, 2, 3], [0, 1, 4]])  # one neighbour each, or none
+    source, target = edges
+    for make in (VectorEdgeConv, VectorLift):
+        conv = make(rep, copies(group, 3), slope=1.0).double()
+        differing = features[source] - features[target]
+        if make is VectorLift:
+            differing = positions[source] - positions[target]
+            crossed = [torch.linalg.cross(differing, x) for x in features[target].split(n, 1)] if group == SO3() else []
+            differing = torch.cat([differing, *crossed], 1)
+        expected = torch.zeros(5, 3 * n, dtype=torch.float64)
+        expected[target] = conv.values(features[target]) + conv.difference_values(differing)
+        torch.testing.assert_close(conv(features, positions, edges), expected)
+
+
 def test_a_graph_serves_as_well_as_edges() -> None:
     conv, x = VectorEdgeConv(O3().rep("2x1o"), O3().rep("3x1o")), torch.randn(5, 6)
     edges = torch.tensor([[1, 2, 3, 0], [0, 0, 1, 4]])

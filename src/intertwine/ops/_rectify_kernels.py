@@ -44,23 +44,27 @@ def forward(call: EdgeCall, affine: Tensor | None, slope: float) -> Tensor:
     """The mean over the neighbours of each node, ``(n, N, C)``; zero without neighbours."""
     result = torch.zeros_like(call.sides[0].own)
     least = result.new_tensor(EPSILON)
-    scale, shift = (None, None) if affine is None else affine.unbind()
     for piece in call.pieces():
-        q, k = (piece.vectors(side) for side in call.sides)
-        qs, ks = q.unbind(), k.unbind()
-        push = _dot(qs, ks)
-        if scale is None or shift is None:
-            out = q.clone()
-        else:
-            factor = torch.addcdiv(scale, shift, _dot(qs, qs).sqrt_().add_(EPSILON))
-            push.mul_(factor)
-            out = factor * q
-        push.clamp_max_(0).div_(_dot(ks, ks, least))
-        out.addcmul_(push, k, value=slope - 1)
-        if piece.valid is not None:
-            out.mul_(piece.valid)
-        result[:, piece.chunk.nodes] = out.sum(1).div_(piece.counts)
+        result[:, piece.chunk.nodes] = _rectified(piece, call, affine, slope, least).div_(piece.counts)
     return call.unranked(result)
+
+
+def _rectified(piece: Piece, call: EdgeCall, affine: Tensor | None, slope: float, least: Tensor) -> Tensor:
+    """The sum over neighbours, ``(n, r, C)``. What a piece needs ends with it: the next finds the memory in cache."""
+    q, k = (piece.vectors(side) for side in call.sides)
+    qs, ks = q.unbind(), k.unbind()
+    push = _dot(qs, ks)
+    if affine is None:
+        out = q.clone()
+    else:
+        factor = torch.addcdiv(affine[0], affine[1], _dot(qs, qs).sqrt_().add_(EPSILON))
+        push.mul_(factor)
+        out = factor * q
+    push.clamp_max_(0).div_(_dot(ks, ks, least))
+    out.addcmul_(push, k, value=slope - 1)
+    if piece.valid is not None:
+        out.mul_(piece.valid)
+    return out.sum(1)
 
 
 class Slopes(NamedTuple):
@@ -101,16 +105,27 @@ def backward(call: EdgeCall, affine: Tensor | None, slope: float, grad: Tensor, 
     grad = call.ranked(grad)
     least = grad.new_tensor(EPSILON)
     for piece in call.pieces():
-        g = (grad[:, piece.chunk.nodes] / piece.counts)[:, None]
-        if piece.valid is not None:
-            g = g * piece.valid
-        q, k = (piece.vectors(side) for side in call.sides)
-        if affine is None:
-            parts = _rectify_backward(q, k, g, slope - 1, least)
-        else:
-            parts = _normalise_backward(q, k, g, slope - 1, least, affine, total.affine)
-        total.add(call, piece, parts)
+        total.add(call, piece, _rectified_backward(piece, call, affine, slope, grad, least, total.affine))
     return total.finish(call)
+
+
+def _rectified_backward(
+    piece: Piece,
+    call: EdgeCall,
+    affine: Tensor | None,
+    slope: float,
+    grad: Tensor,
+    least: Tensor,
+    d_affine: Tensor | None,
+) -> list[Tensor]:
+    """The gradients ``(n, K, r, C)`` of the vectors of a piece; adds to those of scale and shift."""
+    g = (grad[:, piece.chunk.nodes] / piece.counts)[:, None]
+    if piece.valid is not None:
+        g = g * piece.valid
+    q, k = (piece.vectors(side) for side in call.sides)
+    if affine is None:
+        return _rectify_backward(q, k, g, slope - 1, least)
+    return _normalise_backward(q, k, g, slope - 1, least, affine, d_affine)
 
 
 def _rectify_backward(q: Tensor, k: Tensor, g: Tensor, c: float, least: Tensor) -> list[Tensor]:
@@ -187,11 +202,14 @@ def moments_backward(call: EdgeCall, mean: Tensor, grads: tuple[Tensor, Tensor],
     inward = grads[0] / size - steady * mean
     least = mean.new_tensor(_NEVER_ZERO)
     for piece in call.pieces():
-        q = piece.vectors(call.sides[0])
-        planes = q.unbind()
-        norm = _dot(planes, planes, least).sqrt_()
-        factor = torch.addcdiv(steady, inward, norm)
-        if piece.valid is not None:
-            factor.mul_(piece.valid)
-        total.add(call, piece, [factor * q])
+        total.add(call, piece, [_lengths_backward(piece, call, steady, inward, least)])
     return total.finish(call)
+
+
+def _lengths_backward(piece: Piece, call: EdgeCall, steady: Tensor, inward: Tensor, least: Tensor) -> Tensor:
+    q = piece.vectors(call.sides[0])
+    planes = q.unbind()
+    factor = torch.addcdiv(steady, inward, _dot(planes, planes, least).sqrt_())
+    if piece.valid is not None:
+        factor.mul_(piece.valid)
+    return factor * q
