@@ -105,7 +105,7 @@ def forces() -> str:
     lines = []
     for name, *case in FULL + DEPTHWISE:
         steps = [force_step(*case, which) for which in ("ours", "e3nn")]
-        time = paired(*steps, repeats=5)
+        time = paired(*steps, repeats=3)
         lines.append(f"| {name} | {time.ours:.3f} s | {time.peer:.3f} s | {time.ratio:.1f}x | {largest(steps[0])} |")
         print(lines[-1], flush=True)
     return f"""## Forces

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
 from intertwine.models import HierarchicalEncoder, PointEncoder
+from intertwine.models._family import FIRST_OUTPUT
+from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Invariants, Linear
 from intertwine.tasks.shapes._encoders import Size
 
@@ -60,8 +63,13 @@ def hierarchical(
 
 
 def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
+    """Outputs of size one: they begin small, for energies, but here they are normalised."""
+    if isinstance(encoder.readout, LiftedReadout):
+        with torch.no_grad():
+            for weight in encoder.readout.heads.parameters():
+                weight.div_(FIRST_OUTPUT)
     for module in encoder.readout.modules():
-        if isinstance(module, Linear):  # it begins small, for energies; here its output is normalised
+        if isinstance(module, Linear):
             module.gain = 1.0
             module.reset_parameters()
     return Measured(encoder) if lengths else encoder
