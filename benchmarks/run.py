@@ -16,25 +16,35 @@ from scaling import scaling
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SECTIONS = [convolution, forces, degrees, attention, harmonics, building, scaling]
+TITLES = {
+    "convolution": "The steerable convolution",
+    "forces": "Forces",
+    "degrees": "High degrees",
+    "attention": "Attention with steerable keys and values",
+    "harmonics": "Spherical harmonics",
+    "building": "Building an encoder",
+    "scaling": "Many points, many neighbours",
+}
 PEERS = ["e3nn", "cuequivariance-torch", "sphericart-torch"]
 
 
 def main() -> None:
+    """Run the sections that were named, or all; those that were not keep their place in the file."""
     wanted = sys.argv[1:] or [section.__name__ for section in SECTIONS]
-    texts = [section() for section in SECTIONS if section.__name__ in wanted]
     peers = ", ".join(f"{peer} {version(peer)}" for peer in PEERS)
-    text = f"""# Measured
+    head = f"""# Measured
 
 Written by `make bench`. {machine()}, {peers}.
 
 Medians of runs in turn, float32; memory is the peak above what stood before the step; the outputs are compared first,
-and their relative difference is given. A ratio above one says that ours is faster, or smaller.
-
-"""
-    if len(texts) < len(SECTIONS):
-        print("not all sections were run; nothing is written")
-        return
-    RESULTS.write_text(text + "\n\n".join(texts) + "\n", encoding="utf-8")
+and their relative difference is given. A ratio above one says that ours is faster, or smaller."""
+    before = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    kept = {part.partition("\n")[0]: f"## {part.strip()}" for part in before}
+    texts = []
+    for section in SECTIONS:
+        text = section() if section.__name__ in wanted else kept.get(TITLES[section.__name__])
+        texts += [] if text is None else [text]
+    RESULTS.write_text("\n\n".join([head, *texts]) + "\n", encoding="utf-8")
     print(f"written to {RESULTS}")
 
 
