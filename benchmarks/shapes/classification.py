@@ -25,17 +25,17 @@ from intertwine.training import fit, load_checkpoint
 RUNS = Path("build/shapes")
 TABLE = Path(__file__).parent / "classification.md"
 SEEDS = (0, 1, 2)
-COMMON = {"data": "furniture", "epochs": 40, "batch_size": 16, "learning_rate": 0.003}
+COMMON = {"data": "furniture", "epochs": 30, "batch_size": 16, "learning_rate": 0.003}
 SIZES: dict[str, dict[str, Any]] = {
-    "attention": {"hidden": "18x0e+9x1o+4x2e"},
-    "dgcnn": {"width": 20},
-    "egnn": {"hidden": "48x0e+8x1o", "width": 48},
-    "lifted": {"hidden": "32"},
-    "message": {"hidden": "56x0e", "width": 56},
-    "pointnet": {"width": 24},
-    "steerable": {"hidden": "24x0e+12x1o+6x2e"},
-    "vector": {"hidden": "40x1o"},
-    "vector-dgcnn": {"width": 6},
+    "attention": {"hidden": "16x0e+8x1o+4x2e"},
+    "dgcnn": {"width": 16},
+    "egnn": {"hidden": "40x0e+8x1o", "width": 40},
+    "lifted": {"hidden": "24"},
+    "message": {"hidden": "40x0e", "width": 40},
+    "pointnet": {"width": 16},
+    "steerable": {"hidden": "16x0e+8x1o+4x2e"},
+    "vector": {"hidden": "32x1o"},
+    "vector-dgcnn": {"width": 4},
 }
 TURNED = ("dgcnn", "message", "vector-dgcnn", "steerable")
 FRAMES = ("pca", "average", "learned")
