@@ -63,10 +63,10 @@ def run(arm: str, seed: int) -> dict[str, Any]:
     options.check()
     job = task.prepare(options)
     begun = time.perf_counter()
-    outcome = fit(job, folder, options.settings)
+    outcome = fit(job, folder, options.settings, resume=(folder / "last").is_dir())
     seconds = time.perf_counter() - begun
     predictor = task.restore(load_checkpoint(outcome.best))
-    judged = predictor.evaluate(None, batch_size=16, seed=0, progress=tasks.silent).content["protocols"]
+    judged = predictor.evaluate(None, batch_size=16, seed=0, progress=tasks.silent).metrics["protocols"]
     found = {
         "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": seconds,
