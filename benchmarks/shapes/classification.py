@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -62,9 +61,8 @@ def run(arm: str, seed: int) -> dict[str, Any]:
     options = task.options(**COMMON, **SIZES[choice["encoder"]], **choice, seed=seed, output=str(folder))
     options.check()
     job = task.prepare(options)
-    begun = time.perf_counter()
     outcome = fit(job, folder, options.settings, resume=(folder / "last").is_dir())
-    seconds = time.perf_counter() - begun
+    seconds = float((folder / "log.csv").read_text().splitlines()[-1].rpartition(",")[2])
     predictor = task.restore(load_checkpoint(outcome.best))
     judged = predictor.evaluate(None, batch_size=16, seed=0, progress=tasks.silent).metrics["protocols"]
     found = {
