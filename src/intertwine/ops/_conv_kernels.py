@@ -63,14 +63,14 @@ class _Table(NamedTuple):
         harmonics: ``(e, y)``.
         moved: ``(e, y)`` their direction.
         source: ``(e,)``.
-        radial: ``(n, slots k, H)``: the radial functions that each bracket of the aggregate is summed with.
+        radial: ``(n, k, H)`` for each bracket of the aggregate: the radial functions that it is summed with.
         brackets: Which brackets there are: that of the radial functions themselves, that of their direction.
     """
 
     harmonics: Tensor
     moved: Tensor | None
     source: Tensor
-    radial: Tensor
+    radial: list[Tensor]
     brackets: tuple[bool, bool]
 
     @classmethod
@@ -81,15 +81,14 @@ class _Table(NamedTuple):
         parts += [] if radial is None else [chunk.masked(radial)]
         tables = [part.view(chunk.count, chunk.width, -1) for part in parts]
         moved = None if harmonics is None else chunk.table(harmonics)
-        stacked = tables[0] if len(tables) == 1 else torch.cat(tables, 1)
-        return cls(chunk.table(call.harmonics), moved, chunk.table(call.source), stacked, brackets)
+        return cls(chunk.table(call.harmonics), moved, chunk.table(call.source), tables, brackets)
 
 
 class _Messages(NamedTuple):
-    """One input block's messages: ``values (n, slots k, rows c)``, each bracket the sum of its terms."""
+    """One input block's messages: for each bracket ``values (n, k, rows c)``, the sum of its terms."""
 
     brackets: list[list[_Term]]
-    values: Tensor
+    values: list[Tensor]
 
     @classmethod
     def of(cls, call: Call, number: int, table: _Table) -> _Messages:
@@ -106,18 +105,13 @@ class _Messages(NamedTuple):
         if table.moved is not None:
             first.append(_Term(kernel(table.moved), still.neighbours, False, True))
         brackets = [bracket for bracket in (first, [still] if table.brackets[1] else []) if bracket]
-        parts = [_sum_of(bracket).view(len(table.radial), -1, block.rows * block.channels) for bracket in brackets]
-        return cls(brackets, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
+        shape = *table.radial[0].shape[:2], block.rows * block.channels
+        return cls(brackets, [_sum_of(bracket).view(shape) for bracket in brackets])
 
-    def columns(self, pair: Pair, channels: int) -> slice:
-        """Where the rows of one pair stand in the values."""
-        return slice(pair.rows.start * channels, pair.rows.stop * channels)
-
-    def pull(self, grad: Tensor, tensor: Tensor, features: bool, harmonics: Tensor | None) -> Tensor | None:
+    def pull(self, grads: list[Tensor], tensor: Tensor, features: bool, harmonics: Tensor | None) -> Tensor | None:
         """From the gradient of the values: that of the edges' features ``(e, m, c)``; adds that of the harmonics."""
-        width, found = grad.shape[1] // len(self.brackets), None
-        shape = self.brackets[0][0].kernel.shape[1], -1
-        for bracket, part in zip(self.brackets, grad.split(width, 1), strict=True):
+        found, shape = None, (self.brackets[0][0].kernel.shape[1], -1)
+        for bracket, part in zip(self.brackets, grads, strict=True):
             slopes = part.flatten(0, 1).unflatten(1, shape)
             for term in bracket:
                 if features and term.own_features:
@@ -135,11 +129,20 @@ def _sum_of(terms: list[_Term]) -> Tensor:
     return total
 
 
-def _aggregate(messages: Tensor, radial: Tensor, room: Tensor) -> Tensor:
-    """``(n, k, P) x (n, k, H) -> (n, P, H)``, in a room that is used again and again."""
-    shape = messages.shape[0], messages.shape[2], radial.shape[2]
+def _columns(values: list[Tensor], pair: Pair, channels: int) -> list[Tensor]:
+    """The rows of one pair in each bracket: ``(n, k, P)``."""
+    where = slice(pair.rows.start * channels, pair.rows.stop * channels)
+    return [part[:, :, where] for part in values]
+
+
+def _aggregate(messages: list[Tensor], radial: list[Tensor], room: Tensor) -> Tensor:
+    """Sum over the brackets of ``(n, k, P) x (n, k, H) -> (n, P, H)``, in a room that is used again and again."""
+    shape = messages[0].shape[0], messages[0].shape[2], radial[0].shape[2]
     out = room[: shape[0] * shape[1] * shape[2]].view(shape)
-    return torch.bmm(messages.mT, radial, out=out)
+    torch.bmm(messages[0].mT, radial[0], out=out)
+    for part, table in zip(messages[1:], radial[1:], strict=True):
+        out.baddbmm_(part.mT, table)
+    return out
 
 
 class _Sums:
@@ -169,7 +172,7 @@ def forward(call: Call) -> Tensor:
         for number, block in enumerate(call.where.blocks):
             messages = _Messages.of(call, number, table)
             for pair in block.pairs:
-                values = messages.values[:, :, messages.columns(pair, block.channels)]
+                values = _columns(messages.values, pair, block.channels)
                 sums.add(pair, _aggregate(values, table.radial, room), call.weight(pair))
         sums.write(result)
     return result
@@ -217,16 +220,16 @@ def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
 def _chunk_backward(call: Call, chunk: Chunk, grads: list[Tensor], total: _Totals, room: Tensor) -> None:
     table = _Table.of(call, chunk)
     sums = None if total.value is None else _Sums(call, chunk)
-    own = table.radial[:, : chunk.width] if table.brackets[0] else None
+    own = table.radial[0] if table.brackets[0] else None
     d_radial = None if total.radial is None or own is None else chunk.place(total.radial).view(own.shape)
     d_harmonics = None if total.harmonics is None else torch.zeros_like(table.harmonics)
     down, weights, added = total.features is not None or d_harmonics is not None, chain(total.weights or ()), 0
     for number, block in enumerate(call.where.blocks):
         messages = _Messages.of(call, number, table)
-        d_values = torch.empty_like(messages.values) if down else None
+        d_values = [torch.empty_like(part) for part in messages.values] if down else []
         for pair in block.pairs:
-            columns, grad = messages.columns(pair, block.channels), grads[pair.output]
-            values, weight = messages.values[:, :, columns], call.weight(pair)
+            values, grad = _columns(messages.values, pair, block.channels), grads[pair.output]
+            weight = call.weight(pair)
             if total.weights is not None or sums is not None:
                 aggregate = _aggregate(values, table.radial, room)
                 if sums is not None:
@@ -235,15 +238,15 @@ def _chunk_backward(call: Call, chunk: Chunk, grads: list[Tensor], total: _Total
                     next(weights).addmm_(grad.T, aggregate.view(grad.shape[0], -1))
             if not down and d_radial is None:
                 continue
-            mixed = room[: chunk.count * values.shape[2] * call.width]
+            mixed = room[: values[0][:, 0].numel() * call.width]
             torch.mm(grad, weight.T, out=mixed.view(grad.shape[0], -1))
             mixed = mixed.view(chunk.count, -1, call.width)
             if d_radial is not None:
-                d_radial.baddbmm_(values[:, : chunk.width], mixed, beta=added)
+                d_radial.baddbmm_(values[0], mixed, beta=added)
                 added = 1
-            if d_values is not None:
-                d_values[:, :, columns].copy_(torch.bmm(table.radial, mixed.mT))
-        if d_values is None:
+            for part, radial in zip(_columns(d_values, pair, block.channels), table.radial, strict=False):
+                part.copy_(torch.bmm(radial, mixed.mT))
+        if not down:
             continue
         arrived = messages.pull(d_values, call.tensors[number], total.features is not None, d_harmonics)
         if total.features is not None and arrived is not None:
