@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from intertwine.data._point_files import read_shape
+from intertwine.tasks.segment import SegmentPredictor
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]
@@ -116,6 +117,22 @@ def test_predicting_parts_as_coloured_clouds(at_shapes, command, tmp_path):
 
     colours = trimesh.load(files[0]).visual.vertex_colors[:, :3]
     assert {tuple(colour) for colour in colours.tolist()} <= {(72, 120, 208), (238, 133, 74)}
+
+
+def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_shapes, monkeypatch):
+    predictor = SegmentPredictor.from_checkpoint(load_checkpoint("runs/parts-steerable"))
+    monkeypatch.setattr(predictor, "logits", lambda cloud, category: cloud.positions[:, :2])
+    (streamed,) = predictor.stream("parts/discs", 32, strict=False)
+    predictor.config["categories"] = []
+    for labelled, seen, given in zip(
+        predictor._labelled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
+    ):
+        centred = seen - seen.mean(0)
+        nearest = np.linalg.norm(given[:, None] - seen[None], axis=-1).argmin(1)
+        expected = (centred[:, 1] > centred[:, 0]).astype(int)[nearest]
+        assert len(given) == 40
+        assert 0 < expected.sum() < 40
+        assert (labelled.labels == expected).mean() > 0.97  # points in one place may have been repeated
 
 
 def test_bad_files_are_named_and_skipped_or_refused(at_shapes, command, write, tmp_path):

@@ -14,7 +14,7 @@ from intertwine.data import Split
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._predictor import ClassifyPredictor
 from intertwine.tasks.shapes._gallery import Shown
-from intertwine.tasks.shapes._report import Report, confusion_table, pair, share_text, wrong_first
+from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
 
@@ -45,11 +45,10 @@ class ClassifyReport(Report):
         measures = self.predictor.measures(self.shapes)
         given, turned = (measures.measure(one) for one in (self.judged[0], self.judged[-1]))
         classes = self.config["classes"]
-        drawn = [confusion_table(torch.tensor(found["confusion"]), classes) for found in (given, turned)]
         return [
             page.heading("What is taken for what"),
             page.paragraph("True classes by rows, what the network says by columns; shades are shares of the row."),
-            pair(["as they are", "turned at random"], drawn),
+            confusions(given["confusion"], turned["confusion"], classes),
             page.heading("Classes"),
             page.table(*class_rows(given, turned)),
         ]

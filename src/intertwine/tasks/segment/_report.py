@@ -14,7 +14,7 @@ from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._predictor import SegmentPredictor
 from intertwine.tasks.shapes._evaluation import percent
 from intertwine.tasks.shapes._gallery import Shown
-from intertwine.tasks.shapes._report import Report, confusion_table, pair, share_text, wrong_first
+from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
 
@@ -53,7 +53,6 @@ class SegmentReport(Report):
         measures = self.predictor.measures(self.shapes)
         given, turned = (measures.measure(one) for one in (self.judged[0], self.judged[-1]))
         parts = self.config["parts"]
-        drawn = [confusion_table(torch.tensor(found["confusion"]), parts) for found in (given, turned)]
         rows = [
             (
                 one["name"],
@@ -67,7 +66,7 @@ class SegmentReport(Report):
             page.paragraph(
                 "True parts by rows, what the network says by columns, in points; shades are shares of the row."
             ),
-            pair(["as they are", "turned at random"], drawn),
+            confusions(given["confusion"], turned["confusion"], parts),
             page.heading("Parts"),
             page.table(("part", "points", "IoU", "turned", "recognised", "turned"), rows),
         ]

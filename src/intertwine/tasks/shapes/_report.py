@@ -135,7 +135,7 @@ class Report(ABC):
         losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as in training": [100 * row[score] for row in rows],
-            "turned": [100 * row["rotated"] for row in rows],
+            "turned at random": [100 * row["rotated"] for row in rows],
         }
         drawn = [curve_figure(rows, "loss", losses, None), curve_figure(rows, self.curve, scores, 102)]
         captions = [
@@ -167,10 +167,15 @@ def curve_figure(
     return figures.figure(draw, 4.0, 2.9)
 
 
-def pair(titles: Sequence[str], fragments: Sequence[str]) -> str:
-    """Fragments side by side where there is room."""
-    inside = (f"<div><h3>{escape(title)}</h3>{text}</div>" for title, text in zip(titles, fragments, strict=True))
-    return f'<div class="pair">{"".join(inside)}</div>'
+def confusions(given: Sequence[Sequence[int]], turned: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """What was taken for what, as clouds are and turned at random: side by side where there is room, once if equal."""
+    shown = {"as they are": given, "turned at random": turned}
+    if given == turned:
+        shown = {"as they are, and the same turned at random": given}
+    tables = (
+        f"<div><h3>{title}</h3>{confusion_table(torch.tensor(found), names)}</div>" for title, found in shown.items()
+    )
+    return f'<div class="pair">{"".join(tables)}</div>'
 
 
 def confusion_table(confusion: Tensor, names: Sequence[str]) -> str:
