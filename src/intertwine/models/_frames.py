@@ -19,7 +19,7 @@ from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
 from intertwine.nn import Constant
 from intertwine.nn._turn import Turn
-from intertwine.ops import centres, principal_axes, segment_sum
+from intertwine.ops import centres, principal_axes, segment_sum, structures_of
 from intertwine.reps import Rep
 
 Backbone = Callable[..., Tensor]
@@ -89,10 +89,7 @@ class Canonical(nn.Module):
         points = len(features)
         if positions.shape != (points, 3):
             raise ValueError(f"positions must be ({points}, 3), one for each feature, got {tuple(positions.shape)}")
-        if batch is None:
-            batch, structures = torch.zeros(points, dtype=torch.int64, device=features.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1 if points else 0
+        batch, structures = structures_of(features, batch, structures)
         centred = positions - centres(positions, batch, structures).index_select(0, batch)
         frames = self.frames(features, centred, edges, batch, structures)
         count = len(frames)

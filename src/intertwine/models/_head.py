@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
-from intertwine.ops import Graph, fan, nearest_points, segment_max, segment_sum
+from intertwine.groups import O3
+from intertwine.ops import Graph, fan, nearest_points, segment_max, segment_mean, structures_of
 from intertwine.reps import Rep
 
 Pooled = Literal["max", "mean", "both"]
@@ -63,12 +64,9 @@ class PointNetwork(nn.Module):
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
         """
         size = positions.shape[0]
-        if batch is None:
-            batch, structures = torch.zeros(size, dtype=torch.int64, device=positions.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1 if size else 0
+        batch, structures = structures_of(positions, batch, structures)
         if features is None:
-            features = positions - means(positions, batch, structures).index_select(0, batch)
+            features = positions - segment_mean(positions, batch, structures).index_select(0, batch)
         if features.shape != (size, self.rep_in.dim):
             raise ValueError(
                 f"features must be ({size}, {self.rep_in.dim}), one row for each position, got {tuple(features.shape)}"
@@ -134,7 +132,7 @@ class Head(nn.Module):
         if self.pool != "mean":
             pooled.append(segment_max(values, batch, structures))
         if self.pool in ("mean", "both"):
-            pooled.append(means(values, batch, structures))
+            pooled.append(segment_mean(values, batch, structures))
         seen = torch.cat(pooled, 1)
         result: Tensor = self.network(seen if self.pool else torch.cat([values, seen.index_select(0, batch)], 1))
         return result
@@ -155,7 +153,6 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(values)
 
 
-def means(values: Tensor, batch: Tensor, structures: int) -> Tensor:
-    """``(structures, C)`` means of ``(N, C)``; zero for a structure without points."""
-    counts = segment_sum(torch.ones_like(values[:, :1]), batch, structures)
-    return segment_sum(values, batch, structures) / counts.clamp_min(1)
+def read(rep: Rep | str) -> Rep:
+    """A representation; text is read in the grammar of O(3)."""
+    return O3().rep(rep) if isinstance(rep, str) else rep

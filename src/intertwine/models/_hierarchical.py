@@ -14,7 +14,7 @@ from intertwine.models._families import describe, family
 from intertwine.models._family import Family, Space
 from intertwine.nn import Geometry, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
-from intertwine.ops import farthest_points, interpolate, nearest_neighbours, neighbour_mean, segment_sum
+from intertwine.ops import farthest_points, interpolate, nearest_neighbours, neighbour_mean, segment_sum, structures_of
 from intertwine.reps import Rep
 
 
@@ -180,10 +180,7 @@ class HierarchicalEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        if batch is None:
-            batch, structures = torch.zeros(len(features), dtype=torch.int64, device=features.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1 if len(batch) else 0
+        batch, structures = structures_of(features, batch, structures)
         levels = self._levels(positions, edges, batch, structures)
         hidden = self.embed(features, levels[0].where)
         found = []

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from intertwine.groups import O3
-from intertwine.models._head import SLOPE, BatchNorm, Head, Neighbourhood, Neighbours, PointNetwork, Pooled
+from intertwine.models._head import SLOPE, BatchNorm, Head, Neighbourhood, Neighbours, PointNetwork, Pooled, read
 from intertwine.ops import Graph
 from intertwine.reps import Rep
 
@@ -51,7 +50,7 @@ class PointNet(PointNetwork):
         dropout: float = 0.3,
         pool: Pooled | None = "max",
     ) -> None:
-        rep_in, rep_out = _read(rep_in), _read(rep_out)
+        rep_in, rep_out = read(rep_in), read(rep_out)
         super().__init__(rep_in, rep_out, pool)
         layers: list[nn.Module] = []
         for before, after in pairwise([rep_in.dim, *widths, embedding]):
@@ -108,7 +107,7 @@ class DGCNN(PointNetwork):
         dropout: float = 0.5,
         pool: Pooled | None = "both",
     ) -> None:
-        rep_in, rep_out = _read(rep_in), _read(rep_out)
+        rep_in, rep_out = read(rep_in), read(rep_out)
         super().__init__(rep_in, rep_out, pool)
         self.neighbours = Neighbours(neighbours, near)
         first, *_ = widths
@@ -148,7 +147,3 @@ class EdgeConv(nn.Module):
         messages = functional.leaky_relu(self.norm(messages), SLOPE)
         width = messages.shape[0] // graph.size if graph.size else 1
         return messages.view(graph.size, width, messages.shape[1]).max(1).values
-
-
-def _read(rep: Rep | str) -> Rep:
-    return O3().rep(rep) if isinstance(rep, str) else rep

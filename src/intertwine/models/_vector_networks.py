@@ -8,8 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from intertwine.groups import O3
-from intertwine.models._head import SLOPE, Head, Neighbourhood, Neighbours, PointNetwork, Pooled
+from intertwine.models._head import SLOPE, Head, Neighbourhood, Neighbours, PointNetwork, Pooled, read
 from intertwine.models._vector import VectorEmbedding
 from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
 from intertwine.nn._geometry import graph_geometry
@@ -61,7 +60,7 @@ class VectorPointNet(PointNetwork):
         dropout: float = 0.3,
         pool: Pooled | None = "max",
     ) -> None:
-        rep_in, rep_out = _read(rep_in), _read(rep_out)
+        rep_in, rep_out = read(rep_in), read(rep_out)
         super().__init__(rep_in, rep_out, pool)
         vector = rep_in.group.vector
         first, *rest = [width * vector for width in (*widths, embedding)]
@@ -127,7 +126,7 @@ class VectorDGCNN(PointNetwork):
         dropout: float = 0.5,
         pool: Pooled | None = "both",
     ) -> None:
-        rep_in, rep_out = _read(rep_in), _read(rep_out)
+        rep_in, rep_out = read(rep_in), read(rep_out)
         super().__init__(rep_in, rep_out, pool)
         vector = rep_in.group.vector
         reps = [width * vector for width in widths]
@@ -152,7 +151,3 @@ class VectorDGCNN(PointNetwork):
         planes = self.gather.planes(self._together.split(torch.cat(hidden, 1), "VectorDGCNN"))
         output: Tensor = self.head(self.invariant.planes(planes, batch, structures), batch, structures)
         return output
-
-
-def _read(rep: Rep | str) -> Rep:
-    return O3().rep(rep) if isinstance(rep, str) else rep

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from intertwine.nn._blocks import Blocks, check_features
-from intertwine.ops import segment_max, segment_sum
+from intertwine.ops import segment_max, segment_mean, segment_sum, structures_of
 from intertwine.reps import Rep
 
 Pooling = Literal["sum", "mean", "max"]
+_WAYS = {"sum": segment_sum, "mean": segment_mean, "max": segment_max}
 
 
 class Pool(nn.Module):
@@ -38,7 +38,7 @@ class Pool(nn.Module):
 
     def __init__(self, rep: Rep, how: Pooling = "sum") -> None:
         super().__init__()
-        if how not in ("sum", "mean", "max"):
+        if how not in _WAYS:
             raise ValueError(f'pooling is "sum", "mean" or "max", got {how!r}')
         if how == "max" and not all(Blocks.of(rep).trivial):
             raise ValueError(f'"max" pools invariants only, got {rep}; nn.Invariants makes them')
@@ -58,17 +58,7 @@ class Pool(nn.Module):
             ``(structures, rep.dim)``; a structure without points gets zero.
         """
         check_features(features, self._size, self._text, "Pool")
-        if batch is None:
-            batch, structures = torch.zeros(len(features), dtype=torch.int64, device=features.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1 if len(batch) else 0
-        if self.how == "max":
-            return segment_max(features, batch, structures)
-        total = segment_sum(features, batch, structures)
-        if self.how == "sum":
-            return total
-        counts = segment_sum(torch.ones_like(features[:, :1]), batch, structures)
-        return total / counts.clamp_min(1)
+        return _WAYS[self.how](features, *structures_of(features, batch, structures))
 
     def extra_repr(self) -> str:
         """The representation and the way."""

@@ -12,7 +12,7 @@ from intertwine.nn._linear import Linear
 from intertwine.nn._planes import Planes, mix
 from intertwine.nn._vector_batch_norm import VectorBatchNorm
 from intertwine.nn._vector_relu import VectorLeakyReLU, one_copy
-from intertwine.ops import EdgeVectors, fan
+from intertwine.ops import EdgeVectors, fan, structures_of
 from intertwine.reps import Rep
 
 Scope = Literal["structure", "point"]
@@ -91,11 +91,7 @@ class VectorInvariant(nn.Module):
         if self.scope == "point":
             hidden = self.first.planes(planes)
         else:
-            size = planes.shape[1]
-            if batch is None:
-                batch, structures = torch.zeros(size, dtype=torch.int64, device=planes.device), 1
-            if structures is None:
-                structures = int(batch.max()) + 1 if size else 0
+            batch, structures = structures_of(planes[0], batch, structures)
             hidden = self._with_mean(planes, self._means(planes, batch, structures), batch)
         frame = mix(self.frame, self.second.planes(hidden))
         return torch.bmm(frame.permute(1, 2, 0), planes.transpose(0, 1)).flatten(1)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from intertwine.nn._linear import Linear
 from intertwine.nn._planes import Planes, mix
-from intertwine.ops import segment_max
+from intertwine.ops import segment_max, structures_of
 from intertwine.reps import Rep
 
 
@@ -56,11 +56,7 @@ class VectorMaxPool(nn.Module):
             ``(structures, rep.dim)``; a structure without points gets zero.
         """
         planes = self._planes.split(features, "VectorMaxPool")
-        size = len(features)
-        if batch is None:
-            batch, structures = torch.zeros(size, dtype=torch.int64, device=features.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1 if size else 0
+        batch, structures = structures_of(features, batch, structures)
         found = self._largest(planes.detach(), batch, structures)
         padded = torch.cat([planes, planes.new_zeros(planes.shape[0], 1, planes.shape[2])], 1)
         pooled = padded.gather(1, found.expand(planes.shape[0], *found.shape))

@@ -17,7 +17,7 @@ from intertwine.ops._nearest import nearest_points
 from intertwine.ops._neighbours import nearest_neighbours, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._rectified_mean import edge_moments, rectified_mean, rectify
-from intertwine.ops._segments import segment_apply, segment_max, segment_outer, segment_sum
+from intertwine.ops._segments import segment_apply, segment_max, segment_mean, segment_outer, segment_sum, structures_of
 from intertwine.ops._softmax import segment_softmax
 from intertwine.ops._spherical_harmonics import spherical_harmonics
 from intertwine.ops._steerable_conv import steerable_conv
@@ -56,6 +56,7 @@ __all__ = [
     "rectify",
     "segment_apply",
     "segment_max",
+    "segment_mean",
     "segment_outer",
     "segment_softmax",
     "segment_sum",
@@ -65,5 +66,6 @@ __all__ = [
     "spherical_harmonics",
     "steerable_conv",
     "steerable_messages",
+    "structures_of",
     "unit",
 ]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intertwine.ops._segments import segment_sum
+from intertwine.ops._segments import segment_mean, segment_sum
 
 _PARALLEL = 1e-6  # sine of the angle below which two vectors span no plane
 
 
 def centres(positions: Tensor, batch: Tensor, structures: int) -> Tensor:
     """The mean position of each structure, ``(structures, d)``; zero where there are no points."""
-    counts = segment_sum(torch.ones_like(positions[:, :1]), batch, structures)
-    return segment_sum(positions, batch, structures) / counts.clamp_min(1)
+    return segment_mean(positions, batch, structures)
 
 
 def principal_axes(positions: Tensor, batch: Tensor, structures: int) -> Tensor:

@@ -54,6 +54,44 @@ def segment_max(values: Tensor, index: Tensor, size: int) -> Tensor:
     return empty.scatter_reduce(0, index.view(shape).expand_as(values), values, "amax", include_self=False)
 
 
+def segment_mean(values: Tensor, index: Tensor, size: int) -> Tensor:
+    """Mean of the rows of ``values`` that share an index.
+
+    Args:
+        values: ``(E, C)``.
+        index: ``(E,)`` integers in ``[0, size)``.
+        size: Number of rows of the result.
+
+    Returns:
+        ``(size, C)``; zero where no index points.
+
+    Example:
+        >>> segment_mean(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 2, 0]), 3).tolist()
+        [[2.0], [0.0], [2.0]]
+    """
+    counts = segment_sum(torch.ones_like(values[:, :1]), index, size)
+    return segment_sum(values, index, size) / counts.clamp_min(1)
+
+
+def structures_of(points: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
+    """Whose each point is, and how many structures there are, where either was left open.
+
+    Args:
+        points: ``(N, ...)`` anything that has a row for each point.
+        batch: ``(N,)`` structure of each; ``None`` for a single structure.
+        structures: How many; read off ``batch`` where it is not given.
+
+    Example:
+        >>> structures_of(torch.zeros(2, 3), None, None)
+        (tensor([0, 0]), 1)
+    """
+    if batch is None:
+        return torch.zeros(points.shape[0], dtype=torch.int64, device=points.device), 1
+    if structures is None:
+        structures = int(batch.max()) + 1 if batch.shape[0] else 0
+    return batch, structures
+
+
 class _Runs:
     """Edges grouped by target, targets grouped by their number of edges."""
 

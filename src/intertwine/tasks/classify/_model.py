@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from intertwine.actions import LinearAction
-from intertwine.tasks.shapes._network import ShapeNetwork, head, whole
+from intertwine.ops import structures_of
+from intertwine.tasks.shapes._network import ShapeNetwork, head
 
 
 class Classifier(ShapeNetwork):
@@ -60,6 +61,6 @@ class Classifier(ShapeNetwork):
         Returns:
             ``(structures, classes)``.
         """
-        batch, structures = whole(positions, batch, structures)
+        batch, structures = structures_of(positions, batch, structures)
         logits: Tensor = self.head(self.invariants(normals, positions, edges, batch, structures)[1])
         return logits

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
-from intertwine.ops import segment_sum
+from intertwine.ops import segment_sum, structures_of
 from intertwine.tasks.properties._composition import Composition, Pooling
 from intertwine.tasks.properties._targets import Target
 
@@ -134,7 +134,7 @@ class PropertyModel(nn.Module):
         structures: int | None = None,
     ) -> Tensor:
         """(y - shift) / scale, what the loss compares; arguments as `forward`."""
-        batch, structures = _whole(numbers, batch, structures)
+        batch, structures = structures_of(numbers, batch, structures)
         output: Tensor = self.network(numbers, positions, edges, batch, structures)
         if self._divides:
             counts = _count(batch, structures, output.dtype)
@@ -143,7 +143,7 @@ class PropertyModel(nn.Module):
 
     def shift(self, numbers: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
         """The composition-only fit, (structures, rep_out.dim), in the dtype of the buffers."""
-        batch, structures = _whole(numbers, batch, structures)
+        batch, structures = structures_of(numbers, batch, structures)
         atoms = self.coefficients.index_select(0, self.network.embedding.lookup[numbers])
         total = segment_sum(atoms, batch, structures)
         total = torch.where(self.averaged, total / _count(batch, structures, total.dtype), total)
@@ -172,13 +172,6 @@ class PropertyModel(nn.Module):
         """
         output = self.normalised(numbers, positions, edges, batch, structures)
         return self.shift(numbers, batch, structures) + self.scale * output.to(self.scale.dtype)
-
-
-def _whole(numbers: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
-    """The batch index and how many structures, where a single structure came without."""
-    if batch is None:
-        return torch.zeros_like(numbers), 1
-    return batch, int(batch.max()) + 1 if structures is None else structures
 
 
 def _count(batch: Tensor, structures: int, dtype: torch.dtype) -> Tensor:

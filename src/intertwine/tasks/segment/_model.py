@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.actions import PointFeatures
-from intertwine.tasks.shapes._network import ShapeNetwork, head, whole
+from intertwine.ops import structures_of
+from intertwine.tasks.shapes._network import ShapeNetwork, head
 
 
 class Segmenter(ShapeNetwork):
@@ -73,7 +74,7 @@ class Segmenter(ShapeNetwork):
         Raises:
             ValueError: The categories are missing.
         """
-        batch, structures = whole(positions, batch, structures)
+        batch, structures = structures_of(positions, batch, structures)
         points, cloud = self.invariants(normals, positions, edges, batch, structures)
         if self.categories:
             if category is None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
-from intertwine.ops import segment_max, segment_sum
+from intertwine.ops import segment_max, segment_mean
 from intertwine.tasks.shapes._encoders import build_encoder
 
 
@@ -69,7 +69,7 @@ class ShapeNetwork(nn.Module):
         """
         encoded = self._encoded(normals, positions, edges, batch, structures)
         points: Tensor = self.point(encoded)
-        mean = _mean(points, batch, structures)
+        mean = segment_mean(points, batch, structures)
         return points, torch.cat([mean, segment_max(points, batch, structures)], 1)
 
     def _encoded(
@@ -77,15 +77,10 @@ class ShapeNetwork(nn.Module):
     ) -> Tensor:
         if (normals is not None) != self.normals:
             raise ValueError(f"this network {'needs' if self.normals else 'does not take'} normals")
-        centred = positions - _mean(positions, batch, structures).index_select(0, batch)
+        centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
         parts = [torch.ones_like(positions[:, :1]), centred, *([] if normals is None else [normals])]
         encoded: Tensor = self.encoder(torch.cat(parts, 1), centred, edges, batch, structures)
         return encoded
-
-
-def _mean(values: Tensor, batch: Tensor, structures: int) -> Tensor:
-    counts = segment_sum(torch.ones_like(values[:, :1]), batch, structures).clamp_min(1)
-    return segment_sum(values, batch, structures) / counts
 
 
 def layer(channels: int, out: int) -> list[nn.Module]:
@@ -102,10 +97,3 @@ def head(channels: int, hidden: int, out: int, dropout: float) -> nn.Sequential:
         nn.Dropout(dropout),
         nn.Linear(hidden, out, dtype=torch.float32),
     )
-
-
-def whole(positions: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
-    """The batch index and how many clouds, where a single cloud came without."""
-    if batch is None:
-        return torch.zeros(len(positions), dtype=torch.int64, device=positions.device), 1
-    return batch, int(batch.max()) + 1 if structures is None else structures
