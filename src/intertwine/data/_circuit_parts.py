@@ -68,16 +68,17 @@ def table() -> Table:
     return Table(categories, parts, content["largest_family"], content["split_seed"], frozenset(content["left_out"]))
 
 
-def circuit_parts(points: int = 512, seed: int = 0, *, progress: Progress | None = None) -> ShapeSet:
+def circuit_parts(points: int = 512, seed: int = 0, *, draws: int = 1, progress: Progress | None = None) -> ShapeSet:
     """Electronic parts of KiCad's library with a part for each point: CC-BY-SA 4.0 with an exception.
 
     Categories and what a material means in each are those of a table inside the package. The split keeps families
     together: models that differ by size or number of pins. z is up, the board is z = 0 before centring. The first call
-    fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed) are kept too.
+    fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed, draws) are kept too.
 
     Args:
         points: how many points each cloud has.
         seed: of the sampling; the split is always the same.
+        draws: how many such clouds of each shape, one after the other along its points; see `ShapeSet.unfold`.
         progress: called with (bytes fetched, bytes in all), then with (models read, models in all).
 
     Raises:
@@ -88,13 +89,13 @@ def circuit_parts(points: int = 512, seed: int = 0, *, progress: Progress | None
     """
     plan = table()
     key = {"format": _FORMAT, "version": PACKAGE.version, "table": _checksum(plan)}
-    clouds = user_cache() / "shapes" / f"circuit-parts-{points}-{seed}.safetensors"
-    asked = {**key, "points": points, "seed": seed}
+    clouds = user_cache() / "shapes" / f"circuit-parts-{points}-{seed}-{draws}.safetensors"
+    asked = {**key, "points": points, "seed": seed, "draws": draws}
     tensors = load_cached(clouds, asked)
     if tensors is None:
         surfaces = meshes(progress)
-        tensors = {**sample_surfaces(surfaces, points, seed), **_described(json.loads(bytes(surfaces["words"])), plan)}
-        tensors["counts"] = torch.full((len(tensors["classes"]),), points)
+        words = json.loads(bytes(surfaces["words"]))
+        tensors = {**sample_surfaces(surfaces, points, seed, draws), **_described(words, plan)}
         store_cached(clouds, asked, tensors)
     return from_tensors(tensors)
 

@@ -51,16 +51,17 @@ def table() -> list[Row]:
     return [Row(*row) for row in rows][1:]
 
 
-def furniture(points: int = 512, seed: int = 0, *, progress: Progress | None = None) -> ShapeSet:
+def furniture(points: int = 512, seed: int = 0, *, draws: int = 1, progress: Progress | None = None) -> ShapeSet:
     """Furniture, plants, people, vehicles and more: models of Sweet Home 3D's catalogues, CC-BY 3.0 and CC0.
 
     Classes and split are those of a table inside the package; near-twins stand in one part of the split. z is up. The
-    first call fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed) are kept
-    too.
+    first call fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed, draws) are
+    kept too.
 
     Args:
         points: how many points each cloud has.
         seed: of the sampling; the split is always the same.
+        draws: how many such clouds of each shape, one after the other along its points; see `ShapeSet.unfold`.
         progress: called with (bytes fetched, bytes in all), then with (models read, models in all).
 
     Raises:
@@ -71,13 +72,12 @@ def furniture(points: int = 512, seed: int = 0, *, progress: Progress | None = N
     """
     rows = table()
     key = {"format": _FORMAT, "version": PACKAGE.version, "table": zlib.crc32(repr(rows).encode())}
-    clouds = user_cache() / "shapes" / f"furniture-{points}-{seed}.safetensors"
-    asked = {**key, "points": points, "seed": seed}
+    clouds = user_cache() / "shapes" / f"furniture-{points}-{seed}-{draws}.safetensors"
+    asked = {**key, "points": points, "seed": seed, "draws": draws}
     tensors = load_cached(clouds, asked)
     if tensors is None:
-        tensors = sample_surfaces(meshes(progress), points, seed)
+        tensors = sample_surfaces(meshes(progress), points, seed, draws)
         names = sorted({row.label for row in rows})
-        tensors["counts"] = torch.full((len(rows),), points)
         tensors["classes"] = torch.tensor([names.index(row.label) for row in rows])
         tensors["split"] = torch.tensor([PARTS.index(row.part) for row in rows])
         words = {"classes": names, "parts": [], "names": [row.model for row in rows], "skipped": []}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from intertwine.data._sampling import Surface, sample, unit_sphere
+from intertwine.data._sampling import Surface, sample_unit
 
 
 def pack_surfaces(surfaces: Sequence[Surface]) -> dict[str, Tensor]:
@@ -42,15 +42,17 @@ def unpack_surfaces(tensors: dict[str, Tensor]) -> list[Surface]:
     ]
 
 
-def sample_surfaces(tensors: dict[str, Tensor], points: int, seed: int) -> dict[str, Tensor]:
-    """A cloud of each surface in the unit sphere.
+def sample_surfaces(tensors: dict[str, Tensor], points: int, seed: int, draws: int = 1) -> dict[str, Tensor]:
+    """Clouds of each surface in the unit sphere, `draws` of them one after the other.
 
     Returns:
-        positions (S * points, 3) and normals float32; parts (S * points,) int64 where there are labels.
+        counts (S,); positions (S * draws * points, 3) and normals float32; parts (S * draws * points,) int64 where
+        there are labels.
     """
-    clouds = [sample(surface, points, seed) for surface in unpack_surfaces(tensors)]
+    clouds = [sample_unit(surface, points, seed, draws) for surface in unpack_surfaces(tensors)]
     result = {
-        "positions": np.concatenate([unit_sphere(cloud.points) for cloud in clouds]).astype(np.float32),
+        "counts": np.full(len(clouds), draws * points),
+        "positions": np.concatenate([cloud.points for cloud in clouds]).astype(np.float32),
         "normals": np.concatenate([cloud.normals for cloud in clouds if cloud.normals is not None]).astype(np.float32),
     }
     if "labels" in tensors:

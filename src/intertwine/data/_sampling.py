@@ -58,6 +58,21 @@ def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
     return _draw(shape, count, generator) if isinstance(shape, Surface) else _choose(shape, count, generator)
 
 
+def sample_unit(shape: Surface | Cloud, count: int, seed: int, draws: int = 1) -> Cloud:
+    """Clouds of `count` points in the unit sphere, drawn independently of each other, one after the other.
+
+    The k-th is `sample(shape, count, seed + k)`; arguments and errors as there.
+    """
+    clouds = [sample(shape, count, (seed + draw) % (1 << 32)) for draw in range(draws)]
+    normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
+    labels = [cloud.labels for cloud in clouds if cloud.labels is not None]
+    return Cloud(
+        np.concatenate([unit_sphere(cloud.points) for cloud in clouds]),
+        np.concatenate(normals) if normals else None,
+        np.concatenate(labels) if labels else None,
+    )
+
+
 def unit_sphere(points: Floats) -> Floats:
     """The points with their mean at the origin and the farthest at distance 1; equal points all come to the origin.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from intertwine._errors import UsageError
 from intertwine.data._names import Names
 from intertwine.data._ragged import offsets_of, ragged_ranges
 from intertwine.data._split import Amount, Split, stratified_split
@@ -153,6 +154,30 @@ class ShapeSet:
             self.names.select(chosen.numpy()),
         )
 
+    def unfold(self, draws: int) -> ShapeSet:
+        """The clouds that were drawn of each shape as shapes of their own: those of shape s from row s * draws on.
+
+        Args:
+            draws: how many clouds stand one after the other along the points of each shape.
+
+        Raises:
+            ValueError: a shape's points are no multiple of them.
+
+        >>> ShapeSet(torch.rand(4, 3), torch.tensor([0, 4]), torch.tensor([0]), ("chair",)).unfold(2)
+        ShapeSet(2 shapes, 4 points, 1 classes)
+        """
+        if draws < 1 or bool((self.counts % draws).any()):
+            raise ValueError(f"every shape must have a multiple of {draws} points; got {self.counts.unique().tolist()}")
+        counts = (self.counts // draws).repeat_interleave(draws)
+        assert isinstance(self.names, Names), "names are wrapped on construction"
+        return replace(
+            self,
+            offsets=offsets_of(counts),
+            classes=self.classes.repeat_interleave(draws),
+            names=self.names.select(torch.arange(len(self)).repeat_interleave(draws).numpy()),
+            split=None,
+        )
+
     def batch(
         self, indices: Tensor | Sequence[int], *, rotations: Tensor | None = None, dtype: torch.dtype = torch.float32
     ) -> ShapeBatch:
@@ -199,11 +224,15 @@ class ShapeSet:
             seed: from 0 to 2^32 - 1.
 
         Raises:
-            UsageError: as in `make_split`.
+            UsageError: as in `make_split`; or the prescribed split has nothing to train on.
         """
         given = self.split
         if given is None or not (train is None and validation is None and test is None):
             return stratified_split(self.classes, train, validation, test, seed, names=self.class_names)
+        if not len(given.train):
+            raise UsageError(
+                "no shape stands in a folder train, others in test or validation: expected some to learn from"
+            )
         if len(given.validation):
             return given
         inner = stratified_split(self.classes[given.train], validation=0.1, test=0, seed=seed, names=self.class_names)

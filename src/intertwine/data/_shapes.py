@@ -19,7 +19,7 @@ from intertwine.data._meshes import COLOUR, MESH_SUFFIXES, integer_labels, requi
 from intertwine.data._point_files import read_shape
 from intertwine.data._ragged import offsets_of
 from intertwine.data._recipes import Progress
-from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
+from intertwine.data._sampling import Cloud, ShapeError, sample_unit
 from intertwine.data._shape_folders import Entry, entries_of
 from intertwine.data._shape_set import ShapeSet
 from intertwine.data._split import Split
@@ -35,6 +35,7 @@ def read_shapes(
     seed: int = 0,
     labels: Literal["class", "part"] = "class",
     *,
+    draws: int = 1,
     strict: bool = False,
     progress: Progress | None = None,
 ) -> ShapeSet:
@@ -50,30 +51,33 @@ def read_shapes(
         points: how many points each cloud has.
         seed: one seed, one result, whatever else is in the folder.
         labels: "class", told by the folders; or "part", an integer or a colour for each point of the files.
+        draws: how many such clouds of each shape, drawn independently, one after the other along its points; see
+            `ShapeSet.unfold`.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
 
     Raises:
         UsageError: the folder is missing or holds no shapes that can be read, a bad file when strict, one class only
             when classes are asked for, one part only when parts are.
-        ValueError: points or seed are not positive whole numbers.
+        ValueError: points, draws or seed are not positive whole numbers.
 
     >>> read_shapes("scans/", points=1024)    # doctest: +SKIP
     ShapeSet(412 shapes, 421888 points, 9 classes)
     """
-    if points < 1 or not 0 <= seed < 1 << 32 or labels not in ("class", "part"):
+    if points < 1 or draws < 1 or not 0 <= seed < 1 << 32 or labels not in ("class", "part"):
         raise ValueError(
-            f'expected points >= 1, a seed from 0 to 2^32 - 1 and "class" or "part"; got {points}, {seed}, {labels!r}'
+            'expected points and draws >= 1, a seed from 0 to 2^32 - 1 and "class" or "part"; '
+            f"got {points}, {draws}, {seed}, {labels!r}"
         )
     root = Path(folder)
     entries = entries_of(root)
-    asked: dict[str, Any] = {"points": points, "seed": seed, "labels": labels}
+    asked: dict[str, Any] = {"points": points, "seed": seed, "draws": draws, "labels": labels}
     place = hashlib.sha256(json.dumps([str(root.resolve()), asked]).encode()).hexdigest()[:16]
     cache = user_cache() / "shapes" / f"{place}.safetensors"
     key = {"format": _FORMAT, "files": _fingerprint(root, entries), **asked}
     tensors = _load(cache, key)
     if tensors is None:
-        tensors = _pack(root, entries, _read_all(entries, points, seed, labels, progress), labels)
+        tensors = _pack(root, entries, _read_all(entries, _Drawn(points, seed, draws), labels, progress), labels)
         _store(cache, key, tensors)
     shapes = from_tensors(tensors)
     if strict and shapes.skipped:
@@ -84,6 +88,14 @@ def read_shapes(
     return shapes
 
 
+class _Drawn(NamedTuple):
+    """What is drawn from each file: clouds of so many points, from the seed on, so many of them."""
+
+    points: int
+    seed: int
+    draws: int
+
+
 class _Read(NamedTuple):
     """One file: its cloud, or why there is none."""
 
@@ -91,28 +103,28 @@ class _Read(NamedTuple):
     reason: str = ""
 
 
-def _read_all(entries: Sequence[Entry], points: int, seed: int, labels: str, progress: Progress | None) -> list[_Read]:
+def _read_all(entries: Sequence[Entry], drawn: _Drawn, labels: str, progress: Progress | None) -> list[_Read]:
     if any(entry.path.suffix.lower() in MESH_SUFFIXES for entry in entries):
         require_trimesh()
     result = []
     for entry in entries:
-        result.append(_read_one(entry, points, seed, labels == "part"))
+        result.append(_read_one(entry, drawn, labels == "part"))
         if progress is not None:
             progress(len(result), len(entries))
     return result
 
 
-def _read_one(entry: Entry, points: int, seed: int, with_parts: bool) -> _Read:
+def _read_one(entry: Entry, drawn: _Drawn, with_parts: bool) -> _Read:
     try:
         shape = read_shape(entry.path)
         if entry.labels is not None and isinstance(shape, Cloud) and with_parts:
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
-        cloud = sample(shape, points, seed)
+        cloud = sample_unit(shape, *drawn)
         if with_parts and cloud.labels is None:
             raise ShapeError("no part labels; expected an integer label or a colour for each point or face")
     except ShapeError as error:
         return _Read(None, str(error))
-    return _Read(cloud._replace(points=unit_sphere(cloud.points), labels=cloud.labels if with_parts else None))
+    return _Read(cloud if with_parts else cloud._replace(labels=None))
 
 
 def _labels_beside(path: Path, count: int) -> Any:

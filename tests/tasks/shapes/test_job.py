@@ -78,7 +78,7 @@ def turn_of(job, index, seed):
 
 @pytest.mark.parametrize("augment", ["none", "z", "SO3"])
 def test_clouds_are_turned_as_the_options_say(prepare, augment):
-    job = prepare(augment=augment, jitter=0.0, up="y")
+    job = prepare(augment=augment, jitter=0.0, up="y", draws=1)
     turns, scales = zip(*(turn_of(job, index, 3) for index in range(6)), strict=True)
     R, vertical = torch.stack(turns), torch.tensor([0.0, 1, 0], dtype=torch.float64)
     assert torch.allclose(R @ R.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3), atol=1e-5)
@@ -86,6 +86,26 @@ def test_clouds_are_turned_as_the_options_say(prepare, augment):
     assert torch.allclose(R @ vertical, vertical.expand(6, 3), atol=1e-5) == (augment != "SO3")
     assert len(set(scales)) == 6
     assert 0.77 < min(scales) < max(scales) < 1.29
+
+
+def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
+    job = prepare(jitter=0.0, draws=3)
+    single = prepare(jitter=0.0, draws=1)
+    assert (job.train_size(), job.validation_size(), len(job.unseen)) == (12, 6, 6)
+    assert torch.equal(job.unseen.positions, single.unseen.positions)
+    held = job._train.clouds
+    assert torch.equal(held.batch([3 * 4]).positions, single._train.clouds.batch([4]).positions)
+    for index in (0, 4):
+        taken = []
+        for seed in range(20):
+            shape = job.train_batch(torch.tensor([index]), seed)
+            assert shape.truth == single._train.classes[index]
+            found = shape.cloud.positions / shape.cloud.positions.norm(dim=1).max()
+            taken += [
+                draw for draw in range(3) if torch.allclose(found, held.batch([3 * index + draw]).positions, atol=1e-5)
+            ]
+        assert len(taken) == 20
+        assert set(taken) == {0, 1, 2}
 
 
 def test_augmentation_follows_from_seed_and_index_alone(prepare):

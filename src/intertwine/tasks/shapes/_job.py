@@ -15,7 +15,7 @@ from intertwine.tasks.shapes._network import ShapeNetwork
 from intertwine.tasks.shapes._turns import rotations_from
 from intertwine.training import normal_draws
 
-_QUATERNION, _SCALE = 4, 1
+_QUATERNION, _SCALE, _DRAW = 4, 1, 1
 _SPREAD, _FARTHEST = 0.1, 0.25
 """Of the logarithm of the scale by which a cloud is stretched in training, and the most that it may be."""
 _VALIDATION = 1
@@ -37,9 +37,9 @@ class ShapeBatch(NamedTuple):
 class ShapeJob(ABC):
     """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
 
-    In training each cloud is turned as ``augment`` says, stretched a little and its points moved a little, all of which
-    follows from (seed, index). In validation it is turned as in training, the same way in every epoch, and judged a
-    second time after a Haar-random rotation.
+    In training one of the clouds that were drawn of each shape is turned as ``augment`` says, stretched a little and
+    its points moved a little, all of which follows from (seed, index). In validation the first is turned as in
+    training, the same way in every epoch, and judged a second time after a Haar-random rotation.
     """
 
     task: str
@@ -49,9 +49,11 @@ class ShapeJob(ABC):
 
     def __init__(self, config: dict[str, Any], split: dict[str, Any], shapes: ShapeSet) -> None:
         self.config, self.split = config, split
-        parts = Split.from_json(split)
-        self.unseen = shapes.select(parts.test if len(parts.test) else parts.validation)
-        self._train, self._validation = (Held.of(shapes, part, config) for part in (parts.train, parts.validation))
+        parts, draws = Split.from_json(split), config["draws"]
+        every = shapes.unfold(draws)
+        self.unseen = every.select(draws * (parts.test if len(parts.test) else parts.validation))
+        self._validation = Held.of(every, draws * parts.validation, config)
+        self._train = Held.of(every, (draws * parts.train[:, None] + torch.arange(draws)).flatten(), config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self.model: nn.Module = self.network(config)
@@ -75,21 +77,24 @@ class ShapeJob(ABC):
 
     def train_size(self) -> int:
         """How many clouds there are to train on."""
-        return len(self._train.clouds)
+        return len(self._train.clouds) // int(self.config["draws"])
 
     def validation_size(self) -> int:
         """How many clouds there are to validate on."""
         return len(self._validation.clouds)
 
     def train_batch(self, indices: Tensor, seed: int) -> ShapeBatch:
-        """These training clouds, turned, stretched and shaken."""
+        """A cloud of each of these training shapes, turned, stretched and shaken."""
         points = self.config["points"]
-        draws = normal_draws(seed, indices, _QUATERNION + _SCALE + 3 * points)
+        turn, scale, draw, shifts = normal_draws(seed, indices, _QUATERNION + _SCALE + _DRAW + 3 * points).split(
+            (_QUATERNION, _SCALE, _DRAW, 3 * points), 1
+        )
+        indices = drawn(indices, draw[:, 0], self.config["draws"])
         cloud = self._train.clouds.batch(
             indices,
-            rotations=self._rotations(draws, self.config["augment"]),
-            scales=(_SPREAD * draws[:, _QUATERNION]).clamp(-_FARTHEST, _FARTHEST).exp(),
-            jitter=self.config["jitter"] * draws[:, _QUATERNION + _SCALE :].unflatten(1, (points, 3)),
+            rotations=self._rotations(turn, self.config["augment"]),
+            scales=(_SPREAD * scale[:, 0]).clamp(-_FARTHEST, _FARTHEST).exp(),
+            jitter=self.config["jitter"] * shifts.unflatten(1, (points, 3)),
         )
         return ShapeBatch(cloud, None, self._truth(self._train, indices), self._train.category(indices))
 
@@ -123,6 +128,16 @@ class ShapeJob(ABC):
 
     def _rotations(self, draws: Tensor, turn: str) -> Tensor | None:
         return None if turn == "none" else rotations_from(draws[:, :_QUATERNION], turn, self.config["up"])
+
+
+def drawn(shapes: Tensor, normal: Tensor, draws: int) -> Tensor:
+    """Which cloud of each shape a normal number picks, all equally likely, where those of shape s begin at s * draws.
+
+    >>> drawn(torch.tensor([0, 1, 1]), torch.tensor([-9.0, 0.1, 9.0]), 2).tolist()
+    [0, 3, 3]
+    """
+    share: Tensor = torch.special.ndtr(normal)
+    return shapes * draws + (draws * share).long().clamp(max=draws - 1)
 
 
 class Held(NamedTuple):

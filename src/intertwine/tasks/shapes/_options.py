@@ -38,6 +38,9 @@ class ShapeOptions(FitOptions):
     normals: bool = option(False, help="Let the normals of the surface in.", group="Model")
     dropout: float = option(0.2, help="In the head.", group="Model", minimum=0)
     points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
+    draws: int = option(
+        4, help="Clouds drawn from each surface; training takes one or another.", group="Data", minimum=1
+    )
     up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
     strict: bool = option(False, help="Refuse files that cannot be read, instead of skipping them.", group="Data")
     augment: str = option(

@@ -28,13 +28,13 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         parts: Whether the points must have parts.
 
     Returns:
-        The configuration and the split, both JSON, and the clouds that were read.
+        The configuration and the split, both JSON, and the clouds that were read, all draws of each.
 
     Raises:
         UsageError: The data or the options are not what was expected.
     """
     source = resolve(options.data)
-    sampling = Sampling(options.points, options.seed, options.normals)
+    sampling = Sampling(options.points, options.seed, options.normals, options.draws)
     shapes = read(source, sampling, parts=parts, strict=options.strict)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = shapes.make_split(**amounts, seed=options.seed)
@@ -43,6 +43,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         "data": describe_source(options.data, source, shapes),
         "classes": list(shapes.class_names),
         "points": options.points,
+        "draws": options.draws,
         "normals": options.normals,
         "up": options.up,
         "encoder": describe_encoder(
@@ -52,7 +53,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
             hidden=options.hidden,
             width=options.width,
             neighbours=options.neighbours,
-            cutoff=_cutoff(shapes, split, options.neighbours),
+            cutoff=_cutoff(shapes, split, options.draws, options.neighbours),
         ),
         "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
         "augment": options.augment,
@@ -63,9 +64,9 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
     return config, split.to_json(), shapes
 
 
-def _cutoff(shapes: ShapeSet, split: Split, neighbours: int) -> float:
+def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbours: int) -> float:
     """A little more than the length of nearly every edge of some training clouds."""
-    some = shapes.select(split.train[:_LOOKED_AT])
+    some = shapes.select(split.train[:_LOOKED_AT]).unfold(draws)
     return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbours).reach(), 3)
 
 

@@ -117,7 +117,8 @@ class ShapePredictor(ABC):
         shapes = read_again(self.config)
         if not len(self.split.test):
             raise UsageError(f"the split of {own['given']} left no clouds for the test; pass other data")
-        return shapes.select(self.split.test), f"test split of {own['given']}"
+        draws: int = self.config["draws"]
+        return shapes.unfold(draws).select(draws * self.split.test), f"test split of {own['given']}"
 
     def evaluate(
         self, data: str | None, *, batch_size: int, seed: int, progress: Progress, protocols: Sequence[str] = ()

@@ -18,29 +18,34 @@ from intertwine._errors import UsageError
 from intertwine.data import ShapeSet
 from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
-from intertwine.data._shape_folders import Entry, entries_of
+from intertwine.data._shape_folders import Entry, class_of, entries_of
 from intertwine.tasks._suggest import nearest
 
 _SETS: dict[str, Callable[..., ShapeSet]] = {
     "furniture": lambda **options: data.furniture(**options),
     "circuit-parts": lambda **options: data.circuit_parts(**options),
 }
-"""The public sets of clouds, called with points= and seed=."""
+"""The public sets of clouds, called with points=, seed= and draws=."""
 
 Files = list[tuple[str, str]]
 """Names of files, each with the reason why it was left out."""
 
 
 class Sampling(NamedTuple):
-    """How clouds are drawn from files: how many points, by which seed, and whether their normals are needed."""
+    """How clouds are drawn from files.
+
+    points: of each cloud; seed: of the first that is drawn of each file; normals: whether they are needed; draws: how
+    many clouds of each file.
+    """
 
     points: int
     seed: int
     normals: bool
+    draws: int = 1
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Sampling:
-        """That of a run."""
+        """One cloud of each file, as a run draws it."""
         return cls(config["points"], config["seed"], config["normals"])
 
 
@@ -57,7 +62,7 @@ class Streamed(NamedTuple):
 
 
 def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) -> ShapeSet:
-    """All clouds of a source.
+    """All clouds of a source, the draws of each file one after the other along its points.
 
     Args:
         source: A folder or the name of a public set.
@@ -68,7 +73,7 @@ def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) 
     Raises:
         UsageError: There are no clouds, or normals are wanted that some files do not have.
     """
-    options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed}
+    options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed, "draws": sampling.draws}
     if source in _SETS:
         shapes = _SETS[source](**options)
     else:
@@ -79,13 +84,13 @@ def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) 
 
 
 def read_again(config: dict[str, Any]) -> ShapeSet:
-    """The clouds that a run was begun with.
+    """The clouds that a run was begun with, all draws of each.
 
     Raises:
         UsageError: They are gone, or are others than they were: the split no longer fits.
     """
     told = config["data"]
-    shapes = read(told["source"], Sampling.of(config), parts="parts" in config)
+    shapes = read(told["source"], Sampling.of(config)._replace(draws=config["draws"]), parts="parts" in config)
     if _digest(shapes.names) != told["names_sha256"]:
         raise UsageError(
             f"{told['source']} had {told['clouds']:,} clouds when this model was trained and has others now "
@@ -157,7 +162,10 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
         yield _packed(block)
     if not done:
         name, reason = skipped[0]
-        raise UsageError(f"{source}: none of {len(entries):,} files can be read; the first, {name}: {reason}")
+        first = (
+            reason if len(entries) == 1 else f"none of {len(entries):,} files can be read; the first, {name}: {reason}"
+        )
+        raise UsageError(f"{source}: {first}")
 
 
 class _Drawn(NamedTuple):
@@ -172,7 +180,7 @@ def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
         return path, entries_of(path)
     if path.suffix.lower() not in SHAPE_SUFFIXES:
         raise UsageError(f'"{path.name}" is no shape: expected a file that ends in {", ".join(SHAPE_SUFFIXES)}')
-    return path.parent, [Entry(path, path.parent.name)]
+    return path.parent, [Entry(path, class_of(path.parent))]
 
 
 def _drawn(
@@ -212,9 +220,10 @@ def _places(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) ->
     for name in theirs:
         if name not in ours:
             match = nearest(name, ours)
-            question = f'; did you mean "{match}"?' if match else ""
+            question = f'; did you mean "{match}"?' if match else "."
+            folders = " (the name of the folder)" if kind == "class" else ""
             raise UsageError(
-                f'{what} has the {kind} "{name}", which was not learned{question} Known: {", ".join(ours)}'
+                f'{what} has the {kind} "{name}"{folders}, which was not learned{question} Known: {", ".join(ours)}'
             )
     return torch.tensor([list(ours).index(name) for name in theirs])
 
