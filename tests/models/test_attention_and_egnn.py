@@ -56,7 +56,7 @@ def test_the_groups_of_so3_serve_as_well(layer: str) -> None:
 
 def test_heads_are_an_option_that_the_configuration_keeps() -> None:
     encoder = PointEncoder("1x0e", "1x0e", layer=Attention(heads=2), hidden="6x0e + 3x1o", layers=1)
-    assert encoder.config["layer"] == {"name": "attention", "heads": 2}
+    assert encoder.config["layer"] == {"name": "attention", "heads": 2, "norm": "none"}
     again = PointEncoder(**json.loads(json.dumps(encoder.config)))
     assert again.family == Attention(heads=2)
     assert again.interactions[0].attend.heads == 2

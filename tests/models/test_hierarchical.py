@@ -8,7 +8,7 @@ import torch
 from intertwine.actions import PointCloud
 from intertwine.groups import O3
 from intertwine.models import HierarchicalEncoder
-from intertwine.nn import Gate, Linear
+from intertwine.nn import BatchNorm, Gate, Linear
 from intertwine.ops import farthest_points, radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -51,8 +51,8 @@ def test_a_layer_on_fewer_points_that_breaks_the_law_is_named() -> None:
             super().__init__()
             self.rep_in, self.rep_out, self.layer = layer.rep_in, layer.rep_out, layer
 
-        def forward(self, features: torch.Tensor) -> torch.Tensor:
-            return self.layer(features).tanh()
+        def forward(self, *args: torch.Tensor) -> torch.Tensor:
+            return self.layer(*args).tanh()
 
     model = encoder()
     model.down[1] = Broken(model.down[1])
@@ -161,3 +161,40 @@ def test_bad_use_says_so() -> None:
         encoder()(torch.ones(2, 4), torch.ones(2, 2))
     with pytest.raises(ValueError, match="no layer"):
         encoder(layer="steered")
+
+
+def test_pooling_is_a_convolution_from_the_finer_cloud() -> None:
+    model = encoder(pool="mean", levels=2, layers=0, gathered=7).double()
+    features, positions, batch = clouds(20, 11)
+    fine, coarse = model._levels(positions, None, batch, 2)
+    step, hidden = model.down[0], model.embed(features, fine.where)
+    assert coarse.where is None
+    found, order = step(hidden, coarse.around, coarse.chosen), torch.cdist(coarse.positions, positions)
+    order[coarse.batch[:, None] != batch] = torch.inf
+    for row, chosen in enumerate(coarse.chosen):
+        near = order[row].argsort()[:7]
+        edges = torch.stack([near, torch.full_like(near, 31)])
+        moved = torch.cat([positions, coarse.positions[row : row + 1]])
+        alone = step.conv(torch.cat([hidden, hidden[:1]]), moved, edges)[31]
+        expected = step.mix(step.gate(alone + step.self_interaction(hidden[chosen])))
+        torch.testing.assert_close(found[row], expected)
+
+
+def test_what_is_left_before_pooling() -> None:
+    model = encoder(pool="mean", levels=2).double()
+    features, positions, batch = clouds(20, 11)
+    output, whose = model.at_points(features, positions, None, batch, 2)
+    assert torch.bincount(whose).tolist() == [7, 4]
+    expected = torch.stack([output[whose == k].mean(0) for k in range(2)])
+    torch.testing.assert_close(model(features, positions, None, batch, 2), expected)
+    assert len(encoder(pool=None, levels=2).double().at_points(features, positions, None, batch, 2)[0]) == 31
+
+
+@pytest.mark.parametrize("layer", ["steerable", "attention"])
+def test_norms_stand_in_every_layer_and_keep_the_law(layer: str) -> None:
+    model = encoder(layer={"name": layer, "norm": "batch"}, hidden="8x0e + 4x1o", levels=2)
+    assert any(isinstance(module, BatchNorm) for module in model.stages.modules())
+    assert model.config["layer"]["norm"] == "batch"
+    assert_equivariant(model, samples=8)
+    with pytest.raises(ValueError, match='norm is "batch" or "none"'):
+        encoder(layer={"name": layer, "norm": "layer"})

@@ -79,7 +79,7 @@ def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -
     )
 
 
-def hierarchical(layer: str, pool: str | None = "sum", layers: int = 1) -> HierarchicalEncoder:
+def hierarchical(layer: str | dict[str, str], pool: str | None = "sum", layers: int = 1) -> HierarchicalEncoder:
     options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "neighbours": 3}
     return HierarchicalEncoder(REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", pool=pool, **options)
 
@@ -186,6 +186,10 @@ MODULES = {
     "lifted encoder": (lambda: encoder("lifted", hidden="2"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "hierarchical": (lambda: hierarchical("steerable"), (FEATURES, POSITIONS, None, BATCH, 2)),
+    "hierarchical, normed": (
+        lambda: hierarchical({"name": "steerable", "norm": "batch"}, "mean", layers=0),
+        (FEATURES, POSITIONS, None, BATCH, 2),
+    ),
     "hierarchical message": (lambda: hierarchical("message", None, layers=0), (FEATURES, POSITIONS, None, BATCH, 2)),
     "principal frame": (lambda: PrincipalFrame(Plainest()), (FEATURES, POSITIONS, None, BATCH, 2)),
     "frame average": (lambda: FrameAverage(Plainest(True), by_point=True), (FEATURES, POSITIONS)),

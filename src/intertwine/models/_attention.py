@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from intertwine.models._family import Family, Space
+from intertwine.models._family import Family, Norm, Space, check_norm, make_norm
 from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
 from intertwine.nn._attention import for_heads
 from intertwine.reps import Rep
@@ -18,22 +18,27 @@ class Attention(Family):
 
     Attributes:
         heads: How many the attention of each layer has.
+        norm: As of :class:`intertwine.models.Steerable`.
     """
 
     name = "attention"
     usual = "32x0e + 16x1o + 8x2e"
 
     heads: int = 4
+    norm: Norm = "none"
+
+    def __post_init__(self) -> None:
+        check_norm(self.name, self.norm)
 
     def interaction(self, hidden: Rep, space: Space) -> nn.Module:
         """Attend, gate, mix."""
-        return AttentionInteraction(hidden, space, self.heads)
+        return AttentionInteraction(hidden, space, self.heads, self.norm)
 
 
 class AttentionInteraction(nn.Module):
-    """x <- x + linear(gate(linear(attend(x)) + linear(x)))."""
+    """x <- x + linear(gate(norm(linear(attend(x)) + linear(x))))."""
 
-    def __init__(self, rep: Rep, space: Space, heads: int) -> None:
+    def __init__(self, rep: Rep, space: Space, heads: int, norm: Norm = "none") -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.gate = Gate(rep)
@@ -48,10 +53,11 @@ class AttentionInteraction(nn.Module):
         )
         self.join_heads = Linear(self.attend.rep_out, self.gate.rep_in, bias=False)
         self.self_interaction = Linear(rep, self.gate.rep_in)
+        self.norm = make_norm(norm, self.gate.rep_in)
         self.mix = Linear(rep, rep, bias=False)
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""
         heard = self.join_heads(self.attend(features, where))
-        step: Tensor = self.mix(self.gate(heard + self.self_interaction(features)))
+        step: Tensor = self.mix(self.gate(self.norm(heard + self.self_interaction(features))))
         return features + step

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
 from intertwine.groups import O3
-from intertwine.nn import Gate, Geometry, Linear
+from intertwine.nn import BatchNorm, Gate, Geometry, Linear
+from intertwine.ops import neighbour_mean
 from intertwine.reps import Rep
 
 FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
+
+
+Norm = Literal["batch", "none"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,41 @@ class Family(ABC):
     def interaction(self, hidden: Rep, space: Space) -> nn.Module:
         """A module ``(features (N, hidden.dim), where) -> (N, hidden.dim)``."""
 
+    def pooling(self, fine: Rep, coarse: Rep, space: Space) -> nn.Module:
+        """A module ``(features (N, fine.dim), where, chosen (M,)) -> (M, coarse.dim)``.
+
+        It goes from a cloud to M of its points; ``where`` is the geometry of the edges from it to them.
+        """
+        return MeanPooling(fine, coarse)
+
     def readout(self, hidden: Rep, rep_out: Rep) -> nn.Module:
         """A module ``(N, hidden.dim) -> (N, rep_out.dim)``."""
         gate = Gate(hidden)
         return nn.Sequential(Linear(hidden, gate.rep_in), gate, Linear(hidden, rep_out, gain=FIRST_OUTPUT))
+
+
+def check_norm(name: str, norm: str) -> None:
+    """Raise unless it is a norm.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if norm not in get_args(Norm):
+        raise ValueError(f'layer "{name}": norm is "batch" or "none", got {norm!r}')
+
+
+def make_norm(norm: Norm, rep: Rep) -> nn.Module:
+    """The normalisation of that name."""
+    return BatchNorm(rep) if norm == "batch" else nn.Identity()
+
+
+class MeanPooling(Linear):
+    """Linear of the mean over the neighbours in the finer cloud, the nearer ones weighing more."""
+
+    def forward(self, features: Tensor, where: Geometry | None = None, chosen: Tensor | None = None) -> Tensor:
+        """Map ``(N, fine.dim)`` to ``(M, coarse.dim)``."""
+        assert where is not None, "who pools knows where the points are"
+        return super().forward(neighbour_mean(features, where.graph, where.lengths))
 
 
 class Embedding(Linear):

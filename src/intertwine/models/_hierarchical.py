@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from intertwine.models._families import describe, family
 from intertwine.models._family import Family, Space
 from intertwine.nn import Geometry, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
-from intertwine.ops import farthest_points, interpolate, nearest_neighbours, neighbour_mean, segment_sum, structures_of
+from intertwine.ops import farthest_points, interpolate, nearest_neighbours, segment_sum, structures_of
 from intertwine.reps import Rep
 
 
@@ -24,18 +25,22 @@ class Level(NamedTuple):
     Attributes:
         positions: ``(M, 3)``.
         batch: ``(M,)`` structure of each.
-        where: Their graph.
+        where: Their graph; none where nothing is done on it.
+        chosen: ``(M,)`` which points of the level before they are; none at the first.
+        around: The edges from the level before.
     """
 
     positions: Tensor
     batch: Tensor
-    where: Geometry
+    where: Geometry | None
+    chosen: Tensor | None = None
+    around: Geometry | None = None
 
 
 class Stage(nn.ModuleList):
     """The interactions of one level, one after the other."""
 
-    def forward(self, features: Tensor, where: Geometry) -> Tensor:
+    def forward(self, features: Tensor, where: Geometry | None) -> Tensor:
         """Map ``(M, rep.dim)`` to the same."""
         for interaction in self:
             features = interaction(features, where)
@@ -45,11 +50,12 @@ class Stage(nn.ModuleList):
 class HierarchicalEncoder(nn.Module):
     """A point encoder for hundreds to thousands of points: interactions on ever fewer points of the cloud.
 
-        down: x <- interactions_k(x),  x <- linear_k(mean of x around each of the farthest points)
+        down: x <- interactions_k(x),  x <- pooling_k(x around each of the farthest points)
         up:   x <- interaction(x_k + linear(x interpolated)),  level by level, for outputs by point only
 
     Each level keeps one point in ``ratio``, by farthest point sampling, and joins each to its nearest neighbours. The
-    interactions are those of any family. The graphs are made inside, from the positions.
+    interactions are those of any family, and so is the pooling: a convolution from the finer cloud (steerable), or a
+    linear map of the mean over the neighbours. The graphs are made inside, from the positions.
 
     Args:
         rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
@@ -65,7 +71,8 @@ class HierarchicalEncoder(nn.Module):
         cutoff: Length from which points of the first level do not see each other, in the unit of the positions; it
             grows by ``sqrt(ratio)`` from level to level, as the spacing of points on a surface does. The default suits
             clouds of some 1,000 points in the unit ball: the 16th neighbour is then at about 0.25.
-        neighbours: How many nearest neighbours send messages to a point, and are averaged over on the way down.
+        neighbours: How many nearest neighbours send messages to a point.
+        gathered: How many nearest points of the finer level are pooled into a point; ``neighbours`` if not given.
         pool: ``"sum"`` or ``"mean"`` over the points of the last level, ``"max"`` for invariants, or ``None`` for one
             output per point.
 
@@ -98,20 +105,22 @@ class HierarchicalEncoder(nn.Module):
         width: int = 64,
         cutoff: float = 0.5,
         neighbours: int = 16,
+        gathered: int | None = None,
         pool: Pooling | None = "sum",
     ) -> None:
         super().__init__()
-        if levels < 1 or layers < 0 or ratio < 2 or neighbours < 1:
+        gathered = neighbours if gathered is None else gathered
+        if levels < 1 or layers < 0 or ratio < 2 or neighbours < 1 or gathered < 1:
             raise ValueError(
-                "levels and neighbours must be at least 1, ratio at least 2, layers at least 0, "
-                f"got {levels}, {neighbours}, {ratio}, {layers}"
+                "levels, neighbours and gathered must be at least 1, ratio at least 2, layers at least 0, "
+                f"got {levels}, {neighbours}, {gathered}, {ratio}, {layers}"
             )
         self.family = family(layer)
         hiddens = self._one_for_each(self.family.usual if hidden is None else hidden, levels)
         self._texts: dict[str, Any] = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": [*map(str, hiddens)]}
         self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
         self.hidden = [self.family.inner(each) for each in hiddens]
-        self.ratio, self.layers, self.neighbours = ratio, layers, neighbours
+        self.ratio, self.layers, self.neighbours, self.gathered = ratio, layers, neighbours, gathered
         cutoffs = [float(cutoff) * sqrt(ratio) ** k for k in range(levels)]
         self.spaces = [Space(lmax, tuple(radial), width, each, float(neighbours)) for each in cutoffs]
         self.embed = self.family.embedding(self.rep_in, self.hidden[0], self.spaces[0])
@@ -120,7 +129,11 @@ class HierarchicalEncoder(nn.Module):
             Stage(self.family.interaction(rep, space) for _ in range(layers)) for rep, space in levelled
         )
         steps = list(zip(self.hidden, self.hidden[1:], strict=False))
-        self.down = nn.ModuleList(Linear(fine, coarse) for fine, coarse in steps)
+        farther = sqrt(gathered / neighbours)
+        self.down = nn.ModuleList(
+            self.family.pooling(fine, coarse, replace(space, cutoff=farther * space.cutoff, neighbours=float(gathered)))
+            for (fine, coarse), space in zip(steps, self.spaces, strict=False)
+        )
         self.up, self.merge = nn.ModuleList(), nn.ModuleList()
         if pool is None:
             self.up.extend(Linear(coarse, fine) for fine, coarse in steps)
@@ -152,6 +165,7 @@ class HierarchicalEncoder(nn.Module):
             "width": first.width,
             "cutoff": first.cutoff,
             "neighbours": self.neighbours,
+            "gathered": self.gathered,
             "pool": None if self.pool is None else self.pool.how,
         }
 
@@ -181,39 +195,46 @@ class HierarchicalEncoder(nn.Module):
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
         batch, structures = structures_of(features, batch, structures)
+        output, whose = self.at_points(features, positions, edges, batch, structures)
+        return output if self.pool is None else self.pool(output, whose, structures)
+
+    def at_points(
+        self, features: Tensor, positions: Tensor, edges: Tensor | None, batch: Tensor, structures: int
+    ) -> tuple[Tensor, Tensor]:
+        """The output at each point that is left, before pooling: ``(M, rep_out.dim)``; and ``(M,)`` whose they are.
+
+        Without pooling these are all points; with it, those of the last level. Arguments as for ``forward``.
+        """
         levels = self._levels(positions, edges, batch, structures)
         hidden = self.embed(features, levels[0].where)
         found = []
         for k, (stage, level) in enumerate(zip(self.stages, levels, strict=True)):
             if k:
-                hidden = self.down[k - 1](self._gather(hidden, levels[k - 1], level))
+                hidden = self.down[k - 1](hidden, level.around, level.chosen)
             hidden = stage(hidden, level.where)
             found.append(hidden)
-        if self.pool is not None:
-            pooled: Tensor = self.pool(self.readout(hidden), levels[-1].batch, structures)
-            return pooled
         for k in reversed(range(len(self.up))):
             lifted = self.up[k](self._scatter(hidden, levels[k + 1], levels[k]))
             hidden = self.merge[k](found[k] + lifted, levels[k].where)
         output: Tensor = self.readout(hidden)
-        return output
+        return output, levels[0 if self.pool is None else -1].batch
 
     def _levels(self, positions: Tensor, edges: Tensor | None, batch: Tensor, structures: int) -> list[Level]:
-        levels: list[Level] = []
-        for space in self.spaces:
-            if levels:
-                counts = segment_sum(torch.ones_like(batch), batch, structures)
-                chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
-                positions, batch, edges = positions.index_select(0, chosen), batch.index_select(0, chosen), None
-            if edges is None:
-                edges = nearest_neighbours(positions, self.neighbours, batch)
-            levels.append(Level(positions, batch, geometry(positions, edges, space.lmax)))
+        if edges is None:
+            edges = nearest_neighbours(positions, self.neighbours, batch)
+        levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
+        for space in self.spaces[1:]:
+            counts = segment_sum(torch.ones_like(batch), batch, structures)
+            chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
+            few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
+            near = nearest_neighbours(positions, self.gathered, batch, queries=few, query_batch=whose)
+            around = geometry(positions, near, space.lmax, few)
+            where = None
+            if self.layers or (len(self.up) and space is not self.spaces[-1]):
+                where = geometry(few, nearest_neighbours(few, self.neighbours, whose), space.lmax)
+            levels.append(Level(few, whose, where, chosen, around))
+            positions, batch = few, whose
         return levels
-
-    def _gather(self, features: Tensor, fine: Level, coarse: Level) -> Tensor:
-        return neighbour_mean(
-            features, fine.positions, coarse.positions, fine.batch, coarse.batch, count=self.neighbours
-        )
 
     @staticmethod
     def _scatter(features: Tensor, coarse: Level, fine: Level) -> Tensor:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from intertwine.models._family import FIRST_OUTPUT, Family, Space
+from intertwine.models._family import FIRST_OUTPUT, Family, Norm, Space, check_norm
 from intertwine.nn import Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLift
 from intertwine.nn._blocks import Blocks
 from intertwine.reps import Rep
-
-Norm = Literal["batch", "none"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,7 @@ class Vector(Family):
     norm: Norm = "batch"
 
     def __post_init__(self) -> None:
-        if self.norm not in get_args(Norm):
-            raise ValueError(f'layer "vector": norm is "batch" or "none", got {self.norm!r}')
+        check_norm(self.name, self.norm)
 
     def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
         """Lift the positions, scale by the scalars."""

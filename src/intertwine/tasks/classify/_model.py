@@ -36,7 +36,7 @@ class Classifier(ShapeNetwork):
         hidden: int = 128,
         dropout: float = 0.3,
     ) -> None:
-        super().__init__(encoder, normals=normals, channels=channels)
+        super().__init__(encoder, normals=normals, channels=channels, by_point=False)
         self.head = head(2 * channels, hidden, classes, dropout)
         self.rep_out = classes * self.group.trivial
         self.action_out = LinearAction(self.rep_out)

@@ -43,7 +43,7 @@ class Segmenter(ShapeNetwork):
         hidden: int = 128,
         dropout: float = 0.3,
     ) -> None:
-        super().__init__(encoder, normals=normals, channels=channels)
+        super().__init__(encoder, normals=normals, channels=channels, by_point=True)
         self.categories = categories if categories > 1 else 0
         self.head = head(3 * channels + self.categories, hidden, parts, dropout)
         self.rep_out = parts * self.group.trivial

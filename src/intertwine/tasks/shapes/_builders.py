@@ -14,16 +14,22 @@ from intertwine.models import HierarchicalEncoder, PointEncoder
 from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Invariants, Linear
+from intertwine.reps import Rep
 from intertwine.tasks.shapes._encoders import Size
 
+Layer = str | dict[str, Any]
 
-def family(rep_in: str, rep_out: str, size: Size, *, layer: str, lengths: bool = False, **options: Any) -> nn.Module:
+
+def family(
+    rep_in: str, rep_out: str, size: Size, *, by_point: bool, layer: Layer, lengths: bool = False, **options: Any
+) -> nn.Module:
     """A `PointEncoder`.
 
     Args:
         rep_in: Features of a point that go in.
         rep_out: Invariants of a point that come out.
         size: How large.
+        by_point: Not looked at: it answers for each point.
         layer: The family.
         lengths: Whether half of the invariants are lengths of vectors and tensors.
         options: What else `PointEncoder` knows.
@@ -44,22 +50,37 @@ def family(rep_in: str, rep_out: str, size: Size, *, layer: str, lengths: bool =
     return _finished(encoder, lengths)
 
 
-def hierarchical(
-    rep_in: str, rep_out: str, size: Size, *, layer: str, lengths: bool = False, **options: Any
-) -> nn.Module:
-    """A `HierarchicalEncoder` of as many levels as layers were asked for; arguments as for `family`."""
+def hierarchical(rep_in: str, rep_out: str, size: Size, *, by_point: bool, layer: Layer, **options: Any) -> nn.Module:
+    """A `HierarchicalEncoder` that goes down as many levels as layers were asked for, twice as wide at each.
+
+    Where only the whole is asked for, the first level is the input itself and nothing comes up again.
+
+    Args:
+        rep_in: Features of a point that go in.
+        rep_out: Invariants of a point that come out; half of them are lengths.
+        size: How large the first level is on which there is anything to be learned.
+        by_point: Whether each point is asked for.
+        layer: The family.
+        options: What else `HierarchicalEncoder` knows.
+    """
+    group = O3()
+    hidden = group.rep(size.hidden or "")
+    wider = [times(2**step, hidden) for step in range(size.layers)]
+    levels = [hidden, *wider] if by_point else [group.rep(rep_in), *wider]
     encoder = HierarchicalEncoder(
         rep_in,
-        with_lengths(size.hidden or "", rep_out) if lengths else rep_out,
+        with_lengths(str(levels[0 if by_point else -1]), rep_out),
         layer=layer,
-        hidden=size.hidden,
-        levels=size.layers,
+        hidden=levels,
+        levels=len(levels),
+        layers=0,
         cutoff=size.cutoff,
         neighbours=size.neighbours,
-        pool=None,
+        gathered=2 * size.neighbours,
+        pool=None if by_point else "mean",
         **options,
     )
-    return _finished(encoder, lengths)
+    return _finished(encoder, lengths=True)
 
 
 def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
@@ -75,13 +96,14 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
     return Measured(encoder) if lengths else encoder
 
 
-def network(rep_in: str, rep_out: str, size: Size, *, name: str, **options: Any) -> nn.Module:
+def network(rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str, **options: Any) -> nn.Module:
     """A network of `intertwine.models` that finds the neighbours itself, its widths doubled twice over its layers.
 
     Args:
         rep_in: Features of a point that go in.
         rep_out: Invariants of a point that come out.
         size: How large.
+        by_point: Not looked at: it answers for each point.
         name: Of the class.
         options: What else it knows.
     """
@@ -131,6 +153,24 @@ class Measured(nn.Module):
         """``(N, rep_out.dim)``; arguments as those of the encoder."""
         measured: Tensor = self.lengths(self.encoder(features, positions, edges, batch, structures))
         return measured
+
+    def at_points(
+        self, features: Tensor, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+    ) -> tuple[Tensor, Tensor]:
+        """The same at each point that the encoder answers for, and whose they are."""
+        if not isinstance(self.encoder, HierarchicalEncoder):
+            return self(features, positions, edges, batch, structures), batch
+        output, whose = self.encoder.at_points(features, positions, edges, batch, structures)
+        return self.lengths(output), whose
+
+
+def times(factor: int, rep: Rep) -> Rep:
+    """So many times the copies of each irrep.
+
+    >>> print(times(2, O3().rep("4x0e + 1x1o")))
+    8x0e + 2x1o
+    """
+    return rep.group.rep(" + ".join(f"{factor * copies}x{irrep}" for copies, irrep in rep.irreps or ()))
 
 
 def with_lengths(hidden: str, rep_out: str) -> str:

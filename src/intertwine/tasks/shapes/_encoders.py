@@ -18,7 +18,7 @@ class Encoder:
     """An entry of the registry.
 
     Attributes:
-        builder: The function of `_builders` that makes it, called as ``(rep_in, rep_out, size, **options)``.
+        builder: The function of `_builders` that makes it, called as ``(rep_in, rep_out, size, by_point=, **options)``.
         options: What it is told besides.
         hidden: The usual features of a point; None where ``--hidden`` means nothing.
         width: The usual number of channels; None where ``--width`` means nothing.
@@ -33,14 +33,14 @@ class Encoder:
 _STEERED = "16x0e+8x1o+4x2e"
 
 ENCODERS: dict[str, Encoder] = {
-    "attention": Encoder("family", {"layer": "attention", "lengths": True}, hidden=_STEERED),
+    "attention": Encoder("family", {"layer": {"name": "attention", "norm": "batch"}, "lengths": True}, hidden=_STEERED),
     "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24),
     "egnn": Encoder("family", {"layer": "egnn", "lengths": True}, hidden="48x0e+8x1o", width=48),
-    "hierarchical": Encoder("hierarchical", {"layer": "steerable", "lengths": True}, hidden=_STEERED),
+    "hierarchical": Encoder("hierarchical", {"layer": {"name": "steerable", "norm": "batch"}}, hidden=_STEERED),
     "lifted": Encoder("family", {"layer": "lifted"}, hidden="8"),
     "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
     "pointnet": Encoder("network", {"name": "PointNet"}, width=32),
-    "steerable": Encoder("family", {"layer": "steerable", "lengths": True}, hidden=_STEERED),
+    "steerable": Encoder("family", {"layer": {"name": "steerable", "norm": "batch"}, "lengths": True}, hidden=_STEERED),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
     "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN"}, width=12),
     "vector-pointnet": Encoder("network", {"name": "VectorPointNet"}, width=16),
@@ -121,13 +121,15 @@ def describe_encoder(
     }
 
 
-def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str) -> nn.Module:
+def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_point: bool = True) -> nn.Module:
     """The encoder that `describe_encoder` describes, in its frame.
 
     Args:
         config: The description.
         rep_in: Features of a point that go in, in the grammar of O(3).
         rep_out: Features of a point that come out.
+        by_point: Whether each point is asked for. If not, an encoder may answer for some only: it then has a method
+            ``at_points`` that tells whose they are.
 
     Raises:
         UsageError: The encoder or the frame is not known, or cannot be built at this size.
@@ -138,8 +140,9 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str) -> nn.Mo
         raise unknown("frame", config["frame"], FRAMES)
     size = Size(*(config[name] for name in ("layers", "hidden", "width", "neighbours", "cutoff")))
     entry, frame = _entry(config["name"]), FRAMES[config["frame"]]
+    build, by_point = getattr(_builders, entry.builder), by_point or frame is not None
     try:
-        encoder: nn.Module = getattr(_builders, entry.builder)(rep_in, rep_out, size, **entry.options)
+        encoder: nn.Module = build(rep_in, rep_out, size, by_point=by_point, **entry.options)
         return encoder if frame is None else _builders.framed(encoder, frame, size)
     except ValueError as error:
         raise UsageError(f"the encoder {config['name']} cannot be built: {error}") from error

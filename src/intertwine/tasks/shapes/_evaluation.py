@@ -12,6 +12,7 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine.tasks._suggest import unknown
 from intertwine.tasks._task import Evaluation, Progress
+from intertwine.tasks.shapes._describe import count
 from intertwine.tasks.shapes._job import Held, largest_of
 from intertwine.tasks.shapes._names import PROTOCOLS, TURNS
 from intertwine.tasks.shapes._turns import rotations_from
@@ -130,7 +131,9 @@ def as_evaluation(
     """The table with what it is a table of."""
     columns, rows, found = table
     content = {"data": what, "clouds": clouds, "rotation_seed": seed, "protocols": found}
-    said = f"{clouds:,} clouds ({what}); none: as they are, z: about the vertical, SO3: any rotation (seed {seed})"
+    said = (
+        f"{count(clouds, 'cloud')} ({what}); none: as they are, z: about the vertical, SO3: any rotation (seed {seed})"
+    )
     return Evaluation(columns, rows, content, (said, *notes))
 
 

@@ -36,6 +36,7 @@ STYLE = """\
 .marks i { flex: 1; height: 0.7rem; border-radius: 1px; opacity: 0.55; cursor: pointer; }
 .marks i.here { opacity: 1; box-shadow: 0 0 0 1.5px currentColor; }
 .controls { font-size: 0.9rem; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; align-items: center; }
+.controls[hidden] { display: none; }
 .controls label { cursor: pointer; }
 .key { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.35em; }
 """
@@ -139,13 +140,16 @@ def _controls(parts: Sequence[str]) -> str:
             f"{text}</label>"
             for value, text in choices
         )
-    keys = "".join(
-        f'<span><span class="key" style="background:{web(part_colour(place))}"></span>{escape(name)}</span>'
-        for place, name in enumerate(parts)
-    )
+    keys = "".join(_key(web(part_colour(place)), name) for place, name in enumerate(parts))
+    errors = _key(figures.RED, "wrong") + _key(figures.GREY, "right")
     together = '<label><input type="checkbox" id="together"> turn all together</label>'
-    legend = f'<p class="controls">{keys}</p>' if parts else ""
+    legend = f'<p class="controls keys">{keys}</p><p class="controls keys" hidden>{errors}</p>' if parts else ""
     return (
         f'<p class="controls">{together}{modes}</p>{legend}<noscript><p>The clouds need JavaScript, '
         "which is off here; nothing else does.</p></noscript>"
     )
+
+
+def _key(colour: str, name: str) -> str:
+    """An entry of a legend."""
+    return f'<span><span class="key" style="background:{colour}"></span>{escape(name)}</span>'

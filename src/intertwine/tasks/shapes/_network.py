@@ -45,14 +45,15 @@ class ShapeNetwork(nn.Module):
         encoder: What `describe_encoder` gave.
         normals: Whether the normals of the surface go in as well.
         channels: Invariants of a point.
+        by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
 
     Law: for an encoder that commutes with its group, ``p(g x + t) = p(x)`` whatever the numbering of the points.
     """
 
-    def __init__(self, encoder: Mapping[str, Any], *, normals: bool, channels: int) -> None:
+    def __init__(self, encoder: Mapping[str, Any], *, normals: bool, channels: int, by_point: bool) -> None:
         super().__init__()
         self.normals = normals
-        self.encoder = build_encoder(encoder, f"1x0e + {1 + normals}x1o", f"{channels}x0e")
+        self.encoder = build_encoder(encoder, f"1x0e + {1 + normals}x1o", f"{channels}x0e", by_point=by_point)
         self.point = nn.Sequential(BatchNorm(channels), *layer(channels, channels))
         rep: Any = self.encoder.rep_in
         group: Group = rep.group
@@ -62,25 +63,28 @@ class ShapeNetwork(nn.Module):
     def invariants(
         self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
-        """``(N, channels)`` by point and ``(structures, 2 channels)`` of the whole; arguments as the models' forward.
+        """``(N, channels)`` at the points of the encoder's end and ``(structures, 2 channels)`` of the whole.
+
+        Arguments as the models' forward.
 
         Raises:
             ValueError: Normals are missing, or not wanted.
         """
-        encoded = self._encoded(normals, positions, edges, batch, structures)
+        encoded, whose = self._encoded(normals, positions, edges, batch, structures)
         points: Tensor = self.point(encoded)
-        mean = segment_mean(points, batch, structures)
-        return points, torch.cat([mean, segment_max(points, batch, structures)], 1)
+        mean = segment_mean(points, whose, structures)
+        return points, torch.cat([mean, segment_max(points, whose, structures)], 1)
 
     def _encoded(
         self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         if (normals is not None) != self.normals:
             raise ValueError(f"this network {'needs' if self.normals else 'does not take'} normals")
         centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
         parts = [torch.ones_like(positions[:, :1]), centred, *([] if normals is None else [normals])]
-        encoded: Tensor = self.encoder(torch.cat(parts, 1), centred, edges, batch, structures)
-        return encoded
+        inputs = torch.cat(parts, 1), centred, edges, batch, structures
+        some: Any = getattr(self.encoder, "at_points", None)
+        return (self.encoder(*inputs), batch) if some is None else some(*inputs)
 
 
 def layer(channels: int, out: int) -> list[nn.Module]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,18 @@ from intertwine.data import ShapeSet
 from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
 from intertwine.data._shape_folders import Entry, class_of, entries_of
+from intertwine.tasks._source import resolve
 from intertwine.tasks._suggest import nearest
+from intertwine.tasks._task import Progress
+
+if TYPE_CHECKING:
+    from intertwine.tasks.shapes._options import ShapeOptions
 
 _SETS: dict[str, Callable[..., ShapeSet]] = {
     "furniture": lambda **options: data.furniture(**options),
     "circuit-parts": lambda **options: data.circuit_parts(**options),
 }
-"""The public sets of clouds, called with points=, seed= and draws=."""
+"""The public sets of clouds, called with points=, seed=, draws= and progress=."""
 
 Files = list[tuple[str, str]]
 """Names of files, each with the reason why it was left out."""
@@ -61,7 +66,24 @@ class Streamed(NamedTuple):
     wholes: list[npt.NDArray[np.float64]]
 
 
-def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) -> ShapeSet:
+def fetch(options: ShapeOptions, progress: Progress, *, parts: bool) -> None:
+    """Read what `plan` will read, which then lies in the cache.
+
+    Args:
+        options: What the user asked for, checked.
+        progress: Told how many bytes are fetched, or how many files are read, of how many.
+        parts: Whether the points must have parts.
+
+    Raises:
+        UsageError: As for `read`.
+    """
+    sampling = Sampling(options.points, options.seed, options.normals, options.draws)
+    read(resolve(options.data), sampling, parts=parts, strict=options.strict, progress=progress)
+
+
+def read(
+    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: Progress | None = None
+) -> ShapeSet:
     """All clouds of a source, the draws of each file one after the other along its points.
 
     Args:
@@ -69,11 +91,13 @@ def read(source: str, sampling: Sampling, *, parts: bool, strict: bool = False) 
         sampling: How they are drawn.
         parts: Whether each point must have a label.
         strict: Whether a bad file is an error.
+        progress: Told how many bytes are fetched, or how many files are read, of how many.
 
     Raises:
         UsageError: There are no clouds, or normals are wanted that some files do not have.
     """
     options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed, "draws": sampling.draws}
+    options["progress"] = progress
     if source in _SETS:
         shapes = _SETS[source](**options)
     else:

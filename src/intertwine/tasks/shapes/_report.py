@@ -26,11 +26,13 @@ from intertwine.tasks.shapes._predictor import ShapePredictor
 
 _BATCH = 32
 _WRONG_FIRST = 6
+_SEEN = {"none": "as they are", "z": "turned at random about the vertical", "SO3": "turned at random"}
 _TABLE = """\
 .confusion { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
 .confusion th { font-weight: 400; padding: 0 0.5rem; text-align: right; white-space: nowrap; }
 .confusion thead th { writing-mode: vertical-rl; transform: rotate(180deg); padding: 0.4rem 0; text-align: left; }
-.confusion td { width: 1.9rem; height: 1.7rem; text-align: center;
+.confusion th[scope=row] { position: sticky; left: 0; background: light-dark(#fcfcfa, #16181b); }
+.confusion td { min-width: 1.9rem; height: 1.7rem; padding: 0 0.3rem; box-sizing: border-box; text-align: center;
   border: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
 .pair { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 .pair > div { min-width: 0; }
@@ -94,15 +96,15 @@ class Report(ABC):
         config, split, encoder = self.config, Split.from_json(self.job.split), self.config["encoder"]
         sizes = [f"{len(part):,}" for part in (split.train, split.validation, split.test)]
         weights = sum(weight.numel() for weight in self.job.model.parameters())
-        turned = {"none": "as they are", "z": "turned at random about the vertical", "SO3": "turned at random"}
         size = encoder["hidden"] or f"{encoder['width']} channels"
         return [
             f"{sizes[0]} clouds of {config['points']} points to learn from, {sizes[1]} to choose by and {sizes[2]} to "
-            f"judge by: {kinds(config)}. In training they were seen {turned[config['augment']]}. The encoder is "
+            f"judge by: {kinds(config)}. In training they were seen {_SEEN[config['augment']]}. The encoder is "
             f"{encoder['name']}, {count(encoder['layers'], 'layer')} of {size}; the network has {weights:,} weights.",
             f"The figures are of the {'test' if len(split.test) else 'validation'} split: {len(self.shapes):,} clouds "
-            "as they are (none), turned at random about the vertical (z), and turned at random (SO3). An equivariant "
-            "network cannot tell the difference.",
+            "as they are (none), turned at random about the vertical (z), and turned at random (SO3); "
+            f"{config['augment']}/SO3, say, means {_SEEN[config['augment']]} in training and turned at random in the "
+            "test. An equivariant network cannot tell the difference.",
         ]
 
     def invitation(self) -> str:
@@ -185,12 +187,20 @@ def confusion_table(confusion: Tensor, names: Sequence[str]) -> str:
     lines = []
     for place, name in enumerate(names):
         cells = "".join(
-            f'<td style="background:{_shade(float(shares[place, k]), place == k)}">{count or ""}</td>'
-            for k, count in enumerate(confusion[place].tolist())
+            f'<td style="background:{_shade(share, place == k)}"{_hint(name, names[k], number, share)}>'
+            f"{f'{number:,}' if number else ''}</td>"
+            for k, (number, share) in enumerate(zip(confusion[place].tolist(), shares[place].tolist(), strict=True))
         )
         lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
     body = f"<thead><tr><td style='border:0'></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="scroll"><table class="confusion">{body}</table></div>'
+
+
+def _hint(truth: str, said: str, number: int, share: float) -> str:
+    """What a cell says when one points at it."""
+    if not number:
+        return ""
+    return f' title="{escape(truth)}, taken for {escape(said)}: {number:,}, {percent(share)}"'
 
 
 def _shade(share: float, right: bool) -> str:

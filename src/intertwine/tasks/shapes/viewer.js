@@ -105,5 +105,10 @@
     one.draw();
   });
   document.querySelectorAll("figure.cloud").forEach((figure, place) => viewers.push(viewer(figure, data.clouds[place])));
-  legend.forEach((input) => input.addEventListener("change", () => viewers.forEach((one) => one.draw())));
+  legend.forEach((input) => input.addEventListener("change", () => {
+    document.querySelectorAll(".keys").forEach((keys, place) => {
+      keys.hidden = (input.value === "wrong") !== (place === 1);
+    });
+    viewers.forEach((one) => one.draw());
+  }));
 })();
