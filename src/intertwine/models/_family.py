@@ -37,10 +37,12 @@ class Family(ABC):
     Attributes:
         name: What it is called in ``PointEncoder(layer=...)``.
         usual: The hidden representation where none is given.
+        strided: Whether its pooling is a layer of its own, rather than a mean.
     """
 
     name: ClassVar[str]
     usual: ClassVar[str]
+    strided: ClassVar[bool] = False
 
     def outer(self, rep: Rep | str) -> Rep:
         """The representation of an input or an output; text is read in the grammar of O(3)."""

@@ -64,7 +64,7 @@ class HierarchicalEncoder(nn.Module):
         hidden: Representation between the layers, one for all levels or one for each; ``None`` for the family's usual.
         levels: How many levels; 3 with ratio 4 are N, N / 4 and N / 16 points.
         ratio: Points of a level for one of the next, rounded up in every structure.
-        layers: Interactions of each level on the way down.
+        layers: Interactions of each level on the way down, one number for all or one for each.
         lmax: Highest degree of the spherical harmonics (steerable).
         radial: Number of radial functions and hidden widths of the network on them (steerable).
         width: Hidden width of the message networks (message).
@@ -99,7 +99,7 @@ class HierarchicalEncoder(nn.Module):
         hidden: Rep | str | Sequence[Rep | str] | None = None,
         levels: int = 3,
         ratio: int = 4,
-        layers: int = 1,
+        layers: int | Sequence[int] = 1,
         lmax: int = 2,
         radial: Sequence[int] = (8,),
         width: int = 64,
@@ -110,23 +110,25 @@ class HierarchicalEncoder(nn.Module):
     ) -> None:
         super().__init__()
         gathered = neighbours if gathered is None else gathered
-        if levels < 1 or layers < 0 or ratio < 2 or neighbours < 1 or gathered < 1:
+        self.layers: list[int] = _one_for_each(layers, levels, "layers")
+        if levels < 1 or min(self.layers) < 0 or ratio < 2 or neighbours < 1 or gathered < 1:
             raise ValueError(
                 "levels, neighbours and gathered must be at least 1, ratio at least 2, layers at least 0, "
                 f"got {levels}, {neighbours}, {gathered}, {ratio}, {layers}"
             )
         self.family = family(layer)
-        hiddens = self._one_for_each(self.family.usual if hidden is None else hidden, levels)
+        hiddens: list[Rep | str] = _one_for_each(self.family.usual if hidden is None else hidden, levels, "hidden")
         self._texts: dict[str, Any] = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": [*map(str, hiddens)]}
         self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
         self.hidden = [self.family.inner(each) for each in hiddens]
-        self.ratio, self.layers, self.neighbours, self.gathered = ratio, layers, neighbours, gathered
+        self.ratio, self.neighbours, self.gathered = ratio, neighbours, gathered
         cutoffs = [float(cutoff) * sqrt(ratio) ** k for k in range(levels)]
         self.spaces = [Space(lmax, tuple(radial), width, each, float(neighbours)) for each in cutoffs]
         self.embed = self.family.embedding(self.rep_in, self.hidden[0], self.spaces[0])
         levelled = list(zip(self.hidden, self.spaces, strict=True))
         self.stages = nn.ModuleList(
-            Stage(self.family.interaction(rep, space) for _ in range(layers)) for rep, space in levelled
+            Stage(self.family.interaction(rep, space) for _ in range(count))
+            for (rep, space), count in zip(levelled, self.layers, strict=True)
         )
         steps = list(zip(self.hidden, self.hidden[1:], strict=False))
         farther = sqrt(gathered / neighbours)
@@ -142,13 +144,6 @@ class HierarchicalEncoder(nn.Module):
         self.pool = None if pool is None else Pool(self.rep_out, pool)
         self.action_in = PointCloud(self.rep_in)
         self.action_out = PointFeatures(self.rep_out) if pool is None else LinearAction(self.rep_out)
-
-    @staticmethod
-    def _one_for_each(hidden: Rep | str | Sequence[Rep | str], levels: int) -> list[Rep | str]:
-        given = [hidden] * levels if isinstance(hidden, Rep | str) else list(hidden)
-        if len(given) != levels:
-            raise ValueError(f"hidden is one representation, or one for each of {levels} levels; got {len(given)}")
-        return given
 
     @property
     def config(self) -> dict[str, Any]:
@@ -223,14 +218,14 @@ class HierarchicalEncoder(nn.Module):
         if edges is None:
             edges = nearest_neighbours(positions, self.neighbours, batch)
         levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
-        for space in self.spaces[1:]:
+        for k, space in enumerate(self.spaces[1:], 1):
             counts = segment_sum(torch.ones_like(batch), batch, structures)
             chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
             few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
             near = nearest_neighbours(positions, self.gathered, batch, queries=few, query_batch=whose)
             around = geometry(positions, near, space.lmax, few)
             where = None
-            if self.layers or (len(self.up) and space is not self.spaces[-1]):
+            if self.layers[k] or k < len(self.merge):
                 where = geometry(few, nearest_neighbours(few, self.neighbours, whose), space.lmax)
             levels.append(Level(few, whose, where, chosen, around))
             positions, batch = few, whose
@@ -239,3 +234,15 @@ class HierarchicalEncoder(nn.Module):
     @staticmethod
     def _scatter(features: Tensor, coarse: Level, fine: Level) -> Tensor:
         return interpolate(features, coarse.positions, fine.positions, coarse.batch, fine.batch)
+
+
+def _one_for_each(given: Any, levels: int, what: str) -> list[Any]:
+    """The same for every level, unless one was given for each.
+
+    Raises:
+        ValueError: Some were given, but not one for each.
+    """
+    several = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * levels
+    if len(several) != levels:
+        raise ValueError(f"{what} is the same for all, or one for each of {levels} levels; got {len(several)}")
+    return several

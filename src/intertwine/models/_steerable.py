@@ -22,6 +22,7 @@ class Steerable(Family):
 
     name = "steerable"
     usual = "32x0e + 16x1o + 8x2e"
+    strided = True
     norm: Norm = "none"
 
     def __post_init__(self) -> None:

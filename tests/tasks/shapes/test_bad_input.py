@@ -84,6 +84,7 @@ def arrange(words, place):
     (place / "few" / "discs").mkdir(parents=True)
     for kind in ("boxes", "discs"):
         shutil.copy(f"classes/{kind}/0.xyz", place / "few" / kind / "0.xyz")
+        shutil.copytree(f"classes/{kind}", place / "held" / "test" / kind)
 
 
 REFUSED = [
@@ -95,6 +96,7 @@ REFUSED = [
     (["classify", "file.xyz"], "is a file; expected a folder"),
     (["classify", "one"], "one class only"),
     (["classify", "few"], "leave none to validate on"),
+    (["classify", "held"], "no shape stands in a folder train"),
     (["segment", "classes"], "no part labels"),
     (["classify", "classes", "--encoder", "vektor"], 'no encoder "vektor"'),
     (["classify", "classes", "--encoder", "stearable"], 'did you mean "steerable"'),

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from intertwine.data import read_shapes
 from intertwine.data._point_files import read_shape
 from intertwine.tasks.segment import SegmentPredictor
+from intertwine.tasks.shapes import _reading
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]
@@ -71,7 +73,10 @@ def test_evaluating_other_data_by_the_names_of_its_classes(at_shapes, command, w
     assert [(row["name"], row["count"]) for row in found["classes"]] == [("boxes", 3), ("discs", 0), ("tubes", 3)]
     (tmp_path / "new" / "boxes").rename(tmp_path / "new" / "boxen")
     said = command("evaluate", "runs/classes-steerable", tmp_path / "new", code=2).err
-    assert 'the class "boxen", which was not learned; did you mean "boxes"?' in said
+    assert 'the class "boxen" (the name of the folder), which was not learned; did you mean "boxes"?' in said
+    (tmp_path / "new" / "boxen").rename(tmp_path / "new" / "pipes")
+    said = command("evaluate", "runs/classes-steerable", tmp_path / "new", code=2).err
+    assert "which was not learned. Known: boxes, discs, tubes" in said
 
 
 def rows_of(path):
@@ -135,6 +140,20 @@ def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_sha
         assert (labelled.labels == expected).mean() > 0.97  # points in one place may have been repeated
 
 
+def test_shapes_of_any_size_and_place_have_parts(at_shapes, command, tmp_path):
+    given = np.loadtxt("parts/boxes/0.xyz")
+    for name, change in {"huge": lambda x: 1e300 * x, "minute": lambda x: 1e-310 * x, "far": lambda x: x + 6e6}.items():
+        path = tmp_path / "new" / "boxes" / f"{name}.xyz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(path, np.column_stack([change(given[:, :3]), given[:, 3]]))
+    command("predict", "runs/parts-steerable", tmp_path / "new", "--output", tmp_path / "all.npz")
+    command("predict", "runs/parts-steerable", "parts/boxes/0.xyz", "--output", tmp_path / "one.npz")
+    found, expected = np.load(tmp_path / "all.npz"), np.load(tmp_path / "one.npz")
+    for name in ("huge", "minute", "far"):
+        assert np.array_equal(found[f"boxes/{name}/labels"], expected["0/labels"])
+        assert np.isfinite(found[f"boxes/{name}/probabilities"]).all()
+
+
 def test_bad_files_are_named_and_skipped_or_refused(at_shapes, command, write, tmp_path):
     folder = write(tmp_path / "new", each=2)
     (folder / "boxes" / "0.xyz").write_text("0 0 nan\n1 1 1\n")
@@ -145,6 +164,8 @@ def test_bad_files_are_named_and_skipped_or_refused(at_shapes, command, write, t
     assert "boxes/0.xyz" in command(*words, code=2).err
     for path in folder.rglob("*.xyz"):
         path.write_text("no shape\n")
+    said = command("predict", "runs/classes-steerable", folder / "boxes/1.xyz", "--output", "x.csv", code=2).err
+    assert "boxes/1.xyz: expected columns of numbers" in said
     said = command("predict", "runs/parts-steerable", folder, "--output", tmp_path / "clouds", code=2).err
     assert "none of 6 files can be read; the first, boxes/0.xyz: " in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "out.csv"]
@@ -188,3 +209,25 @@ def test_data_that_have_changed_are_noticed(shapes, command, small, write):
     write(shapes / "classes", each=9)
     said = command("evaluate", "runs/classes-1", code=2).err
     assert "had 24 clouds when this model was trained and has others now (27)" in said
+
+
+@pytest.mark.parametrize("given", ["furniture", "classes"])
+def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, monkeypatch, given):
+    calls = []
+
+    def stub(progress=None, **options):
+        calls.append((progress is not None, options))
+        if progress is not None:
+            progress(119_000_000, 119_782_356)
+        return read_shapes(shapes / "classes", **options)
+
+    monkeypatch.setitem(_reading._SETS, "furniture", stub)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("INTERTWINE_CACHE", str(shapes / "cache"))
+    found = command("fit", "classify", given, *small["message"], "--epochs", 1)
+    assert ("119,000,000 bytes" if given == "furniture" else "24 files") in found.out
+    assert [told for told, _ in calls] == ([True, False] if given == "furniture" else [])
+    assert all(options == calls[0][1] for _, options in calls)  # so that the second reading finds the first
+    monkeypatch.delenv("FORCE_COLOR")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "bytes" not in command("fit", "classify", given, *small["message"], "--epochs", 1).out

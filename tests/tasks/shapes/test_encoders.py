@@ -10,10 +10,11 @@ from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, build_encoder, c
 
 PLAIN = sorted(set(ENCODERS) & {"dgcnn", "message", "pointnet"})
 EQUIVARIANT = sorted(set(ENCODERS) - set(PLAIN))
+THINNING = sorted(name for name, entry in ENCODERS.items() if entry.levels is not None)
 
 
 def config(name, **changes):
-    sizes = {"layers": 1, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
+    sizes = {"layers": 1, "levels": 0, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
     return describe_encoder(name, changes.pop("frame", "none"), **{**sizes, **changes})
 
 
@@ -28,6 +29,27 @@ def test_every_encoder_gives_invariants_of_each_point(name):
     data = cloud(encoder.rep_in)
     assert encoder(*data).shape == (20, 16)
     assert encoder.rep_out == 16 * encoder.rep_out.group.trivial
+
+
+@pytest.mark.parametrize("name", THINNING)
+def test_on_fewer_points_it_answers_for_all_or_for_some(name):
+    size = config(name, levels=2, hidden={"lifted": "2"}.get(name, "4x0e + 4x1o" if name != "vector" else "4x1o"))
+    if name == "message":
+        size["hidden"] = "4x0e"
+    for by_point, points in ((True, 20), (False, 2)):
+        torch.manual_seed(0)
+        encoder = build_encoder(size, "1x0e + 1x1o", "16x0e", by_point=by_point).double()
+        features, positions, edges, *_ = cloud(encoder.rep_in)
+        features, positions, batch = features.double(), positions.double(), torch.zeros(20, dtype=torch.int64)
+        found, whose = encoder.at_points(features, positions, edges, batch, 1)
+        assert found.shape == (points, 16)
+        assert whose.tolist() == [0] * points
+        if name in EQUIVARIANT:
+            group = encoder.rep_in.group
+            matrix = encoder.rep_in.matrix(group.sample(generator=torch.Generator().manual_seed(1)))
+            moved = features @ matrix.mT, positions @ matrix[1:, 1:].mT + 1
+            turned, _ = encoder.at_points(*moved, edges, batch, 1)
+            torch.testing.assert_close(turned, found, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", EQUIVARIANT)
@@ -72,9 +94,10 @@ def test_half_of_what_is_asked_for_are_lengths():
         (lambda: config("steerabel"), 'did you mean "steerable"'),
         (lambda: build_encoder({**config("message"), "frame": "non"}, "1x0e", "1x0e"), 'did you mean "none"'),
         (lambda: build_encoder(config("steerable", hidden="8x0"), "1x0e", "1x0e"), "steerable cannot be built"),
-        (lambda: check_size("steerable", None, 8), "--width means nothing to the encoder steerable"),
+        (lambda: check_size("steerable", None, 8, None), "--width means nothing to the encoder steerable"),
+        (lambda: check_size("dgcnn", None, None, 2), "--levels means nothing to the encoder dgcnn"),
     ],
-    ids=["unknown", "misspelt", "frame", "hidden", "width"],
+    ids=["unknown", "misspelt", "frame", "hidden", "width", "levels"],
 )
 def test_what_cannot_be_built_is_named(call, said):
     with pytest.raises(UsageError, match=said):

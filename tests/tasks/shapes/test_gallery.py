@@ -41,6 +41,7 @@ def test_parts_have_a_legend_and_their_own_colours():
     assert data["colours"] == ["#4878d0", "#ee854a"]
     assert np.array_equal(unpacked(data["clouds"][0]["parts"], np.uint8).reshape(24, 5), parts)
     assert page.count("</span>body</span>") == 1
+    assert page.count('class="controls keys" hidden') == 1  # of right and wrong, until errors are asked for
     assert 'value="wrong"' in page
     assert 'value="wrong"' not in gallery([shown()], orientations(), "y")
 
@@ -63,3 +64,9 @@ def test_the_confusion_table_counts(name):
     table = confusion_table(torch.tensor([[3, 1], [0, 2]]), [name, "table"])
     assert [cell or "0" for cell in re.findall(r">(\d*)</td>", table)[1:]] == ["3", "1", "0", "2"]
     assert "<b>" not in table
+    assert ", taken for table: 1, 25.0 %" in table
+
+
+def test_many_are_counted_legibly():
+    table = confusion_table(torch.tensor([[1234567, 0], [0, 0]]), ["body", "pin"])
+    assert ">1,234,567</td>" in table

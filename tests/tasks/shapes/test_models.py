@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import cache
 
 import pytest
 import torch
@@ -13,13 +14,15 @@ from intertwine.ops import nearest_neighbours
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter
 from intertwine.tasks.shapes._clouds import CloudSet
-from intertwine.tasks.shapes._encoders import describe_encoder
+from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, describe_encoder
 
 HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 
 
 def encoder(name="steerable"):
-    return describe_encoder(name, "none", layers=1, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5)
+    return describe_encoder(
+        name, "none", layers=1, levels=None, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5
+    )
 
 
 def make(kind, name="steerable", **options):
@@ -90,14 +93,36 @@ DEGENERATE = {
 @pytest.mark.parametrize("name", DEGENERATE)
 @pytest.mark.parametrize("kind", ["classify", "segment"])
 def test_degenerate_clouds_have_finite_logits_and_gradients(kind, name):
-    x = DEGENERATE[name].double()
+    assert_finite(make(kind), DEGENERATE[name].double())
+
+
+ARMS = [(name, frame) for name in sorted(ENCODERS) for frame in FRAMES if (name, frame == "none") != ("lifted", False)]
+"""Every encoder in every frame; the lifted one has a finite group and takes none."""
+
+
+@cache
+def armed(name, frame):
+    torch.manual_seed(0)
+    config = {"layers": 1, "levels": None, "hidden": None, "width": None, "neighbours": 5, "cutoff": 1.5}
+    return Classifier(3, describe_encoder(name, frame, **config), channels=16, hidden=12)
+
+
+@pytest.mark.parametrize("cloud", DEGENERATE)
+@pytest.mark.parametrize(("name", "frame"), ARMS, ids=[f"{name}-{frame}" for name, frame in ARMS])
+def test_under_every_encoder_in_every_frame(name, frame, cloud):
+    assert_finite(copy.deepcopy(armed(name, frame)), DEGENERATE[cloud].double())
+
+
+def assert_finite(model, x):
+    """Logits and gradients of a cloud, alone in training and in use, and beside another one."""
     single = CloudSet(x, torch.tensor([0, len(x)]), 5)
-    pair = CloudSet(torch.cat([x, torch.randn(9, 3).double()]), torch.tensor([0, len(x), len(x) + 9]), 5)
+    other = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    pair = CloudSet(torch.cat([x, other]), torch.tensor([0, len(x), len(x) + 9]), 5)
     for clouds, mode in ((single, True), (single, False), (pair, True)):
-        model = make(kind).train(mode)
-        cloud = clouds.batch(range(len(clouds)))
-        positions = cloud.positions.clone().requires_grad_()
-        logits = model(*cloud._replace(positions=positions))
+        model.train(mode).zero_grad()
+        batch = clouds.batch(range(len(clouds)))
+        positions = batch.positions.clone().requires_grad_()
+        logits = model(*batch._replace(positions=positions))
         assert logits.isfinite().all()
         logits.square().sum().backward()
         assert positions.grad.isfinite().all()

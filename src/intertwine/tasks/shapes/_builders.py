@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
 from intertwine.models import HierarchicalEncoder, PointEncoder
+from intertwine.models._families import family as named
 from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Invariants, Linear
-from intertwine.reps import Rep
 from intertwine.tasks.shapes._encoders import Size
 
 Layer = str | dict[str, Any]
@@ -23,64 +24,55 @@ Layer = str | dict[str, Any]
 def family(
     rep_in: str, rep_out: str, size: Size, *, by_point: bool, layer: Layer, lengths: bool = False, **options: Any
 ) -> nn.Module:
-    """A `PointEncoder`.
+    """A `PointEncoder`, or where points are thinned a `HierarchicalEncoder`.
 
     Args:
         rep_in: Features of a point that go in.
         rep_out: Invariants of a point that come out.
         size: How large.
-        by_point: Not looked at: it answers for each point.
+        by_point: Whether each point is asked for; if not, those of the last level will do.
         layer: The family.
         lengths: Whether half of the invariants are lengths of vectors and tensors.
-        options: What else `PointEncoder` knows.
+        options: What else the encoder knows.
     """
     if size.width is not None:
         options = {**options, "width": size.width}
-    encoder = PointEncoder(
-        rep_in,
-        with_lengths(size.hidden or "", rep_out) if lengths else rep_out,
-        layer=layer,
-        hidden=size.hidden,
-        layers=size.layers,
-        cutoff=size.cutoff,
-        neighbours=float(size.neighbours),
-        pool=None,
-        **options,
-    )
-    return _finished(encoder, lengths)
+    options = {**options, "layer": layer, "cutoff": size.cutoff}
+    build = hierarchical if size.levels else flat
+    return _finished(build(rep_in, rep_out, size, by_point, lengths, options), lengths)
 
 
-def hierarchical(rep_in: str, rep_out: str, size: Size, *, by_point: bool, layer: Layer, **options: Any) -> nn.Module:
-    """A `HierarchicalEncoder` that goes down as many levels as layers were asked for, twice as wide at each.
+def flat(rep_in: str, rep_out: str, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]) -> PointEncoder:
+    """All layers on all points."""
+    hidden = size.hidden or ""
+    rep_out = with_lengths(hidden, rep_out) if lengths else rep_out
+    more: dict[str, Any] = {"layers": size.layers, "neighbours": float(size.neighbours), "pool": None}
+    return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
-    Where only the whole is asked for, the first level is the input itself and nothing comes up again.
 
-    Args:
-        rep_in: Features of a point that go in.
-        rep_out: Invariants of a point that come out; half of them are lengths.
-        size: How large the first level is on which there is anything to be learned.
-        by_point: Whether each point is asked for.
-        layer: The family.
-        options: What else `HierarchicalEncoder` knows.
+def hierarchical(
+    rep_in: str, rep_out: str, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]
+) -> HierarchicalEncoder:
+    """Layers on ever fewer points, twice as wide each time.
+
+    Of a family that pools by a convolution this is the first layer of its level; and where the whole alone is asked
+    for, it begins with the input as it is.
     """
-    group = O3()
-    hidden = group.rep(size.hidden or "")
-    wider = [times(2**step, hidden) for step in range(size.layers)]
-    levels = [hidden, *wider] if by_point else [group.rep(rep_in), *wider]
-    encoder = HierarchicalEncoder(
+    strided = named(options["layer"]).strided
+    wider = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
+    hidden = [rep_in if strided and not by_point else wider[0], *wider]
+    rep_out = with_lengths(hidden[0 if by_point else -1], rep_out) if lengths else rep_out
+    more: dict[str, Any] = {"neighbours": size.neighbours, "gathered": 2 * size.neighbours}
+    return HierarchicalEncoder(
         rep_in,
-        with_lengths(str(levels[0 if by_point else -1]), rep_out),
-        layer=layer,
-        hidden=levels,
-        levels=len(levels),
-        layers=0,
-        cutoff=size.cutoff,
-        neighbours=size.neighbours,
-        gathered=2 * size.neighbours,
+        rep_out,
+        hidden=hidden,
+        levels=len(hidden),
+        layers=[0, *[size.layers - strided] * size.levels],
         pool=None if by_point else "mean",
+        **more,
         **options,
     )
-    return _finished(encoder, lengths=True)
 
 
 def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
@@ -164,13 +156,13 @@ class Measured(nn.Module):
         return self.lengths(output), whose
 
 
-def times(factor: int, rep: Rep) -> Rep:
-    """So many times the copies of each irrep.
+def widened(hidden: str, factor: int) -> str:
+    """So many times the copies of each term.
 
-    >>> print(times(2, O3().rep("4x0e + 1x1o")))
-    8x0e + 2x1o
+    >>> widened("4x0e + 1x1o", 2), widened("8", 4)
+    ('8x0e + 2x1o', '32')
     """
-    return rep.group.rep(" + ".join(f"{factor * copies}x{irrep}" for copies, irrep in rep.irreps or ()))
+    return re.sub(r"(^|\+)(\s*)(\d+)", lambda found: f"{found[1]}{found[2]}{factor * int(found[3])}", hidden)
 
 
 def with_lengths(hidden: str, rep_out: str) -> str:

@@ -35,7 +35,7 @@ def describe(job: ShapeJob, folder: Path) -> list[tuple[str, str]]:
         ),
         (
             "encoder",
-            f"{encoder['name']}{frame}, {count(encoder['layers'], 'layer')}, {size}, {parameters:,} parameters"
+            f"{encoder['name']}{frame}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
             f"{_augmented(job.config['augment'])}",
         ),
     ]
@@ -70,6 +70,16 @@ def count(number: int, what: str) -> str:
     ('1 layer', '2 layers')
     """
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def layers_text(encoder: dict[str, Any]) -> str:
+    """How many layers there are, and on how many levels.
+
+    >>> layers_text({"layers": 1, "levels": 2})
+    '1 layer on each of 2 levels'
+    """
+    layers, levels = count(encoder["layers"], "layer"), encoder["levels"]
+    return f"{layers} on each of {count(levels, 'level')}" if levels else layers
 
 
 def _augmented(turn: str) -> str:

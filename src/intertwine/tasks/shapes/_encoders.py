@@ -22,28 +22,32 @@ class Encoder:
         options: What it is told besides.
         hidden: The usual features of a point; None where ``--hidden`` means nothing.
         width: The usual number of channels; None where ``--width`` means nothing.
+        layers: The usual number of layers.
+        levels: The usual number of times that points are thinned; None where ``--levels`` means nothing.
     """
 
     builder: str
     options: Mapping[str, Any] = field(default_factory=dict)
     hidden: str | None = None
     width: int | None = None
+    layers: int = 1
+    levels: int | None = 2
 
 
 _STEERED = "16x0e+8x1o+4x2e"
+_NORMED = {"norm": "batch"}
 
 ENCODERS: dict[str, Encoder] = {
-    "attention": Encoder("family", {"layer": {"name": "attention", "norm": "batch"}, "lengths": True}, hidden=_STEERED),
-    "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24),
+    "attention": Encoder("family", {"layer": {"name": "attention", **_NORMED}, "lengths": True}, hidden=_STEERED),
+    "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24, layers=3, levels=None),
     "egnn": Encoder("family", {"layer": "egnn", "lengths": True}, hidden="48x0e+8x1o", width=48),
-    "hierarchical": Encoder("hierarchical", {"layer": {"name": "steerable", "norm": "batch"}}, hidden=_STEERED),
     "lifted": Encoder("family", {"layer": "lifted"}, hidden="8"),
     "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
-    "pointnet": Encoder("network", {"name": "PointNet"}, width=32),
-    "steerable": Encoder("family", {"layer": {"name": "steerable", "norm": "batch"}, "lengths": True}, hidden=_STEERED),
+    "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None),
+    "steerable": Encoder("family", {"layer": {"name": "steerable", **_NORMED}, "lengths": True}, hidden=_STEERED),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
-    "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN"}, width=12),
-    "vector-pointnet": Encoder("network", {"name": "VectorPointNet"}, width=16),
+    "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN"}, width=12, layers=3, levels=None),
+    "vector-pointnet": Encoder("network", {"name": "VectorPointNet"}, width=16, layers=3, levels=None),
 }
 
 FRAMES: dict[str, str | None] = {
@@ -60,7 +64,8 @@ class Size:
     """How large an encoder is and how far it sees.
 
     Attributes:
-        layers: How many times points talk to their neighbours.
+        layers: How many times points talk to their neighbours, on each level.
+        levels: How many times one point in four is kept, twice as wide each time; 0 for layers on all points.
         hidden: Features of a point between the layers, where the encoder is sized by a representation.
         width: Channels, where it is sized by a number.
         neighbours: Edges into each point.
@@ -68,19 +73,21 @@ class Size:
     """
 
     layers: int
+    levels: int
     hidden: str | None
     width: int | None
     neighbours: int
     cutoff: float
 
 
-def check_size(name: str, hidden: str | None, width: int | None) -> None:
+def check_size(name: str, hidden: str | None, width: int | None, levels: int | None) -> None:
     """Whether the encoder is sized by what the user gave.
 
     Args:
         name: Of the encoder.
         hidden: What ``--hidden`` said, if anything.
         width: What ``--width`` said, if anything.
+        levels: What ``--levels`` said, if anything.
 
     Raises:
         UsageError: There is no such encoder, or the option means nothing to it.
@@ -92,28 +99,41 @@ def check_size(name: str, hidden: str | None, width: int | None) -> None:
     ):
         if given is not None and usual is None:
             raise UsageError(f"{flag} means nothing to the encoder {name}; its size is given by {other}")
+    if levels and entry.levels is None:
+        raise UsageError(f"--levels means nothing to the encoder {name}, which keeps all points")
 
 
 def describe_encoder(
-    name: str, frame: str, *, layers: int, hidden: str | None, width: int | None, neighbours: int, cutoff: float
+    name: str,
+    frame: str,
+    *,
+    layers: int | None,
+    levels: int | None,
+    hidden: str | None,
+    width: int | None,
+    neighbours: int,
+    cutoff: float,
 ) -> dict[str, Any]:
     """What a checkpoint keeps of its encoder, with everything that was left open decided.
 
     Args:
         name: Of the encoder.
         frame: Of the frame around it.
-        layers: As in `Size`.
+        layers: The user's, or None for the usual number.
+        levels: The user's, or None for the usual number.
         hidden: The user's, or None for the usual one.
         width: The user's, or None for the usual one.
         neighbours: As in `Size`.
         cutoff: As in `Size`.
     """
-    check_size(name, hidden, width)
+    check_size(name, hidden, width, levels)
     entry = _entry(name)
+    levels = entry.levels or 0 if levels is None else levels
     return {
         "name": name,
         "frame": frame,
-        "layers": layers,
+        "layers": layers or (entry.layers if levels else max(2, entry.layers)),
+        "levels": levels,
         "hidden": hidden or entry.hidden,
         "width": width or entry.width,
         "neighbours": neighbours,
@@ -138,7 +158,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
 
     if config["frame"] not in FRAMES:
         raise unknown("frame", config["frame"], FRAMES)
-    size = Size(*(config[name] for name in ("layers", "hidden", "width", "neighbours", "cutoff")))
+    size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbours", "cutoff")))
     entry, frame = _entry(config["name"]), FRAMES[config["frame"]]
     build, by_point = getattr(_builders, entry.builder), by_point or frame is not None
     try:

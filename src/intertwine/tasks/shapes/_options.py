@@ -33,7 +33,13 @@ class ShapeOptions(FitOptions):
     width: int | None = option(
         None, help="Channels of a point, where the encoder has no REP.", group="Model", minimum=1
     )
-    layers: int = option(2, help="Layers of the encoder.", group="Model", minimum=1)
+    layers: int | None = option(None, help="Layers of the encoder, on each level.", group="Model", minimum=1)
+    levels: int | None = option(
+        None,
+        help="How many times one point in four is kept, where the encoder can; 0 for all layers on all points.",
+        group="Model",
+        minimum=0,
+    )
     neighbours: int = option(16, help="Edges into each point.", group="Model", minimum=1)
     normals: bool = option(False, help="Let the normals of the surface in.", group="Model")
     dropout: float = option(0.2, help="In the head.", group="Model", minimum=0)
@@ -64,7 +70,7 @@ class ShapeOptions(FitOptions):
         for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
             if value >= 1:
                 raise UsageError(f"{name} expects a share below 1, got {value}")
-        check_size(self.encoder, self.hidden, self.width)
+        check_size(self.encoder, self.hidden, self.width, self.levels)
         check_source(self.data, self.public)
         if self.data not in self.public and not Path(self.data).is_dir():
             raise UsageError(f'"{self.data}" is a file; expected a folder of meshes or clouds')

@@ -50,6 +50,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
             options.encoder,
             options.frame,
             layers=options.layers,
+            levels=options.levels,
             hidden=options.hidden,
             width=options.width,
             neighbours=options.neighbours,

@@ -17,7 +17,7 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._output import replacing
 from intertwine.tasks._task import silent
-from intertwine.tasks.shapes._describe import count, kinds
+from intertwine.tasks.shapes._describe import kinds, layers_text
 from intertwine.tasks.shapes._evaluation import evaluate, judge, percent
 from intertwine.tasks.shapes._gallery import SHOWN, Shown, gallery, orientations
 from intertwine.tasks.shapes._job import ShapeJob
@@ -100,7 +100,7 @@ class Report(ABC):
         return [
             f"{sizes[0]} clouds of {config['points']} points to learn from, {sizes[1]} to choose by and {sizes[2]} to "
             f"judge by: {kinds(config)}. In training they were seen {_SEEN[config['augment']]}. The encoder is "
-            f"{encoder['name']}, {count(encoder['layers'], 'layer')} of {size}; the network has {weights:,} weights.",
+            f"{encoder['name']}, {layers_text(encoder)}, {size}; the network has {weights:,} weights.",
             f"The figures are of the {'test' if len(split.test) else 'validation'} split: {len(self.shapes):,} clouds "
             "as they are (none), turned at random about the vertical (z), and turned at random (SO3); "
             f"{config['augment']}/SO3, say, means {_SEEN[config['augment']]} in training and turned at random in the "
