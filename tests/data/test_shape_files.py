@@ -182,6 +182,28 @@ def stl_of_nothing():
     return b"\0" * 80 + struct.pack("<I", 0)
 
 
+PLY_CUT_SHORT = b"""ply
+format ascii 1.0
+element vertex 4
+property float x
+property float y
+property float z
+element face 2
+property list uchar int vertex_indices
+end_header
+0 0 0
+1 0 0
+1 1 0
+0 1 0
+3 0 1 2
+"""
+
+
+def test_a_mark_of_the_order_of_bytes_is_no_content(tmp_path):
+    (tmp_path / "a.xyz").write_bytes(b"\xef\xbb\xbf1 2 3\n4 5 6\n")
+    assert read_shape(tmp_path / "a.xyz").points.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -195,13 +217,15 @@ def stl_of_nothing():
         ("a.xyz", b"Hello, world\n", 'expected columns of numbers by its name, but it begins with "Hello, world"'),
         ("a.xyz", b"3\nwater\nO 0 0 0\nH 1 0 0\nH 0 1 0\n", "not columns of numbers"),
         ("a.xyz", b"0 0\n1 1\n", "2 columns; expected x y z"),
-        ("a.xyz", b"0 0 0\n1 1\n", "not columns of numbers"),
+        ("a.xyz", b"0 0 0\n1 1\n", r"not columns of numbers \(the number of columns changed from 3 to 2 at row 2\)"),
         ("a.xyz", b"# nothing\n#\n", "expected columns of numbers"),
         ("a.off", b"OFF\n3 1 0\n0 0 0\n", "cannot be read as OFF"),
         ("a.off", b"OFF\n0 0 0\n", "no vertices"),
         ("a.off", b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n", "cannot be read as OFF"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "cannot be read as OBJ"),
         ("a.stl", stl_of_nothing(), "no vertices"),
+        ("a.stl", b"\0" * 80 + b"\7\0\0\0" + b"\0" * 100, "no STL, or cut short: 184 bytes, but 7 triangles take 434"),
+        ("a.ply", PLY_CUT_SHORT, 'cut short: 1 of 2 rows of "face"'),
         ("a.glb", b"glTF" + b"\0" * 16, "cannot be read as GLB"),
         ("a.gltf", b"{]", "cannot be read as GLTF"),
         ("a.gltf", json.dumps({"asset": {"version": "2.0"}}).encode(), "no vertices|cannot be read as GLTF"),

@@ -209,6 +209,11 @@ def test_shapenetpart_as_it_is(tmp_path, text):
     assert classes.parts is None
 
 
+def test_one_category_of_shapenetpart_has_its_name(tmp_path):
+    shapenet(tmp_path / "shapenet", True)
+    assert read_shapes(tmp_path / "shapenet" / "0379", points=20, labels="part").class_names == ("Mug",)
+
+
 def test_shapenetpart_that_is_damaged(tmp_path):
     root = tmp_path / "shapenet"
     shapenet(root, False)
@@ -287,7 +292,7 @@ def test_bad_folders_give_one_line(tmp_path, name, labels, says):
 
 @pytest.mark.parametrize("wrong", [{"points": 0}, {"seed": -1}, {"labels": "classes"}])
 def test_wrong_arguments(plain, wrong):
-    with pytest.raises(ValueError, match=r'expected points >= 1, a seed from 0 to .* and "class" or "part"'):
+    with pytest.raises(ValueError, match=r'expected points and draws >= 1, a seed from 0 to .* and "class" or "part"'):
         read_shapes(plain, **wrong)
 
 

@@ -10,12 +10,13 @@ import typer
 
 from intertwine import tasks
 from intertwine._errors import UsageError
-from intertwine.cli._console import console, show_line
+from intertwine.cli._console import console, progress, show_line
 from intertwine.cli._groups import NamedGroup
 from intertwine.cli._guard import Interrupted, guard
 from intertwine.cli._runs import INTERRUPTED, first_free
 from intertwine.cli._signature import command_from
 from intertwine.tasks import FitOptions, Task
+from intertwine.tasks._source import PUBLIC
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,8 +80,10 @@ def resume_or_choose(
 def _fit(task: Task, options: FitOptions) -> int:
     options.check()
     folder = _folder(options)
-    job = task.prepare(options)
     screen = console()
+    with progress(screen, "data", "bytes" if options.data in PUBLIC else "files") as report:
+        task.fetch(options, report)
+    job = task.prepare(options)
     for label, text in task.describe(job, folder):
         show_line(screen, label, text)
     return _train(task, job, folder, options.settings, screen)

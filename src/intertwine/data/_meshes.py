@@ -84,7 +84,9 @@ def _load(path: PurePath, content: bytes) -> Any:
     except Exception as error:  # trimesh raises what it meets
         lines = str(error).strip().splitlines()
         reason = f": {lines[0][:100]}" if lines else ""
-        raise ShapeError(f"cannot be read as {kind.upper()} ({type(error).__name__}{reason})") from error
+        raise ShapeError(
+            f"cannot be read as {kind.upper()}: damaged or cut short ({type(error).__name__}{reason})"
+        ) from error
 
 
 @contextmanager
@@ -112,9 +114,18 @@ def _parts(scene: Any) -> Iterator[Surface]:
         if np.linalg.det(transform[:3, :3]) < 0:
             faces = faces[:, ::-1]
         raw = geometry.metadata.get("_ply_raw", {})
+        _check_complete(raw)
         face_labels = _labels(raw.get("face"), len(faces))
         vertex_labels = None if face_labels is not None else _labels(raw.get("vertex"), len(vertices))
         yield Surface(vertices, faces, face_labels, vertex_labels)
+
+
+def _check_complete(elements: Mapping[str, Any]) -> None:
+    """Raise if a PLY file, whose text may end anywhere, has fewer rows than it announces."""
+    for name, element in elements.items():
+        data = element.get("data")
+        if isinstance(data, Mapping) and data and (rows := min(map(len, data.values()))) < element["length"]:
+            raise ShapeError(f'cut short: {rows:,} of {element["length"]:,} rows of "{name}"')
 
 
 def _labels(element: Mapping[str, Any] | None, count: int) -> Integers | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import warnings
@@ -15,6 +16,9 @@ from intertwine.data._sampling import Cloud, ShapeError, Surface
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".pts")
 SHAPE_SUFFIXES = (*MESH_SUFFIXES, *TEXT_SUFFIXES, ".npz")
+
+_STL_HEAD, _STL_TRIANGLE = 84, 50
+"""Bytes of a binary STL: what stands before the triangles, their number last, and each of them."""
 
 _BEGINNINGS = {
     "PLY": re.compile(rb"ply\s"),
@@ -45,6 +49,7 @@ def read_shape(path: Path) -> Surface | Cloud:
         raise ShapeError(error.strerror or str(error)) from error
     if not content.strip():
         raise ShapeError("the file is empty")
+    content = content.removeprefix(codecs.BOM_UTF8)
     _check_beginning(suffix, content)
     if suffix == ".npz":
         return _from_npz(content)
@@ -54,13 +59,17 @@ def read_shape(path: Path) -> Surface | Cloud:
 def _check_beginning(suffix: str, content: bytes) -> None:
     expected = "text" if suffix in TEXT_SUFFIXES else suffix[1:].upper()
     head = content[:4096]
-    if expected == "STL" and len(content) == 84 + 50 * int.from_bytes(content[80:84], "little"):
+    triangles = int.from_bytes(content[80:84], "little")
+    if expected == "STL" and len(content) == _STL_HEAD + _STL_TRIANGLE * triangles:
         return
     if _BEGINNINGS[expected].match(head):
         return
     found = next((name for name, beginning in _BEGINNINGS.items() if beginning.match(head)), None)
     if expected == "OBJ" and found is None and re.search(rb"^\s*v\s", content, re.MULTILINE):
         return
+    if expected == "STL" and found is None and len(content) >= _STL_HEAD:
+        size = _STL_HEAD + _STL_TRIANGLE * triangles
+        raise ShapeError(f"no STL, or cut short: {len(content):,} bytes, but {triangles:,} triangles take {size:,}")
     came = f"begins like {found}" if found else f"begins with {_shown(content[:16])}"
     raise ShapeError(f"expected {'columns of numbers' if expected == 'text' else expected} by its name, but it {came}")
 
@@ -81,7 +90,8 @@ def _from_text(content: bytes) -> Cloud:
             warnings.simplefilter("ignore")  # of no data: said below
             table = np.loadtxt(io.StringIO(text), dtype=np.float64, delimiter=delimiter, comments=("#", "//"), ndmin=2)
     except ValueError as error:
-        raise ShapeError(f"not columns of numbers ({str(error).splitlines()[0][:100]})") from error
+        reason = str(error).splitlines()[0].partition(";")[0] if "columns changed" in str(error) else str(error)
+        raise ShapeError(f"not columns of numbers ({reason.splitlines()[0][:100]})") from error
     if not table.size:
         raise ShapeError("no points")
     width = table.shape[1]

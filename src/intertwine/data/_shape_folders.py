@@ -40,8 +40,8 @@ def entries_of(folder: Path) -> list[Entry]:
     Known are ShapeNetPart as it is (a file synsetoffset2category.txt; `*.txt` with x y z nx ny nz label, or
     points/*.pts with points_label/*.seg; train_test_split/*.json, which leave out what they do not list), ModelNet as
     it is (class/train/*, class/test/*), the same with the parts above the classes (train/class/*), plain class/*, and a
-    flat folder, which is one class. Files are looked for in deeper folders too; hidden ones, and those with other
-    suffixes than `SHAPE_SUFFIXES`, are left alone.
+    flat folder, which is one class: also a single one of ShapeNetPart's. Files are looked for in deeper folders too;
+    hidden ones, and those with other suffixes than `SHAPE_SUFFIXES`, are left alone.
 
     Raises:
         UsageError: there is no such folder, no shape in it, or shapes both inside and outside of the parts of a split.
@@ -63,11 +63,18 @@ def _plain(folder: Path) -> Iterator[Entry]:
     for path in _files(folder):
         above = path.relative_to(folder).parts[:-1]
         if above and above[0].lower() in PARTS:  # train/class/*
-            yield Entry(path, above[1] if len(above) > 1 else folder.name, PARTS[above[0].lower()])
+            yield Entry(path, above[1] if len(above) > 1 else class_of(folder), PARTS[above[0].lower()])
         elif len(above) > 1 and above[1].lower() in PARTS:  # class/train/*
             yield Entry(path, above[0], PARTS[above[1].lower()])
         else:
-            yield Entry(path, above[0] if above else folder.name)
+            yield Entry(path, above[0] if above else class_of(folder))
+
+
+def class_of(folder: Path) -> str:
+    """The class of the files that stand in a folder: its name, or what ShapeNetPart's table beside it calls that."""
+    table = folder.parent / _SYNSETS
+    found = {synset: name for name, synset in _synsets(table)} if table.is_file() else {}
+    return found.get(folder.name, folder.name)
 
 
 def _files(folder: Path) -> Iterator[Path]:

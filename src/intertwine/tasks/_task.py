@@ -89,6 +89,18 @@ class Task(ABC):
     summary: ClassVar[str]
     options: ClassVar[type[FitOptions]] = FitOptions
 
+    def fetch(self, options: Any, progress: Progress) -> None:
+        """Bring the data into the cache, where that takes so long that one wants to see it; `prepare` comes next.
+
+        Args:
+            options: An instance of this task's `options`, checked.
+            progress: Told how much is done: bytes of a public set, or files of a folder.
+
+        Raises:
+            UsageError: The data are not what was expected.
+        """
+        return
+
     @abstractmethod
     def prepare(self, options: Any) -> Job:
         """Read the data, split it, build the model: all that training needs.

@@ -77,3 +77,23 @@ def test_one_file_for_all(tmp_path, suffix):
     assert [row["file"] for row in rows] == ["a.xyz"] * 4 + ["b.xyz"] * 5
     assert [row["part"] for row in rows[:4]] == [PARTS[label] for label in clouds[0].labels]
     assert [int(row["point"]) for row in rows[4:]] == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "kind"),
+    [(1, 0, "float"), (1, 6e6, "double"), (1e300, 0, "double"), (1e-310, 0, "double"), (0, 7e5, "float")],
+    ids=["usual", "coordinates of a map", "huge", "minute", "one place"],
+)
+def test_no_position_is_moved_by_writing_it(tmp_path, scale, shift, kind):
+    given = cloud()
+    given = given._replace(positions=scale * given.positions + shift)
+    (tmp_path / "a.ply").write_bytes(ply(given, PARTS))
+    header, _, _ = (tmp_path / "a.ply").read_bytes().partition(b"end_header\n")
+    assert f"property {kind} x\n" in header.decode()
+    extent = np.abs(given.positions - given.positions[0]).max()
+    assert np.abs(read_shape(tmp_path / "a.ply").points - given.positions).max() <= 1e-6 * extent
+    with Writer(tmp_path / "a.csv", ".csv", PARTS) as writer:
+        writer.write(given)
+    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    found = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
+    assert np.abs(found - given.positions).max() <= 1e-3 * extent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks._task import Predictor, Task
+from intertwine.tasks._task import Predictor, Progress, Task
 from intertwine.tasks.classify._options import ClassifyOptions
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ class Classify(Task):
     name = "classify"
     summary = "The class of each shape: meshes or clouds of points."
     options = ClassifyOptions
+
+    def fetch(self, options: ClassifyOptions, progress: Progress) -> None:
+        """Download a public set, or read a folder for the first time."""
+        from intertwine.tasks.shapes._reading import fetch
+
+        fetch(options, progress, parts=False)
 
     def prepare(self, options: ClassifyOptions) -> ClassifyJob:
         """Read the clouds, split them, build the model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks._task import Predictor, Task
+from intertwine.tasks._task import Predictor, Progress, Task
 from intertwine.tasks.properties._options import PropertiesOptions
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ class Properties(Task):
     name = "properties"
     summary = "Scalars, vectors and tensors of whole structures: molecules, clusters."
     options = PropertiesOptions
+
+    def fetch(self, options: PropertiesOptions, progress: Progress) -> None:
+        """Parse the tables of QM9 the first time."""
+        from intertwine.data import qm9
+
+        if options.data == "qm9":
+            qm9([], progress=progress)
 
     def prepare(self, options: PropertiesOptions) -> PropertyJob:
         """Read the structures, split them, fit the composition, build the model."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -81,5 +83,25 @@ class SegmentPredictor(ShapePredictor):
         sizes = shapes.counts.tolist()
         parts = [part.split(sizes) for part in (found.indices, found.values)]
         for name, points, whole, labels, sure in zip(shapes.names, *streamed[1:], *parts, strict=True):
-            places = cKDTree(points).query(whole)[1]
+            places = nearest_places(points, whole)
             yield Labelled(name, whole, labels.numpy()[places], sure.numpy()[places])
+
+
+def nearest_places(points: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """The place of the nearest of some points for each that is wanted, at whatever size and however far away.
+
+    Args:
+        points: (n, 3), finite, at least one.
+        wanted: (m, 3), finite.
+
+    Returns:
+        (m,).
+
+    >>> nearest_places(np.array([[0.0, 0, 0], [1e300, 0, 0]]), np.array([[9e299, 0, 0]])).tolist()
+    [1]
+    """
+    size = max(float(np.abs(points).max()), float(np.abs(wanted).max()), float(np.finfo(np.float64).tiny))
+    here, there = points / size, wanted / size  # squares of coordinates can neither overflow nor vanish
+    extent = max(float(np.abs(cloud - here[0]).max()) for cloud in (here, there)) or 1.0
+    places: npt.NDArray[np.intp] = cKDTree((here - here[0]) / extent).query((there - here[0]) / extent)[1]
+    return places

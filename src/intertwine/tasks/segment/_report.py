@@ -37,11 +37,11 @@ class SegmentReport(Report):
         parts = self.predictor.probabilities(logits, batch, category).argmax(1).reshape(copies, -1)
         assert self.shapes.parts is not None, "a segmentation is judged by clouds with parts"
         truth = self.shapes.parts[self.shapes.offsets[index] : self.shapes.offsets[index + 1]]
-        shares = (parts == truth).double().mean(1)
+        shares, categories = (parts == truth).double().mean(1), self.config["categories"]
         return Shown(
             self.shapes.names[index],
             self.positions(index),
-            "",
+            categories[int(self.shapes.classes[index])] if categories else "",
             [f"{percent(share)} right" for share in shares.tolist()],
             shares.tolist(),
             truth,
@@ -68,14 +68,14 @@ class SegmentReport(Report):
             ),
             confusions(given["confusion"], turned["confusion"], parts),
             page.heading("Parts"),
-            page.table(("part", "points", "IoU", "turned", "recognised", "turned"), rows),
+            page.table(("part", "points", "IoU", "when turned", "recognised", "when turned"), rows),
         ]
         if given["categories"]:
             kinds = [
                 (name, percent(value), percent(turned["categories"][name]))
                 for name, value in given["categories"].items()
             ]
-            fragments += [page.heading("Kinds"), page.table(("kind", "mIoU of shapes", "turned"), kinds)]
+            fragments += [page.heading("Kinds"), page.table(("kind", "mIoU of shapes", "when turned"), kinds)]
         return fragments
 
 

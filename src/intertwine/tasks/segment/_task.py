@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks._task import Predictor, Task
+from intertwine.tasks._task import Predictor, Progress, Task
 from intertwine.tasks.segment._options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ class Segment(Task):
     name = "segment"
     summary = "The part of each point of a shape: labelled meshes or clouds."
     options = SegmentOptions
+
+    def fetch(self, options: SegmentOptions, progress: Progress) -> None:
+        """Download a public set, or read a folder for the first time."""
+        from intertwine.tasks.shapes._reading import fetch
+
+        fetch(options, progress, parts=True)
 
     def prepare(self, options: SegmentOptions) -> SegmentJob:
         """Read the clouds, split them, build the model."""

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from intertwine.tasks.shapes._colours import part_colour
 
-_POINT = np.dtype([("position", "<f4", 3), ("colour", "u1", 3), ("label", "<i4"), ("probability", "<f4")])
+_ROUGH = 1e-6
+"""Of a cloud's extent: what single precision may lose of a position."""
 
 
 class Labelled(NamedTuple):
@@ -38,22 +39,35 @@ def part_numbers(parts: Sequence[str]) -> list[int]:
 
 
 def ply(cloud: Labelled, parts: Sequence[str]) -> bytes:
-    """The cloud as binary PLY: x y z, a fixed colour for each part, its number as `label`, and its probability."""
+    """The cloud as binary PLY: x y z, a fixed colour for each part, its number as `label`, and its probability.
+
+    Positions are in single precision, which every viewer reads, unless the cloud stands so far from the origin, or is
+    so large or small, that they would be moved by it: scans in the coordinates of a map, say.
+    """
     numbers = part_numbers(parts)
-    points = np.empty(len(cloud.positions), dtype=_POINT)
+    code, name = ("<f4", "float") if _single_will_do(cloud.positions) else ("<f8", "double")
+    kinds = [("position", code, 3), ("colour", "u1", 3), ("label", "<i4"), ("probability", "<f4")]
+    points = np.empty(len(cloud.positions), dtype=np.dtype(kinds))
     points["position"], points["label"] = cloud.positions, np.array(numbers)[cloud.labels]
     points["probability"] = cloud.probabilities
     points["colour"] = np.array([part_colour(place) for place in range(len(parts))], dtype=np.uint8)[cloud.labels]
-    properties = [f"float {axis}" for axis in "xyz"] + [f"uchar {name}" for name in ("red", "green", "blue")]
+    properties = [f"{name} {axis}" for axis in "xyz"] + [f"uchar {name}" for name in ("red", "green", "blue")]
     header = [
         "ply",
         "format binary_little_endian 1.0",
-        *(f"comment label {number} is {' '.join(name.split())}" for number, name in zip(numbers, parts, strict=True)),
+        *(f"comment label {number} is {' '.join(part.split())}" for number, part in zip(numbers, parts, strict=True)),
         f"element vertex {len(points)}",
         *(f"property {text}" for text in (*properties, "int label", "float probability")),
         "end_header",
     ]
     return ("\n".join(header) + "\n").encode("utf-8") + points.tobytes()
+
+
+def _single_will_do(positions: npt.NDArray[Any]) -> bool:
+    with np.errstate(all="ignore"):
+        single = positions.astype(np.float32)
+        size = np.abs(positions - positions[:1]).max(initial=0.0) or np.abs(positions).max(initial=0.0)
+        return bool(np.isfinite(single).all() and (np.abs(single - positions) <= _ROUGH * size).all())
 
 
 class Writer:
@@ -105,7 +119,7 @@ class Writer:
     def _rows(self, cloud: Labelled) -> None:
         rows = zip(cloud.positions.tolist(), cloud.labels.tolist(), cloud.probabilities.tolist(), strict=True)
         csv.writer(self._file, lineterminator="\n").writerows(  # type: ignore[arg-type]
-            [cloud.name, place, *(f"{value:.7g}" for value in position), self.parts[label], f"{probability:.4f}"]
+            [cloud.name, place, *(f"{value:.10g}" for value in position), self.parts[label], f"{probability:.4f}"]
             for place, (position, label, probability) in enumerate(rows)
         )
 
