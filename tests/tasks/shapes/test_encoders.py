@@ -94,10 +94,12 @@ def test_half_of_what_is_asked_for_are_lengths():
         (lambda: config("steerabel"), 'did you mean "steerable"'),
         (lambda: build_encoder({**config("message"), "frame": "non"}, "1x0e", "1x0e"), 'did you mean "none"'),
         (lambda: build_encoder(config("steerable", hidden="8x0"), "1x0e", "1x0e"), "steerable cannot be built"),
+        (lambda: build_encoder(config("vector", hidden="0x1o"), "1x0e", "1x0e"), "have no dimension"),
+        (lambda: build_encoder(config("lifted", frame="pca"), "1x0e", "1x0e"), "leave --frame out"),
         (lambda: check_size("steerable", None, 8, None), "--width means nothing to the encoder steerable"),
         (lambda: check_size("dgcnn", None, None, 2), "--levels means nothing to the encoder dgcnn"),
     ],
-    ids=["unknown", "misspelt", "frame", "hidden", "width", "levels"],
+    ids=["unknown", "misspelt", "frame", "hidden", "nothing", "finite", "width", "levels"],
 )
 def test_what_cannot_be_built_is_named(call, said):
     with pytest.raises(UsageError, match=said):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
-from intertwine.groups import O3
+from intertwine.groups import O3, SO3
 from intertwine.models import HierarchicalEncoder, PointEncoder
 from intertwine.models._families import family as named
 from intertwine.models._family import FIRST_OUTPUT
@@ -35,6 +35,8 @@ def family(
         lengths: Whether half of the invariants are lengths of vectors and tensors.
         options: What else the encoder knows.
     """
+    if not named(layer).inner(size.hidden or "").dim:
+        raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
     if size.width is not None:
         options = {**options, "width": size.width}
     options = {**options, "layer": layer, "cutoff": size.cutoff}
@@ -88,7 +90,9 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
     return Measured(encoder) if lengths else encoder
 
 
-def network(rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str, **options: Any) -> nn.Module:
+def network(
+    rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str, embedding: int = 8, **options: Any
+) -> nn.Module:
     """A network of `intertwine.models` that finds the neighbours itself, its widths doubled twice over its layers.
 
     Args:
@@ -97,6 +101,7 @@ def network(rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str,
         size: How large.
         by_point: Not looked at: it answers for each point.
         name: Of the class.
+        embedding: Channels of the last layer, in widths.
         options: What else it knows.
     """
     width = size.width or 1
@@ -104,7 +109,7 @@ def network(rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str,
     if name != "PointNet":
         options = {**options, "neighbours": size.neighbours}
     made: nn.Module = getattr(models, name)(
-        rep_in, rep_out, widths=widths, embedding=8 * width, head=(), dropout=0.0, pool=None, **options
+        rep_in, rep_out, widths=widths, embedding=embedding * width, head=(), dropout=0.0, pool=None, **options
     )
     return made
 
@@ -117,6 +122,9 @@ def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
         name: A class of `intertwine.models`, encoder -> encoder.
         size: How far a frame that is learned sees.
     """
+    rep: Any = encoder.rep_in
+    if rep.group not in (SO3(), O3()):
+        raise ValueError("frames are rotations of all kinds, and it knows finitely many; leave --frame out")
     options = {"cutoff": size.cutoff, "neighbours": float(size.neighbours)} if name == "LearnedFrame" else {}
     made: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
     return made

@@ -46,8 +46,8 @@ ENCODERS: dict[str, Encoder] = {
     "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None),
     "steerable": Encoder("family", {"layer": {"name": "steerable", **_NORMED}, "lengths": True}, hidden=_STEERED),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
-    "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN"}, width=12, layers=3, levels=None),
-    "vector-pointnet": Encoder("network", {"name": "VectorPointNet"}, width=16, layers=3, levels=None),
+    "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN", "embedding": 4}, width=12, layers=3, levels=None),
+    "vector-pointnet": Encoder("network", {"name": "VectorPointNet", "embedding": 4}, width=16, layers=3, levels=None),
 }
 
 FRAMES: dict[str, str | None] = {

@@ -74,8 +74,12 @@ def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbours: int) -> floa
 def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
     """Raise if nothing is left to validate on, or a class has nothing to be learned from."""
     if not len(split.validation):
-        raise UsageError(f"{given}: {len(shapes)} clouds leave none to validate on; give more, or --validation COUNT")
+        raise UsageError(
+            f"{given}: {len(shapes)} clouds in {len(shapes.class_names)} classes leave none to validate on, for each "
+            "class keeps one to learn from; give more clouds"
+        )
     learned = Counter(shapes.classes[split.train].tolist())
     missing = [name for place, name in enumerate(shapes.class_names) if not learned[place]]
     if missing:
-        raise UsageError(f'{given}: no cloud of class "{missing[0]}" is left to train on; give more of them')
+        where = "its folder for training has none" if shapes.split is not None else "none is left"
+        raise UsageError(f'{given}: {where} of class "{missing[0]}" to learn from; give more of them')

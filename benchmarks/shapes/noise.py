@@ -1,0 +1,172 @@
+"""Furniture under noise, with outliers and seen from one side: trained encoders, judged on clouds turned at random.
+
+    python benchmarks/shapes/noise.py                           # every run that stands in build/shapes
+    python benchmarks/shapes/noise.py steerable-z dgcnn-pca     # these arms only
+    python benchmarks/shapes/noise.py --runs FOLDER             # runs ARM-SEED of another folder
+
+The runs are those of `classification.py`, whose clouds were moved by noise of 0.01 in training. Here the clouds of
+the test are disturbed in the unit sphere, and then go the way of any file: moved and scaled into the unit sphere once
+more, neighbours found anew. So an arm also pays for a centre that has moved. All arms see the same disturbed clouds,
+turned alike. Writes `noise.md` and docs/images/noise.png; what was judged is kept in `noise.json` beside each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from disturbances import LEVELS, disturbed
+from runs import RUNS, spread
+from showing import legend_below, markdown, save
+
+from intertwine import tasks
+from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED
+from intertwine.data import ShapeSet
+from intertwine.tasks.shapes._predictor import ShapePredictor
+from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.training import load_checkpoint
+
+TABLE = Path(__file__).parent / "noise.md"
+TITLES = {
+    "noise": "noise, standard deviation",
+    "outliers": "outliers (% of the points)",
+    "view": "points kept on one side (%)",
+}
+COLOURS = {
+    "steerable": BLUE,
+    "dgcnn": RED,
+    "vector-dgcnn": GREEN,
+    "message": ORANGE,
+    "pointnet": GREY,
+    "attention": "#7b5ea7",
+    "egnn": "#2a9d9d",
+    "lifted": "#b56576",
+    "vector": "#8a9a3b",
+}
+STROKES = {"z": ("-", "o"), "SO3": ("--", "s"), "pca": (":", "^"), "average": ("-.", "D"), "learned": (":", "v")}
+BANDS = 8
+DRAWS = 3
+Found = dict[str, list[list[float]]]
+
+
+def accuracy(predictor: ShapePredictor, shapes: ShapeSet, seed: int) -> float:
+    """In per cent, every cloud turned by a Haar-random rotation."""
+    held = predictor.held(shapes)
+    draws = torch.randn(len(shapes), 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    rotations = rotations_from(draws, "SO3", predictor.config["up"])
+    right = 0
+    for indices in torch.split(torch.arange(len(shapes)), 16):
+        logits = predictor.logits(held.clouds.batch(indices, rotations=rotations[indices]), None)
+        right += int((logits.argmax(1) == shapes.classes[indices]).sum())
+    return 100 * right / len(shapes)
+
+
+def judge(folder: Path, draws: int) -> Found:
+    """For each kind and level the accuracy in each draw; unless these weights have been judged so before."""
+    kept, weights = folder / "noise.json", (folder / "best" / "model.safetensors").read_bytes()
+    key = {"weights": hashlib.sha256(weights).hexdigest(), "draws": draws, "levels": json.loads(json.dumps(LEVELS))}
+    if kept.exists() and (old := json.loads(kept.read_text()))["key"] == key:
+        return old["found"]
+    predictor: Any = tasks.get("classify").restore(load_checkpoint(folder / "best"))
+    if predictor.config["normals"]:
+        raise SystemExit(f"{folder}: this run sees normals, which a disturbed cloud does not have")
+    shapes, _ = predictor.load(None)
+    given = [accuracy(predictor, shapes, draw) for draw in range(draws)]
+    found = {
+        kind: [
+            given
+            if level == levels[0]
+            else [accuracy(predictor, disturbed(shapes, kind, level, draw), draw) for draw in range(draws)]
+            for level in levels
+        ]
+        for kind, levels in LEVELS.items()
+    }
+    kept.write_text(json.dumps({"key": key, "found": found}))
+    print(folder.name, {kind: [round(mean(each), 1) for each in levels] for kind, levels in found.items()}, flush=True)
+    return found
+
+
+def named(kind: str, level: float) -> str:
+    """A level as an axis or a column has it."""
+    return f"{level:g}" if kind == "noise" else f"{100 * level:g}"
+
+
+def shown(values: list[float]) -> str:
+    """Mean and standard deviation over the seeds; how many there are has a column of its own."""
+    return spread(values) if len(values) > 1 else f"{values[0]:.1f}"
+
+
+def table(runs: dict[str, list[Found]], largest: float) -> str:
+    """A row for each arm: mean and standard deviation over its seeds."""
+    columns = [(kind, k) for kind, levels in LEVELS.items() for k in range(1, len(levels))]
+    heads = ["arm", "as they are"]
+    words = {"noise": "noise {}", "outliers": "outliers {} %", "view": "one side, {} %"}
+    heads += [words[kind].format(named(kind, LEVELS[kind][k])) for kind, k in columns]
+    rows = [
+        [arm, *(shown([mean(one[kind][k]) for one in found]) for kind, k in [("noise", 0), *columns]), str(len(found))]
+        for arm, found in runs.items()
+    ]
+    notes = f"Accuracy in per cent, all clouds turned at random. Always the largest class: {largest:.1f}."
+    return markdown([*heads, "seeds"], rows) + f"\n{notes}\n"
+
+
+def draw(page: Any, runs: dict[str, list[Found]], largest: float) -> None:
+    """Three panels: against noise, outliers, and what is kept; between the seeds a band, where there are few arms."""
+    panels = page.subplots(1, 3, sharey=True)
+    for panel, (kind, levels) in zip(panels, LEVELS.items(), strict=True):
+        for arm, found in runs.items():
+            encoder, _, how = arm.rpartition("-")
+            values = torch.tensor([[mean(level) for level in one[kind]] for one in found])
+            colour, (stroke, marker) = COLOURS.get(encoder, INK), STROKES.get(how, STROKES["z"])
+            style: dict[str, Any] = {"color": colour, "linestyle": stroke, "marker": marker, "markersize": 3.5}
+            places = range(len(levels))
+            if len(runs) <= BANDS:
+                panel.fill_between(places, values.amin(0), values.amax(0), color=colour, alpha=0.12, linewidth=0)
+            panel.plot(places, values.mean(0), linewidth=1.5, label=arm, **style)
+        panel.axhline(largest, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="always the largest class")
+        panel.set_xticks(range(len(levels)), [named(kind, level) for level in levels])
+        panel.set_xlabel(TITLES[kind])
+        panel.set_ylim(0)
+    panels[0].set_ylabel("accuracy, turned at random (%)")
+    legend_below(page, panels[0], min(6, 1 + len(runs)))
+
+
+def arms_in(folder: Path, wanted: Sequence[str]) -> dict[str, list[Path]]:
+    """The runs that are finished or have a best epoch, by arm."""
+    found: dict[str, list[Path]] = {}
+    for run in sorted(folder.glob("*-[0-9]*")):
+        if (run / "best" / "model.safetensors").exists():
+            found.setdefault(run.name.rpartition("-")[0], []).append(run)
+    if missing := set(wanted) - set(found):
+        raise SystemExit(f"no run of {', '.join(sorted(missing))} in {folder}; there are: {', '.join(found) or 'none'}")
+    return {arm: found[arm] for arm in wanted or found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arms", nargs="*")
+    parser.add_argument("--runs", type=Path, default=RUNS)
+    parser.add_argument("--draws", type=int, default=DRAWS, help="disturbances and rotations of each cloud")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen = arms_in(arguments.runs, arguments.arms)
+    if not chosen:
+        raise SystemExit(f"no runs in {arguments.runs}: python benchmarks/shapes/classification.py makes them")
+    runs = {arm: [judge(folder, arguments.draws) for folder in folders] for arm, folders in chosen.items()}
+    first = next(iter(chosen.values()))[0]
+    shapes, _ = tasks.get("classify").restore(load_checkpoint(first / "best")).load(None)
+    largest = 100 * max(shapes.class_counts.values()) / len(shapes)
+    text = table(runs, largest)
+    TABLE.write_text(text, encoding="utf-8")
+    print(text)
+    save(lambda page: draw(page, runs, largest), "noise", 9.0, 3.8)
+
+
+if __name__ == "__main__":
+    main()

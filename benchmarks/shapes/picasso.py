@@ -1,0 +1,147 @@
+"""The Picasso problem: bent wires at fixed places; only how they are turned against each other tells the class.
+
+    python benchmarks/shapes/picasso.py            # every run that is missing, the table, docs/images/picasso.png
+
+What the clouds are is said in `picasso_wires.py`, the arms stand in `picasso_arms.py`: equally many parameters, within
+ten per cent. Two problems: `wires`, where the rotation of the wires against each other is all there is, and `places`,
+where the wires also keep their rotation against the places of the others. Every cloud is turned by a Haar-random
+rotation, in training and in the test. Runs are kept in build/picasso/.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from picasso_arms import ARMS
+from picasso_wires import CLASSES, PARTS, POINTS, aligned, check, clouds, problem
+from runs import spread
+from showing import markdown, save
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED
+from intertwine.groups import SO3
+from intertwine.ops import nearest_neighbours
+
+RUNS = Path("build/picasso")
+SEEDS = (0, 1, 2)
+TRAINING, TEST, BATCH, RATE = 1024, 512, 32, 0.003
+PROBLEMS = {"wires": "turned against each other", "places": "against the places as well"}
+
+
+def edges_of(points: Tensor) -> Tensor:
+    """As many neighbours of each point as its wire has other points, ``(n, 2, E)``; no rotation changes them."""
+    return torch.stack([nearest_neighbours(cloud, POINTS - 1) for cloud in points])
+
+
+@torch.no_grad()
+def accuracy(network: torch.nn.Module, points: Tensor, edges: Tensor, classes: Tensor) -> float:
+    """In per cent."""
+    parts = zip(points.float().split(64), edges.split(64), strict=True)
+    found = torch.cat([network.eval()(*part) for part in parts]).argmax(1)
+    return 100 * float((found == classes).double().mean())
+
+
+def run(arm: str, name: str, seed: int) -> dict[str, Any]:
+    """Train and judge, unless it was done before."""
+    kept = RUNS / f"{arm}-{name}-{seed}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    generator = torch.Generator().manual_seed(seed)
+    of = problem(generator)
+    told = check(of, name)
+    classes, asked = torch.arange(TRAINING) % CLASSES, torch.arange(TEST) % CLASSES
+    points, unseen = clouds(of, classes, name, generator), clouds(of, asked, name, generator)
+    edges, choice = edges_of(points), ARMS[arm]
+    torch.manual_seed(seed)
+    network = choice.make(PARTS, POINTS, CLASSES)
+    steps, begun = choice.epochs * TRAINING // BATCH, time.process_time()
+    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    for _ in range(choice.epochs):
+        for indices in torch.randperm(TRAINING, generator=generator).split(BATCH):
+            turns = SO3().sample(len(indices), generator=generator) if choice.augment else torch.eye(3).double()
+            seen = (points[indices] @ turns.mT).float()
+            loss = cross_entropy(network.train()(seen, edges[indices]), classes[indices])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    found = {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "seconds": time.process_time() - begun,
+        "train": accuracy(network, points, edges, classes),
+        "test": accuracy(network, unseen, edges_of(unseen), asked),
+        "aligned": 100 * float((aligned(of, unseen) == asked).double().mean()),
+        "told": told,
+    }
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(found))
+    print(f"{arm:16} {name:7} {seed}  train {found['train']:5.1f}  test {found['test']:5.1f}  {found['seconds']:.0f} s")
+    return found
+
+
+def table(found: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
+    """A row for each arm."""
+    heads = ("arm", "parameters", "epochs", *(f"{x}: {y}" for x in PROBLEMS for y in ("training", "test")), "a run")
+    rows = []
+    for arm, choice in ARMS.items():
+        each = [found[arm, name] for name in PROBLEMS]
+        cells = [spread([one[part] for one in runs]) for runs in each for part in ("train", "test")]
+        seconds = mean(one["seconds"] for runs in each for one in runs)
+        rows.append((arm, f"{each[0][0]['parameters']:,}", str(choice.epochs), *cells, f"{seconds:.0f} s"))
+    return markdown(heads, rows)
+
+
+def draw(page: Any, found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+    """Two clouds of different classes, and the accuracy of the arms."""
+    grid = page.add_gridspec(1, 3, width_ratios=(1, 1, 1.9))
+    of = problem(torch.Generator().manual_seed(0))
+    for k in range(2):
+        panel = page.add_subplot(grid[k], projection="3d")
+        points = (of.wires @ of.poses[k].mT + of.places[:, None]).numpy()
+        for wire, colour in zip(points, (BLUE, ORANGE, GREEN, RED), strict=True):
+            panel.plot(*wire.T, color=colour, linewidth=2, marker="o", markersize=3)
+        panel.set_title(f"class {k + 1}", fontsize=9.5)
+        panel.set_axis_off()
+        panel.set_box_aspect((1, 1, 1), zoom=1.35)
+    bars = page.add_subplot(grid[2])
+    for name, colour, shift in (("wires", BLUE, -0.2), ("places", GREY, 0.2)):
+        runs = [[one["test"] for one in found[arm, name]] for arm in ARMS]
+        rows = [k + shift for k in range(len(ARMS))]
+        bars.barh(rows, [mean(each) for each in runs], 0.36, color=colour, alpha=0.75, label=PROBLEMS[name])
+        for row, each in zip(rows, runs, strict=True):
+            bars.plot(each, [row] * len(each), ".", color=INK, markersize=3.5)
+    bars.axvline(100 / CLASSES, color=RED, linewidth=1, linestyle="--", label="chance")
+    bars.set_yticks(range(len(ARMS)), ARMS)
+    bars.invert_yaxis()
+    bars.set_xlim(0, 102)
+    bars.set_xlabel("test accuracy (%), a dot for each seed")
+    page.legend(*bars.get_legend_handles_labels(), loc="outside lower right", ncols=3, fontsize=8.5)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    arms = sys.argv[1:] or list(ARMS)
+    found = {(arm, name): [run(arm, name, seed) for seed in SEEDS] for name in PROBLEMS for arm in arms}
+    if set(arms) < set(ARMS):
+        return
+    print(table(found))
+    every = [one for runs in found.values() for one in runs]
+    inside, whole = zip(*(one["told"] for one in every), strict=True)
+    print(
+        f"Chance: {100 / CLASSES:.1f} %. Each wire aligned by least squares: {min(x['aligned'] for x in every):.1f} %."
+    )
+    print(f"From class to class, distances within wires and between their centres change by {max(inside):.0e} at most,")
+    print(f"those in the whole cloud by {min(whole):.2f} at least (root mean square).")
+    save(lambda page: draw(page, found), "picasso", 9.0, 3.3)
+
+
+if __name__ == "__main__":
+    main()
