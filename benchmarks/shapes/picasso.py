@@ -3,9 +3,8 @@
     python benchmarks/shapes/picasso.py            # every run that is missing, the table, docs/images/picasso.png
 
 What the clouds are is said in `picasso_wires.py`, the arms stand in `picasso_arms.py`: equally many parameters, within
-ten per cent. Two problems: `wires`, where the rotation of the wires against each other is all there is, and `places`,
-where the wires also keep their rotation against the places of the others. Every cloud is turned by a Haar-random
-rotation, in training and in the test. Runs are kept in build/picasso/.
+ten per cent. Every cloud is turned by a Haar-random rotation, in training and in the test. Runs are kept in
+build/picasso/.
 """
 
 from __future__ import annotations
@@ -25,14 +24,13 @@ from showing import markdown, save
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED
+from intertwine._figures import BLUE, GREEN, INK, ORANGE, RED
 from intertwine.groups import SO3
 from intertwine.ops import nearest_neighbours
 
 RUNS = Path("build/picasso")
 SEEDS = (0, 1, 2)
 TRAINING, TEST, BATCH, RATE = 1024, 512, 32, 0.003
-PROBLEMS = {"wires": "turned against each other", "places": "against the places as well"}
 
 
 def edges_of(points: Tensor) -> Tensor:
@@ -48,16 +46,16 @@ def accuracy(network: torch.nn.Module, points: Tensor, edges: Tensor, classes: T
     return 100 * float((found == classes).double().mean())
 
 
-def run(arm: str, name: str, seed: int) -> dict[str, Any]:
+def run(arm: str, seed: int) -> dict[str, Any]:
     """Train and judge, unless it was done before."""
-    kept = RUNS / f"{arm}-{name}-{seed}.json"
+    kept = RUNS / f"{arm}-{seed}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     generator = torch.Generator().manual_seed(seed)
     of = problem(generator)
-    told = check(of, name)
+    told = check(of)
     classes, asked = torch.arange(TRAINING) % CLASSES, torch.arange(TEST) % CLASSES
-    points, unseen = clouds(of, classes, name, generator), clouds(of, asked, name, generator)
+    points, unseen = clouds(of, classes, generator), clouds(of, asked, generator)
     edges, choice = edges_of(points), ARMS[arm]
     torch.manual_seed(seed)
     network = choice.make(PARTS, POINTS, CLASSES)
@@ -83,23 +81,22 @@ def run(arm: str, name: str, seed: int) -> dict[str, Any]:
     }
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(found))
-    print(f"{arm:16} {name:7} {seed}  train {found['train']:5.1f}  test {found['test']:5.1f}  {found['seconds']:.0f} s")
+    print(f"{arm:16} {seed}  train {found['train']:5.1f}  test {found['test']:5.1f}  {found['seconds']:.0f} s")
     return found
 
 
-def table(found: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
+def table(found: dict[str, list[dict[str, Any]]]) -> str:
     """A row for each arm."""
-    heads = ("arm", "parameters", "epochs", *(f"{x}: {y}" for x in PROBLEMS for y in ("training", "test")), "a run")
     rows = []
     for arm, choice in ARMS.items():
-        each = [found[arm, name] for name in PROBLEMS]
-        cells = [spread([one[part] for one in runs]) for runs in each for part in ("train", "test")]
-        seconds = mean(one["seconds"] for runs in each for one in runs)
-        rows.append((arm, f"{each[0][0]['parameters']:,}", str(choice.epochs), *cells, f"{seconds:.0f} s"))
-    return markdown(heads, rows)
+        runs = found[arm]
+        cells = [spread([one[part] for one in runs]) for part in ("train", "test")]
+        seconds = mean(one["seconds"] for one in runs)
+        rows.append((arm, f"{runs[0]['parameters']:,}", str(choice.epochs), *cells, f"{seconds:.0f} s"))
+    return markdown(("arm", "parameters", "epochs", "training", "test", "a run"), rows)
 
 
-def draw(page: Any, found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+def draw(page: Any, found: dict[str, list[dict[str, Any]]]) -> None:
     """Two clouds of different classes, and the accuracy of the arms."""
     grid = page.add_gridspec(1, 3, width_ratios=(1, 1, 1.9))
     of = problem(torch.Generator().manual_seed(0))
@@ -112,12 +109,10 @@ def draw(page: Any, found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
         panel.set_axis_off()
         panel.set_box_aspect((1, 1, 1), zoom=1.35)
     bars = page.add_subplot(grid[2])
-    for name, colour, shift in (("wires", BLUE, -0.2), ("places", GREY, 0.2)):
-        runs = [[one["test"] for one in found[arm, name]] for arm in ARMS]
-        rows = [k + shift for k in range(len(ARMS))]
-        bars.barh(rows, [mean(each) for each in runs], 0.36, color=colour, alpha=0.75, label=PROBLEMS[name])
-        for row, each in zip(rows, runs, strict=True):
-            bars.plot(each, [row] * len(each), ".", color=INK, markersize=3.5)
+    runs = [[one["test"] for one in found[arm]] for arm in ARMS]
+    bars.barh(range(len(ARMS)), [mean(each) for each in runs], 0.6, color=BLUE, alpha=0.75)
+    for row, each in enumerate(runs):
+        bars.plot(each, [row] * len(each), ".", color=INK, markersize=3.5)
     bars.axvline(100 / CLASSES, color=RED, linewidth=1, linestyle="--", label="chance")
     bars.set_yticks(range(len(ARMS)), ARMS)
     bars.invert_yaxis()
@@ -129,7 +124,7 @@ def draw(page: Any, found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     arms = sys.argv[1:] or list(ARMS)
-    found = {(arm, name): [run(arm, name, seed) for seed in SEEDS] for name in PROBLEMS for arm in arms}
+    found = {arm: [run(arm, seed) for seed in SEEDS] for arm in arms}
     if set(arms) < set(ARMS):
         return
     print(table(found))

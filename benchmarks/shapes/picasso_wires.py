@@ -1,8 +1,8 @@
 """The clouds of `picasso.py`: four bent wires at four places, and a class for each way to turn them.
 
 A class is a rotation of each wire about its own centre. Wires and places are the same in all classes, so the invariants
-of a wire and the distances between the wires say nothing, which `check` shows. In the problem `wires` a random rotation
-turns all wires of a cloud about their own centres: how a wire stands against the places then says nothing either.
+of a wire and the distances between the wires say nothing, which `check` shows. A random rotation turns all wires of a
+cloud about their own centres: how a wire stands against the places then says nothing either.
 """
 
 from __future__ import annotations
@@ -40,25 +40,23 @@ def problem(generator: torch.Generator) -> Problem:
     return Problem(wires, places, SO3().sample(CLASSES * PARTS, generator=generator).unflatten(0, (CLASSES, PARTS)))
 
 
-def clouds(of: Problem, classes: Tensor, name: str, generator: torch.Generator) -> Tensor:
+def clouds(of: Problem, classes: Tensor, generator: torch.Generator) -> Tensor:
     """A cloud of each class asked for, ``(n, PARTS * POINTS, 3)``: the noise moves points, but no wire's centre."""
     count = len(classes)
     like: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     noise = NOISE * torch.randn(count, PARTS, POINTS, 3, **like)
     wires = of.wires + noise - noise.mean(2, keepdim=True)
-    poses = of.poses[classes]
-    if name == "wires":
-        poses = SO3().sample(count, generator=generator)[:, None] @ poses
+    poses = SO3().sample(count, generator=generator)[:, None] @ of.poses[classes]
     points = wires @ poses.mT + of.places[:, None]
     return points.flatten(1, 2) @ SO3().sample(count, generator=generator).mT
 
 
-def check(of: Problem, name: str) -> tuple[float, float]:
+def check(of: Problem) -> tuple[float, float]:
     """With the same noise in every class: how much distances change within and between wires, and in the whole cloud.
 
     The whole is the control: were it zero too, there would be nothing to tell apart.
     """
-    drawn = [clouds(of, torch.full((64,), k), name, torch.Generator().manual_seed(5)) for k in range(CLASSES)]
+    drawn = [clouds(of, torch.full((64,), k), torch.Generator().manual_seed(5)) for k in range(CLASSES)]
     points = torch.stack(drawn).unflatten(2, (PARTS, POINTS))
     centres = points.mean(3)
     inside, between, whole = (torch.cdist(x, x) for x in (points, centres, points.flatten(2, 3)))
