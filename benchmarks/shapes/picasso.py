@@ -107,18 +107,18 @@ def draw(page: Any, found: dict[str, list[dict[str, Any]]]) -> None:
             panel.plot(*wire.T, color=colour, linewidth=2, marker="o", markersize=3)
         panel.set_title(f"class {k + 1}", fontsize=9.5)
         panel.set_axis_off()
-        panel.set_box_aspect((1, 1, 1), zoom=1.35)
+        panel.set_aspect("equal")
     bars = page.add_subplot(grid[2])
     runs = [[one["test"] for one in found[arm]] for arm in ARMS]
     bars.barh(range(len(ARMS)), [mean(each) for each in runs], 0.6, color=BLUE, alpha=0.75)
     for row, each in enumerate(runs):
         bars.plot(each, [row] * len(each), ".", color=INK, markersize=3.5)
-    bars.axvline(100 / CLASSES, color=RED, linewidth=1, linestyle="--", label="chance")
+    bars.axvline(100 / CLASSES, color=RED, linewidth=1, linestyle="--")
     bars.set_yticks(range(len(ARMS)), ARMS)
     bars.invert_yaxis()
     bars.set_xlim(0, 102)
     bars.set_xlabel("test accuracy (%), a dot for each seed")
-    page.legend(*bars.get_legend_handles_labels(), loc="outside lower right", ncols=3, fontsize=8.5)
+    bars.text(100 / CLASSES + 1, len(ARMS) - 0.55, "chance", color=RED, fontsize=8.5)
 
 
 def main() -> None:

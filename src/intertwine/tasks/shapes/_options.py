@@ -59,6 +59,8 @@ class ShapeOptions(FitOptions):
         0.01, help="Spread by which points are moved whenever they are seen; the sphere has radius 1.",
         group="Training", minimum=0,
     )  # fmt: skip
+    batch_size: int = option(16, help="Shapes in a step, over all devices.", group="Training", minimum=1)
+    learning_rate: float = option(0.003, help="Peak of the schedule.", group="Training", above=0)
     smoothing: float = option(0.1, help="Of the labels, 0 to 1.", group="Training", minimum=0)
 
     public: ClassVar[tuple[str, ...]] = ()
