@@ -1,8 +1,7 @@
 """Furniture under noise, with outliers and seen from one side: trained encoders, judged on clouds turned at random.
 
-    python benchmarks/shapes/noise.py                           # every run that stands in build/shapes
+    python benchmarks/shapes/noise.py                           # every finished run of classification.py
     python benchmarks/shapes/noise.py steerable-z dgcnn-pca     # these arms only
-    python benchmarks/shapes/noise.py --runs FOLDER             # runs ARM-SEED of another folder
 
 The runs are those of `classification.py`, whose clouds were moved by noise of 0.01 in training. Here the clouds of
 the test are disturbed in the unit sphere, and then go the way of any file: moved and scaled into the unit sphere once
@@ -21,6 +20,7 @@ from statistics import mean
 from typing import Any
 
 import torch
+from classification import ARMS
 from disturbances import LEVELS, disturbed
 from runs import RUNS, spread
 from showing import legend_below, markdown, save
@@ -137,27 +137,22 @@ def draw(page: Any, runs: dict[str, list[Found]], largest: float) -> None:
     legend_below(page, panels[0], min(6, 1 + len(runs)))
 
 
-def arms_in(folder: Path, wanted: Sequence[str]) -> dict[str, list[Path]]:
-    """The runs that are finished or have a best epoch, by arm."""
-    found: dict[str, list[Path]] = {}
-    for run in sorted(folder.glob("*-[0-9]*")):
-        if (run / "best" / "model.safetensors").exists():
-            found.setdefault(run.name.rpartition("-")[0], []).append(run)
-    if missing := set(wanted) - set(found):
-        raise SystemExit(f"no run of {', '.join(sorted(missing))} in {folder}; there are: {', '.join(found) or 'none'}")
-    return {arm: found[arm] for arm in wanted or found}
+def finished(wanted: Sequence[str]) -> dict[str, list[Path]]:
+    """The folders of the runs that were trained to the end and judged, by arm; those of `ARMS` where none is named."""
+    found = {arm: [path.parent for path in sorted(RUNS.glob(f"{arm}-[0-9]/result.json"))] for arm in wanted or ARMS}
+    missing = [arm for arm, folders in found.items() if not folders]
+    if missing and (wanted or len(missing) == len(found)):
+        raise SystemExit(f"no finished run of {', '.join(missing)} in {RUNS}; classification.py makes them")
+    return {arm: folders for arm, folders in found.items() if folders}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arms", nargs="*")
-    parser.add_argument("--runs", type=Path, default=RUNS)
     parser.add_argument("--draws", type=int, default=DRAWS, help="disturbances and rotations of each cloud")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    chosen = arms_in(arguments.runs, arguments.arms)
-    if not chosen:
-        raise SystemExit(f"no runs in {arguments.runs}: python benchmarks/shapes/classification.py makes them")
+    chosen = finished(arguments.arms)
     runs = {arm: [judge(folder, arguments.draws) for folder in folders] for arm, folders in chosen.items()}
     first = next(iter(chosen.values()))[0]
     shapes, _ = tasks.get("classify").restore(load_checkpoint(first / "best")).load(None)

@@ -98,17 +98,19 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
 
 def draw(page: Any, found: dict[str, list[dict[str, Any]]]) -> None:
     """Two clouds of different classes, and the accuracy of the arms."""
-    grid = page.add_gridspec(1, 3, width_ratios=(1, 1, 1.9))
+    grid = page.add_gridspec(2, 2, width_ratios=(1, 1.7))
     of = problem(torch.Generator().manual_seed(0))
+    spread_out = torch.linalg.svd(of.places).Vh[:2].mT
     for k in range(2):
-        panel = page.add_subplot(grid[k], projection="3d")
-        points = (of.wires @ of.poses[k].mT + of.places[:, None]).numpy()
-        for wire, colour in zip(points, (BLUE, ORANGE, GREEN, RED), strict=True):
-            panel.plot(*wire.T, color=colour, linewidth=2, marker="o", markersize=3)
+        panel = page.add_subplot(grid[k, 0])
+        for wire, colour in zip(
+            of.wires @ of.poses[k].mT + of.places[:, None], (BLUE, ORANGE, GREEN, RED), strict=True
+        ):
+            panel.plot(*(wire @ spread_out).T, color=colour, linewidth=2, marker="o", markersize=3)
         panel.set_title(f"class {k + 1}", fontsize=9.5)
         panel.set_axis_off()
         panel.set_aspect("equal")
-    bars = page.add_subplot(grid[2])
+    bars = page.add_subplot(grid[:, 1])
     runs = [[one["test"] for one in found[arm]] for arm in ARMS]
     bars.barh(range(len(ARMS)), [mean(each) for each in runs], 0.6, color=BLUE, alpha=0.75)
     for row, each in enumerate(runs):
@@ -135,7 +137,7 @@ def main() -> None:
     )
     print(f"From class to class, distances within wires and between their centres change by {max(inside):.0e} at most,")
     print(f"those in the whole cloud by {min(whole):.2f} at least (root mean square).")
-    save(lambda page: draw(page, found), "picasso", 9.0, 3.3)
+    save(lambda page: draw(page, found), "picasso", 8.0, 3.6)
 
 
 if __name__ == "__main__":
