@@ -26,8 +26,9 @@ from runs import RUNS, spread
 from showing import legend_below, markdown, save
 
 from intertwine import tasks
+from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED
-from intertwine.data import ShapeSet
+from intertwine.data import ShapeSet, furniture
 from intertwine.tasks.shapes._predictor import ShapePredictor
 from intertwine.tasks.shapes._turns import rotations_from
 from intertwine.training import load_checkpoint
@@ -153,10 +154,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     chosen = finished(arguments.arms)
-    runs = {arm: [judge(folder, arguments.draws) for folder in folders] for arm, folders in chosen.items()}
-    first = next(iter(chosen.values()))[0]
-    shapes, _ = tasks.get("classify").restore(load_checkpoint(first / "best")).load(None)
-    largest = 100 * max(shapes.class_counts.values()) / len(shapes)
+    runs: dict[str, list[Found]] = {}
+    for arm, folders in chosen.items():
+        for folder in folders:
+            try:
+                runs.setdefault(arm, []).append(judge(folder, arguments.draws))
+            except UsageError as error:
+                print(f"left out: {error}", flush=True)
+    runs = {arm: found for arm, found in runs.items() if found}
+    shapes = furniture()
+    assert shapes.split is not None
+    test = shapes.select(shapes.split.test)
+    largest = 100 * max(test.class_counts.values()) / len(test)
     text = table(runs, largest)
     TABLE.write_text(text, encoding="utf-8")
     print(text)
