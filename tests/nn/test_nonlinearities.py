@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import O2, O3, SO2, SO3, Dihedral
-from intertwine.nn import Gate, Invariants, LengthGate, NormNonlinearity, Pool
+from intertwine.nn import Gate, Invariants, NormNonlinearity, Pool
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
@@ -80,28 +80,3 @@ def test_pooling_sums_or_averages_each_structure() -> None:
         Pool(rep, "median")
     with pytest.raises(ValueError, match="invariants only"):
         Pool(rep, "max")
-
-
-def test_a_length_gate_is_a_gate_on_a_map_of_all_invariants() -> None:
-    rep = O3().rep("2x1o + 3x0e + 1x2e")
-    layer = LengthGate(rep).double()
-    x = torch.randn(7, rep.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    vectors, scalars, tensor = x.split([6, 3, 5], -1)
-    lengths = [vectors.unflatten(-1, (2, 3)).norm(dim=-1), scalars, tensor.norm(dim=-1, keepdim=True)]
-    mixed = layer.mix(torch.cat(lengths, -1))
-    torch.testing.assert_close(layer(x), layer.gate(torch.cat([mixed, vectors, tensor], -1)))
-    zero = torch.zeros(1, rep.dim, dtype=torch.float64, requires_grad=True)
-    layer(zero).sum().backward()
-    assert zero.grad.isfinite().all()
-    assert (layer(zero)[0, :6] == 0).all()
-
-
-def test_a_length_gate_sees_how_long_a_vector_is_and_a_gate_does_not() -> None:
-    rep = O3().rep("1x0e + 1x1o")
-    torch.manual_seed(0)
-    x = torch.tensor([[1.0, 0.0, 0.0, 1.0]])
-    longer = torch.tensor([[1.0, 0.0, 0.0, 2.0]])
-    seeing, blind = LengthGate(rep), Gate(rep)
-    pad = torch.zeros(1, 1)
-    assert seeing(x)[0, 0] != seeing(longer)[0, 0]
-    assert blind(torch.cat([pad, x], 1))[0, 0] == blind(torch.cat([pad, longer], 1))[0, 0]

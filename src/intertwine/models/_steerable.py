@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from torch import Tensor, nn
 
 from intertwine.models._family import Family, Norm, Space, check_norm, make_norm
-from intertwine.nn import Gate, Geometry, LengthGate, Linear, SteerableConv
+from intertwine.nn import Gate, Geometry, Linear, SteerableConv
 from intertwine.reps import Rep
-
-GateOf = Literal["invariants", "lengths"]
 
 
 @dataclass(frozen=True)
@@ -21,39 +18,32 @@ class Steerable(Family):
     Attributes:
         norm: What normalises features before each gate, ``"batch"`` or ``"none"``. Statistics of a batch make what is
             learned of one structure depend on the others: good for classes, not for energies.
-        gate: What gates are made of: ``"invariants"`` of the convolution, or ``"lengths"`` of its other features as
-            well.
     """
 
     name = "steerable"
     usual = "32x0e + 16x1o + 8x2e"
     strided = True
     norm: Norm = "none"
-    gate: GateOf = "invariants"
 
     def __post_init__(self) -> None:
         check_norm(self.name, self.norm)
-        if self.gate not in get_args(GateOf):
-            raise ValueError(f'layer "steerable": gate is of "invariants" or "lengths", got {self.gate!r}')
 
     def interaction(self, hidden: Rep, space: Space) -> nn.Module:
         """Convolve, gate, mix."""
-        return SteerableInteraction(hidden, space, self.norm, self.gate)
+        return SteerableInteraction(hidden, space, self.norm)
 
     def pooling(self, fine: Rep, coarse: Rep, space: Space) -> nn.Module:
         """Convolve from the cloud to the points that stay, gate, mix."""
-        return SteerableStep(fine, coarse, space, self.norm, self.gate)
+        return SteerableStep(fine, coarse, space, self.norm)
 
 
 class SteerableStep(nn.Module):
     """linear(gate(norm(conv(x) + linear(x)))), to the points of the same cloud or to some of them."""
 
-    def __init__(
-        self, rep_in: Rep, rep_out: Rep, space: Space, norm: Norm = "none", gate: GateOf = "invariants"
-    ) -> None:
+    def __init__(self, rep_in: Rep, rep_out: Rep, space: Space, norm: Norm = "none") -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
-        self.gate = Gate(rep_out) if gate == "invariants" else LengthGate(rep_out)
+        self.gate = Gate(rep_out)
         self.conv = SteerableConv(
             rep_in,
             self.gate.rep_in,
@@ -76,8 +66,8 @@ class SteerableStep(nn.Module):
 class SteerableInteraction(SteerableStep):
     """x <- x + step(x)."""
 
-    def __init__(self, rep: Rep, space: Space, norm: Norm = "none", gate: GateOf = "invariants") -> None:
-        super().__init__(rep, rep, space, norm, gate)
+    def __init__(self, rep: Rep, space: Space, norm: Norm = "none") -> None:
+        super().__init__(rep, rep, space, norm)
 
     def forward(self, features: Tensor, where: Geometry, chosen: Tensor | None = None) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""

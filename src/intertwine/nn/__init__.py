@@ -11,7 +11,6 @@ from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
 from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
 from intertwine.nn._layer_norm import LayerNorm
-from intertwine.nn._length_gate import LengthGate
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
 from intertwine.nn._nonlinearities import Gate, Invariants, NormNonlinearity
@@ -46,7 +45,6 @@ __all__ = [
     "IntraGroupConv",
     "Invariants",
     "LayerNorm",
-    "LengthGate",
     "Lift",
     "Linear",
     "MessageConv",

@@ -44,9 +44,7 @@ ENCODERS: dict[str, Encoder] = {
     "lifted": Encoder("family", {"layer": "lifted"}, hidden="8"),
     "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
     "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None),
-    "steerable": Encoder(
-        "family", {"layer": {"name": "steerable", "gate": "lengths", **_NORMED}, "lengths": True}, hidden=_STEERED
-    ),
+    "steerable": Encoder("family", {"layer": {"name": "steerable", **_NORMED}, "lengths": True}, hidden=_STEERED),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
     "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN", "embedding": 4}, width=12, layers=3, levels=None),
     "vector-pointnet": Encoder("network", {"name": "VectorPointNet", "embedding": 4}, width=16, layers=3, levels=None),
