@@ -15,34 +15,19 @@ from intertwine.models._vector import Vector
 from intertwine.models._vector_networks import VectorDGCNN, VectorPointNet
 
 __all__ = [
-    "Family",
-    "Lifted",
-    "Message",
-    "PointEncoder",
-    "Space",
-    "Steerable",
-]
-__all__ = [
+    "DGCNN",
+    "Attention",
     "Canonical",
+    "Egnn",
     "Family",
     "FrameAverage",
     "HierarchicalEncoder",
     "LearnedFrame",
-    "Message",
-    "PointEncoder",
-    "PrincipalFrame",
-    "Space",
-    "Steerable",
-]
-__all__ = [
-    "DGCNN",
-    "Attention",
-    "Egnn",
-    "Family",
     "Lifted",
     "Message",
     "PointEncoder",
     "PointNet",
+    "PrincipalFrame",
     "Space",
     "Steerable",
     "Vector",

@@ -27,7 +27,8 @@ class LearnedFrame(Canonical):
 
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` where the vectors span a plane; for O(3) a third vector must
     not lie in it. Symmetric clouds have none that do: a rod, a planar cloud without a side, a single point; there the
-    frame is completed arbitrarily. The gradient reaches the network through the frame.
+    frame is completed arbitrarily. For O(3), f also jumps where a cloud that changes carries the third vector through
+    the plane, for the frame is then reflected. The gradient reaches the network through the frame.
 
     Reference: Kaba et al., Equivariance with learned canonicalization functions, ICML 2023, section 4.1.
 
