@@ -122,7 +122,8 @@ class PrincipalFrame(Canonical):
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` where the second moments differ and the third do not vanish.
     It jumps where two second moments meet or a third moment changes its sign: an arbitrarily small change of the points
     then turns the frame by a right or a straight angle. Near there noise of size s turns it by about
-    ``s sqrt(l_i + l_j) / (l_i - l_j)``, to first order. :class:`FrameAverage` has no signs to choose, and jumps at equal moments only.
+    ``s sqrt(l_i + l_j) / (l_i - l_j)``, to first order. :class:`FrameAverage` has no signs to choose, and jumps at
+    equal moments only.
 
     The frame is a constant for the gradient.
 

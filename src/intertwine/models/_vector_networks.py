@@ -100,8 +100,8 @@ class VectorDGCNN(PointNetwork):
     Raises:
         ValueError: If a representation or a name will not do; in ``forward`` if shapes do not fit.
 
-    Law: ``f(rho_in(g) x, g p + t) = f(x, p)``, points permuted alike; in training as well, but for dropout by point. Where
-    two distances are equal that decide which neighbour is chosen, f jumps.
+    Law: ``f(rho_in(g) x, g p + t) = f(x, p)``, points permuted alike; in training as well, but for dropout by point.
+    Where two distances are equal that decide which neighbour is chosen, f jumps.
 
     Cost: for each layer that of :func:`intertwine.ops.rectified_mean` and of :func:`intertwine.ops.nearest_points`.
 
