@@ -37,12 +37,15 @@ def run(
         changed: Makes another job of the task and its job.
 
     Returns:
-        Parameters, seconds, and what was judged under each turn.
+        Parameters, seconds, and what was judged under each turn. It is made by the code of its time.
     """
     folder = RUNS / f"{arm}-{seed}"
     result = folder / "result.json"
     if result.exists():
-        return dict(json.loads(result.read_text()))
+        kept = dict(json.loads(result.read_text()))
+        if kept.get("options", options) != options:
+            raise SystemExit(f"{folder} was made with other options, {kept['options']}: remove it to make it again")
+        return kept
     torch.set_num_threads(1)
     chosen = tasks.get(task)
     said = chosen.options(**options, seed=seed, batch_size=_BATCH, output=str(folder))
@@ -56,6 +59,7 @@ def run(
     found = {
         "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": seconds,
+        "options": dict(options),
         "judged": {name.partition("/")[2]: part for name, part in judged.items()},
     }
     result.write_text(json.dumps(found))
