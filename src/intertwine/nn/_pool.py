@@ -30,6 +30,7 @@ class Pool(nn.Module):
     permutations.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import SO3
         >>> pool = Pool(SO3().rep("1x0"), "mean")
         >>> pool(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 1]), 2).tolist()
