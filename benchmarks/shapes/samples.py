@@ -72,6 +72,11 @@ def main() -> None:
             for count in COUNTS:
                 epochs = round(COMMON["epochs"] * sqrt(WHOLE / count))
                 run(f"{arm}-{count}", seed, "classify", {**options(arm), "epochs": epochs}, fewer(count, seed))
+    show()
+
+
+def show() -> None:
+    """The table and the figure of the runs that there are."""
     named = {arm: {**{count: f"{arm}-{count}" for count in COUNTS}, WHOLE: arm} for arm in ARMS}
     found = {
         arm: {count: [100 * one["judged"]["SO3"]["accuracy"] for one in results(run)] for count, run in runs.items()}
