@@ -122,7 +122,7 @@ def test_models_stand_upright_in_the_order_of_the_table(cache, monkeypatch):
 @pytest.mark.usefixtures("package")
 def test_a_damaged_cache_is_built_again(cache, caplog):
     first = furniture(points=16)
-    for file in (cache / "furniture.safetensors", cache / "shapes" / "furniture-16-0.safetensors"):
+    for file in (cache / "furniture.safetensors", cache / "shapes" / "furniture-16-0-1.safetensors"):
         file.write_bytes(file.read_bytes()[:-9])
     assert torch.equal(first.positions, furniture(points=16).positions)
     assert len(caplog.records) == 2

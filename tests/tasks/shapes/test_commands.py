@@ -27,7 +27,7 @@ def test_fitting_says_what_it_read_and_where_it_wrote(shapes, command, small):
     assert lines["data"].startswith("classes: 24 clouds, 3 classes, split ")
     assert "(seed 0, written to runs/classes-1/split.json); 2 files skipped: boxes/broken.ply (" in lines["data"]
     assert "tubes/lying.stl (expected STL by its name, but it begins like OFF)" in lines["data"]
-    assert re.match(r"steerable, 1 layer, 4x0e\+4x1o\+2x2e, [\d,]+ parameters$", lines["encoder"])
+    assert re.match(r"steerable, 1 layer on each of 2 levels, 4x0e\+4x1o\+2x2e, [\d,]+ parameters$", lines["encoder"])
     assert re.match(r"epoch \d, val acc \d+.\d %, rotated \d+.\d %      runs/classes-1/best", lines["best"])
     assert lines["report"] == "runs/classes-1/report.html"
     assert (shapes / lines["report"]).exists()

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
@@ -26,10 +25,12 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise ``(N, channels)``."""
-        if self.training and len(input) < 2:
-            running = self.running_mean, self.running_var
-            return functional.batch_norm(input, *running, self.weight, self.bias, eps=self.eps)
-        return super().forward(input)
+        if self.training and len(input) > 1:
+            return super().forward(input)
+        assert self.running_mean is not None, "running averages are kept"
+        assert self.running_var is not None, "running averages are kept"
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return (input - self.running_mean) * scale + self.bias  # not torch's, which asks whether there are rows
 
 
 class ShapeNetwork(nn.Module):
