@@ -195,3 +195,12 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_last_bit(prepare, tmp_pat
     for name in ("best", "last"):
         whole, broken = ((tmp_path / run / name / "model.safetensors").read_bytes() for run in ("whole", "broken"))
         assert whole == broken
+
+
+def test_a_trained_model_is_judged_by_the_first_cloud_of_each_unseen_shape(prepare, tmp_path):
+    job = prepare(draws=3, epochs=1)
+    outcome = fit(job, tmp_path / "run", Settings(epochs=1, batch_size=6), console=SILENT)
+    predictor = tasks.get("classify").restore(load_checkpoint(outcome.best))
+    shapes, _ = predictor.load(None)
+    assert torch.equal(shapes.positions, job.unseen.positions)
+    assert torch.equal(shapes.classes, job.unseen.classes)

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 import torch
+from torch import nn
 
 from intertwine.audit import audit
 from intertwine.ops import nearest_neighbours
@@ -15,6 +16,7 @@ from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter
 from intertwine.tasks.shapes._clouds import CloudSet
 from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, describe_encoder
+from intertwine.tasks.shapes._network import BatchNorm
 
 HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 
@@ -152,3 +154,17 @@ def test_nothing_reads_the_default_dtype():
     finally:
         torch.set_default_dtype(torch.float32)
     assert {w.dtype for w in model.state_dict().values() if w.is_floating_point()} == {torch.float32}
+
+
+def test_the_norm_of_the_head_is_torchs():
+    torch.manual_seed(0)
+    ours, theirs = BatchNorm(4).double(), nn.BatchNorm1d(4, eps=1e-8, momentum=0.3).double()
+    with torch.no_grad():
+        ours.weight.normal_(), ours.bias.normal_()
+    theirs.load_state_dict(ours.state_dict())
+    for _ in range(3):
+        x = torch.randn(6, 4, dtype=torch.float64) * 2 + 1
+        torch.testing.assert_close(ours(x), theirs(x))
+    theirs.eval()
+    torch.testing.assert_close(ours(x[:1]), theirs(x[:1]))  # a single row in training goes by the averages
+    torch.testing.assert_close(ours.eval()(x), theirs(x))
