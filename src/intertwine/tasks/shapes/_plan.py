@@ -34,7 +34,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         UsageError: The data or the options are not what was expected.
     """
     source = resolve(options.data)
-    sampling = Sampling(options.points, options.seed, options.normals, options.draws)
+    sampling = Sampling.asked(options)
     shapes = read(source, sampling, parts=parts, strict=options.strict)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = shapes.make_split(**amounts, seed=options.seed)

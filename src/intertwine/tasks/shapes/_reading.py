@@ -53,6 +53,11 @@ class Sampling(NamedTuple):
         """One cloud of each file, as a run draws it."""
         return cls(config["points"], config["seed"], config["normals"])
 
+    @classmethod
+    def asked(cls, options: ShapeOptions) -> Sampling:
+        """All clouds that a run is to learn from."""
+        return cls(options.points, options.seed, options.normals, options.draws)
+
 
 class Streamed(NamedTuple):
     """Some files of a stream.
@@ -77,8 +82,7 @@ def fetch(options: ShapeOptions, progress: Progress, *, parts: bool) -> None:
     Raises:
         UsageError: As for `read`.
     """
-    sampling = Sampling(options.points, options.seed, options.normals, options.draws)
-    read(resolve(options.data), sampling, parts=parts, strict=options.strict, progress=progress)
+    read(resolve(options.data), Sampling.asked(options), parts=parts, strict=options.strict, progress=progress)
 
 
 def read(
