@@ -10,12 +10,12 @@ from intertwine.tasks.shapes._clouds import CloudSet, unit_sphere
 SIZES = (20, 1, 2, 33, 5)
 
 
-def clouds(neighbours=6, normals=False):
+def clouds(neighbours=6, vectors=0):
     generator = torch.Generator().manual_seed(0)
     positions = 7 + 3 * torch.randn(sum(SIZES), 3, generator=generator, dtype=torch.float64)
     positions[21:23] = positions[21]  # the cloud of two points is one place
     offsets = torch.tensor([0, *SIZES]).cumsum(0)
-    others = torch.randn(sum(SIZES), 3, generator=generator, dtype=torch.float64) if normals else None
+    others = torch.randn(sum(SIZES), 3 * vectors, generator=generator, dtype=torch.float64) if vectors else None
     return CloudSet(positions, offsets, neighbours, others)
 
 
@@ -39,11 +39,14 @@ def test_nothing_is_a_batch_too():
     assert (len(batch.positions), batch.edges.shape, batch.structures) == (0, (2, 0), 0)
 
 
-def test_rotations_turn_positions_and_normals_and_nothing_else():
-    some = clouds(normals=True)
+def test_rotations_turn_positions_and_vectors_and_nothing_else():
+    some = clouds(vectors=2)
     R = SO3().sample(5, generator=torch.Generator().manual_seed(1))
     plain, turned = some.batch(range(5), dtype=torch.float64), some.batch(range(5), rotations=R, dtype=torch.float64)
-    for before, after in ((plain.positions, turned.positions), (plain.normals, turned.normals)):
+    for before, after in (
+        (plain.positions, turned.positions),
+        *zip(plain.vectors.split(3, 1), turned.vectors.split(3, 1), strict=True),
+    ):
         expected = torch.stack([R[cloud] @ x for cloud, x in zip(plain.batch, before, strict=True)])
         assert torch.allclose(after, expected, atol=1e-14)
     assert torch.equal(plain.edges, turned.edges)

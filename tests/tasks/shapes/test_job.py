@@ -10,6 +10,7 @@ from rich.console import Console
 from torch.nn import functional
 
 from intertwine import tasks
+from intertwine.groups import SO3
 from intertwine.tasks.shapes._metrics import shape_intersections
 from intertwine.training import Job, Settings, fit, load_checkpoint
 
@@ -74,6 +75,26 @@ def turn_of(job, index, seed):
     moved = torch.linalg.lstsq(given, found).solution.mT
     scale = moved.det() ** (1 / 3)
     return moved / scale, float(scale)
+
+
+@pytest.mark.parametrize("up", ["x", "y", "z"])
+def test_the_vertical_turns_with_the_cloud(prepare, up):
+    job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, draws=1)
+    axis = torch.eye(3, dtype=torch.float64)["xyz".index(up)]
+    assert torch.equal(job._train.clouds.batch([0], dtype=torch.float64).vectors, axis.expand(32, 3))
+    for index in range(6):
+        given = job.train_batch(torch.tensor([index]), 3).cloud.vectors
+        assert torch.allclose(given.double(), (turn_of(job, index, 3)[0] @ axis).expand(32, 3), atol=1e-5)
+
+
+def test_a_cloud_that_lies_is_another_only_where_the_vertical_stays(prepare):
+    job = prepare(vertical=True)
+    job.model.eval()
+    turns = SO3().sample(6, generator=torch.Generator().manual_seed(0))
+    given, turned = (job._train.clouds.batch(range(6), rotations=each) for each in (None, turns))
+    logits = [job.logits(each, None) for each in (given, turned, turned._replace(vectors=given.vectors))]
+    assert torch.allclose(logits[1], logits[0], atol=1e-5)
+    assert ((logits[2] - logits[0]).abs().amax(1) > 1e-3).all()
 
 
 @pytest.mark.parametrize("augment", ["none", "z", "SO3"])

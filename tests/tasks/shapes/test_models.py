@@ -34,20 +34,20 @@ def make(kind, name="steerable", **options):
     return build(3, encoder(name), channels=16, hidden=12, dropout=dropout, **options)
 
 
-def batch(sizes=(14, 9, 17), normals=False):
+def batch(sizes=(14, 9, 17), vectors=0):
     generator = torch.Generator().manual_seed(1)
     positions = torch.randn(sum(sizes), 3, generator=generator, dtype=torch.float64)
-    others = torch.randn(sum(sizes), 3, generator=generator, dtype=torch.float64) if normals else None
+    others = torch.randn(sum(sizes), 3 * vectors, generator=generator, dtype=torch.float64) if vectors else None
     clouds = CloudSet(positions, torch.tensor([0, *sizes]).cumsum(0), 5, others)
     return clouds.batch(range(len(sizes)))
 
 
-CASES = [("classify", {}), ("classify", {"normals": True}), ("segment", {}), ("segment", {"categories": 4})]
-IDS = ["classify", "normals", "segment", "categories"]
+CASES = [("classify", {}), ("classify", {"vectors": 2}), ("segment", {}), ("segment", {"categories": 4})]
+IDS = ["classify", "vectors", "segment", "categories"]
 
 
 def data_of(options, **sizes):
-    found = tuple(batch(normals=options.get("normals", False), **sizes))
+    found = tuple(batch(vectors=options.get("vectors", 0), **sizes))
     return (*found, torch.tensor([2, 0, 3])) if "categories" in options else found
 
 
@@ -139,10 +139,10 @@ def test_a_single_cloud_needs_no_batch():
 
 
 def test_what_is_missing_is_said():
-    with pytest.raises(ValueError, match="does not take normals"):
-        make("classify")(*batch(normals=True))
-    with pytest.raises(ValueError, match="needs normals"):
-        make("classify", normals=True)(*batch())
+    with pytest.raises(ValueError, match="takes 0 vectors of each point, got 1"):
+        make("classify")(*batch(vectors=1))
+    with pytest.raises(ValueError, match="takes 2 vectors of each point, got 0"):
+        make("classify", vectors=2)(*batch())
     with pytest.raises(ValueError, match="needs the category of each cloud, 0 to 3"):
         make("segment", categories=4)(*batch())
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob
+from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob, vector_count
 
 
 class ClassifyJob(ShapeJob):
@@ -20,7 +20,7 @@ class ClassifyJob(ShapeJob):
     @classmethod
     def network(cls, config: dict[str, Any]) -> Classifier:
         """A classifier for the classes of the configuration."""
-        return Classifier(len(config["classes"]), config["encoder"], normals=config["normals"], **config["model"])
+        return Classifier(len(config["classes"]), config["encoder"], vectors=vector_count(config), **config["model"])
 
     def _truth(self, held: Held, indices: Tensor) -> Tensor:
         return held.classes[indices]

@@ -18,7 +18,7 @@ class Classifier(ShapeNetwork):
     Args:
         classes: How many.
         encoder: What `describe_encoder` gave.
-        normals: Whether the normals of the surface go in as well.
+        vectors: How many vectors of each point go in as well, such as the normal of the surface.
         channels: Invariants of a point.
         hidden: Width of the head.
         dropout: In the head.
@@ -31,19 +31,19 @@ class Classifier(ShapeNetwork):
         classes: int,
         encoder: Mapping[str, Any],
         *,
-        normals: bool = False,
+        vectors: int = 0,
         channels: int = 128,
         hidden: int = 128,
         dropout: float = 0.3,
     ) -> None:
-        super().__init__(encoder, normals=normals, channels=channels, by_point=False)
+        super().__init__(encoder, vectors=vectors, channels=channels, by_point=False)
         self.head = head(2 * channels, hidden, classes, dropout)
         self.rep_out = classes * self.group.trivial
         self.action_out = LinearAction(self.rep_out)
 
     def forward(
         self,
-        normals: Tensor | None,
+        vectors: Tensor | None,
         positions: Tensor,
         edges: Tensor,
         batch: Tensor | None = None,
@@ -52,7 +52,7 @@ class Classifier(ShapeNetwork):
         """The logits of each cloud.
 
         Args:
-            normals: ``(N, 3)``, or None where the model takes none.
+            vectors: ``(N, 3 V)``, or None where the model takes none.
             positions: ``(N, 3)``, clouds in the unit sphere.
             edges: ``(2, E)`` int64, source row over target row.
             batch: ``(N,)`` cloud of each point; None for a single one.
@@ -62,5 +62,5 @@ class Classifier(ShapeNetwork):
             ``(structures, classes)``.
         """
         batch, structures = structures_of(positions, batch, structures)
-        logits: Tensor = self.head(self.invariants(normals, positions, edges, batch, structures)[1])
+        logits: Tensor = self.head(self.invariants(vectors, positions, edges, batch, structures)[1])
         return logits

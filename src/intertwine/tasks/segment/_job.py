@@ -11,7 +11,7 @@ from torch.nn import functional
 from intertwine.ops import segment_sum
 from intertwine.tasks.segment._model import Segmenter
 from intertwine.tasks.segment._parts import allowed_parts, named_parts
-from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob
+from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob, vector_count
 from intertwine.tasks.shapes._metrics import shape_intersections
 
 
@@ -27,7 +27,7 @@ class SegmentJob(ShapeJob):
             len(config["parts"]),
             config["encoder"],
             categories=len(config["categories"]),
-            normals=config["normals"],
+            vectors=vector_count(config),
             **config["model"],
         )
 

@@ -21,7 +21,7 @@ class Segmenter(ShapeNetwork):
         parts: How many.
         encoder: What `describe_encoder` gave.
         categories: How many kinds of objects there are whose kind is known; 1 where there is nothing to tell.
-        normals: Whether the normals of the surface go in as well.
+        vectors: How many vectors of each point go in as well, such as the normal of the surface.
         channels: Invariants of a point.
         hidden: Width of the head.
         dropout: In the head.
@@ -38,12 +38,12 @@ class Segmenter(ShapeNetwork):
         encoder: Mapping[str, Any],
         *,
         categories: int = 1,
-        normals: bool = False,
+        vectors: int = 0,
         channels: int = 128,
         hidden: int = 128,
         dropout: float = 0.3,
     ) -> None:
-        super().__init__(encoder, normals=normals, channels=channels, by_point=True)
+        super().__init__(encoder, vectors=vectors, channels=channels, by_point=True)
         self.categories = categories if categories > 1 else 0
         self.head = head(3 * channels + self.categories, hidden, parts, dropout)
         self.rep_out = parts * self.group.trivial
@@ -51,7 +51,7 @@ class Segmenter(ShapeNetwork):
 
     def forward(
         self,
-        normals: Tensor | None,
+        vectors: Tensor | None,
         positions: Tensor,
         edges: Tensor,
         batch: Tensor | None = None,
@@ -61,7 +61,7 @@ class Segmenter(ShapeNetwork):
         """The logits of each point.
 
         Args:
-            normals: ``(N, 3)``, or None where the model takes none.
+            vectors: ``(N, 3 V)``, or None where the model takes none.
             positions: ``(N, 3)``, clouds in the unit sphere.
             edges: ``(2, E)`` int64, source row over target row.
             batch: ``(N,)`` cloud of each point; None for a single one.
@@ -75,7 +75,7 @@ class Segmenter(ShapeNetwork):
             ValueError: The categories are missing.
         """
         batch, structures = structures_of(positions, batch, structures)
-        points, cloud = self.invariants(normals, positions, edges, batch, structures)
+        points, cloud = self.invariants(vectors, positions, edges, batch, structures)
         if self.categories:
             if category is None:
                 raise ValueError(f"this network needs the category of each cloud, 0 to {self.categories - 1}")

@@ -15,11 +15,11 @@ from intertwine.ops import nearest_neighbours, segment_sum
 class CloudBatch(NamedTuple):
     """B clouds of N points and E edges in all, as a network takes them.
 
-    normals (N, 3) or None; positions (N, 3); edges (2, E) int64, source row over target row, sorted by target;
-    batch (N,) int64, increasing; structures B.
+    vectors (N, 3 V), V of each point, or None; positions (N, 3); edges (2, E) int64, source row over target row,
+    sorted by target; batch (N,) int64, increasing; structures B.
     """
 
-    normals: Tensor | None
+    vectors: Tensor | None
     positions: Tensor
     edges: Tensor
     batch: Tensor
@@ -35,7 +35,7 @@ class CloudSet:
         positions: (N, 3), finite; all clouds one after the other.
         offsets: (S + 1,) int64, where each cloud begins.
         neighbours: Edges into each point; a cloud of n points has at most n - 1.
-        normals: (N, 3), if they are to be used.
+        vectors: (N, 3 V), V vectors of each point, if there are any to be used.
 
     >>> line = torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [3.0, 0, 0]])
     >>> clouds = CloudSet(line, torch.tensor([0, 3]), 1)
@@ -43,9 +43,9 @@ class CloudSet:
     [[1, 0, 1, 4, 3, 4], [0, 1, 2, 3, 4, 5]]
     """
 
-    def __init__(self, positions: Tensor, offsets: Tensor, neighbours: int, normals: Tensor | None = None) -> None:
+    def __init__(self, positions: Tensor, offsets: Tensor, neighbours: int, vectors: Tensor | None = None) -> None:
         self.offsets, self.neighbours = offsets, neighbours
-        self.normals = None if normals is None else normals.to(torch.float64)
+        self.vectors = None if vectors is None else vectors.to(torch.float64)
         self.positions = unit_sphere(positions.to(torch.float64), offsets)
         counts = offsets.diff()
         found = [
@@ -85,7 +85,7 @@ class CloudSet:
 
         Args:
             indices: (B,) integers; a cloud may come more than once.
-            rotations: (B, 3, 3) orthogonal matrices, applied to positions and normals.
+            rotations: (B, 3, 3) orthogonal matrices, applied to positions and vectors.
             scales: (B,) factors of the positions.
             jitter: (B, P, 3) displacements, P at least the points of any cloud, added before all else.
             dtype: Of the result.
@@ -95,7 +95,7 @@ class CloudSet:
         counts = self.offsets[chosen + 1] - first
         points = ragged_ranges(first, counts)
         batch = torch.arange(len(chosen)).repeat_interleave(counts, output_size=len(points))
-        positions, normals = self.positions[points], None if self.normals is None else self.normals[points]
+        positions, vectors = self.positions[points], None if self.vectors is None else self.vectors[points]
         if jitter is not None:
             positions = positions + jitter[batch, points - first[batch]]
         if scales is not None:
@@ -103,10 +103,11 @@ class CloudSet:
         if rotations is not None:
             matrices = rotations.to(torch.float64)[batch]
             positions = torch.einsum("nij,nj->ni", matrices, positions)
-            normals = None if normals is None else torch.einsum("nij,nj->ni", matrices, normals)
+            if vectors is not None:
+                vectors = torch.einsum("nij,nvj->nvi", matrices, vectors.unflatten(1, (-1, 3))).flatten(1)
         edges = self._edges(chosen, counts, len(points))
         return CloudBatch(
-            None if normals is None else normals.to(dtype), positions.to(dtype), edges, batch, len(chosen)
+            None if vectors is None else vectors.to(dtype), positions.to(dtype), edges, batch, len(chosen)
         )
 
     def points(self, indices: Tensor | Sequence[int]) -> Tensor:

@@ -36,7 +36,7 @@ def describe(job: ShapeJob, folder: Path) -> list[tuple[str, str]]:
         (
             "encoder",
             f"{encoder['name']}{frame}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
-            f"{_augmented(job.config['augment'])}",
+            f"{_augmented(job.config['augment'])}{', told the vertical' if job.config['vertical'] else ''}",
         ),
     ]
 

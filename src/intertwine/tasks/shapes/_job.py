@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks.shapes._clouds import CloudBatch, CloudSet
-from intertwine.tasks.shapes._names import TURNS
+from intertwine.tasks.shapes._names import AXES, TURNS
 from intertwine.tasks.shapes._network import ShapeNetwork
 from intertwine.tasks.shapes._turns import rotations_from
 from intertwine.training import normal_draws
@@ -151,13 +151,29 @@ class Held(NamedTuple):
     def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> Held:
         """These clouds of a set, with their neighbours found."""
         some = shapes.select(indices)
-        normals = some.normals if config["normals"] else None
-        clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbours"], normals)
+        clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbours"], vectors_of(some, config))
         return cls(clouds, some.classes, some.parts)
 
     def category(self, indices: Tensor) -> Tensor:
         """(B,) int64, the class of each cloud."""
         return self.classes[indices]
+
+
+def vector_count(config: dict[str, Any]) -> int:
+    """How many vectors `vectors_of` gives each point."""
+    return int(config["normals"]) + int(config["vertical"])
+
+
+def vectors_of(shapes: ShapeSet, config: dict[str, Any]) -> Tensor | None:
+    """(N, 3 V), what is known of each point besides its place: its normal, the vertical; None if nothing is."""
+    known: list[Tensor] = []
+    if config["normals"]:
+        assert shapes.normals is not None, "what is read has normals where they are asked for"
+        known.append(shapes.normals)
+    if config["vertical"]:
+        axis = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
+        known.append(axis.expand(len(shapes.positions), 3))
+    return torch.cat(known, 1) if known else None
 
 
 def logits_of(model: nn.Module, cloud: CloudBatch, category: Tensor | None) -> Tensor:

@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm1d):
 class ShapeNetwork(nn.Module):
     """Encoder, then invariants by point and of the whole cloud.
 
-        h_i = encoder((1, x_i - centre [, n_i]), x)_i,    p_i = silu(norm(W norm(h_i))),
+        h_i = encoder((1, x_i - centre, v_i), x)_i,    p_i = silu(norm(W norm(h_i))),
         whole = (mean_i p_i, max_i p_i)
 
     The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
@@ -44,45 +44,46 @@ class ShapeNetwork(nn.Module):
 
     Args:
         encoder: What `describe_encoder` gave.
-        normals: Whether the normals of the surface go in as well.
+        vectors: How many vectors v_i of each point go in as well: the normal of the surface, the vertical.
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
 
     Law: for an encoder that commutes with its group, ``p(g x + t) = p(x)`` whatever the numbering of the points.
     """
 
-    def __init__(self, encoder: Mapping[str, Any], *, normals: bool, channels: int, by_point: bool) -> None:
+    def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
         super().__init__()
-        self.normals = normals
-        self.encoder = build_encoder(encoder, f"1x0e + {1 + normals}x1o", f"{channels}x0e", by_point=by_point)
+        self.vectors = vectors
+        self.encoder = build_encoder(encoder, f"1x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point)
         self.point = nn.Sequential(BatchNorm(channels), *layer(channels, channels))
         rep: Any = self.encoder.rep_in
         group: Group = rep.group
         self.group = group
-        self.action_in = PointCloud(group.vector)
+        self.action_in = PointCloud(max(1, vectors) * group.vector)
 
     def invariants(
-        self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+        self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
         """``(N, channels)`` at the points of the encoder's end and ``(structures, 2 channels)`` of the whole.
 
         Arguments as the models' forward.
 
         Raises:
-            ValueError: Normals are missing, or not wanted.
+            ValueError: There are more vectors than wanted, or fewer.
         """
-        encoded, whose = self._encoded(normals, positions, edges, batch, structures)
+        encoded, whose = self._encoded(vectors, positions, edges, batch, structures)
         points: Tensor = self.point(encoded)
         mean = segment_mean(points, whose, structures)
         return points, torch.cat([mean, segment_max(points, whose, structures)], 1)
 
     def _encoded(
-        self, normals: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+        self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
-        if (normals is not None) != self.normals:
-            raise ValueError(f"this network {'needs' if self.normals else 'does not take'} normals")
+        given = 0 if vectors is None else vectors.shape[1] // 3
+        if given != self.vectors:
+            raise ValueError(f"this network takes {self.vectors} vectors of each point, got {given}")
         centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
-        parts = [torch.ones_like(positions[:, :1]), centred, *([] if normals is None else [normals])]
+        parts = [torch.ones_like(positions[:, :1]), centred, *([] if vectors is None else [vectors])]
         inputs = torch.cat(parts, 1), centred, edges, batch, structures
         some: Any = getattr(self.encoder, "at_points", None)
         return (self.encoder(*inputs), batch) if some is None else some(*inputs)

@@ -42,6 +42,11 @@ class ShapeOptions(FitOptions):
     )
     neighbours: int = option(16, help="Edges into each point.", group="Model", minimum=1)
     normals: bool = option(False, help="Let the normals of the surface in.", group="Model")
+    vertical: bool = option(
+        False,
+        help="Let the vertical in, as a vector that turns with the cloud: for shapes of which it is known.",
+        group="Model",
+    )
     dropout: float = option(0.2, help="In the head.", group="Model", minimum=0)
     points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
     draws: int = option(

@@ -45,6 +45,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         "points": options.points,
         "draws": options.draws,
         "normals": options.normals,
+        "vertical": options.vertical,
         "up": options.up,
         "encoder": describe_encoder(
             options.encoder,

@@ -93,9 +93,9 @@ class ShapePredictor(ABC):
     @torch.inference_mode()
     def logits(self, cloud: CloudBatch, category: Tensor | None) -> Tensor:
         """What the model says of a batch, on the CPU."""
-        normals = None if cloud.normals is None else cloud.normals.to(self.device)
+        vectors = None if cloud.vectors is None else cloud.vectors.to(self.device)
         positions, edges, batch = (part.to(self.device) for part in (cloud.positions, cloud.edges, cloud.batch))
-        moved = CloudBatch(normals, positions, edges, batch, cloud.structures)
+        moved = CloudBatch(vectors, positions, edges, batch, cloud.structures)
         return logits_of(self.model, moved, None if category is None else category.to(self.device)).cpu()
 
     def held(self, shapes: ShapeSet) -> Held:
@@ -128,7 +128,8 @@ class ShapePredictor(ABC):
         turns = chosen_turns(augment, protocols)
         shapes, what = self.load(data)
         judged = judge(self, self.held(shapes), turns, batch_size=batch_size, seed=seed, progress=progress)
-        return as_evaluation(evaluate(judged, self.measures(shapes), augment), what, len(shapes), seed)
+        notes = ("the model is told the vertical, which turns with the clouds",) if self.config["vertical"] else ()
+        return as_evaluation(evaluate(judged, self.measures(shapes), augment), what, len(shapes), seed, notes)
 
     def audit(self, data: str | None, auditing: Auditing) -> Report:
         """The equivariance of the logits, on a batch of real clouds."""
