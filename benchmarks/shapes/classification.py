@@ -4,8 +4,8 @@
     python benchmarks/shapes/classification.py dgcnn-z --seeds 0    # this arm, this seed
 
 A run is kept in build/shapes/; one that is there is not made again. Arms differ in the encoder, in what stands around
-it and in how clouds are turned in training; they have equally many parameters, within ten per cent, and see as many
-clouds.
+it, in how clouds are turned in training, and in whether they are told the vertical, which then turns with the cloud;
+they have equally many parameters, within ten per cent, and see as many clouds.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 TURNED = ("dgcnn", "message", "steerable", "vector-dgcnn")
 FRAMES = ("pca", "average", "learned")
+TOLD = ("dgcnn-SO3", "steerable-z", "vector-dgcnn-z")
 ARMS: dict[str, dict[str, Any]] = {
     **{f"{name}-z": {"encoder": name, "augment": "z"} for name in SIZES},
     **{f"{name}-SO3": {"encoder": name, "augment": "SO3"} for name in TURNED},
     **{f"dgcnn-{frame}": {"encoder": "dgcnn", "augment": "z", "frame": frame} for frame in FRAMES},
 }
+ARMS |= {f"{arm}-vertical": {**ARMS[arm], "vertical": True} for arm in TOLD}
 
 
 def options(arm: str) -> dict[str, Any]:

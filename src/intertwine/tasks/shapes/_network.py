@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm1d):
 class ShapeNetwork(nn.Module):
     """Encoder, then invariants by point and of the whole cloud.
 
-        h_i = encoder((1, x_i - centre, v_i), x)_i,    p_i = silu(norm(W norm(h_i))),
+        h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - centre,    p_i = silu(norm(W norm(h_i))),
         whole = (mean_i p_i, max_i p_i)
 
     The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
@@ -54,7 +54,9 @@ class ShapeNetwork(nn.Module):
     def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
         super().__init__()
         self.vectors = vectors
-        self.encoder = build_encoder(encoder, f"1x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point)
+        self.encoder = build_encoder(
+            encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
+        )
         self.point = nn.Sequential(BatchNorm(channels), *layer(channels, channels))
         rep: Any = self.encoder.rep_in
         group: Group = rep.group
@@ -83,7 +85,9 @@ class ShapeNetwork(nn.Module):
         if given != self.vectors:
             raise ValueError(f"this network takes {self.vectors} vectors of each point, got {given}")
         centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
-        parts = [torch.ones_like(positions[:, :1]), centred, *([] if vectors is None else [vectors])]
+        parts = [torch.ones_like(positions[:, :1]), centred]
+        if vectors is not None:
+            parts = [parts[0], (vectors.unflatten(1, (-1, 3)) @ centred[:, :, None])[:, :, 0], centred, vectors]
         inputs = torch.cat(parts, 1), centred, edges, batch, structures
         some: Any = getattr(self.encoder, "at_points", None)
         return (self.encoder(*inputs), batch) if some is None else some(*inputs)
