@@ -154,6 +154,7 @@ def test_relu_is_the_papers(directions, normalised: bool) -> None:
 def test_batch_norm_is_torchs_of_the_lengths() -> None:
     torch.manual_seed(0)
     ours, theirs = VectorBatchNorm(O3().rep("4x1o")).double(), nn.BatchNorm1d(4).double()
+    theirs.bias.data.copy_(ours.bias)
     for _ in range(3):
         features = torch.randn(20, 12, dtype=torch.float64) * 3
         norms = vectors(features).norm(dim=-1)
@@ -163,6 +164,18 @@ def test_batch_norm_is_torchs_of_the_lengths() -> None:
     torch.testing.assert_close(ours.running_variance, theirs.running_var, rtol=0, atol=1e-6)
     expected = theirs.eval()(norms + EPSILON)[..., None] / (norms + EPSILON)[..., None] * vectors(features)
     torch.testing.assert_close(ours.eval()(features), expected.flatten(-2), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("group", [SO2(), O3()], ids=str)
+def test_batch_norm_begins_as_a_scaling(group) -> None:
+    torch.manual_seed(0)
+    norm, given = VectorBatchNorm(copies(group, 3)), 5 * torch.randn(20_000, 3 * group.vector.dim)
+    before, after = (x.unflatten(-1, (3, -1)) for x in (given, norm(given)))
+    lengths = before.norm(dim=-1)
+    torch.testing.assert_close(after, before / lengths.std(0)[:, None], rtol=0, atol=0.05)
+    nn.init.zeros_(norm.bias)
+    turned = (norm(given).unflatten(-1, (3, -1)) * before).sum(-1) < 0
+    assert 0.4 < turned.float().mean() < 0.6  # what the paper's begins with
 
 
 def test_max_pool_is_the_papers() -> None:

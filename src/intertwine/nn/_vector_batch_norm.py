@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp, lgamma, sqrt
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +19,9 @@ class VectorBatchNorm(nn.Module):
         v -> BN(|v|) / |v| v,      BN(x) = weight (x - mean) / sqrt(variance + eps) + bias
 
     Mean and variance are those of the channel over all vectors of the batch in training, and running averages of them
-    in evaluation. A zero vector stays zero.
+    in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a Gaussian vector,
+    2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it begins by turning
+    every second vector round, and networks learn slowly.)
 
     Args:
         rep: Copies of a vector: comes in and goes out.
@@ -35,7 +39,7 @@ class VectorBatchNorm(nn.Module):
         >>> from intertwine.groups import SO3
         >>> norm = VectorBatchNorm(SO3().rep("1x1"))
         >>> norm(torch.tensor([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]])).round().tolist()
-        [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]
+        [[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
 
     running_mean: Tensor
@@ -48,7 +52,7 @@ class VectorBatchNorm(nn.Module):
         self._planes = Planes.of(rep, "VectorBatchNorm")
         copies = self._planes.copies
         self.weight = nn.Parameter(torch.ones(copies, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.zeros(copies, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.full((copies,), mean_over_spread(self._planes.width), dtype=torch.float32))
         self.register_buffer("running_mean", torch.zeros(copies, dtype=torch.float32))
         self.register_buffer("running_variance", torch.ones(copies, dtype=torch.float32))
 
@@ -84,3 +88,15 @@ class VectorBatchNorm(nn.Module):
     def extra_repr(self) -> str:
         """The representation."""
         return str(self.rep_in)
+
+
+def mean_over_spread(dimension: int) -> float:
+    """The mean of the length of a Gaussian vector over its standard deviation.
+
+    E|v| = sqrt(2) Gamma((n + 1) / 2) / Gamma(n / 2),    E|v|^2 = n
+
+    >>> round(mean_over_spread(3), 3)
+    2.37
+    """
+    mean = sqrt(2) * exp(lgamma((dimension + 1) / 2) - lgamma(dimension / 2))
+    return mean / sqrt(dimension - mean**2)
