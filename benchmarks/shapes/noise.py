@@ -50,7 +50,14 @@ COLOURS = {
     "lifted": "#b56576",
     "vector": "#8a9a3b",
 }
-STROKES = {"z": ("-", "o"), "SO3": ("--", "s"), "pca": (":", "^"), "average": ("-.", "D"), "learned": (":", "v")}
+STROKES = {
+    "z": ("-", "o"),
+    "SO3": ("--", "s"),
+    "pca": (":", "^"),
+    "average": ("-.", "D"),
+    "learned": (":", "v"),
+    "vertical": ("--", "*"),
+}
 BANDS = 8
 DRAWS = 3
 Found = dict[str, list[list[float]]]
@@ -93,6 +100,12 @@ def judge(folder: Path, draws: int) -> Found:
     return found
 
 
+def parts_of(arm: str) -> tuple[str, str]:
+    """The encoder of an arm, and what is drawn of how it was trained: that it is told the vertical, or how turned."""
+    encoder, _, how = arm.removesuffix("-vertical").rpartition("-")
+    return encoder, "vertical" if arm.endswith("-vertical") else how
+
+
 def named(kind: str, level: float) -> str:
     """A level as an axis or a column has it."""
     return f"{level:g}" if kind == "noise" else f"{100 * level:g}"
@@ -122,7 +135,7 @@ def draw(page: Any, runs: dict[str, list[Found]], largest: float) -> None:
     panels = page.subplots(1, 3, sharey=True)
     for panel, (kind, levels) in zip(panels, LEVELS.items(), strict=True):
         for arm, found in runs.items():
-            encoder, _, how = arm.rpartition("-")
+            encoder, how = parts_of(arm)
             values = torch.tensor([[mean(level) for level in one[kind]] for one in found])
             colour, (stroke, marker) = COLOURS.get(encoder, INK), STROKES.get(how, STROKES["z"])
             style: dict[str, Any] = {"color": colour, "linestyle": stroke, "marker": marker, "markersize": 3.5}
