@@ -148,7 +148,7 @@ def draw(page: Any, runs: dict[str, list[Found]], largest: float) -> None:
         panel.set_xlabel(TITLES[kind])
         panel.set_ylim(0)
     panels[0].set_ylabel("accuracy, turned at random (%)")
-    legend_below(page, panels[0], min(6, 1 + len(runs)))
+    legend_below(page, panels[0], min(4, 1 + len(runs)))
 
 
 def finished(wanted: Sequence[str]) -> dict[str, list[Path]]:
