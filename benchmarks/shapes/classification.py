@@ -31,7 +31,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 TURNED = ("dgcnn", "message", "steerable", "vector-dgcnn")
 FRAMES = ("pca", "average", "learned")
-TOLD = ("dgcnn-SO3", "steerable-z", "vector-dgcnn-z")
+TOLD = ("dgcnn-SO3", "egnn-z", "steerable-z", "vector-dgcnn-z")
 ARMS: dict[str, dict[str, Any]] = {
     **{f"{name}-z": {"encoder": name, "augment": "z"} for name in SIZES},
     **{f"{name}-SO3": {"encoder": name, "augment": "SO3"} for name in TURNED},
