@@ -111,6 +111,14 @@ def test_quotients_permute_cosets():
     assert str(rep.decompose().irreps) == "1xA + 1xG"  # I is A_5, which permutes five tetrahedra
 
 
+def test_under_rotations_alone_parity_is_forgotten():
+    full = O3().rep("2x0o + 3x1e + 2x1o + 2e + 3o")
+    rotations = SO3().sample(8, generator=torch.Generator().manual_seed(0))
+    restricted = full.restrict(SO3())
+    assert restricted == SO3().rep("2x0 + 3x1 + 2x1 + 2 + 3")
+    assert torch.equal(restricted.matrix(rotations), full.matrix(rotations))
+
+
 def test_restriction_keeps_the_shape_of_sums_and_products():
     G, H = SO3(), Octahedral()
     V = G.vector

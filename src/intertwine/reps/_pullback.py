@@ -7,14 +7,18 @@ from functools import reduce
 
 from torch import Tensor
 
-from intertwine.groups import Group, Homomorphism, Inclusion
+from intertwine.groups import SO3, Group, Homomorphism, Inclusion
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
 from intertwine.reps._elementary import Vector
 from intertwine.reps._rep import Rep
+from intertwine.reps._spherical import SphericalIrrep
 
 
 def restrict(rep: Rep, subgroup: Group | Homomorphism) -> Rep:
-    """See ``Rep.restrict``. Sums, products and duals are restricted term by term, the trivial rep stays trivial."""
+    """See ``Rep.restrict``. Sums, products and duals are restricted term by term.
+
+    The trivial rep stays trivial, and the irreps of O(3) stay irreps under SO(3).
+    """
     along = subgroup if isinstance(subgroup, Homomorphism) else Inclusion(subgroup, rep.group)
     if along.target != rep.group:
         raise ValueError(f"{rep!r} is a rep of {rep.group}, but the homomorphism maps into {along.target}")
@@ -35,6 +39,8 @@ def _restrict(rep: Rep, along: Homomorphism) -> Rep:
         return group.trivial
     if isinstance(along, Inclusion) and (isinstance(rep, Vector) or rep == rep.group.vector):
         return group.vector
+    if isinstance(rep, SphericalIrrep) and isinstance(along, Inclusion) and group == SO3():
+        return SO3().irrep(rep.degree)
     if isinstance(rep, Pullback):
         return Pullback(group, rep.base, (*rep.path, along))
     return Pullback(group, rep, (along,))

@@ -6,7 +6,15 @@ import torch
 from intertwine import testing
 from intertwine._errors import UsageError
 from intertwine.ops import nearest_neighbours
-from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, build_encoder, check_size, describe_encoder
+from intertwine.tasks.shapes._encoders import (
+    ENCODERS,
+    FRAMES,
+    build_encoder,
+    check_group,
+    check_size,
+    describe_encoder,
+)
+from intertwine.tasks.shapes._names import GROUPS
 
 PLAIN = sorted(set(ENCODERS) & {"dgcnn", "message", "pointnet"})
 EQUIVARIANT = sorted(set(ENCODERS) - set(PLAIN))
@@ -14,7 +22,7 @@ THINNING = sorted(name for name, entry in ENCODERS.items() if entry.levels is no
 
 
 def config(name, **changes):
-    sizes = {"layers": 1, "levels": 0, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
+    sizes = {"group": "O3", "layers": 1, "levels": 0, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
     return describe_encoder(name, changes.pop("frame", "none"), **{**sizes, **changes})
 
 
@@ -67,6 +75,25 @@ def test_the_plain_ones_do_not(name):
         testing.assert_equivariant(encoder)
 
 
+HANDED = [(name, "none") for name in EQUIVARIANT if ENCODERS[name].symmetry == "asked"]
+HANDED += [("dgcnn", frame) for frame in sorted(set(FRAMES) - {"none"})]
+
+
+@pytest.mark.parametrize(("name", "frame"), HANDED)
+def test_mirror_images_are_the_same_or_not_as_the_group_says(name, frame):
+    found = {}
+    for group in GROUPS:
+        torch.manual_seed(0)
+        encoder = build_encoder(config(name, frame=frame, group=group), "1x0e + 1x1o", "16x0e").double().eval()
+        testing.assert_equivariant(encoder)
+        features, positions, edges, *_ = cloud(encoder.rep_in)
+        positions = positions.double() - positions.double().mean(0)
+        clouds = (positions, -positions)
+        answers = [encoder(torch.cat([features[:, :1].double(), x], 1), x, edges) for x in clouds]
+        found[group] = torch.allclose(*answers, rtol=1e-6, atol=1e-9)
+    assert found == {"O3": True, "SO3": False}
+
+
 @pytest.mark.parametrize("name", sorted(ENCODERS))
 def test_outputs_begin_at_full_size(name):
     torch.manual_seed(0)
@@ -98,8 +125,10 @@ def test_half_of_what_is_asked_for_are_lengths():
         (lambda: build_encoder(config("lifted", frame="pca"), "1x0e", "1x0e"), "leave --frame out"),
         (lambda: check_size("steerable", None, 8, None), "--width means nothing to the encoder steerable"),
         (lambda: check_size("dgcnn", None, None, 2), "--levels means nothing to the encoder dgcnn"),
+        (lambda: check_group("dgcnn", "SO3", "none"), "no symmetry; --frame gives it one"),
+        (lambda: check_group("egnn", "SO3", "pca"), "egnn, which has a symmetry of its own"),
     ],
-    ids=["unknown", "misspelt", "frame", "hidden", "nothing", "finite", "width", "levels"],
+    ids=["unknown", "misspelt", "frame", "hidden", "nothing", "finite", "width", "levels", "plain", "own"],
 )
 def test_what_cannot_be_built_is_named(call, said):
     with pytest.raises(UsageError, match=said):

@@ -23,7 +23,7 @@ HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 
 def encoder(name="steerable"):
     return describe_encoder(
-        name, "none", layers=1, levels=None, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5
+        name, "none", group="O3", layers=1, levels=None, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5
     )
 
 
@@ -105,7 +105,7 @@ ARMS = [(name, frame) for name in sorted(ENCODERS) for frame in FRAMES if (name,
 @cache
 def armed(name, frame):
     torch.manual_seed(0)
-    config = {"layers": 1, "levels": None, "hidden": None, "width": None, "neighbours": 5, "cutoff": 1.5}
+    config = {"group": "O3", "layers": 1, "levels": None, "hidden": None, "width": None, "neighbours": 5, "cutoff": 1.5}
     return Classifier(3, describe_encoder(name, frame, **config), channels=16, hidden=12)
 
 

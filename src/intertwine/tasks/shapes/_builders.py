@@ -10,19 +10,20 @@ from torch import Tensor, nn
 
 from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
-from intertwine.groups import O3, SO3
+from intertwine.groups import O3, SO3, Group
 from intertwine.models import HierarchicalEncoder, PointEncoder
 from intertwine.models._families import family as named
 from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Invariants, Linear
+from intertwine.reps import Rep
 from intertwine.tasks.shapes._encoders import Size
 
 Layer = str | dict[str, Any]
 
 
 def family(
-    rep_in: str, rep_out: str, size: Size, *, by_point: bool, layer: Layer, lengths: bool = False, **options: Any
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, lengths: bool = False, **options: Any
 ) -> nn.Module:
     """A `PointEncoder`, or where points are thinned a `HierarchicalEncoder`.
 
@@ -35,7 +36,7 @@ def family(
         lengths: Whether half of the invariants are lengths of vectors and tensors.
         options: What else the encoder knows.
     """
-    if not named(layer).inner(size.hidden or "").dim:
+    if not inner(layer, size.hidden or "", rep_in.group).dim:
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
     if size.width is not None:
         options = {**options, "width": size.width}
@@ -44,16 +45,16 @@ def family(
     return _finished(build(rep_in, rep_out, size, by_point, lengths, options), lengths)
 
 
-def flat(rep_in: str, rep_out: str, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]) -> PointEncoder:
+def flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]) -> PointEncoder:
     """All layers on all points."""
-    hidden = size.hidden or ""
+    hidden = inner(options["layer"], size.hidden or "", rep_in.group)
     rep_out = with_lengths(hidden, rep_out) if lengths else rep_out
     more: dict[str, Any] = {"layers": size.layers, "neighbours": float(size.neighbours), "pool": None}
     return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
 
 def hierarchical(
-    rep_in: str, rep_out: str, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]
+    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]
 ) -> HierarchicalEncoder:
     """Layers on ever fewer points, twice as wide each time.
 
@@ -61,7 +62,8 @@ def hierarchical(
     for, it begins with the input as it is.
     """
     strided = named(options["layer"]).strided
-    wider = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
+    texts = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
+    wider = [inner(options["layer"], text, rep_in.group) for text in texts]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
     rep_out = with_lengths(hidden[0 if by_point else -1], rep_out) if lengths else rep_out
     more: dict[str, Any] = {"neighbours": size.neighbours, "gathered": 2 * size.neighbours}
@@ -91,7 +93,7 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
 
 
 def network(
-    rep_in: str, rep_out: str, size: Size, *, by_point: bool, name: str, embedding: int = 8, **options: Any
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, name: str, embedding: int = 8, **options: Any
 ) -> nn.Module:
     """A network of `intertwine.models` that finds the neighbours itself, its widths doubled twice over its layers.
 
@@ -173,14 +175,31 @@ def widened(hidden: str, factor: int) -> str:
     return re.sub(r"(^|\+)(\s*)(\d+)", lambda found: f"{found[1]}{found[2]}{factor * int(found[3])}", hidden)
 
 
-def with_lengths(hidden: str, rep_out: str) -> str:
+def read(text: str, group: str) -> Rep:
+    """A representation in the grammar of O(3), restricted to the group: one of `GROUPS`.
+
+    >>> str(read("8x0e + 4x1o", "SO3"))
+    '8x0 + 4x1'
+    """
+    return O3().rep(text).restrict({"O3": O3(), "SO3": SO3()}[group])
+
+
+def inner(layer: Layer, text: str, group: Group) -> Rep:
+    """Hidden features as the family reads them, restricted to the group if they are of a larger one."""
+    hidden = named(layer).inner(text)
+    return hidden.restrict(group) if hidden.group == O3() else hidden
+
+
+def with_lengths(hidden: Rep, rep_out: Rep) -> Rep:
     """As many copies as invariants are wanted: half of them invariant, half of what else is hidden.
 
-    >>> with_lengths("8x0e + 8x1o + 4x2e", "16x0e")
+    >>> str(with_lengths(O3().rep("8x0e + 8x1o + 4x2e"), O3().rep("16x0e")))
     '8x0e + 4x1o + 4x2e'
     """
-    trivial = O3().trivial
-    kinds = [str(irrep) for _, irrep in O3().rep(hidden).irreps or () if irrep != trivial]
-    wanted = O3().rep(rep_out).dim
-    share = wanted // (2 * len(kinds)) if kinds else 0
-    return " + ".join([f"{wanted - share * len(kinds)}x0e", *(f"{share}x{kind}" for kind in kinds if share)])
+    trivial = rep_out.group.trivial
+    kinds = [irrep for _, irrep in hidden.irreps or () if irrep != trivial]
+    share = rep_out.dim // (2 * len(kinds)) if kinds else 0
+    made = (rep_out.dim - share * len(kinds)) * trivial
+    for kind in kinds if share else ():
+        made = made + share * kind
+    return made

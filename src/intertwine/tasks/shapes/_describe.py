@@ -27,6 +27,7 @@ def describe(job: ShapeJob, folder: Path) -> list[tuple[str, str]]:
     name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
     size = encoder["hidden"].replace(" ", "") if encoder["hidden"] else f"{encoder['width']} channels"
     frame = "" if encoder["frame"] == "none" else f" in {encoder['frame']} frames"
+    mirrors = ", mirror images told apart" if encoder["group"] == "SO3" else ""
     return [
         (
             "data",
@@ -35,7 +36,7 @@ def describe(job: ShapeJob, folder: Path) -> list[tuple[str, str]]:
         ),
         (
             "encoder",
-            f"{encoder['name']}{frame}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
+            f"{encoder['name']}{frame}{mirrors}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
             f"{_augmented(job.config['augment'])}{', told the vertical' if job.config['vertical'] else ''}",
         ),
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from intertwine._errors import UsageError
 from intertwine.tasks._suggest import unknown
+from intertwine.tasks.shapes._names import GROUPS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,6 +25,7 @@ class Encoder:
         width: The usual number of channels; None where ``--width`` means nothing.
         layers: The usual number of layers.
         levels: The usual number of times that points are thinned; None where ``--levels`` means nothing.
+        symmetry: Whose group it commutes with: that of ``--group``, its own, or, without a frame, none.
     """
 
     builder: str
@@ -32,6 +34,7 @@ class Encoder:
     width: int | None = None
     layers: int = 1
     levels: int | None = 2
+    symmetry: Literal["asked", "own", "none"] = "asked"
 
 
 _STEERED = "16x0e+8x1o+4x2e"
@@ -39,11 +42,11 @@ _NORMED = {"norm": "batch"}
 
 ENCODERS: dict[str, Encoder] = {
     "attention": Encoder("family", {"layer": {"name": "attention", **_NORMED}, "lengths": True}, hidden=_STEERED),
-    "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24, layers=3, levels=None),
-    "egnn": Encoder("family", {"layer": "egnn", "lengths": True}, hidden="48x0e+8x1o", width=48),
-    "lifted": Encoder("family", {"layer": "lifted"}, hidden="8"),
-    "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64),
-    "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None),
+    "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24, layers=3, levels=None, symmetry="none"),
+    "egnn": Encoder("family", {"layer": "egnn", "lengths": True}, hidden="48x0e+8x1o", width=48, symmetry="own"),
+    "lifted": Encoder("family", {"layer": "lifted"}, hidden="8", symmetry="own"),
+    "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64, symmetry="none"),
+    "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None, symmetry="none"),
     "steerable": Encoder("family", {"layer": {"name": "steerable", **_NORMED}, "lengths": True}, hidden=_STEERED),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
     "vector-dgcnn": Encoder("network", {"name": "VectorDGCNN", "embedding": 4}, width=12, layers=3, levels=None),
@@ -80,6 +83,23 @@ class Size:
     cutoff: float
 
 
+def check_group(name: str, group: str, frame: str) -> None:
+    """Whether the encoder has the symmetry that the user asked for.
+
+    Args:
+        name: Of the encoder.
+        group: What ``--group`` said.
+        frame: Of the frame around it.
+
+    Raises:
+        UsageError: There is no such encoder, or the option means nothing to it.
+    """
+    symmetry = _entry(name).symmetry
+    if group != GROUPS[0] and (symmetry == "own" or (symmetry == "none" and frame == "none")):
+        why = "which has a symmetry of its own" if symmetry == "own" else "which has no symmetry; --frame gives it one"
+        raise UsageError(f"--group means nothing to the encoder {name}, {why}")
+
+
 def check_size(name: str, hidden: str | None, width: int | None, levels: int | None) -> None:
     """Whether the encoder is sized by what the user gave.
 
@@ -107,6 +127,7 @@ def describe_encoder(
     name: str,
     frame: str,
     *,
+    group: str,
     layers: int | None,
     levels: int | None,
     hidden: str | None,
@@ -119,6 +140,7 @@ def describe_encoder(
     Args:
         name: Of the encoder.
         frame: Of the frame around it.
+        group: One of `GROUPS`.
         layers: The user's, or None for the usual number.
         levels: The user's, or None for the usual number.
         hidden: The user's, or None for the usual one.
@@ -127,11 +149,13 @@ def describe_encoder(
         cutoff: As in `Size`.
     """
     check_size(name, hidden, width, levels)
+    check_group(name, group, frame)
     entry = _entry(name)
     levels = entry.levels or 0 if levels is None else levels
     return {
         "name": name,
         "frame": frame,
+        "group": group,
         "layers": layers or (entry.layers if levels else max(2, entry.layers)),
         "levels": levels,
         "hidden": hidden or entry.hidden,
@@ -146,7 +170,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
 
     Args:
         config: The description.
-        rep_in: Features of a point that go in, in the grammar of O(3).
+        rep_in: Features of a point that go in, in the grammar of O(3), whatever the group.
         rep_out: Features of a point that come out.
         by_point: Whether each point is asked for. If not, an encoder may answer for some only: it then has a method
             ``at_points`` that tells whose they are.
@@ -162,7 +186,8 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
     entry, frame = _entry(config["name"]), FRAMES[config["frame"]]
     build, by_point = getattr(_builders, entry.builder), by_point or frame is not None
     try:
-        encoder: nn.Module = build(rep_in, rep_out, size, by_point=by_point, **entry.options)
+        reps = (_builders.read(text, config["group"]) for text in (rep_in, rep_out))
+        encoder: nn.Module = build(*reps, size, by_point=by_point, **entry.options)
         return encoder if frame is None else _builders.framed(encoder, frame, size)
     except ValueError as error:
         raise UsageError(f"the encoder {config['name']} cannot be built: {error}") from error

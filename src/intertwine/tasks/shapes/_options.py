@@ -9,8 +9,8 @@ from typing import ClassVar
 from intertwine._errors import UsageError
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
-from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, check_size
-from intertwine.tasks.shapes._names import AXES, TURNS
+from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, check_group, check_size
+from intertwine.tasks.shapes._names import AXES, GROUPS, TURNS
 from intertwine.training import Settings
 
 
@@ -23,6 +23,12 @@ class ShapeOptions(FitOptions):
     )
     frame: str = option(
         "none", help="What stands around the encoder: a frame of the cloud.", group="Model", choices=list(FRAMES)
+    )
+    group: str = option(
+        "O3",
+        help="O3: a shape and its mirror image are the same; SO3: they may differ.",
+        group="Model",
+        choices=list(GROUPS),
     )
     hidden: str | None = option(
         None,
@@ -78,6 +84,7 @@ class ShapeOptions(FitOptions):
             if value >= 1:
                 raise UsageError(f"{name} expects a share below 1, got {value}")
         check_size(self.encoder, self.hidden, self.width, self.levels)
+        check_group(self.encoder, self.group, self.frame)
         check_source(self.data, self.public)
         if self.data not in self.public and not Path(self.data).is_dir():
             raise UsageError(f'"{self.data}" is a file; expected a folder of meshes or clouds')

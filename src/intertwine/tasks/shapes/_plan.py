@@ -50,6 +50,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         "encoder": describe_encoder(
             options.encoder,
             options.frame,
+            group=options.group,
             layers=options.layers,
             levels=options.levels,
             hidden=options.hidden,
