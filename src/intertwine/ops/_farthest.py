@@ -56,9 +56,7 @@ def _farthest(positions: Tensor, counts: Tensor, batch: Tensor | None) -> Tensor
     starts = np.cumsum(sizes) - sizes
     chosen = np.zeros(wanted.sum(), np.int64)
     ends = np.cumsum(wanted)
-    classes = np.frexp(np.maximum(sizes, 1))[
-        1
-    ]  # of structures of similar size, lest small ones be padded to large ones
+    _, classes = np.frexp(np.maximum(sizes, 1))  # of similar size, lest small structures be padded to large ones
     for alike in np.unique(classes):
         some = np.flatnonzero(classes == alike)
         inside = np.arange(sizes[some].max(initial=0)) < sizes[some, None]
