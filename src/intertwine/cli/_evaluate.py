@@ -10,6 +10,7 @@ import typer
 from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore, run_folder
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_data, check_positive
+from intertwine.tasks._source import PUBLIC
 
 
 def evaluate(
@@ -39,6 +40,9 @@ def evaluate(
     check_data(data)
     predictor, loaded = restore(checkpoint)
     screen, size = console(), batch_size or predictor.batch_size
+    source = loaded.config["data"]["source"] if data is None else data
+    with progress(screen, "data", "bytes" if source in PUBLIC else "files") as report:
+        predictor.fetch(data, report)
     with progress(screen, "evaluate", "predictions") as report:
         found = predictor.evaluate(data, batch_size=size, seed=seed, progress=report, protocols=protocol or ())
     show_table(screen, found.columns, found.rows)

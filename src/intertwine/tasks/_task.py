@@ -61,6 +61,9 @@ class Predictor(Protocol):
     batch_size: int
     """How many examples at a time, when nobody says."""
 
+    def fetch(self, data: str | None, progress: Progress) -> None:
+        """Bring what `evaluate` needs into the cache, where that takes so long that one wants to see it."""
+
     def evaluate(
         self, data: str | None, *, batch_size: int, seed: int, progress: Progress, protocols: Sequence[str] = ()
     ) -> Evaluation:

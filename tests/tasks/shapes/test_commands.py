@@ -212,7 +212,7 @@ def test_data_that_have_changed_are_noticed(shapes, command, small, write):
 
 
 @pytest.mark.parametrize("given", ["furniture", "classes"])
-def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, monkeypatch, given):
+def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, write, monkeypatch, given):
     calls = []
 
     def stub(progress=None, **options):
@@ -228,6 +228,8 @@ def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, smal
     assert ("119,000,000 bytes" if given == "furniture" else "24 files") in found.out
     assert [told for told, _ in calls] == ([True, False] if given == "furniture" else [])
     assert all(options == calls[0][1] for _, options in calls)  # so that the second reading finds the first
+    write(shapes / "others")
+    assert "24 files" in command("evaluate", f"runs/{given}-1", "others").out
     monkeypatch.delenv("FORCE_COLOR")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "bytes" not in command("fit", "classify", given, *small["message"], "--epochs", 1).out

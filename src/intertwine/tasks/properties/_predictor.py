@@ -12,7 +12,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.audit import Report, audit
-from intertwine.data import Split, Structures, StructureSet, write_csv, write_extxyz
+from intertwine.data import Split, Structures, StructureSet, qm9, write_csv, write_extxyz
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import Auditing, Evaluation, Progress
 from intertwine.tasks.properties._cartesian import to_matrices
@@ -108,6 +108,11 @@ class PropertyPredictor:
             f"{what or 'data'}, {structures.names[index]}: element {SYMBOLS[strange]} was not seen in training; this "
             f"model knows {', '.join(SYMBOLS[number] for number in self.model.elements)}"
         )
+
+    def fetch(self, data: str | None, progress: Progress) -> None:
+        """Parse the tables of QM9 the first time."""
+        if (self.config["data"]["source"] if data is None else data) == "qm9":
+            qm9([], progress=progress)
 
     def load(self, data: str | None) -> tuple[Structures, str]:
         """Structures to judge by: all of `data`, or the test part of what the model was trained on; and what they are.

@@ -102,19 +102,31 @@ class ShapePredictor(ABC):
         """Clouds with their neighbours found."""
         return Held.of(shapes, torch.arange(len(shapes)), self.config)
 
+    def fetch(self, data: str | None, progress: Progress) -> None:
+        """Read what `evaluate` will read, which then lies in the cache.
+
+        Raises:
+            UsageError: As for `load`.
+        """
+        self._read(data, progress)
+
+    def _read(self, data: str | None, progress: Progress | None = None) -> ShapeSet:
+        own = self.config["data"]
+        if data is None or resolve(data) == own["source"]:
+            return read_again(self.config, progress)
+        check_source(data)
+        return read(resolve(data), Sampling.of(self.config), parts="parts" in self.config, progress=progress)
+
     def load(self, data: str | None) -> tuple[ShapeSet, str]:
         """Clouds to judge by: all of `data`, or the test part of what the model was trained on; and what they are.
 
         Raises:
             UsageError: They cannot be read, or there are none, or they have a class that was not learned.
         """
-        own = self.config["data"]
+        own, shapes = self.config["data"], self._read(data)
         if data is not None and resolve(data) != own["source"]:
-            check_source(data)
-            shapes = read(resolve(data), Sampling.of(self.config), parts="parts" in self.config)
             warn_skipped(shapes.skipped)
             return renamed(shapes, self.kinds, self.config.get("parts"), data), data
-        shapes = read_again(self.config)
         if not len(self.split.test):
             raise UsageError(f"the split of {own['given']} left no clouds for the test; pass other data")
         draws: int = self.config["draws"]

@@ -111,14 +111,19 @@ def read(
     return shapes
 
 
-def read_again(config: dict[str, Any]) -> ShapeSet:
+def read_again(config: dict[str, Any], progress: Progress | None = None) -> ShapeSet:
     """The clouds that a run was begun with, all draws of each.
+
+    Args:
+        config: Of the run.
+        progress: As for `read`.
 
     Raises:
         UsageError: They are gone, or are others than they were: the split no longer fits.
     """
     told = config["data"]
-    shapes = read(told["source"], Sampling.of(config)._replace(draws=config["draws"]), parts="parts" in config)
+    sampling = Sampling.of(config)._replace(draws=config["draws"])
+    shapes = read(told["source"], sampling, parts="parts" in config, progress=progress)
     if _digest(shapes.names) != told["names_sha256"]:
         raise UsageError(
             f"{told['source']} had {told['clouds']:,} clouds when this model was trained and has others now "
