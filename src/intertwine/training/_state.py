@@ -18,7 +18,7 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine.training._settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
