@@ -29,7 +29,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "vector": {"hidden": "18x1o"},
     "vector-dgcnn": {"width": 9},
 }
-TURNED = ("dgcnn", "message", "steerable", "vector-dgcnn")
+TURNED = ("dgcnn", "message", "pointnet", "steerable", "vector-dgcnn")
 FRAMES = ("pca", "average", "learned")
 TOLD = ("dgcnn-SO3", "egnn-z", "steerable-z", "vector-dgcnn-z")
 ARMS: dict[str, dict[str, Any]] = {

@@ -177,6 +177,21 @@ def test_auditing(at_shapes, command, task):
     assert "FAIL" in command("audit", f"runs/{task}-message", "--samples", 8, code=1).out
 
 
+def test_the_vertical_and_the_group_go_all_the_way(shapes, command, small):
+    options = [*small["steerable"], "--epochs", 1, "--vertical", "--group", "SO3"]
+    said = command("fit", "classify", "classes", *options).out
+    assert "steerable, mirror images told apart, 1 layer" in said
+    assert "parameters, told the vertical" in said
+    assert "the model is told the vertical, which turns with the clouds" in command("evaluate", "runs/classes-1").out
+    turned = json.loads(Path("runs/classes-1/evaluation.json").read_text())["protocols"]["none/SO3"]
+    assert turned["largest_change"] < 1e-4
+    assert "PASS" in command("audit", "runs/classes-1", "--samples", 8).out
+    command("predict", "runs/classes-1", "classes", "--output", "answers.csv")
+    assert Path("answers.csv").exists()
+    said = command("fit", "classify", "classes", *small["message"], "--group", "SO3", code=2).err
+    assert "message, which has no symmetry; --frame gives it one" in said
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_the_page_stands_alone(at_shapes, run):
     page = Path(f"runs/{run}/report.html").read_text()

@@ -48,7 +48,7 @@ class ShapeNetwork(nn.Module):
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
 
-    Law: for an encoder that commutes with its group, ``p(g x + t) = p(x)`` whatever the numbering of the points.
+    Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)`` whatever the numbering of the points.
     """
 
     def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
@@ -81,14 +81,13 @@ class ShapeNetwork(nn.Module):
     def _encoded(
         self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
-        given = 0 if vectors is None else vectors.shape[1] // 3
-        if given != self.vectors:
-            raise ValueError(f"this network takes {self.vectors} vectors of each point, got {given}")
+        vectors = positions[:, :0] if vectors is None else vectors
+        if vectors.shape[1] != 3 * self.vectors:
+            raise ValueError(f"this network takes {self.vectors} vectors of each point, got {vectors.shape[1] / 3:g}")
         centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
-        parts = [torch.ones_like(positions[:, :1]), centred]
-        if vectors is not None:
-            parts = [parts[0], (vectors.unflatten(1, (-1, 3)) @ centred[:, :, None])[:, :, 0], centred, vectors]
-        inputs = torch.cat(parts, 1), centred, edges, batch, structures
+        heights = (vectors.unflatten(1, (self.vectors, 3)) * centred[:, None]).sum(2)
+        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centred, vectors], 1)
+        inputs = features, centred, edges, batch, structures
         some: Any = getattr(self.encoder, "at_points", None)
         return (self.encoder(*inputs), batch) if some is None else some(*inputs)
 
