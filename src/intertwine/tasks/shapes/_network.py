@@ -48,7 +48,7 @@ class ShapeNetwork(nn.Module):
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
 
-    Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)`` whatever the numbering of the points.
+    Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)``, whatever the points' numbering.
     """
 
     def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
