@@ -4,7 +4,7 @@ import pytest
 import torch
 from e3nn import o3
 
-from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
+from intertwine.groups import O2, O3, SE3, SL, SO2, SO3, Cyclic, Dihedral, FullLorentz, Lorentz, Sp
 from intertwine.intertwiners import intertwiners
 from intertwine.nn import Linear
 from intertwine.testing import assert_equivariant
@@ -17,6 +17,11 @@ REPS = {
     "O(3) tensors": O3().vector * O3().vector + 2 * O3().vector,
     "C_5": 2 * Cyclic(5).regular,
     "D_4": Dihedral(4).regular + Dihedral(4).vector,
+    "SO+(1,3)": 2 * Lorentz().trivial + 3 * Lorentz().vector + Lorentz().vector * Lorentz().vector,
+    "O(1,3)": FullLorentz().vector + 2 * FullLorentz().vector.dual + FullLorentz().trivial,
+    "SL(2)": 2 * SL(2).vector + SL(2).vector * SL(2).vector,
+    "Sp(4)": Sp(4).vector + Sp(4).vector.dual,
+    "SE(3)": 2 * SE3().vector + SE3().trivial,
 }
 
 
@@ -68,6 +73,23 @@ def test_the_bias_lives_on_the_invariants() -> None:
     torch.nn.init.constant_(layer.bias, 2.0)
     assert layer(torch.zeros(1, 3)).tolist() == [[2.0, 2.0, 0.0, 0.0, 0.0, 2.0]]
     assert Linear(O3().rep("1x1o"), O3().rep("1x1o")).bias is None
+
+
+def test_the_bias_of_a_tensor_is_the_metric() -> None:
+    vector = FullLorentz().vector
+    layer = Linear(vector, vector * vector).double()
+    assert layer.bias is not None
+    torch.nn.init.constant_(layer.bias, 0.5)
+    found = layer(torch.zeros(4, dtype=torch.float64)).view(4, 4)
+    torch.testing.assert_close(found / found[0, 0], torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=torch.float64)))
+    assert Linear(vector, vector).bias is None
+
+
+@pytest.mark.parametrize("rep", REPS.values(), ids=REPS.keys())
+def test_unit_features_keep_their_size_at_the_start(rep) -> None:
+    torch.manual_seed(0)
+    squares = [Linear(rep, rep)(torch.randn(200, rep.dim)).square().mean() for _ in range(100)]
+    assert torch.stack(squares).mean().item() == pytest.approx(1, abs=0.2)
 
 
 def test_constants_keep_their_digits_through_float32() -> None:

@@ -1,4 +1,4 @@
-"""Between the flat layout of a feature, blocks side by side, and one tensor for each block of equal irreps."""
+"""Between the flat layout of a feature, blocks side by side, and one tensor for each block of equal terms."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from intertwine.reps import Irrep, Rep, SphericalIrrep
+from intertwine.reps import DirectSum, Rep, SphericalIrrep
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """A sum of irreps as plain numbers, worked out once when a layer is made.
+    """A sum of irreps, or of any terms, as plain numbers, worked out once when a layer is made.
 
     Attributes:
-        terms: Copies and irrep of each block.
+        terms: Copies and representation of each block.
         dim: Length of the flat feature.
         trivial: Which blocks are invariant.
         text: The representation in its grammar, for messages.
     """
 
-    terms: tuple[tuple[int, Irrep], ...]
+    terms: tuple[tuple[int, Rep], ...]
     dim: int
     trivial: tuple[bool, ...]
     text: str
@@ -44,11 +44,16 @@ class Blocks:
             raise ValueError(
                 f"this layer needs a sum of irreps, got {rep}; rep.decompose() gives one and the change of basis"
             )
-        trivial = rep.group.trivial
-        return cls(rep.irreps, rep.dim, tuple(irrep == trivial for _, irrep in rep.irreps), str(rep))
+        return cls.of_terms(rep)
+
+    @classmethod
+    def of_terms(cls, rep: Rep) -> Blocks:
+        """The blocks of any representation as it is written: of a sum its terms, else itself alone."""
+        terms, trivial = rep.terms if isinstance(rep, DirectSum) else ((1, rep),), rep.group.trivial
+        return cls(terms, rep.dim, tuple(term == trivial for _, term in terms), str(rep))
 
     def split(self, features: Tensor) -> list[Tensor]:
-        """``(..., dim)`` to one ``(..., irrep.dim, copies)`` for each block."""
+        """``(..., dim)`` to one ``(..., term.dim, copies)`` for each block."""
         sizes = [copies * width for copies, width in zip(self.copies, self.widths, strict=True)]
         parts = zip(features.split(sizes, -1), self.copies, self.widths, strict=True)
         return [part.unflatten(-1, (copies, width)).mT for part, copies, width in parts]

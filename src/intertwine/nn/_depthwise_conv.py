@@ -15,7 +15,7 @@ from intertwine.nn._constant import Constant
 from intertwine.nn._geometry import Geometry, resolve
 from intertwine.nn._radial import Radial
 from intertwine.ops import Coupling, depthwise_conv
-from intertwine.reps import Rep
+from intertwine.reps import Rep, direct_sum
 
 
 class DepthwiseConv(nn.Module):
@@ -81,8 +81,8 @@ class DepthwiseConv(nn.Module):
         self.coupling = Coupling.depthwise(spherical_labels(rep_in), sorted(irreps), lmax, parity=group == O3())
         if not self.coupling.outputs:
             raise ValueError(f"no path from {rep_in} through degrees up to {lmax} ends in an irrep of {kept}")
-        terms = " + ".join(f"{channels}x{irreps[label].label}" for label, channels in self.coupling.outputs)
-        self.rep_in, self.rep_out, self.lmax, self.neighbours = rep_in, group.rep(terms), lmax, float(neighbours)
+        self.rep_in, self.lmax, self.neighbours = rep_in, lmax, float(neighbours)
+        self.rep_out = direct_sum(group, ((channels, irreps[label]) for label, channels in self.coupling.outputs))
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(self.rep_out)
         self._in = Blocks.of(rep_in)
         self.tensor = Constant(self.coupling.tensor())

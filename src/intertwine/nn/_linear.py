@@ -1,9 +1,12 @@
-"""The general equivariant linear map, by Schur's lemma.
+"""The general equivariant linear map.
 
-    W = (+)_sigma sum_k W_sigma^k (x) E_sigma^k
+Between sums of terms rho_i and sigma_o, with B_io^k a basis of Hom(rho_i, sigma_o) and W_io^k a free matrix between
+their copies,
 
-with W_sigma^k a free matrix between the copies of the irrep sigma and E_sigma^k a basis of its endomorphisms: one of
-them for irreps of real type, two for complex type, four for quaternionic type.
+    W = sum_io sum_k W_io^k (x) B_io^k
+
+Where all matrices are orthogonal the terms are irreps, and by Schur's lemma only equal ones meet, with a basis of their
+endomorphisms: one for irreps of real type, two for complex type, four for quaternionic type.
 """
 
 from __future__ import annotations
@@ -13,21 +16,23 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from intertwine.intertwiners import intertwiners
 from intertwine.nn._blocks import Blocks, check_features
 from intertwine.nn._constant import Constant
-from intertwine.reps import Rep
+from intertwine.reps import Irrep, Rep
 
 
 class Linear(nn.Module):
-    """All equivariant linear maps ``rep_in -> rep_out``, for any compact group.
+    """All equivariant linear maps ``rep_in -> rep_out``, for any group.
 
-    The bias lives on the trivial irreps alone: nothing else is invariant. A block of the output that no block of the
-    input maps to is zero.
+    Orthogonal representations go through their irreps; others, of the Lorentz group or of SL(n), term by term through
+    :func:`~intertwine.intertwiners.intertwiners`. The bias is whatever of the output is invariant. A block of the
+    output that no block of the input maps to is zero.
 
     Args:
         rep_in: Input representation.
         rep_out: Output representation of the same group.
-        bias: Whether the trivial part of the output has a bias.
+        bias: Whether the invariants of the output have a bias.
         gain: Scale of the output at the start, for independent inputs of unit variance.
 
     Raises:
@@ -35,7 +40,7 @@ class Linear(nn.Module):
 
     Law: ``f(rho_in(g) x) = rho_out(g) f(x)``.
 
-    Parameters: ``sum_sigma e_sigma n_sigma m_sigma``, the dimension of Hom_G(rep_in, rep_out).
+    Parameters: the dimension of Hom_G(rep_in, rep_out), ``sum_sigma e_sigma n_sigma m_sigma`` over irreps.
 
     Reference: Schur 1905; Finzi, Welling, Wilson, ICML 2021, for the general group.
 
@@ -44,6 +49,14 @@ class Linear(nn.Module):
         >>> layer = Linear(O3().rep("4x0e + 2x1o"), O3().rep("3x0e + 5x1o"), bias=False)
         >>> sum(p.numel() for p in layer.parameters())  # 4 * 3 + 2 * 5
         22
+
+        Of a vector, a tensor of the Lorentz group has the metric, as a bias; of a tensor three maps: as it is,
+        transposed, the trace.
+
+        >>> from intertwine.groups import FullLorentz
+        >>> V = FullLorentz().vector
+        >>> [parameter.numel() for parameter in Linear(V * V, V * V).parameters()]
+        [1, 3]
     """
 
     basis_in: Constant | None
@@ -56,23 +69,25 @@ class Linear(nn.Module):
                 f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a linear map needs one group"
             )
         self.rep_in, self.rep_out, self.gain = rep_in, rep_out, gain
-        self._in, self.basis_in = _resolve(rep_in)
-        self._out, self.basis_out = _resolve(rep_out)
-        self.weights = nn.ParameterList()
-        self.endomorphisms = nn.ModuleList()
+        (self._in, self.basis_in), (self._out, self.basis_out) = _resolve(rep_in, rep_out)
+        self.weights, self.bases, self._scalar = nn.ParameterList(), nn.ModuleList(), []
         self._routes: list[tuple[int, list[tuple[int, int]]]] = []
-        for o, (copies, irrep) in enumerate(self._out.terms):
+        for o, (copies, term) in enumerate(self._out.terms):
             routes = []
             for i, (fan, other) in enumerate(self._in.terms):
-                if irrep == other:
+                if len(basis := _maps(other, term)):
                     routes.append((i, len(self.weights)))
-                    shape = (len(irrep.endomorphisms), fan, copies)
-                    self.weights.append(nn.Parameter(torch.empty(shape, dtype=torch.float32)))
-                    self.endomorphisms.append(Constant(irrep.endomorphisms))
+                    self.weights.append(nn.Parameter(torch.empty(len(basis), fan, copies, dtype=torch.float32)))
+                    self.bases.append(Constant(basis))
+                    self._scalar.append(_is_identity(basis))
             self._routes.append((o, routes))
-        invariant = sum(copies for copies, trivial in zip(self._out.copies, self._out.trivial, strict=True) if trivial)
+        trivial = rep_out.group.trivial
+        fixed = [_maps(trivial, term)[..., 0] if bias else torch.zeros(0, 1) for _, term in self._out.terms]
+        self.fixed = nn.ModuleList(Constant(vectors) for vectors in fixed)
+        self._biases = [len(vectors) * copies for vectors, copies in zip(fixed, self._out.copies, strict=True)]
         self._size, self._text = rep_in.dim, str(rep_in)
-        self.bias = nn.Parameter(torch.empty(invariant, dtype=torch.float32)) if bias and invariant else None
+        count = sum(self._biases)
+        self.bias = nn.Parameter(torch.empty(count, dtype=torch.float32)) if count else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -90,26 +105,26 @@ class Linear(nn.Module):
         if self.basis_in is not None:
             features = features @ self.basis_in()
         inputs = self._in.split(features)
-        outputs, used = [], 0
-        for o, routes in self._routes:
+        outputs = []
+        biases = [None] * len(self._routes) if self.bias is None else self.bias.split(self._biases)
+        for (o, routes), bias in zip(self._routes, biases, strict=True):
             copies, width = self._out.copies[o], self._out.widths[o]
             total = features.new_zeros((*features.shape[:-1], width, copies)) if not routes else None
             for i, w in routes:
                 mapped = self._map(inputs[i], w)
                 total = mapped if total is None else total + mapped
             assert total is not None, "a block without routes starts from zero"
-            if self.bias is not None and self._out.trivial[o]:
-                total = total + self.bias[used : used + copies]
-                used += copies
+            if bias is not None and len(bias):
+                total = total + (bias if self._out.trivial[o] else self.fixed[o]().mT @ bias.view(-1, copies))
             outputs.append(total)
         result = Blocks.join(outputs)
         return result if self.basis_out is None else result @ self.basis_out().mT
 
     def _map(self, block: Tensor, route: int) -> Tensor:
         weight: Tensor = self.weights[route]
-        if len(weight) == 1:
+        if self._scalar[route]:
             return block @ weight[0]
-        mapped: Tensor = torch.einsum("kab,...bi,kio->...ao", self.endomorphisms[route](), block, weight)
+        mapped: Tensor = torch.einsum("kab,...bi,kio->...ao", self.bases[route](), block, weight)
         return mapped
 
     def extra_repr(self) -> str:
@@ -117,9 +132,31 @@ class Linear(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}"
 
 
-def _resolve(rep: Rep) -> tuple[Blocks, Constant | None]:
-    """The blocks of a representation, and the change of basis to them where one is needed."""
+def _resolve(*reps: Rep) -> list[tuple[Blocks, Constant | None]]:
+    """The blocks of representations, and the change of basis to them where one is needed."""
+    orthogonal = all(rep.orthogonal for rep in reps)
+    return [resolve_irreps(rep) if orthogonal else (Blocks.of_terms(rep), None) for rep in reps]
+
+
+def resolve_irreps(rep: Rep) -> tuple[Blocks, Constant | None]:
+    """The irreps of a representation as blocks, and the change of basis to them where one is needed.
+
+    Raises:
+        ValueError: Its irreps are not known.
+    """
     if rep.irreps is not None:
         return Blocks.of(rep), None
     matrix, irreps = rep.decompose()
     return Blocks.of(irreps), Constant(matrix)
+
+
+def _maps(rep_in: Rep, rep_out: Rep) -> Tensor:
+    """A basis of the maps between two terms, each of which keeps the variance on average."""
+    if isinstance(rep_in, Irrep) and isinstance(rep_out, Irrep):
+        return rep_in.endomorphisms if rep_in == rep_out else torch.zeros(0, rep_out.dim, rep_in.dim)
+    return sqrt(rep_out.dim) * intertwiners(rep_in, rep_out)
+
+
+def _is_identity(basis: Tensor) -> bool:
+    """Whether that is all there is."""
+    return len(basis) == 1 and basis.shape[1] == basis.shape[2] and bool((basis[0] == torch.eye(len(basis[0]))).all())

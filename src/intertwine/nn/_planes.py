@@ -78,7 +78,7 @@ def mix(linear: Linear, planes: Tensor) -> Tensor:
         return planes.new_zeros(*planes.shape[:2], linear.rep_out.dim // planes.shape[0])
     first, *more = linear.weights[0]
     result: Tensor = planes @ first
-    for endomorphism, weight in zip(linear.endomorphisms[0]()[1:], more, strict=True):
+    for endomorphism, weight in zip(linear.bases[0]()[1:], more, strict=True):
         turned = torch.tensordot(endomorphism, planes, 1)
         result = result + turned @ weight
     return result

@@ -15,7 +15,7 @@ from intertwine.groups import O2, O3, SO2, SO3
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.ops import circle_grid, sphere_grid, spherical_harmonics
-from intertwine.reps import Irrep, PlanarIrrep, Rep, SphericalIrrep
+from intertwine.reps import PlanarIrrep, Rep, SphericalIrrep
 
 Activation = Literal["silu", "gelu", "tanh"]
 
@@ -60,7 +60,7 @@ class SampledNonlinearity(nn.Module):
         return len(self.sampling.value)
 
     @abstractmethod
-    def _degree(self, irrep: Irrep) -> int:
+    def _degree(self, irrep: Rep) -> int:
         """The degree of the harmonics that this irrep holds coefficients of.
 
         Raises:
@@ -134,7 +134,7 @@ class SphereNonlinearity(SampledNonlinearity):
             raise ValueError(f"a grid for degrees up to {lmax} is exact to degree {2 * lmax} at least, got {degree}")
         super().__init__(rep, degree, activation)
 
-    def _degree(self, irrep: Irrep) -> int:
+    def _degree(self, irrep: Rep) -> int:
         if not isinstance(irrep, SphericalIrrep):
             raise ValueError(f"functions on the sphere have irreps of {SO3()} or {O3()}, got {irrep} of {irrep.group}")
         if isinstance(irrep.group, O3) and irrep.parity != (-1) ** irrep.degree:
@@ -179,7 +179,7 @@ class FourierNonlinearity(SampledNonlinearity):
             raise ValueError(f"a grid for frequencies up to {highest} has degree {2 * highest} at least, got {degree}")
         super().__init__(rep, degree, activation)
 
-    def _degree(self, irrep: Irrep) -> int:
+    def _degree(self, irrep: Rep) -> int:
         if not isinstance(irrep, PlanarIrrep) or not isinstance(irrep.group, SO2 | O2):
             raise ValueError(f"functions on the circle have irreps of {SO2()} or {O2()}, got {irrep} of {irrep.group}")
         if irrep.odd:

@@ -11,7 +11,7 @@ from intertwine.groups._constant import constant
 from intertwine.intertwiners import intertwiners
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
-from intertwine.reps import Irrep, Rep
+from intertwine.reps import Rep
 from intertwine.reps._constraints import canonical_basis
 
 _INDEPENDENT = 1e-6  # singular values of projections of orthonormal maps are 0, 1 or well between
@@ -123,7 +123,7 @@ class TensorSquare(nn.Module):
 
 
 @constant
-def _maps(left: Irrep, right: Irrep, out: Irrep, parity: int) -> Tensor:
+def _maps(left: Rep, right: Rep, out: Rep, parity: int) -> Tensor:
     """A basis ``(k, dim_out, dim_left * dim_right)`` of maps that keeps the variance.
 
     All maps for parity 0; of an irrep with itself those that swapping the factors leaves alone for 1, and those that

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from intertwine.groups import O3
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
-from intertwine.nn._linear import _resolve
+from intertwine.nn._linear import resolve_irreps
 from intertwine.reps import Rep, SphericalIrrep, wigner_3j
 
 
@@ -37,7 +37,7 @@ class Turn(nn.Module):
     def __init__(self, rep: Rep) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
-        self._blocks, self.basis = _resolve(rep)
+        self._blocks, self.basis = resolve_irreps(rep)
         self._kinds: list[tuple[int, bool]] = []
         for _, irrep in self._blocks.terms:
             if not isinstance(irrep, SphericalIrrep):

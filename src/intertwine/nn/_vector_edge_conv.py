@@ -157,7 +157,7 @@ class VectorLift(VectorEdgeConv):
         if offsets.shape[1] != self._in.width:
             raise ValueError(f"positions must have shape (N, {self._in.width}), got (N, {offsets.shape[1]})")
         vectors = self._crossed(offsets, planes, graph)
-        endomorphisms = self.difference_values.endomorphisms[0]()
+        endomorphisms = self.difference_values.bases[0]()
         turned = torch.cat([torch.tensordot(endomorphism, vectors, 1) for endomorphism in endomorphisms], 2)
         values = EdgeVectors(mix(self.values, planes), mixing=self.difference_values.weights[0].flatten(0, 1))
         directions = EdgeVectors(
