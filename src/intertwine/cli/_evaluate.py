@@ -39,6 +39,7 @@ def evaluate(
     check_folder(checkpoint)
     check_data(data)
     predictor, loaded = restore(checkpoint)
+    predictor.check_protocols(protocol or ())
     screen, size = console(), batch_size or predictor.batch_size
     source = loaded.config["data"]["source"] if data is None else data
     with progress(screen, "data", "bytes" if source in PUBLIC else "files") as report:

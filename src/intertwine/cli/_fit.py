@@ -100,6 +100,8 @@ def _resume(run_folder: Path, changes: dict[str, Any]) -> int:
     split = load_checkpoint(run.folder / "last").split
     screen = console()
     show_line(screen, "resume", f"{run.folder}, {run.task}")
+    with progress(screen, "data", "bytes" if run.config["data"]["source"] in PUBLIC else "files") as report:
+        task.fetch_again(run.config, report)
     return _train(task, task.build(run.config, split), run.folder, settings, screen, resume=True)
 
 

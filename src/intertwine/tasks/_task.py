@@ -61,6 +61,9 @@ class Predictor(Protocol):
     batch_size: int
     """How many examples at a time, when nobody says."""
 
+    def check_protocols(self, protocols: Sequence[str]) -> None:
+        """Raise a `UsageError` unless `evaluate` knows them all; nothing is read for it."""
+
     def fetch(self, data: str | None, progress: Progress) -> None:
         """Bring what `evaluate` needs into the cache, where that takes so long that one wants to see it."""
 
@@ -101,6 +104,18 @@ class Task(ABC):
 
         Raises:
             UsageError: The data are not what was expected.
+        """
+        return
+
+    def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
+        """The same for a run that goes on; `build` comes next.
+
+        Args:
+            config: Of the run.
+            progress: As for `fetch`.
+
+        Raises:
+            UsageError: The data are gone, or others than they were.
         """
         return
 

@@ -14,6 +14,7 @@ from intertwine.data import read_shapes
 from intertwine.data._point_files import read_shape
 from intertwine.tasks.segment import SegmentPredictor
 from intertwine.tasks.shapes import _reading
+from intertwine.tasks.shapes._predictor import ShapePredictor
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]
@@ -63,6 +64,11 @@ def test_protocols_are_chosen_by_name(at_shapes, command):
     said = command("evaluate", "runs/classes-message", "--protocol", "SO3/SO3", code=2).err
     assert "trained with --augment z; its are z/none, z/z, z/SO3" in said
     assert 'did you mean "z/SO3"' in command("evaluate", "runs/classes-message", "--protocol", "z/so(3)", code=2).err
+
+
+def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_shapes, command, monkeypatch):
+    monkeypatch.setattr(ShapePredictor, "_read", lambda *_: pytest.fail("it reads first"))
+    assert "its are z/none" in command("evaluate", "runs/classes-message", "--protocol", "SO3/z", code=2).err
 
 
 def test_evaluating_other_data_by_the_names_of_its_classes(at_shapes, command, write, tmp_path):
@@ -242,9 +248,13 @@ def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, smal
     found = command("fit", "classify", given, *small["message"], "--epochs", 1)
     assert ("119,000,000 bytes" if given == "furniture" else "24 files") in found.out
     assert [told for told, _ in calls] == ([True, False] if given == "furniture" else [])
-    assert all(options == calls[0][1] for _, options in calls)  # so that the second reading finds the first
     write(shapes / "others")
     assert "24 files" in command("evaluate", f"runs/{given}-1", "others").out
+    monkeypatch.setenv("INTERTWINE_CACHE", str(shapes / "emptied"))
+    shown = command("fit", "--resume", f"runs/{given}-1").out
+    assert ("119,000,000 bytes" if given == "furniture" else "24 files") in shown
+    assert [told for told, _ in calls] == ([True, False] * 2 if given == "furniture" else [])
+    assert all(options == calls[0][1] for _, options in calls)  # so that each reading finds the first
     monkeypatch.delenv("FORCE_COLOR")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "bytes" not in command("fit", "classify", given, *small["message"], "--epochs", 1).out

@@ -109,6 +109,11 @@ class PropertyPredictor:
             f"model knows {', '.join(SYMBOLS[number] for number in self.model.elements)}"
         )
 
+    def check_protocols(self, protocols: Sequence[str]) -> None:
+        """Raise at the first: this task has but one way, and it has no name."""
+        if protocols:
+            raise UsageError(f"--protocol {protocols[0]}: properties are always judged as given and turned at random")
+
     def fetch(self, data: str | None, progress: Progress) -> None:
         """Parse the tables of QM9 the first time."""
         if (self.config["data"]["source"] if data is None else data) == "qm9":
@@ -143,8 +148,7 @@ class PropertyPredictor:
         Raises:
             UsageError: A protocol is named: this task has but one.
         """
-        if protocols:
-            raise UsageError(f"--protocol {protocols[0]}: properties are always judged as given and turned at random")
+        self.check_protocols(protocols)
         structures, what = self.load(data)
         return evaluate(self, structures, what, batch_size=batch_size, seed=seed, progress=progress)
 

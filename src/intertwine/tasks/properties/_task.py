@@ -27,6 +27,13 @@ class Properties(Task):
         if options.data == "qm9":
             qm9([], progress=progress)
 
+    def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
+        """Parse the tables of QM9 where the cache no longer has them."""
+        from intertwine.data import qm9
+
+        if config["data"]["source"] == "qm9":
+            qm9([], progress=progress)
+
     def prepare(self, options: PropertiesOptions) -> PropertyJob:
         """Read the structures, split them, fit the composition, build the model."""
         from intertwine.tasks.properties._job import build_job

@@ -26,6 +26,12 @@ class Segment(Task):
 
         fetch(options, progress, parts=True)
 
+    def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
+        """Download a public set, or read a folder, that the cache no longer has."""
+        from intertwine.tasks.shapes._reading import read_again
+
+        read_again(config, progress)
+
     def prepare(self, options: SegmentOptions) -> SegmentJob:
         """Read the clouds, split them, build the model."""
         from intertwine.tasks.segment._job import SegmentJob

@@ -102,6 +102,10 @@ class ShapePredictor(ABC):
         """Clouds with their neighbours found."""
         return Held.of(shapes, torch.arange(len(shapes)), self.config)
 
+    def check_protocols(self, protocols: Sequence[str]) -> None:
+        """Raise unless each is one of `PROTOCOLS`, of a model that was trained as this one."""
+        chosen_turns(self.config["augment"], protocols)
+
     def fetch(self, data: str | None, progress: Progress) -> None:
         """Read what `evaluate` will read, which then lies in the cache.
 
