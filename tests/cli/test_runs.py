@@ -172,6 +172,11 @@ def test_data_that_have_changed_are_noticed(here, run, tiny, write):
     assert "mine.extxyz" in run("evaluate", "runs/mine-1", code=2).err
 
 
+def _listen():
+    """Hear Ctrl-C, even where the tests run in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(here, tiny):
     words = [
         "fit",
@@ -186,7 +191,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(here, tiny):
         "run",
     ]
     command = [sys.executable, "-m", "intertwine", *words]
-    process = subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=here, preexec_fn=_listen, **pipes)
     deadline = time.monotonic() + 60
     while not (here / "run" / "best" / "checkpoint.json").exists():
         assert process.poll() is None, process.communicate()
