@@ -10,14 +10,14 @@ from peers import E3nnAttention
 
 from intertwine.groups import O3
 from intertwine.nn import SteerableAttention
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 
 CASES = [
     ("32 channels to degree 1, 4 heads", "32x0e + 32x1o", 4, (8, 64)),
     ("32 channels to degree 2, 4 heads", "32x0e + 32x1o + 32x2e", 4, (8, 64)),
     ("32x0e + 16x1o + 8x2e, 4 heads, 8 radial functions", "32x0e + 16x1o + 8x2e", 4, (8,)),
 ]
-POINTS, NEIGHBOURS = 1024, 16
+POINTS, NEIGHBORS = 1024, 16
 
 
 def layer(
@@ -26,9 +26,9 @@ def layer(
     """Our layer or e3nn's with our weights, and an input."""
     torch.manual_seed(0)
     irreps = O3().rep(rep)
-    attend = SteerableAttention(irreps, irreps, heads=heads, radial=radial, cutoff=3.0, neighbours=NEIGHBOURS)
+    attend = SteerableAttention(irreps, irreps, heads=heads, radial=radial, cutoff=3.0, neighbors=NEIGHBORS)
     positions = torch.randn(POINTS, 3)
-    inputs = (torch.randn(POINTS, irreps.dim), positions, nearest_neighbours(positions, NEIGHBOURS))
+    inputs = (torch.randn(POINTS, irreps.dim), positions, nearest_neighbors(positions, NEIGHBORS))
     return attend if which == "ours" else E3nnAttention(attend), inputs
 
 
@@ -59,6 +59,6 @@ def attention() -> str:
         print(lines[-1], flush=True)
     return f"""## Attention with steerable keys and values
 
-{POINTS} points, {NEIGHBOURS} neighbours, harmonics to degree 2; forward, and backward into weights and features.
+{POINTS} points, {NEIGHBORS} neighbors, harmonics to degree 2; forward, and backward into weights and features.
 
 {table("layer|ours|e3nn|time|our peak|e3nn's|memory|difference|our largest item", lines)}"""

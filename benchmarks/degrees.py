@@ -13,26 +13,26 @@ from scipy.stats import linregress
 
 from intertwine.groups import O3
 from intertwine.nn import EdgeFrameConv
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 
-FEW, MANY, NEIGHBOURS = 32, 256, 16  # e3nn takes a megabyte of weights for each edge at degree 6
+FEW, MANY, NEIGHBORS = 32, 256, 16  # e3nn takes a megabyte of weights for each edge at degree 6
 
 
 def layer(
-    lmax: int, points: int, neighbours: int, which: str
+    lmax: int, points: int, neighbors: int, which: str
 ) -> tuple[torch.nn.Module, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Our layer or e3nn's with our weights, and an input: 32 channels of each degree."""
     torch.manual_seed(0)
     rep = O3().rep(" + ".join(f"32x{degree}{'eo'[degree % 2]}" for degree in range(lmax + 1)))
-    conv = EdgeFrameConv(rep, rep, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
+    conv = EdgeFrameConv(rep, rep, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
     positions = torch.randn(points, 3)
-    inputs = torch.randn(points, rep.dim), positions, nearest_neighbours(positions, neighbours)
+    inputs = torch.randn(points, rep.dim), positions, nearest_neighbors(positions, neighbors)
     return conv if which == "ours" else E3nnEdgeConv(conv), inputs
 
 
-def training_step(lmax: int, points: int, neighbours: int, which: str) -> Callable[[], object]:
+def training_step(lmax: int, points: int, neighbors: int, which: str) -> Callable[[], object]:
     """Forward and backward into the weights and the features."""
-    module, inputs = layer(lmax, points, neighbours, which)
+    module, inputs = layer(lmax, points, neighbors, which)
     inputs[0].requires_grad_()
 
     def step() -> None:
@@ -46,7 +46,7 @@ def growth(which: str, degrees: tuple[int, ...], points: int) -> str:
     """Time by degree, and the power of the degree that fits it."""
     times = []
     for lmax in degrees:
-        step = training_step(lmax, points, NEIGHBOURS, which)
+        step = training_step(lmax, points, NEIGHBORS, which)
         step()
         times.append(median(seconds(step) for _ in range(5)))
     exponent = linregress([log(lmax) for lmax in degrees], [log(time) for time in times]).slope
@@ -57,7 +57,7 @@ def growth(which: str, degrees: tuple[int, ...], points: int) -> str:
 
 
 def degrees() -> str:
-    case = 6, FEW, NEIGHBOURS
+    case = 6, FEW, NEIGHBORS
     (ours, inputs), (theirs, _) = (layer(*case, which) for which in ("ours", "e3nn"))
     wrong = difference(ours, theirs, inputs)
     steps = [training_step(*case, which) for which in ("ours", "e3nn")]
@@ -74,10 +74,10 @@ def degrees() -> str:
     print(peaks, flush=True)
     return f"""## High degrees
 
-`EdgeFrameConv`, {NEIGHBOURS} neighbours, against e3nn's sum over all paths with weights made for each edge.
+`EdgeFrameConv`, {NEIGHBORS} neighbors, against e3nn's sum over all paths with weights made for each edge.
 
 {table("layer|ours|e3nn|time|our peak|e3nn's|memory|difference|our largest item", [line])}
 
 {table("|points|time by degree|exponent", grown)}
 
-Peak of 512 points to degree 6 by number of neighbours: {peaks}."""
+Peak of 512 points to degree 6 by number of neighbors: {peaks}."""

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from intertwine.groups import O3
 from intertwine.nn import DepthwiseConv, SteerableConv
-from intertwine.ops import nearest_neighbours, radius_graph
+from intertwine.ops import nearest_neighbors, radius_graph
 
 FULL = [
-    ("16x0e + 16x1o, 32 neighbours", SteerableConv, "16x0e + 16x1o", 1, 32),
-    ("the slides' layer, 32 channels to degree 2, 16 neighbours", SteerableConv, "32x0e + 32x1o + 32x2e", 2, 16),
+    ("16x0e + 16x1o, 32 neighbors", SteerableConv, "16x0e + 16x1o", 1, 32),
+    ("the slides' layer, 32 channels to degree 2, 16 neighbors", SteerableConv, "32x0e + 32x1o + 32x2e", 2, 16),
 ]
 DEPTHWISE = [
-    ("depthwise, 64 channels to degree 3, about 30 neighbours", DepthwiseConv, "64x0e+64x1o+64x2e+64x3o", 3, 30),
+    ("depthwise, 64 channels to degree 3, about 30 neighbors", DepthwiseConv, "64x0e+64x1o+64x2e+64x3o", 3, 30),
 ]
 PEERS = {
     (SteerableConv, "e3nn"): E3nnConv,
@@ -31,24 +31,24 @@ POINTS = 1024
 Layer = type[SteerableConv] | type[DepthwiseConv]
 
 
-def layer(kind: Layer, rep: str, lmax: int, neighbours: int, which: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
+def layer(kind: Layer, rep: str, lmax: int, neighbors: int, which: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Our layer or a peer's with our weights, and an input."""
     torch.manual_seed(0)
-    conv = kind(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbours=neighbours)
-    positions, edges = (cloud if kind is SteerableConv else ragged)(neighbours)
+    conv = kind(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
+    positions, edges = (cloud if kind is SteerableConv else ragged)(neighbors)
     peer = PEERS.get((kind, which))
     return conv if peer is None else peer(conv), (torch.randn(POINTS, conv.rep_in.dim), positions, edges)
 
 
-def cloud(neighbours: int) -> tuple[Tensor, Tensor]:
-    """Points with equally many neighbours each."""
+def cloud(neighbors: int) -> tuple[Tensor, Tensor]:
+    """Points with equally many neighbors each."""
     positions = torch.randn(POINTS, 3)
-    return positions, nearest_neighbours(positions, neighbours)
+    return positions, nearest_neighbors(positions, neighbors)
 
 
-def ragged(neighbours: int, cutoff: float = 3.0) -> tuple[Tensor, Tensor]:
-    """Points in a box with so many neighbours on average; those on the surface have fewer."""
-    density = 1.35 * neighbours / (4 / 3 * pi * cutoff**3)
+def ragged(neighbors: int, cutoff: float = 3.0) -> tuple[Tensor, Tensor]:
+    """Points in a box with so many neighbors on average; those on the surface have fewer."""
+    density = 1.35 * neighbors / (4 / 3 * pi * cutoff**3)
     positions = torch.rand(POINTS, 3) * (POINTS / density) ** (1 / 3)
     return positions, radius_graph(positions, cutoff)
 

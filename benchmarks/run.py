@@ -23,7 +23,7 @@ TITLES = {
     "attention": "Attention with steerable keys and values",
     "harmonics": "Spherical harmonics",
     "building": "Building an encoder",
-    "scaling": "Many points, many neighbours",
+    "scaling": "Many points, many neighbors",
 }
 PEERS = ["e3nn", "cuequivariance-torch", "sphericart-torch"]
 

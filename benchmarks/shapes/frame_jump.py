@@ -18,7 +18,7 @@ from moving_clouds import EVENTS, path, sign_change, turns_by_noise
 from showing import markdown, save
 from torch import Tensor
 
-from intertwine._figures import BLUE, GREEN, GREY, INK, RED
+from intertwine._figures import BLUE, GRAY, GREEN, INK, RED
 
 STEPS, HALVINGS = 2000, 20
 
@@ -89,16 +89,16 @@ def draw(page: Any, functions: dict[str, Any], curves: dict[str, Any], sign: flo
     """The path, its slopes, the steepest step ever finer, and the frame under noise."""
     (first, second), (third, fourth) = page.subplots(2, 2)
     places = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64)
-    for name, (_, colour, stroke) in functions.items():
+    for name, (_, color, stroke) in functions.items():
         values, along, steps, slopes, *_ = curves[name]
-        style = {"color": colour, "linestyle": stroke, "linewidth": 1.4, "label": name}
+        style = {"color": color, "linestyle": stroke, "linewidth": 1.4, "label": name}
         if stroke == "-":
             first.plot(places, values[:, 0] - values[0, 0], **style)
             second.plot(places[1:], along, **{**style, "linewidth": 1.0})
         third.plot(steps, slopes, **style)
     for panel in (first, second):
         for place in (EVENTS[0], sign, EVENTS[1]):
-            panel.axvline(place, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+            panel.axvline(place, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
         named = ["s = 0", "λ₁ = λ₂", "third\nmoment 0", "λ₂ = λ₃", "1"]
         panel.set_xticks([0, EVENTS[0], sign, EVENTS[1], 1], named)
         panel.set_xlim(0, 1)
@@ -110,14 +110,14 @@ def draw(page: Any, functions: dict[str, Any], curves: dict[str, Any], sign: flo
     third.invert_xaxis()
     third.set_xlabel("ds")
     for n, marker in ((32, "o"), (512, "x")):
-        for sigma, colour in ((0.003, BLUE), (0.03, GREEN), (0.1, RED)):
+        for sigma, color in ((0.003, BLUE), (0.03, GREEN), (0.1, RED)):
             chosen = [each[3:] for each in turns if each[:2] == (n, sigma)]
             fourth.plot(
-                *zip(*chosen, strict=True), marker, color=colour, markersize=4, label=f"{n} points, noise {sigma}"
+                *zip(*chosen, strict=True), marker, color=color, markersize=4, label=f"{n} points, noise {sigma}"
             )
     line = torch.logspace(-4, 1, 2)
     fourth.plot(line, line, color=INK, linewidth=0.8, label="to first order")
-    fourth.axhline(torch.pi / 12**0.5, color=GREY, linewidth=0.8, linestyle="--", label="any angle alike")
+    fourth.axhline(torch.pi / 12**0.5, color=GRAY, linewidth=0.8, linestyle="--", label="any angle alike")
     fourth.set_title("angle of the first principal axis under noise (radians)", fontsize=9.5)
     fourth.set_xscale("log"), fourth.set_yscale("log")
     fourth.set_xlabel("noise √(λ₁ + λ₂) / (λ₁ − λ₂)")

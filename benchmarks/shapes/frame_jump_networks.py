@@ -9,10 +9,10 @@ import torch
 from moving_clouds import POINTS, random_clouds
 from torch import Tensor, nn
 
-from intertwine._figures import BLUE, GREEN, GREY, ORANGE, RED
+from intertwine._figures import BLUE, GRAY, GREEN, ORANGE, RED
 from intertwine.groups import SO3
 from intertwine.models import FrameAverage, LearnedFrame, PointEncoder, PrincipalFrame, VectorDGCNN
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 
 OUT, NEAR, CHUNK = 8, 8, 100
 PURPLE = "#7b5ea7"
@@ -25,8 +25,8 @@ def every_pair(positions: Tensor) -> Tensor:
 
 
 def nearest(positions: Tensor) -> Tensor:
-    """The nearest neighbours of each point."""
-    return nearest_neighbours(positions, NEAR)
+    """The nearest neighbors of each point."""
+    return nearest_neighbors(positions, NEAR)
 
 
 def batched(network: nn.Module, graph: Callable[[Tensor], Tensor]) -> Function:
@@ -45,15 +45,15 @@ def batched(network: nn.Module, graph: Callable[[Tensor], Tensor]) -> Function:
 
 
 def networks() -> dict[str, tuple[Function, str, str]]:
-    """By name: the function in units of its spread between clouds, its colour and stroke."""
+    """By name: the function in units of its spread between clouds, its color and stroke."""
     torch.manual_seed(0)
     ones = f"{OUT}x0e"
-    options: dict[str, Any] = {"layers": 2, "cutoff": 6.0, "neighbours": POINTS - 1, "pool": "mean"}
+    options: dict[str, Any] = {"layers": 2, "cutoff": 6.0, "neighbors": POINTS - 1, "pool": "mean"}
     made: dict[str, nn.Module] = {
         "plain": PointEncoder("1x0e + 1x1o", ones, layer="message", hidden="32x0e", **options)
     }
     reps = SO3().rep("1x0 + 1x1"), SO3().rep(f"{OUT}x0")
-    looks = {name: options[name] for name in ("cutoff", "neighbours")}
+    looks = {name: options[name] for name in ("cutoff", "neighbors")}
     made["PCA frame"] = PrincipalFrame(made["plain"], *reps)
     made["frame average"] = FrameAverage(made["plain"], *reps)
     made["learned frame, SO(3)"] = LearnedFrame(made["plain"], *reps, **looks)
@@ -61,9 +61,9 @@ def networks() -> dict[str, tuple[Function, str, str]]:
     made["steerable"] = PointEncoder("1x0e + 1x1o", ones, hidden="16x0e + 8x1o + 4x2e", **options)
     made["vector neurons"] = PointEncoder("1x0e + 1x1o", ones, layer="vector", hidden="16x1o", **options)
     sizes: dict[str, Any] = {"widths": (8, 8), "embedding": 16, "head": (32,), "dropout": 0.0}
-    made[f"VN-DGCNN, {NEAR} nearest"] = VectorDGCNN("1x0e + 1x1o", ones, neighbours=NEAR, **sizes)
+    made[f"VN-DGCNN, {NEAR} nearest"] = VectorDGCNN("1x0e + 1x1o", ones, neighbors=NEAR, **sizes)
     looks_of = {
-        "plain": (GREY, "--"),
+        "plain": (GRAY, "--"),
         "PCA frame": (RED, "-"),
         "frame average": (ORANGE, "-"),
         "learned frame, SO(3)": (GREEN, "-"),
@@ -73,12 +73,12 @@ def networks() -> dict[str, tuple[Function, str, str]]:
         f"VN-DGCNN, {NEAR} nearest": (PURPLE, ":"),
     }
     others = random_clouds(64, torch.Generator().manual_seed(3))
-    found = {name: (standardised(network, every_pair, others), *looks_of[name]) for name, network in made.items()}
-    found[f"steerable, {NEAR} nearest"] = (standardised(made["steerable"], nearest, others), BLUE, ":")
+    found = {name: (standardized(network, every_pair, others), *looks_of[name]) for name, network in made.items()}
+    found[f"steerable, {NEAR} nearest"] = (standardized(made["steerable"], nearest, others), BLUE, ":")
     return found
 
 
-def standardised(network: nn.Module, graph: Callable[[Tensor], Tensor], others: Tensor) -> Function:
+def standardized(network: nn.Module, graph: Callable[[Tensor], Tensor], others: Tensor) -> Function:
     """The outputs over their standard deviation between other clouds, after these have filled the batch statistics."""
     outputs = batched(network.double().train(), graph)
     with torch.no_grad():

@@ -15,21 +15,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine._figures import BLUE, GREEN, GREY, ORANGE, RED, figure
+from intertwine._figures import BLUE, GRAY, GREEN, ORANGE, RED, figure
 from intertwine.groups import SO3
 from intertwine.models import PointEncoder
 from intertwine.models._lifted import rotation_group
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "lifting.png"
 GROUPS = {
-    "C1": ("no rotation", GREY),
+    "C1": ("no rotation", GRAY),
     "C4": ("C4 about z, 4", RED),
     "tetrahedral": ("T, 12", ORANGE),
     "octahedral": ("O, 24", GREEN),
     "icosahedral": ("I, 60", BLUE),
 }
-POINTS, CLOUDS, NEIGHBOURS, SEEDS, ROTATIONS = 64, 8, 16, 3, 16
+POINTS, CLOUDS, NEIGHBORS, SEEDS, ROTATIONS = 64, 8, 16, 3, 16
 ANGLES = [0.0, 1.0, 2.0, 4.0, *(float(angle) for angle in range(6, 91, 6))]
 
 
@@ -65,10 +65,10 @@ def errors(name: str, seed: int) -> list[tuple[float, float, float]]:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     layer = {"name": "lifted", "group": name}
-    options: dict[str, Any] = {"hidden": "8", "layers": 2, "cutoff": 0.8, "neighbours": NEIGHBOURS, "pool": "mean"}
+    options: dict[str, Any] = {"hidden": "8", "layers": 2, "cutoff": 0.8, "neighbors": NEIGHBORS, "pool": "mean"}
     encoder = PointEncoder("1x0e + 1x1o", "16x0e", layer=layer, **options).double()
     points = clouds(generator)
-    edges = torch.cat([nearest_neighbours(x, NEIGHBOURS) + i * POINTS for i, x in enumerate(points)], 1)
+    edges = torch.cat([nearest_neighbors(x, NEIGHBORS) + i * POINTS for i, x in enumerate(points)], 1)
     for _ in range(30):
         encoder.train()(*batched(points, edges))
     before = encoder.eval()(*batched(points, edges))
@@ -105,10 +105,10 @@ def draw(page: Any, curves: dict[str, Tensor]) -> None:
         strict=True,
     ):
         for name, curve in curves.items():
-            label, colour = GROUPS[name]
+            label, color = GROUPS[name]
             angles, values = curve[0, :, 0], curve[..., column]
-            panel.fill_between(angles, values.amin(0), values.amax(0), color=colour, alpha=0.18, linewidth=0)
-            panel.plot(angles, values.mean(0), color=colour, linewidth=1.6, label=label)
+            panel.fill_between(angles, values.amin(0), values.amax(0), color=color, alpha=0.18, linewidth=0)
+            panel.plot(angles, values.mean(0), color=color, linewidth=1.6, label=label)
         panel.set_title(title, fontsize=9.5)
         panel.set_xlabel("angle from the nearest element of the group (degrees)")
         panel.set_xlim(0, 90)

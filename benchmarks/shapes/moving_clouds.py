@@ -16,10 +16,10 @@ SECOND, THIRD = 1.0, 0.7
 
 
 def whitened(clouds: Tensor) -> Tensor:
-    """Centred clouds ``(B, N, 3)`` with second moments 1, along the axes they have: ``X (X^T X / N)^(-1/2)``."""
-    centred = clouds - clouds.mean(1, keepdim=True)
-    values, axes = torch.linalg.eigh(centred.mT @ centred / centred.shape[1])
-    return centred @ (axes * values.rsqrt()[:, None]) @ axes.mT
+    """Centered clouds ``(B, N, 3)`` with second moments 1, along the axes they have: ``X (X^T X / N)^(-1/2)``."""
+    centered = clouds - clouds.mean(1, keepdim=True)
+    values, axes = torch.linalg.eigh(centered.mT @ centered / centered.shape[1])
+    return centered @ (axes * values.rsqrt()[:, None]) @ axes.mT
 
 
 def path(places: Tensor) -> Tensor:

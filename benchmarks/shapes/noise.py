@@ -5,7 +5,7 @@
 
 The runs are those of `classification.py`, whose clouds were moved by noise of 0.01 in training. Here the clouds of
 the test are disturbed in the unit sphere, and then go the way of any file: moved and scaled into the unit sphere once
-more, neighbours found anew. So an arm also pays for a centre that has moved. All arms see the same disturbed clouds,
+more, neighbors found anew. So an arm also pays for a center that has moved. All arms see the same disturbed clouds,
 turned alike. Writes `noise.md` and docs/images/noise.png; what was judged is kept in `noise.json` beside each run.
 """
 
@@ -27,7 +27,7 @@ from showing import legend_below, markdown, save
 
 from intertwine import tasks
 from intertwine._errors import UsageError
-from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED
+from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
 from intertwine.data import ShapeSet, furniture
 from intertwine.tasks.shapes._predictor import ShapePredictor
 from intertwine.tasks.shapes._turns import rotations_from
@@ -39,12 +39,12 @@ TITLES = {
     "outliers": "outliers (% of the points)",
     "view": "points kept on one side (%)",
 }
-COLOURS = {
+COLORS = {
     "steerable": BLUE,
     "dgcnn": RED,
     "vector-dgcnn": GREEN,
     "message": ORANGE,
-    "pointnet": GREY,
+    "pointnet": GRAY,
     "attention": "#7b5ea7",
     "egnn": "#2a9d9d",
     "lifted": "#b56576",
@@ -137,11 +137,11 @@ def draw(page: Any, runs: dict[str, list[Found]], largest: float) -> None:
         for arm, found in runs.items():
             encoder, how = parts_of(arm)
             values = torch.tensor([[mean(level) for level in one[kind]] for one in found])
-            colour, (stroke, marker) = COLOURS.get(encoder, INK), STROKES.get(how, STROKES["z"])
-            style: dict[str, Any] = {"color": colour, "linestyle": stroke, "marker": marker, "markersize": 3.5}
+            color, (stroke, marker) = COLORS.get(encoder, INK), STROKES.get(how, STROKES["z"])
+            style: dict[str, Any] = {"color": color, "linestyle": stroke, "marker": marker, "markersize": 3.5}
             places = range(len(levels))
             if len(runs) <= BANDS:
-                panel.fill_between(places, values.amin(0), values.amax(0), color=colour, alpha=0.12, linewidth=0)
+                panel.fill_between(places, values.amin(0), values.amax(0), color=color, alpha=0.12, linewidth=0)
             panel.plot(places, values.mean(0), linewidth=1.5, label=arm, **style)
         panel.axhline(largest, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="always the largest class")
         panel.set_xticks(range(len(levels)), [named(kind, level) for level in levels])

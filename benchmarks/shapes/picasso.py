@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 
 from intertwine._figures import BLUE, GREEN, INK, ORANGE, RED
 from intertwine.groups import SO3
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 
 RUNS = Path("build/picasso")
 SEEDS = (0, 1, 2)
@@ -34,8 +34,8 @@ TRAINING, TEST, BATCH, RATE = 1024, 512, 32, 0.003
 
 
 def edges_of(points: Tensor) -> Tensor:
-    """As many neighbours of each point as its wire has other points, ``(n, 2, E)``; no rotation changes them."""
-    return torch.stack([nearest_neighbours(cloud, POINTS - 1) for cloud in points])
+    """As many neighbors of each point as its wire has other points, ``(n, 2, E)``; no rotation changes them."""
+    return torch.stack([nearest_neighbors(cloud, POINTS - 1) for cloud in points])
 
 
 @torch.no_grad()
@@ -60,16 +60,16 @@ def run(arm: str, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     network = choice.make(PARTS, POINTS, CLASSES)
     steps, begun = choice.epochs * TRAINING // BATCH, time.process_time()
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in range(choice.epochs):
         for indices in torch.randperm(TRAINING, generator=generator).split(BATCH):
             turns = SO3().sample(len(indices), generator=generator) if choice.augment else torch.eye(3).double()
             seen = (points[indices] @ turns.mT).float()
             loss = cross_entropy(network.train()(seen, edges[indices]), classes[indices])
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
     found = {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -103,10 +103,8 @@ def draw(page: Any, found: dict[str, list[dict[str, Any]]]) -> None:
     spread_out = torch.linalg.svd(of.places).Vh[:2].mT
     for k in range(2):
         panel = page.add_subplot(grid[k, 0])
-        for wire, colour in zip(
-            of.wires @ of.poses[k].mT + of.places[:, None], (BLUE, ORANGE, GREEN, RED), strict=True
-        ):
-            panel.plot(*(wire @ spread_out).T, color=colour, linewidth=2, marker="o", markersize=3)
+        for wire, color in zip(of.wires @ of.poses[k].mT + of.places[:, None], (BLUE, ORANGE, GREEN, RED), strict=True):
+            panel.plot(*(wire @ spread_out).T, color=color, linewidth=2, marker="o", markersize=3)
         panel.set_title(f"class {k + 1}", fontsize=9.5)
         panel.set_axis_off()
         panel.set_aspect("equal")
@@ -135,7 +133,7 @@ def main() -> None:
     print(
         f"Chance: {100 / CLASSES:.1f} %. Each wire aligned by least squares: {min(x['aligned'] for x in every):.1f} %."
     )
-    print(f"From class to class, distances within wires and between their centres change by {max(inside):.0e} at most,")
+    print(f"From class to class, distances within wires and between their centers change by {max(inside):.0e} at most,")
     print(f"those in the whole cloud by {min(whole):.2f} at least (root mean square).")
     save(lambda page: draw(page, found), "picasso", 8.0, 3.6)
 

@@ -1,4 +1,4 @@
-"""The networks of `picasso.py`: all know which wire a point belongs to, and see its position from the centre."""
+"""The networks of `picasso.py`: all know which wire a point belongs to, and see its position from the center."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Whole(nn.Module):
         super().__init__()
         self.names = torch.eye(parts).repeat_interleave(points, 0)
         self.encoder = PointEncoder(
-            f"{parts}x0e + 1x1o", out, layers=2, cutoff=4.0, neighbours=points - 1, pool="mean", **options
+            f"{parts}x0e + 1x1o", out, layers=2, cutoff=4.0, neighbors=points - 1, pool="mean", **options
         )
         self.lengths = Invariants(self.encoder.rep_out)
         channels = self.seen(self.lengths.rep_out.dim, parts)
@@ -47,7 +47,7 @@ class Whole(nn.Module):
 
 
 class PartByPart(Whole):
-    """The same encoder on each wire alone: one invariant code a wire, beside the distances between their centres."""
+    """The same encoder on each wire alone: one invariant code a wire, beside the distances between their centers."""
 
     def seen(self, channels: int, parts: int) -> int:
         self.parts = parts
@@ -57,17 +57,17 @@ class PartByPart(Whole):
     def forward(self, clouds: Tensor, edges: Tensor) -> Tensor:
         """Classify ``(B, N, 3)``; every point of a wire sees all others of it."""
         wires = clouds.unflatten(1, (self.parts, -1))
-        centres = wires.mean(2)
+        centers = wires.mean(2)
         size = wires.shape[2]
         inside = (~torch.eye(size, dtype=torch.bool)).nonzero().T.expand(len(clouds) * self.parts, -1, -1)
-        codes = self.encoded((wires - centres[:, :, None]).flatten(0, 2), inside, len(inside))
+        codes = self.encoded((wires - centers[:, :, None]).flatten(0, 2), inside, len(inside))
         first, second = self.pairs
-        distances = (centres[:, first] - centres[:, second]).norm(dim=-1)
+        distances = (centers[:, first] - centers[:, second]).norm(dim=-1)
         return self.head(torch.cat([codes.view(len(clouds), -1), distances], 1))
 
 
 class Network(nn.Module):
-    """A network of `intertwine.models` that finds its neighbours itself and has a head of its own."""
+    """A network of `intertwine.models` that finds its neighbors itself and has a head of its own."""
 
     def __init__(self, parts: int, points: int, classes: int, *, kind: Any, **options: Any) -> None:
         super().__init__()
@@ -101,9 +101,7 @@ _MESSAGE: dict[str, Any] = {"layer": "message", "hidden": "40x0e", "width": 40, 
 ARMS = {
     "steerable": Arm(partial(Whole, head=32, **_TENSORS), 20),
     "vector": Arm(partial(Whole, head=32, layer="vector", hidden="48x1o", out="48x1o"), 30),
-    "vector-dgcnn": Arm(
-        partial(Network, kind=VectorDGCNN, widths=(16, 16), embedding=48, neighbours=8, head=(32,)), 60
-    ),
+    "vector-dgcnn": Arm(partial(Network, kind=VectorDGCNN, widths=(16, 16), embedding=48, neighbors=8, head=(32,)), 60),
     "part-invariant": Arm(partial(PartByPart, head=12, **_TENSORS), 20),
     "message, SO3": Arm(partial(Whole, head=32, **_MESSAGE), 80, augment=True),
     "pointnet, SO3": Arm(

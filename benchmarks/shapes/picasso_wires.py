@@ -1,8 +1,8 @@
 """The clouds of `picasso.py`: four bent wires at four places, and a class for each way to turn them.
 
-A class is a rotation of each wire about its own centre. Wires and places are the same in all classes, so the invariants
+A class is a rotation of each wire about its own center. Wires and places are the same in all classes, so the invariants
 of a wire and the distances between the wires say nothing, which `check` shows. A random rotation turns all wires of a
-cloud about their own centres: how a wire stands against the places then says nothing either.
+cloud about their own centers: how a wire stands against the places then says nothing either.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def problem(generator: torch.Generator) -> Problem:
 
 
 def clouds(of: Problem, classes: Tensor, generator: torch.Generator) -> Tensor:
-    """A cloud of each class asked for, ``(n, PARTS * POINTS, 3)``: the noise moves points, but no wire's centre."""
+    """A cloud of each class asked for, ``(n, PARTS * POINTS, 3)``: the noise moves points, but no wire's center."""
     count = len(classes)
     like: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     noise = NOISE * torch.randn(count, PARTS, POINTS, 3, **like)
@@ -58,8 +58,8 @@ def check(of: Problem) -> tuple[float, float]:
     """
     drawn = [clouds(of, torch.full((64,), k), torch.Generator().manual_seed(5)) for k in range(CLASSES)]
     points = torch.stack(drawn).unflatten(2, (PARTS, POINTS))
-    centres = points.mean(3)
-    inside, between, whole = (torch.cdist(x, x) for x in (points, centres, points.flatten(2, 3)))
+    centers = points.mean(3)
+    inside, between, whole = (torch.cdist(x, x) for x in (points, centers, points.flatten(2, 3)))
     change = max(float((x - x[:1]).abs().max()) for x in (inside, between))
     assert change < 1e-12, f"a part's invariants tell the class: they change by {change:.1e}"
     return change, float((whole - whole[:1]).square().mean().sqrt())

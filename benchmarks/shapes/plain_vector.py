@@ -13,7 +13,7 @@ EPSILON, SLOPE = 1e-6, 0.2
 
 
 class PlainNorm(nn.Module):
-    """Batch normalisation of lengths."""
+    """Batch normalization of lengths."""
 
     def __init__(self, ours: VectorBatchNorm, spaces: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class PlainNorm(nn.Module):
 
 
 class PlainLeakyReLU(nn.Module):
-    """Linear, normalise, rectify."""
+    """Linear, normalize, rectify."""
 
     def __init__(self, values: Tensor, directions: Tensor, norm: VectorBatchNorm, spaces: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class PlainVectorDGCNN(nn.Module):
 
     def __init__(self, ours: VectorDGCNN) -> None:
         super().__init__()
-        self.neighbours = ours.neighbours.count
+        self.neighbors = ours.neighbors.count
         self.convs = nn.ModuleList()
         for layer in (ours.embed.lift, *ours.layers):
             pairs = ((layer.difference_values, layer.values), (layer.difference_directions, layer.directions))
@@ -73,8 +73,8 @@ class PlainVectorDGCNN(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Classify ``(B, N, 3)``."""
-        centred = points - points.mean(1, keepdim=True)
-        x, layers = centred.mT.unsqueeze(1), []
+        centered = points - points.mean(1, keepdim=True)
+        x, layers = centered.mT.unsqueeze(1), []
         for conv in self.convs:
             x = conv(self.pairs(x)).mean(-1)
             layers.append(x)
@@ -91,9 +91,9 @@ class PlainVectorDGCNN(nn.Module):
         flat = x.flatten(1, 2)
         squares = flat.square().sum(1, keepdim=True)
         closeness = 2 * flat.mT @ flat - squares - squares.mT
-        index = closeness.topk(self.neighbours, dim=-1).indices + points * torch.arange(size)[:, None, None]
+        index = closeness.topk(self.neighbors, dim=-1).indices + points * torch.arange(size)[:, None, None]
         rows = x.movedim(-1, 1).reshape(size * points, *x.shape[1:3])
-        near = rows[index.flatten()].view(size, points, self.neighbours, *x.shape[1:3])
+        near = rows[index.flatten()].view(size, points, self.neighbors, *x.shape[1:3])
         own = rows.view(size, points, 1, *x.shape[1:3]).expand_as(near)
         return torch.cat([near - own, own], 3).permute(0, 3, 4, 1, 2).contiguous()
 

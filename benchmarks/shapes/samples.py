@@ -19,7 +19,7 @@ from classification import COMMON, options
 from runs import arguments, results, run, spread
 from showing import markdown, save
 
-from intertwine._figures import BLUE, GREY, ORANGE
+from intertwine._figures import BLUE, GRAY, ORANGE
 from intertwine.data import Split
 from intertwine.training import Job
 
@@ -28,7 +28,7 @@ WHOLE, COUNTS = 257, (64, 128)
 ARMS = {
     "steerable-z": ("steerable, trained upright", BLUE),
     "dgcnn-SO3": ("DGCNN, trained on turned clouds", ORANGE),
-    "dgcnn-pca": ("DGCNN in the principal frame", GREY),
+    "dgcnn-pca": ("DGCNN in the principal frame", GRAY),
 }
 
 
@@ -53,11 +53,11 @@ def fewer(count: int, seed: int) -> Any:
 def draw(page: Any, found: dict[str, dict[int, list[float]]]) -> None:
     """Means over the seeds, and every seed as a point."""
     panel = page.subplots()
-    for arm, (label, colour) in ARMS.items():
+    for arm, (label, color) in ARMS.items():
         counts = sorted(found[arm])
-        panel.plot(counts, [mean(found[arm][count]) for count in counts], color=colour, marker="o", label=label)
+        panel.plot(counts, [mean(found[arm][count]) for count in counts], color=color, marker="o", label=label)
         for count in counts:
-            panel.plot([count] * len(found[arm][count]), found[arm][count], ".", color=colour, alpha=0.5)
+            panel.plot([count] * len(found[arm][count]), found[arm][count], ".", color=color, alpha=0.5)
     panel.set_xscale("log")
     panel.set_xticks([*COUNTS, WHOLE], [*map(str, (*COUNTS, WHOLE))])
     panel.minorticks_off()

@@ -1,6 +1,6 @@
 """A training step of the steerable encoder: ours beside the same network written with e3nn, with the same weights.
 
-python benchmarks/shapes/steerable_speed.py        # 32 clouds of 512 points, 16 neighbours
+python benchmarks/shapes/steerable_speed.py        # 32 clouds of 512 points, 16 neighbors
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from measure import machine, peak_megabytes
 from intertwine.models import PointEncoder
 from intertwine.nn import Gate, Linear, SteerableConv, e3nn_weights
 from intertwine.nn._nonlinearities import _SIGMOID, _SILU
-from intertwine.ops import bessel_basis, nearest_neighbours, smooth_cutoff
+from intertwine.ops import bessel_basis, nearest_neighbors, smooth_cutoff
 
 HIDDEN, LAYERS, LMAX, CUTOFF = "16x0e + 8x1o + 4x2e", 2, 2, 0.6
 RADIAL = {"8 radial functions": (8,), "8 radial functions, 64 hidden": (8, 64)}
@@ -63,7 +63,7 @@ class E3nnEncoder(nn.Module):
 
 
 class E3nnStep(nn.Module):
-    """linear(gate(sum over neighbours of tensor products + linear))."""
+    """linear(gate(sum over neighbors of tensor products + linear))."""
 
     def __init__(self, ours: nn.Module) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class E3nnStep(nn.Module):
         irreps_in, irreps_out = o3.Irreps(str(conv.rep_in)), o3.Irreps(str(conv.rep_out))
         harmonics = o3.Irreps.spherical_harmonics(LMAX)
         self.product = o3.FullyConnectedTensorProduct(irreps_in, harmonics, irreps_out, shared_weights=False)
-        self.radial, self.scale = copy.deepcopy(conv.radial.network), conv.neighbours**-0.5
+        self.radial, self.scale = copy.deepcopy(conv.radial.network), conv.neighbors**-0.5
         self.weights = nn.Parameter(regated(e3nn_weights(conv), self.product.instructions, ours.gate))
         self.own, self.mix = linear(ours.self_interaction, ours.gate), linear(ours.mix)
         self.gate = gated(ours.gate)
@@ -129,13 +129,13 @@ def regated(weights: Tensor, instructions: list[o3.Instruction], gate: Gate) -> 
     return torch.cat(parts, 1)
 
 
-def clouds(count: int, points: int, neighbours: int, dtype: torch.dtype = torch.float32) -> Inputs:
-    """Points on spheres with (1, position) as features, and their nearest neighbours."""
+def clouds(count: int, points: int, neighbors: int, dtype: torch.dtype = torch.float32) -> Inputs:
+    """Points on spheres with (1, position) as features, and their nearest neighbors."""
     generator = torch.Generator().manual_seed(0)
     positions = torch.randn(count * points, 3, generator=generator, dtype=torch.float64)
     positions = positions / positions.norm(dim=1, keepdim=True)
     batch = torch.arange(count).repeat_interleave(points)
-    edges = nearest_neighbours(positions, neighbours, batch)
+    edges = nearest_neighbors(positions, neighbors, batch)
     positions = positions.to(dtype)
     return torch.cat([torch.ones_like(positions[:, :1]), positions], 1), positions, edges
 
@@ -210,16 +210,16 @@ def compare(radial: str, repeats: int, *size: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, usual in (("clouds", 32), ("points", 512), ("neighbours", 16), ("repeats", 3)):
+    for name, usual in (("clouds", 32), ("points", 512), ("neighbors", 16), ("repeats", 3)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(machine())
-    print(f"{arguments.clouds} clouds of {arguments.points} points, {arguments.neighbours} neighbours each")
+    print(f"{arguments.clouds} clouds of {arguments.points} points, {arguments.neighbors} neighbors each")
     heads = ("training step", "ours", "e3nn", "ratio", "our peak", "e3nn's peak", "ratio", "difference")
     print(f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", sep="\n")
     for radial in RADIAL:
-        print(compare(radial, arguments.repeats, arguments.clouds, arguments.points, arguments.neighbours), flush=True)
+        print(compare(radial, arguments.repeats, arguments.clouds, arguments.points, arguments.neighbors), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A training step of VN-DGCNN: ours beside the same network in plain PyTorch, with the same weights.
 
-python benchmarks/shapes/vector_speed.py        # 32 clouds of 512 points, 20 neighbours
+python benchmarks/shapes/vector_speed.py        # 32 clouds of 512 points, 20 neighbors
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 INK = "#123456"  # becomes currentColor: the figure follows the page, light or dark
-BLUE, ORANGE, GREEN, GREY, RED = "#4878d0", "#d98c3f", "#5a9e6f", "#8a8f98", "#d1495b"
+BLUE, ORANGE, GREEN, GRAY, RED = "#4878d0", "#d98c3f", "#5a9e6f", "#8a8f98", "#d1495b"
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -23,7 +23,7 @@ def generator():
 
 
 def dot(x, y, size=5):
-    """One pixel at x to the right and y up from the centre."""
+    """One pixel at x to the right and y up from the center."""
     image = torch.zeros(1, size, size, dtype=torch.float64)
     image[0, size // 2 - y, size // 2 + x] = 1
     return image
@@ -81,7 +81,7 @@ class TestDirections:
         assert torch.equal(Images(Cyclic(1).trivial, stride=1)(motion.inverse, dot(0, 0)), dot(-1, -2))
 
     def test_vectors_turn_with_the_image(self):
-        """The field (x, y) points away from the centre, however it is turned."""
+        """The field (x, y) points away from the center, however it is turned."""
         axis = torch.linspace(-1, 1, 7, dtype=torch.float64)
         y, x = torch.meshgrid(-axis, axis, indexing="ij")
         field = torch.stack([x, y])

@@ -149,7 +149,7 @@ class TestGroupConvolution:
 
     @pytest.mark.parametrize(("size", "holds"), [(17, True), (16, False)])
     def test_stride_and_turns(self, group, size, holds):
-        """A stride of 2 keeps the centre of an odd image and loses that of an even one."""
+        """A stride of 2 keeps the center of an odd image and loses that of an even one."""
         kernel, turns = self.kernel(group), Images(group.regular, step=0)
         inputs = torch.randn(1, group.order, size, size, dtype=torch.float64)
         report = audit(lambda x: functional.conv2d(x, kernel.to(x), stride=2), turns, turns, inputs=inputs)

@@ -21,7 +21,7 @@ class TestE3nn:
         from e3nn.nn import Gate
 
         class Convolution(nn.Module):
-            """Tensor products with spherical harmonics of the edges, summed over neighbours, then gated."""
+            """Tensor products with spherical harmonics of the edges, summed over neighbors, then gated."""
 
             def __init__(self):
                 super().__init__()

@@ -23,12 +23,12 @@ def write_molecules(path: Path, n: int = 30, seed: int = 0, elements=("H", "C", 
             symbols = [elements[index] for index in random.integers(0, len(elements), count)]
             x = 1.2 * random.normal(size=(count, 3))
             charges = np.array([CHARGE[symbol] for symbol in symbols])
-            centred = x - x.mean(0)
+            centered = x - x.mean(0)
             distances = np.linalg.norm(x[:, None] - x[None], axis=-1)[np.triu_indices(count, 1)]
             values = {
                 "strain": [np.exp(-distances).sum() + charges.sum()],
-                "dipole": charges @ centred,
-                "moment": np.einsum("n,ni,nj->ij", charges**2, centred, centred).ravel(),
+                "dipole": charges @ centered,
+                "moment": np.einsum("n,ni,nj->ij", charges**2, centered, centered).ravel(),
             }
             info = " ".join(
                 f'{name}="{" ".join(f"{number:.12g}" for number in value)}"' for name, value in values.items()

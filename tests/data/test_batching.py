@@ -88,7 +88,7 @@ def test_far_from_the_origin_float32_loses_nothing(make_structures):
         atol=1e-6,
         rtol=0,
     )
-    raw = StructureSet(far, CUTOFF, centre=False).batch([0, 1], dtype=torch.float64)
+    raw = StructureSet(far, CUTOFF, center=False).batch([0, 1], dtype=torch.float64)
     assert torch.equal(raw.positions, far.positions)
 
 
@@ -99,10 +99,10 @@ def test_single_atoms_have_no_edges_and_stand_at_the_origin(make_structures):
     assert batch.batch.tolist() == [0, 1, 2]
 
 
-def test_mean_neighbours_counts_edges_per_atom():
+def test_mean_neighbors_counts_edges_per_atom():
     line = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]], dtype=torch.float64)
     everything = StructureSet(Structures(torch.tensor([1, 1, 1]), line, torch.tensor([0, 3])), 1.5)
-    assert everything.mean_neighbours == pytest.approx(4 / 3)
+    assert everything.mean_neighbors == pytest.approx(4 / 3)
     assert len(everything) == 1
     assert "4 edges" in repr(everything)
 

@@ -8,7 +8,7 @@ import torch
 
 from intertwine.data import _circuit_parts, circuit_parts
 from intertwine.data._cache import user_cache
-from intertwine.data._circuit_parts import category_of, choose, family_of, labelled, table
+from intertwine.data._circuit_parts import category_of, choose, family_of, labeled, table
 from intertwine.data._sampling import ShapeError
 from intertwine.data._vrml import read_vrml
 
@@ -89,12 +89,12 @@ def test_of_a_large_family_some_are_taken_evenly():
 def test_labels_are_roles_of_materials():
     name = "Capacitor_THT.3dshapes/CP_Radial_D5.0mm_P2.50mm.wrl"
     text = HEAD + shape("PIN-01") + shape("PLASTIC-BLUE-01") + shape("IC-LABEL-01")
-    surface = labelled(name, text, PLAN)
+    surface = labeled(name, text, PLAN)
     assert [PLAN.parts[label] for label in surface.face_labels] == ["terminal", "body", "marking"]
-    assert labelled(name, text + shape("GLASS-13"), PLAN) is None  # the category does not name it
-    assert labelled(name, shape("PIN-01") + shape("PIN-02"), PLAN) is None  # one part
-    assert labelled(name, "", PLAN) is None
-    assert labelled("Mounting_Wuerth.3dshapes/M3.wrl", text, PLAN) is None
+    assert labeled(name, text + shape("GLASS-13"), PLAN) is None  # the category does not name it
+    assert labeled(name, shape("PIN-01") + shape("PIN-02"), PLAN) is None  # one part
+    assert labeled(name, "", PLAN) is None
+    assert labeled("Mounting_Wuerth.3dshapes/M3.wrl", text, PLAN) is None
 
 
 @pytest.fixture

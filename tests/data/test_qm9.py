@@ -92,8 +92,8 @@ def test_chosen_targets_only(package):
 
 
 def test_unknown_target(package):
-    with pytest.raises(UsageError, match=r'no target "polarisability"; did you mean "polarizability"\? Known: pol'):
-        qm9(["polarisability"])
+    with pytest.raises(UsageError, match=r'no target "polarizability"; did you mean "polarizability"\? Known: pol'):
+        qm9(["polarizability"])
 
 
 def test_new_tables_are_parsed_again_silently(package, caplog):

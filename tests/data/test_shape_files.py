@@ -8,7 +8,7 @@ import pytest
 
 from intertwine._errors import UsageError
 from intertwine.data import _meshes
-from intertwine.data._meshes import COLOUR
+from intertwine.data._meshes import COLOR
 from intertwine.data._point_files import read_shape
 from intertwine.data._sampling import Cloud, ShapeError, Surface, sample
 
@@ -85,8 +85,8 @@ def test_scenes_are_joined_where_they_put_their_parts(tmp_path):
     assert surface.vertices[:, 0].min() == pytest.approx(-5.5)
     assert surface.vertices[:, 0].max() == pytest.approx(5.5)
     cloud = sample(surface, 500, 0)
-    centres = np.where(cloud.points[:, :1] > 0, [[5.0, 0, 0]], [[-5.0, 0, 0]])
-    assert ((cloud.points - centres) * cloud.normals).sum(axis=1) == pytest.approx(0.5)  # outwards, in the mirror too
+    centers = np.where(cloud.points[:, :1] > 0, [[5.0, 0, 0]], [[-5.0, 0, 0]])
+    assert ((cloud.points - centers) * cloud.normals).sum(axis=1) == pytest.approx(0.5)  # outwards, in the mirror too
 
 
 PLY = """ply
@@ -108,7 +108,7 @@ def ply(properties, rows, faces="", rest=""):
     return PLY.format(properties=properties, faces=faces, first=first, second=second, third=third, rest=rest)
 
 
-def test_labels_colours_and_normals_of_ply_clouds(tmp_path):
+def test_labels_colors_and_normals_of_ply_clouds(tmp_path):
     path = tmp_path / "a.ply"
     path.write_text(ply("property int label", ["4", "5", "4"]))
     cloud = read_shape(path)
@@ -117,7 +117,7 @@ def test_labels_colours_and_normals_of_ply_clouds(tmp_path):
     path.write_text(
         ply("\n".join(f"property uchar {c}" for c in ("red", "green", "blue")), ["255 0 0", "0 1 2", "0 0 0"])
     )
-    assert (read_shape(path).labels - COLOUR).tolist() == [0xFF0000, 0x000102, 0]
+    assert (read_shape(path).labels - COLOR).tolist() == [0xFF0000, 0x000102, 0]
     path.write_text(ply("\n".join(f"property float {c}" for c in ("nx", "ny", "nz")), ["0 0 1", "1 0 0", "0 -1 0"]))
     cloud = read_shape(path)
     assert cloud.normals.tolist() == [[0, 0, 1], [1, 0, 0], [0, -1, 0]]
@@ -156,7 +156,7 @@ def test_vertices_without_faces_are_a_cloud(tmp_path, name):
         ("0 0 0 255 0 0 3\n1 2 3 0 9 0 3\n", None, [3, 3]),
         ("2\n0 0 0 0.5\n1 2 3 0.25\n", None, None),
     ],
-    ids=["bare", "labels", "normals", "all", "colours", "intensities"],
+    ids=["bare", "labels", "normals", "all", "colors", "intensities"],
 )
 def test_columns_of_text(tmp_path, text, normals, labels):
     path = tmp_path / "a.xyz"

@@ -222,7 +222,7 @@ def test_shapenetpart_that_is_damaged(tmp_path):
     shapes = read_shapes(root, points=20, labels="part")
     assert dict(shapes.skipped) == {
         "0277/points/a.pts": "a.seg: expected 30 whole numbers, one for each point",
-        "0379/points/a.pts": "no part labels; expected an integer label or a colour for each point or face",
+        "0379/points/a.pts": "no part labels; expected an integer label or a color for each point or face",
     }
     listed = root / "train_test_split" / "shuffled_val_file_list.json"
     content = listed.read_text()
@@ -245,10 +245,10 @@ def test_parts_of_a_flat_folder(tmp_path, suffix):
     assert set(shapes.parts[40:].tolist()) == {1, 2}
 
 
-def test_parts_by_colour(tmp_path):
-    for name, colours in (("a", [[255, 0, 0], [0, 0, 255]]), ("b", [[0, 0, 255], [0, 128, 0]])):
+def test_parts_by_color(tmp_path):
+    for name, colors in (("a", [[255, 0, 0], [0, 0, 255]]), ("b", [[0, 0, 255], [0, 128, 0]])):
         cloud = trimesh.PointCloud(
-            np.random.RandomState(0).rand(30, 3), colors=np.resize(colours, (30, 3)).astype(np.uint8)
+            np.random.RandomState(0).rand(30, 3), colors=np.resize(colors, (30, 3)).astype(np.uint8)
         )
         put(tmp_path / "parts" / f"{name}.ply", cloud)
     shapes = read_shapes(tmp_path / "parts", points=30, labels="part")
@@ -278,7 +278,7 @@ def bad_folders(root: Path):
         ("one class", "class", 'holds one class only, "chair"'),
         ("one part", "part", "the points have one part only; expected 2 to 256 parts"),
         ("no parts", "part", "none of 1 files can be read; the first, a.npz: no part labels"),
-        ("noise", "part", "the points have 300 different labels or colours"),
+        ("noise", "part", "the points have 300 different labels or colors"),
         ("mixed", "class", 'b.off" stands in no part of the split, others do'),
         ("broken", "class", "none of 1 files can be read; the first, x/a.off: none of its 1 faces has an area"),
     ],

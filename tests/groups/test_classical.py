@@ -86,7 +86,7 @@ def test_the_lie_algebra(group):
 
 
 @pytest.mark.parametrize("group", DIMENSIONS, ids=str)
-def test_strangers_are_recognised(group):
+def test_strangers_are_recognized(group):
     generic = torch.randn(group.dimension, group.dimension, generator=seeded(), dtype=torch.float64)
     assert not group.contains(generic)
     assert not group.contains(torch.full_like(generic, float("nan")))
@@ -187,13 +187,13 @@ def test_products():
     assert infinite.order is None
     assert infinite.compact
     assert infinite.contains(infinite.sample(4, generator=seeded())).all()
-    with pytest.raises(ValueError, match="does not normalise"):
+    with pytest.raises(ValueError, match="does not normalize"):
         SemidirectProduct(H, Cyclic(5))
     with pytest.raises(ValueError, match="matrices of one size"):
         SemidirectProduct(Cyclic(5), Octahedral())
 
 
-def test_stabilisers_of_directions():
+def test_stabilizers_of_directions():
     x = torch.tensor([1.0, 2.0, 2.0], dtype=torch.float64)
     about = SO3().stabilizer(x)
     assert len(about.lie_algebra) == 1

@@ -56,7 +56,7 @@ def test_sampling_is_uniform():
     assert chi_squared < 24.3  # 7 degrees of freedom, p = 0.001
 
 
-def test_strangers_are_recognised():
+def test_strangers_are_recognized():
     quarter = Cyclic(4).elements[1]
     assert not Cyclic(3).contains(quarter)
     assert not Cyclic(4).contains(Dihedral(4).elements[5])

@@ -1,4 +1,4 @@
-"""Classes, cosets, orbits, stabilisers and subgroups of finite groups."""
+"""Classes, cosets, orbits, stabilizers and subgroups of finite groups."""
 
 import pytest
 import torch
@@ -94,7 +94,7 @@ def test_all_subgroups(group, count, sizes):
 
 
 @pytest.mark.parametrize("group", [Octahedral(), Icosahedral(), FullTetrahedral(), Symmetric(4)], ids=str)
-def test_orbit_and_stabiliser(group):
+def test_orbit_and_stabilizer(group):
     generator = torch.Generator().manual_seed(0)
     special = [torch.eye(group.dimension)[0], torch.ones(group.dimension), group.identity[:2].sum(0)]
     for point in [*special, torch.randn(group.dimension, generator=generator, dtype=torch.float64)]:
@@ -130,11 +130,11 @@ def test_cosets_part_the_group():
         Tetrahedral().cosets(Octahedral())
 
 
-def test_centres():
-    assert FullOctahedral().centre.order == 2
-    assert Octahedral().centre.order == 1
-    assert Dihedral(6).centre.order == 2
-    assert Cyclic(6).centre.order == 6
+def test_centers():
+    assert FullOctahedral().center.order == 2
+    assert Octahedral().center.order == 1
+    assert Dihedral(6).center.order == 2
+    assert Cyclic(6).center.order == 6
     assert Cyclic(6).abelian
     assert not Dihedral(3).abelian
 

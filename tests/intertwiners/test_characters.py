@@ -26,7 +26,7 @@ from intertwine.groups import (
 from intertwine.intertwiners import character_count, hom_dimension
 from intertwine.intertwiners._characters import finite_count, list_elements
 from intertwine.intertwiners._cycle_types import class_size, partitions, symmetric_classes
-from intertwine.intertwiners._generators import Generators, discrete_constraints, normalised
+from intertwine.intertwiners._generators import Generators, discrete_constraints, normalized
 from intertwine.intertwiners._orbits import orbit_basis, orbit_signs, product_permutation, signed_permutation
 from intertwine.intertwiners._weights import invariant_count
 from intertwine.reps import solve_constraints
@@ -75,11 +75,11 @@ def test_components_are_averaged():
 
 
 def test_units_of_the_lie_algebra_do_not_matter():
-    basis = normalised(1e-7 * SO3().lie_algebra)
+    basis = normalized(1e-7 * SO3().lie_algebra)
     assert torch.allclose(basis.flatten(1) @ basis.flatten(1).T, 2 * torch.eye(3, dtype=torch.float64))
     twice = torch.cat([SO3().lie_algebra, SO3().lie_algebra])
-    assert len(normalised(twice)) == 3
-    assert torch.equal(normalised(SO3().lie_algebra), SO3().lie_algebra)
+    assert len(normalized(twice)) == 3
+    assert torch.equal(normalized(SO3().lie_algebra), SO3().lie_algebra)
 
 
 def test_elements_from_generators():

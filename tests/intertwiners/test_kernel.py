@@ -115,8 +115,8 @@ def test_the_escn_form():
     rep_in, rep_out = G.rep("2x0 + 1x1 + 1x2"), G.rep("1x1 + 1x3")
     z = point([0.0, 0.0, 1.0])
     kernel = steerable_kernel(G, z, rep_in, rep_out)
-    (about_z,) = kernel.stabiliser.algebra
-    assert len(kernel.stabiliser.discrete) == 0
+    (about_z,) = kernel.stabilizer.algebra
+    assert len(kernel.stabilizer.discrete) == 0
     assert float((about_z @ z).abs().max()) < 1e-14
     turn = torch.linalg.matrix_exp(0.7 * about_z)
     commuted = rep_out.matrix(turn) @ kernel.at_point @ rep_in.matrix(turn).T
@@ -151,7 +151,7 @@ def test_finite_groups(group, base):
         assert len(kernel) == pytest.approx(expected, abs=1e-9)
         assert residual(kernel) <= 1e-10
     orbit = {tuple(p.round(decimals=6).tolist()) for p in group.elements @ x}
-    assert len(orbit) * len(fixing) == group.order  # orbit and stabiliser
+    assert len(orbit) * len(fixing) == group.order  # orbit and stabilizer
 
 
 def test_a_regular_representation_in_the_plane_is_a_group_convolution():
@@ -192,17 +192,17 @@ def test_homogeneous_spaces(name, group, space, base, dimension):
     kernel = steerable_kernel(group, base, V, V, space=space(V))
     assert residual(kernel) <= 1e-9 if not group.orthogonal else residual(kernel) <= 1e-10
     assert len(kernel) == dimension
-    h = kernel.stabiliser.discrete
+    h = kernel.stabilizer.discrete
     stays = kernel.orbit.space.matrix(h) @ kernel.point - kernel.point
     assert float(stays.abs().max() if len(h) else 0.0) < 1e-10
 
 
 def test_planes_in_four_dimensions():
-    """The stabiliser is S(O(2) x O(2)): without its second component the turns of both planes would commute too."""
+    """The stabilizer is S(O(2) x O(2)): without its second component the turns of both planes would commute too."""
     G = SO(4)
     V = G.vector
     kernel = steerable_kernel(G, torch.diag(point([1.0, 1, 0, 0])).flatten(), V, V, space=V * V)
-    algebra, discrete = kernel.stabiliser
+    algebra, discrete = kernel.stabilizer
     assert len(algebra) == 2
     assert len(null_space(V, V, Generators(algebra, discrete[:0]))) == 4
     assert len(null_space(V, V, Generators(algebra, discrete))) == len(kernel) == 2
@@ -251,9 +251,9 @@ def test_at_zero_the_average_over_the_orbit_remains():
     x = G.sample(4000, generator=generator()) @ kernel.point
     assert torch.allclose(kernel(torch.zeros(3, dtype=torch.float64)), kernel(x).mean(0), atol=0.03)
     (one,) = intertwiners(V, V)
-    centre = kernel.at_zero.flatten(1)
-    assert torch.allclose(centre, (centre @ one.flatten())[:, None] * one.flatten(), atol=1e-12)
-    assert float(centre.norm()) > 0.5
+    center = kernel.at_zero.flatten(1)
+    assert torch.allclose(center, (center @ one.flatten())[:, None] * one.flatten(), atol=1e-12)
+    assert float(center.norm()) > 0.5
     assert torch.allclose(kernel(3 * x[:5]), kernel(x[:5]), atol=1e-12)  # the radius is the caller's
 
 

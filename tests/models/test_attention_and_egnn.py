@@ -18,7 +18,7 @@ def cloud() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def shape_features(positions: torch.Tensor) -> torch.Tensor:
-    """What a shape without features has: 1, and the position minus the centre."""
+    """What a shape without features has: 1, and the position minus the center."""
     return torch.cat([torch.ones_like(positions[:, :1]), positions - positions.mean(0)], 1)
 
 

@@ -8,7 +8,7 @@ from intertwine.groups import O2, O3, SO3
 from intertwine.models import FrameAverage, LearnedFrame, PointEncoder, PrincipalFrame
 from intertwine.nn import Pool
 from intertwine.nn._turn import Turn
-from intertwine.ops import nearest_neighbours, radius_graph
+from intertwine.ops import nearest_neighbors, radius_graph
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
@@ -43,7 +43,7 @@ def ragged(rep: Rep, *sizes: int) -> tuple[torch.Tensor, ...]:
     order = torch.randperm(len(batch), generator=generator)
     features = torch.randn(len(batch), rep.dim, generator=generator, dtype=torch.float64)
     positions = torch.randn(len(batch), 3, generator=generator, dtype=torch.float64) * torch.tensor([3.0, 2.0, 1.0])
-    return features, positions, nearest_neighbours(positions, 4, batch[order]), batch[order], len(sizes)
+    return features, positions, nearest_neighbors(positions, 4, batch[order]), batch[order], len(sizes)
 
 
 @pytest.mark.parametrize("arm", [PrincipalFrame, FrameAverage, LearnedFrame])
@@ -94,10 +94,10 @@ def test_the_principal_frame_is_one_of_them(group: str) -> None:
 def test_the_average_is_the_mean_over_calls_of_one_frame() -> None:
     model = FrameAverage(net("O3")).double()
     features, positions, edges, batch, size = ragged(model.rep_in, 15)
-    centred = positions - positions.mean(0)
+    centered = positions - positions.mean(0)
     total = torch.zeros(1, model.rep_out.dim, dtype=torch.float64)
-    for (g,) in model.frames(features, centred, edges, batch, size):
-        inner = model.backbone(features @ model.rep_in.matrix(g.T).T, centred @ g, edges, batch, 1)
+    for (g,) in model.frames(features, centered, edges, batch, size):
+        inner = model.backbone(features @ model.rep_in.matrix(g.T).T, centered @ g, edges, batch, 1)
         total += inner @ model.rep_out.matrix(g).T / 8
     torch.testing.assert_close(model(features, positions, edges), total)
 

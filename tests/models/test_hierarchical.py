@@ -12,7 +12,7 @@ from intertwine.nn import BatchNorm, Gate, Linear
 from intertwine.ops import farthest_points, radius_graph
 from intertwine.testing import assert_equivariant
 
-OPTIONS = {"hidden": "6x0e + 3x1o", "lmax": 1, "width": 8, "cutoff": 2.0, "neighbours": 5, "ratio": 3}
+OPTIONS = {"hidden": "6x0e + 3x1o", "lmax": 1, "width": 8, "cutoff": 2.0, "neighbors": 5, "ratio": 3}
 
 
 def encoder(rep_out: str = "2x0e + 1x1o", **options) -> HierarchicalEncoder:
@@ -154,7 +154,7 @@ def test_a_thousand_points() -> None:
 def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match="each of 3 levels; got 2"):
         encoder(hidden=["4x0e", "4x0e"])
-    for options in ({"levels": 0}, {"ratio": 1}, {"layers": -1}, {"neighbours": 0}):
+    for options in ({"levels": 0}, {"ratio": 1}, {"layers": -1}, {"neighbors": 0}):
         with pytest.raises(ValueError, match="at least"):
             encoder(**options)
     with pytest.raises(ValueError, match=r"positions must be \(2, 3\)"):

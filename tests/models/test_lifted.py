@@ -24,7 +24,7 @@ def encoder(name: str = "octahedral", **options) -> PointEncoder:
 
 
 def cloud(count: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One and the position from the centre, as a task gives them; positions; edges."""
+    """One and the position from the center, as a task gives them; positions; edges."""
     generator = torch.Generator().manual_seed(seed)
     x = 1.5 * torch.randn(count, 3, generator=generator, dtype=torch.float64)
     return torch.cat([torch.ones_like(x[:, :1]), x - x.mean(0)], 1), x, radius_graph(x, 2.0)
@@ -58,11 +58,11 @@ def test_a_rotation_between_the_elements_is_caught(name: str) -> None:
 
 def test_in_training_and_after_it() -> None:
     model, data = encoder().train(), cloud()
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(5):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (model(*data) - 1).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
     assert_equivariant(model, samples=8, modes=["eval", "train"], dtypes=[torch.float64])
 
 

@@ -51,7 +51,7 @@ def parts(x: Tensor, irreps: o3.Irreps, heads: int) -> Tensor:
 def reference(
     attend: SteerableCrossAttention, queries: tuple[Tensor, Tensor], sources: tuple[Tensor, Tensor], edges: Tensor
 ) -> Tensor:
-    """Node by node, neighbour by neighbour: every key and value made by e3nn, softmax of each node."""
+    """Node by node, neighbor by neighbor: every key and value made by e3nn, softmax of each node."""
     rep_in, key, out = (o3.Irreps(str(rep)) for rep in (attend.rep_in, attend.key, attend.rep_out))
     products = [
         o3.FullyConnectedTensorProduct(
@@ -80,7 +80,7 @@ def reference(
             flat.append(mixed[:, start : start + width].flatten())
             start += width
         rows.append(torch.cat(flat))
-    return attend.neighbours**0.5 * torch.stack(rows)
+    return attend.neighbors**0.5 * torch.stack(rows)
 
 
 @pytest.mark.parametrize("width", [6, 24])
@@ -100,7 +100,7 @@ def test_equal_to_a_key_and_a_value_for_every_edge_by_e3nn(
             lmax=lmax,
             radial=(4, width),
             cutoff=3.0,
-            neighbours=5.0,
+            neighbors=5.0,
         ).double()
         positions, edges = cloud()
         edges = edges[:, edges[1] != 3]  # a point that sees nobody
@@ -186,7 +186,7 @@ def test_a_query_that_does_not_turn_is_caught() -> None:
 
 def test_with_uniform_coefficients_it_is_the_convolution() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    attend = uniform(SteerableAttention(rep, rep, heads=2, cutoff=1e3, neighbours=4.0).double())
+    attend = uniform(SteerableAttention(rep, rep, heads=2, cutoff=1e3, neighbors=4.0).double())
     positions, _ = cloud(5)
     target, source = (1 - torch.eye(5)).nonzero(as_tuple=True)
     edges, features = torch.stack([source, target]), draw(5, rep.dim)

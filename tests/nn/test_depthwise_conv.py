@@ -46,7 +46,7 @@ def test_equal_to_e3nn_with_the_same_weights(peers: ModuleType, rep_in: str, kep
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        conv = DepthwiseConv(O3().rep(rep_in), O3().rep(kept), lmax=lmax, radial=(4, 8), neighbours=3).double()
+        conv = DepthwiseConv(O3().rep(rep_in), O3().rep(kept), lmax=lmax, radial=(4, 8), neighbors=3).double()
         peer = peers.E3nnDepthwise(conv).double()
         assert str(peer.product.irreps_out.simplify()) == str(conv.rep_out).replace(" + ", "+")
         positions, edges = cloud()
@@ -78,11 +78,11 @@ def test_keeps_the_variance_of_independent_features() -> None:
     rep = O3().rep("32x0e + 32x1o + 32x2e")
     torch.manual_seed(0)
     conv = DepthwiseConv(rep, rep, lmax=2, radial=(8, 64))
-    points, neighbours = 200, 20
-    target = torch.arange(points).repeat_interleave(neighbours)
+    points, neighbors = 200, 20
+    target = torch.arange(points).repeat_interleave(neighbors)
     edges = torch.stack([torch.randint(0, points, target.shape), target])
     where = geometry(torch.randn(points, 3), edges, 2)
-    radial = torch.randn(len(target), 64) / neighbours**0.5
+    radial = torch.randn(len(target), 64) / neighbors**0.5
     features = torch.randn(points, rep.dim)
     output = depthwise_conv(features, where.harmonics, radial, where.graph, conv.coupling, conv.tensor(), conv.weights)
     assert 0.9 < float(output.detach().var()) < 1.1
@@ -116,7 +116,7 @@ def test_mixes_no_channels() -> None:
         assert (block[:, :, 1].abs().amax((0, 2)) > 0).all()
 
 
-def test_a_point_without_neighbours_hears_nothing() -> None:
+def test_a_point_without_neighbors_hears_nothing() -> None:
     rep = O3().rep("2x0e + 1x1o")
     conv = DepthwiseConv(rep, rep)
     output = conv(torch.ones(3, 5), torch.tensor([[0.0, 0, 0], [1, 0, 0], [9, 9, 9]]), torch.tensor([[1, 0], [0, 1]]))
@@ -197,5 +197,5 @@ def test_bad_use_says_so() -> None:
         DepthwiseConv(rep, O3().rep("9e"))
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         DepthwiseConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
-    with pytest.raises(ValueError, match="neighbours"):
-        DepthwiseConv(rep, rep, neighbours=0)
+    with pytest.raises(ValueError, match="neighbors"):
+        DepthwiseConv(rep, rep, neighbors=0)

@@ -40,7 +40,7 @@ def reference(conv, features: torch.Tensor, positions: torch.Tensor, edges: torc
     harmonics = o3.Irreps.spherical_harmonics(lmax)
     product = o3.FullyConnectedTensorProduct(irreps_in, harmonics, irreps_out, shared_weights=False).double()
     vectors = positions[edges[0]] - positions[edges[1]]
-    radial, scales = conv.radial(vectors.norm(dim=-1)) / conv.neighbours**0.5, scales_by_block(conv)
+    radial, scales = conv.radial(vectors.norm(dim=-1)) / conv.neighbors**0.5, scales_by_block(conv)
     paths = path_weights(conv.coupling, list(conv.weights))
     flat = []
     for path in product.instructions:
@@ -56,7 +56,7 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         torch.manual_seed(0)
-        conv = EdgeFrameConv(O3().rep(rep_in), O3().rep(rep_out), radial=(4, 8), neighbours=3).double()
+        conv = EdgeFrameConv(O3().rep(rep_in), O3().rep(rep_out), radial=(4, 8), neighbors=3).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), conv.rep_in.dim, dtype=torch.float64)
         with torch.no_grad():
@@ -79,9 +79,9 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
 )
 def test_a_steerable_conv_whose_radial_weights_are_products(group, rep_in: str, rep_out: str) -> None:
     torch.manual_seed(0)
-    conv = EdgeFrameConv(group.rep(rep_in), group.rep(rep_out), radial=(4, 8), neighbours=3).double()
+    conv = EdgeFrameConv(group.rep(rep_in), group.rep(rep_out), radial=(4, 8), neighbors=3).double()
     top = [max(degree for (degree, _), _ in side) for side in (conv.coupling.inputs, conv.coupling.outputs)]
-    other = SteerableConv(conv.rep_in, conv.rep_out, lmax=sum(top), radial=(4, 8), neighbours=3).double()
+    other = SteerableConv(conv.rep_in, conv.rep_out, lmax=sum(top), radial=(4, 8), neighbors=3).double()
     other.radial.load_state_dict(conv.radial.state_dict())
     scales, paths = scales_by_block(conv), path_weights(conv.coupling, list(conv.weights))
     with torch.no_grad():
@@ -204,7 +204,7 @@ def test_bad_use_says_so() -> None:
         EdgeFrameConv(O3().vector * O3().vector, rep)
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         EdgeFrameConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
-    with pytest.raises(ValueError, match="neighbours"):
-        EdgeFrameConv(rep, rep, neighbours=0)
+    with pytest.raises(ValueError, match="neighbors"):
+        EdgeFrameConv(rep, rep, neighbors=0)
     with pytest.raises(ValueError, match="mmax"):
         EdgeFrameConv(rep, rep, mmax=-1)

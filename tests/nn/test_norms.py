@@ -1,4 +1,4 @@
-"""Layer and batch normalisation: laws in both modes, values beside e3nn, torch and a loop, zero and empty inputs."""
+"""Layer and batch normalization: laws in both modes, values beside e3nn, torch and a loop, zero and empty inputs."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_batch_norm_is_e3nns_in_training_and_after() -> None:
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=1e-12, atol=1e-12)
 
 
-def test_invariants_are_normalised_as_torch_does() -> None:
+def test_invariants_are_normalized_as_torch_does() -> None:
     x = 3 + 2 * torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
     rep = O3().rep("5x0e + 3x0e")
     torch.testing.assert_close(BatchNorm(rep)(x), torch.nn.BatchNorm1d(8)(x))

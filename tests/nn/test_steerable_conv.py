@@ -120,7 +120,7 @@ def test_the_order_of_the_edges_is_of_no_consequence() -> None:
     torch.testing.assert_close(conv(features, positions, edges), conv(features, positions, shuffled))
 
 
-def test_a_point_without_neighbours_hears_nothing() -> None:
+def test_a_point_without_neighbors_hears_nothing() -> None:
     rep = O3().rep("2x0e + 1x1o")
     conv = SteerableConv(rep, rep)
     output = conv(torch.ones(3, 5), torch.tensor([[0.0, 0, 0], [1, 0, 0], [9, 9, 9]]), torch.tensor([[1, 0], [0, 1]]))
@@ -165,11 +165,11 @@ def test_with_many_radial_functions_it_exports_compiles_and_obeys_its_law_after_
     )
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs)
-    optimiser = torch.optim.Adam(conv.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(conv.parameters(), lr=0.05)
     for _ in range(3):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (conv(*inputs) - 1).square().mean().backward()
-        optimiser.step()
+        optimizer.step()
     assert_equivariant(conv)
 
 
@@ -181,5 +181,5 @@ def test_bad_use_says_so() -> None:
         SteerableConv(O3().vector * O3().vector, rep)
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         SteerableConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
-    with pytest.raises(ValueError, match="neighbours"):
-        SteerableConv(rep, rep, neighbours=0)
+    with pytest.raises(ValueError, match="neighbors"):
+        SteerableConv(rep, rep, neighbors=0)

@@ -34,7 +34,7 @@ def copies(group, count: int) -> Rep:
 
 LAYERS = {
     "relu": lambda G: VectorReLU(copies(G, 4), copies(G, 6)),
-    "leaky relu, normalised": lambda G: VectorLeakyReLU(copies(G, 4), copies(G, 6), norm=VectorBatchNorm(copies(G, 6))),
+    "leaky relu, normalized": lambda G: VectorLeakyReLU(copies(G, 4), copies(G, 6), norm=VectorBatchNorm(copies(G, 6))),
     "leaky relu, one direction": lambda G: VectorLeakyReLU(copies(G, 4), directions="shared"),
     "batch norm": lambda G: VectorBatchNorm(copies(G, 4)),
     "invariant": lambda G: VectorInvariant(copies(G, 4)),
@@ -123,7 +123,7 @@ def vectors(features: Tensor) -> Tensor:
 
 
 def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
-    """Point by point, channel by channel: eqs. 4-6, normalised as section 3.4 says."""
+    """Point by point, channel by channel: eqs. 4-6, normalized as section 3.4 says."""
     w, u = layer.values.weights[0][0], layer.directions.weights[0][0]
     q = torch.einsum("ci,noc->nio", w, vectors(features).mT).clone()
     norms = q.norm(dim=-1) + EPSILON
@@ -140,10 +140,10 @@ def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("directions", ["each", "shared"])
-@pytest.mark.parametrize("normalised", [False, True])
-def test_relu_is_the_papers(directions, normalised: bool) -> None:
+@pytest.mark.parametrize("normalized", [False, True])
+def test_relu_is_the_papers(directions, normalized: bool) -> None:
     torch.manual_seed(0)
-    norm = VectorBatchNorm(O3().rep("5x1o")) if normalised else None
+    norm = VectorBatchNorm(O3().rep("5x1o")) if normalized else None
     layer = VectorLeakyReLU(O3().rep("4x1o"), O3().rep("5x1o"), directions=directions, norm=norm).double()
     if norm is not None:
         nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
@@ -194,7 +194,7 @@ def test_max_pool_is_the_papers() -> None:
             torch.testing.assert_close(output[structure, c], vectors(features)[best, c], rtol=0, atol=0)
 
 
-def test_max_pool_over_neighbours_takes_the_targets() -> None:
+def test_max_pool_over_neighbors_takes_the_targets() -> None:
     torch.manual_seed(0)
     pool = VectorMaxPool(SO3().rep("2x1"))
     edges = torch.tensor([[1, 2, 0], [0, 0, 1]])
@@ -229,14 +229,14 @@ def lifted_pairs(layer: VectorLift, features: Tensor, positions: Tensor, edges: 
 
 
 @pytest.mark.parametrize("group", [SO3(), O3()], ids=str)
-@pytest.mark.parametrize("normalised", [False, True])
-def test_edge_layers_are_relu_on_pairs_and_a_mean(group, normalised: bool) -> None:
+@pytest.mark.parametrize("normalized", [False, True])
+def test_edge_layers_are_relu_on_pairs_and_a_mean(group, normalized: bool) -> None:
     torch.manual_seed(0)
     positions = torch.randn(12, 3, dtype=torch.float64)
     edges, features = radius_graph(positions, 2.5), torch.randn(12, 3, dtype=torch.float64)
     out = copies(group, 5)
     for make, count in ((VectorLift, 3 if group == SO3() else 2), (VectorEdgeConv, 2)):
-        norm = VectorBatchNorm(out) if normalised else None
+        norm = VectorBatchNorm(out) if normalized else None
         layer = make(copies(group, 1), out, norm=norm).double()
         on_pairs = VectorLeakyReLU(copies(group, count), out, norm=norm).double()
         for name in ("values", "directions"):
@@ -258,7 +258,7 @@ def test_with_slope_one_nothing_but_the_linear_maps_is_left(group) -> None:
     features, positions = torch.randn(5, 2 * n, dtype=torch.float64), torch.randn(5, n, dtype=torch.float64)
     relu = VectorReLU(rep, copies(group, 3), slope=1.0).double()
     torch.testing.assert_close(relu(features), relu.values(features))
-    edges = torch.tensor([[1, 2, 3], [0, 1, 4]])  # one neighbour each, or none
+    edges = torch.tensor([[1, 2, 3], [0, 1, 4]])  # one neighbor each, or none
     source, target = edges
     for make in (VectorEdgeConv, VectorLift):
         conv = make(rep, copies(group, 3), slope=1.0).double()

@@ -213,7 +213,7 @@ def test_the_change_of_basis_is_orthogonal_but_for_lengths_and_both_ways_are_inv
 
 
 @pytest.mark.parametrize("target", [(1, -1), (1, 1), (3, -1)], ids=str)
-def test_the_kernel_is_the_one_that_the_stabiliser_allows(target: tuple[int, int]) -> None:
+def test_the_kernel_is_the_one_that_the_stabilizer_allows(target: tuple[int, int]) -> None:
     """K(r) = D(r) K(y) D(r)^T, with the K(y) that the library finds by solving for what commutes."""
     group, vectors = O3(), torch.randn(1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     kernel = steerable_kernel(group, torch.tensor([0.0, 1.0, 0.0]), group.irrep(2, 1), group.irrep(*target))

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from intertwine.groups import O3
-from intertwine.ops import arrange, interpolate, length, nearest_neighbours, neighbour_mean
+from intertwine.ops import arrange, interpolate, length, nearest_neighbors, neighbor_mean
 
 
 def around(features, positions, queries, batch=None, query_batch=None, *, count: int = 16) -> torch.Tensor:
     """The mean over the nearest points."""
-    edges = nearest_neighbours(positions, count, batch, queries=queries, query_batch=query_batch)
+    edges = nearest_neighbors(positions, count, batch, queries=queries, query_batch=query_batch)
     graph = arrange(edges, len(queries))
-    return neighbour_mean(features, graph, length(graph.vectors(positions, queries)))
+    return neighbor_mean(features, graph, length(graph.vectors(positions, queries)))
 
 
 CARRIERS = [interpolate, around]

@@ -1,4 +1,4 @@
-"""Neighbours in crystals beside ASE's neighbour list, and beside a loop over images."""
+"""Neighbors in crystals beside ASE's neighbor list, and beside a loop over images."""
 
 from itertools import product
 

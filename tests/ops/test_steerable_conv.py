@@ -40,8 +40,8 @@ def ragged(nodes: int, edges: int, seed: int) -> Graph:
     return arrange(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
 
 
-def regular(nodes: int, neighbours: int) -> Graph:
-    target = torch.arange(nodes).repeat_interleave(neighbours)
+def regular(nodes: int, neighbors: int) -> Graph:
+    target = torch.arange(nodes).repeat_interleave(neighbors)
     return arrange(torch.stack([(target * 7 + torch.arange(len(target))) % nodes, target]), nodes)
 
 

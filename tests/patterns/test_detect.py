@@ -54,7 +54,7 @@ def test_random_patterns_with_noise_are_named(name, size):
     assert len(found.generators()) == len(wallpaper(name).generators)
 
 
-def test_grey_pictures_of_any_format():
+def test_gray_pictures_of_any_format():
     for name, size in (("p4g", (90, 140)), ("cmm", (130, 80)), ("p31m", (96, 96))):
         image, _ = picture(name, size, seed=3, channels=1)
         assert detect(image[0]).name == name
@@ -70,19 +70,19 @@ def test_found_operations_map_the_picture_onto_itself():
     points = torch.rand(50, 2, generator=generator, dtype=torch.float64) * 120
     middle = torch.tensor([59.5, 59.5], dtype=torch.float64)
 
-    def colour(pixels):
+    def color(pixels):
         return field((pixels - middle) @ torch.linalg.inv(amplitudes.cell).T)
 
     for operation in found.group.elements:
         moved = operation(found.fractional(points)) @ found.cell.T + found.origin
-        assert torch.allclose(colour(moved), colour(points), atol=0.02 * float(image.std()))
+        assert torch.allclose(color(moved), color(points), atol=0.02 * float(image.std()))
     wrong = points + 0.5 * found.cell[:, 0]
-    assert not torch.allclose(colour(wrong), colour(points), atol=0.2 * float(image.std()))
+    assert not torch.allclose(color(wrong), color(points), atol=0.2 * float(image.std()))
 
 
 @pytest.mark.parametrize(
     ("sub", "above", "lattice"),
-    [("p1", "p2", "oblique"), ("pm", "pmm", "rectangular"), ("p2", "pgg", "rectangular"), ("cm", "cmm", "centred"),
+    [("p1", "p2", "oblique"), ("pm", "pmm", "rectangular"), ("p2", "pgg", "rectangular"), ("cm", "cmm", "centered"),
      ("p2", "p4", "square"), ("p4", "p4m", "square"), ("p4", "p4g", "square"), ("p3", "p31m", "hexagonal"),
      ("p3", "p3m1", "hexagonal"), ("p3", "p6", "hexagonal"), ("p6", "p6m", "hexagonal"), ("p31m", "p6m", "hexagonal")],
 )  # fmt: skip
@@ -95,8 +95,8 @@ def test_a_trace_of_asymmetry_makes_a_subgroup(sub, above, lattice):
     lengths = (waves.to(torch.float64) @ torch.linalg.inv(cell / 25.0)).norm(dim=-1)
     noise = torch.view_as_complex(noise) * torch.exp(-0.5 * (lengths / 2) ** 2)
     noise[:, 0] = 0
-    less = Pattern(waves, noise).symmetrised(wallpaper(sub))
-    more = less.symmetrised(wallpaper(above))
+    less = Pattern(waves, noise).symmetrized(wallpaper(sub))
+    more = less.symmetrized(wallpaper(above))
     rest = less.coefficients - more.coefficients
 
     def mixed(part):
@@ -153,7 +153,7 @@ def test_large_pictures_are_reduced_and_positions_are_not():
     found = detect(pattern.sample((660, 660), cell, (321.0, 300.0)))
     assert found.name == "p4"
     assert measures(found.cell) == pytest.approx(measures(cell), rel=1e-3)
-    # The origin is one of the two centres of order 4.
+    # The origin is one of the two centers of order 4.
     place = torch.linalg.solve(cell, found.origin - torch.tensor([321.0, 300.0], dtype=torch.float64))
     assert float((2 * place - (2 * place).round()).abs().max()) < 0.02
 
@@ -194,7 +194,7 @@ def test_the_repeat_is_found_with_sub_pixel_vectors():
     ("image", "message"),
     [
         (torch.rand(3, 20, 200), "too small: 200 x 20 pixels, at least 32"),
-        (torch.full((3, 64, 64), 0.3), "all of one colour"),
+        (torch.full((3, 64, 64), 0.3), "all of one color"),
         (torch.full((64, 64), math.nan), "not finite"),
         (torch.rand(2, 3, 64, 64), "expected an image"),
     ],

@@ -67,7 +67,7 @@ def test_symmorphic_groups_have_a_point_with_the_whole_point_group():
     sites = [(Fraction(i, 12), Fraction(j, 12)) for i, j in product(range(12), repeat=2)]
     for name in WALLPAPERS:
         group = wallpaper(name)
-        assert group.symmorphic == any(len(group.stabiliser(site)) == group.order for site in sites)
+        assert group.symmorphic == any(len(group.stabilizer(site)) == group.order for site in sites)
 
 
 def test_every_pair_is_told_apart():
@@ -90,7 +90,7 @@ def test_the_name_does_not_depend_on_basis_origin_or_cell(name):
         name, (*doubled.generators, Operation.shift([Fraction(1, 2), 0]), Operation.shift([0, Fraction(1, 2)])), 2, 2
     )
     assert doubled.order == 4 * group.order
-    assert len(doubled.centring) == 4
+    assert len(doubled.centering) == 4
     assert wallpaper_name(doubled) == name
 
 
@@ -105,13 +105,13 @@ def test_wallpaper_groups_are_those_of_spglib():
         assert spglib.get_spacegroup_type_from_symmetry(rotations, translations).number == number
 
 
-def test_orbit_and_stabiliser():
+def test_orbit_and_stabilizer():
     generator = torch.Generator().manual_seed(0)
     for group in ALL_PLANAR:
         general = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
         assert group.multiplicity(general) == group.order
         for point in ((0, 0), (Fraction(1, 2), 0), (Fraction(1, 3), Fraction(2, 3)), (0.2, 0.2)):
-            site = group.stabiliser(point)
+            site = group.stabilizer(point)
             assert group.multiplicity(point) * len(site) == group.order
             where = torch.tensor([float(entry) for entry in point], dtype=torch.float64)
             for g in site:
@@ -235,15 +235,15 @@ def test_wyckoff_multiplicities_in_space(which, point, multiplicity):
     pytest.importorskip("spglib")
     group = space_group(which)
     assert group.multiplicity(point) == multiplicity
-    assert len(group.stabiliser(point)) * multiplicity == group.order
+    assert len(group.stabilizer(point)) * multiplicity == group.order
 
 
 def test_primitive_cells_in_space():
     pytest.importorskip("spglib")
-    for which, centrings in (("Fm-3m", 4), ("Ia-3d", 2), ("R-3m", 3), ("Pnma", 1)):
+    for which, centerings in (("Fm-3m", 4), ("Ia-3d", 2), ("R-3m", 3), ("Pnma", 1)):
         group = space_group(which)
-        assert len(group.centring) == centrings
-        assert group.primitive().order == group.order // centrings == group.point_group.order
+        assert len(group.centering) == centerings
+        assert group.primitive().order == group.order // centerings == group.point_group.order
 
 
 def test_products_and_words():

@@ -17,8 +17,8 @@ from intertwine.patterns import (
     read_image,
     reduced,
     space_group,
-    symmetrise,
-    symmetrise_cell,
+    symmetrize,
+    symmetrize_cell,
     wallpaper,
     write_image,
 )
@@ -55,32 +55,32 @@ def test_the_projection_is_one():
     generator = torch.Generator().manual_seed(2)
     raw = random_pattern("p1", generator=generator, cell=cell_of("hexagonal"))
     for name in ("p3", "p31m", "p6m"):
-        once = raw.symmetrised(wallpaper(name))
-        twice = once.symmetrised(wallpaper(name))
+        once = raw.symmetrized(wallpaper(name))
+        twice = once.symmetrized(wallpaper(name))
         assert torch.allclose(once.coefficients, twice.coefficients, atol=1e-14)
-        slow = symmetrise(raw, wallpaper(name))
+        slow = symmetrize(raw, wallpaper(name))
         points = torch.rand(20, 2, generator=generator, dtype=torch.float64)
         assert torch.allclose(once(points), slow(points), atol=1e-12)
 
 
 @pytest.mark.parametrize("group", [*map(wallpaper, WALLPAPERS), *map(frieze, FRIEZES)], ids=str)
-def test_any_function_is_symmetrised(group):
+def test_any_function_is_symmetrized(group):
     points = torch.rand(60, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    assert spread(symmetrise(rough, group), group, points) < 1e-12
+    assert spread(symmetrize(rough, group), group, points) < 1e-12
     assert spread(rough, group, points) > 0.1
-    again = symmetrise(symmetrise(rough, group), group)
-    assert torch.allclose(again(points), symmetrise(rough, group)(points), atol=1e-12)
+    again = symmetrize(symmetrize(rough, group), group)
+    assert torch.allclose(again(points), symmetrize(rough, group)(points), atol=1e-12)
 
 
-def test_functions_in_space_are_symmetrised():
+def test_functions_in_space_are_symmetrized():
     pytest.importorskip("spglib")
     group = space_group("P4_12_12")
     points = torch.rand(30, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    assert spread(symmetrise(rough, group), group, points) < 1e-12
+    assert spread(symmetrize(rough, group), group, points) < 1e-12
     assert spread(rough, group, points) > 0.1
 
 
-def test_samples_of_a_cell_are_symmetrised_exactly():
+def test_samples_of_a_cell_are_symmetrized_exactly():
     generator = torch.Generator().manual_seed(5)
     n = 12
     grid = torch.stack(torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij"), -1).to(torch.float64) / n
@@ -91,15 +91,15 @@ def test_samples_of_a_cell_are_symmetrised_exactly():
         return samples[:, i % n, j % n].movedim(0, -1)
 
     for name in WALLPAPERS:
-        fast = symmetrise_cell(samples, wallpaper(name))
-        slow = symmetrise(lookup, wallpaper(name))(grid).movedim(-1, 0)
+        fast = symmetrize_cell(samples, wallpaper(name))
+        slow = symmetrize(lookup, wallpaper(name))(grid).movedim(-1, 0)
         assert torch.allclose(fast, slow, atol=1e-14)
     with pytest.raises(ValueError, match="multiple of 2"):
-        symmetrise_cell(samples[:, :11, :11], wallpaper("pg"))
+        symmetrize_cell(samples[:, :11, :11], wallpaper("pg"))
     with pytest.raises(ValueError, match="same length"):
-        symmetrise_cell(samples[:, :10], wallpaper("pg"))
+        symmetrize_cell(samples[:, :10], wallpaper("pg"))
     with pytest.raises(ValueError, match="no cell"):
-        symmetrise_cell(samples, frieze("p2"))
+        symmetrize_cell(samples, frieze("p2"))
 
 
 def test_sampling_is_evaluation():
@@ -111,7 +111,7 @@ def test_sampling_is_evaluation():
     points = torch.stack([columns - 2, rows - 3], -1).to(torch.float64) @ torch.linalg.inv(cell).T
     assert torch.allclose(image, pattern(points).movedim(-1, 0), atol=1e-12)
     with pytest.raises(ValueError, match="not closed"):
-        Pattern(pattern.waves[:3], pattern.coefficients[:, :3]).symmetrised(wallpaper("p6"))
+        Pattern(pattern.waves[:3], pattern.coefficients[:, :3]).symmetrized(wallpaper("p6"))
 
 
 def test_cells():
@@ -161,7 +161,7 @@ def test_pictures_survive_the_disk(tmp_path):
     assert back.shape == (3, 48, 64)
     assert torch.allclose(back.double(), picture, atol=0.51 / 255)
     assert [path.name for path in tmp_path.iterdir()] == ["p3.png"]
-    # Transparent is white; sixteen bits of grey are stretched.
+    # Transparent is white; sixteen bits of gray are stretched.
     image_module.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "clear.png")
     assert float(read_image(tmp_path / "clear.png").min()) == 1.0
     deep = torch.arange(1600, dtype=torch.int32).reshape(40, 40).numpy()

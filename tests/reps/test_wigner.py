@@ -125,7 +125,7 @@ def test_wrong_arguments_are_named():
 TRIPLES = [(a, b, c) for a in range(7) for b in range(7) for c in range(abs(a - b), min(a + b, 6) + 1)]
 
 
-def test_the_3j_tensor_is_invariant_and_normalised():
+def test_the_3j_tensor_is_invariant_and_normalized():
     D = wigner_matrices(6, rotations(1, 7)[0])
     for a, b, c in TRIPLES:
         w = wigner_3j(a, b, c)

@@ -43,7 +43,7 @@ def write_shapes(folder: Path, each: int = 8, points: int = 40, parts: bool = Fa
     return folder
 
 
-SMALL = ["--points", "32", "--epochs", "2", "--batch-size", "8", "--layers", "1", "--neighbours", "6"]
+SMALL = ["--points", "32", "--epochs", "2", "--batch-size", "8", "--layers", "1", "--neighbors", "6"]
 ENCODERS = {
     "steerable": [*SMALL, "--hidden", "4x0e+4x1o+2x2e"],
     "message": [*SMALL, "--encoder", "message", "--hidden", "8x0e", "--width", "8"],

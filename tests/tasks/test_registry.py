@@ -45,7 +45,7 @@ def test_every_task_of_ours_loads_and_says_what_it_is():
         assert issubclass(task.options, tasks.FitOptions)
 
 
-def test_an_unknown_task_is_named_with_its_neighbour():
+def test_an_unknown_task_is_named_with_its_neighbor():
     with pytest.raises(UsageError, match='no task "propertys"; did you mean "properties"'):
         tasks.get("propertys")
 

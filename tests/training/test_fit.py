@@ -369,7 +369,7 @@ def test_the_average_is_saved_and_is_not_the_weights(whole):
 
 
 def test_the_first_step_is_adamw_on_the_mean_over_the_batch(tmp_path):
-    """The slow obvious way: torch's own optimiser, the gradient by hand, clipped."""
+    """The slow obvious way: torch's own optimizer, the gradient by hand, clipped."""
     settings = Settings(epochs=1, batch_size=100, learning_rate=0.1, ema=None, warmup=0, clip=0.5, weight_decay=0.1)
     job = Toy()
     fit(job, tmp_path / "x", settings, console=SILENT)

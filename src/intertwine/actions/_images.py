@@ -27,7 +27,7 @@ class Images(Action):
 
         (g, t): f(x) -> rho(g) f(g^-1 (x - t))
 
-    x points to the right, along the last axis, y up, against the rows; the origin is the centre of the image, so that a
+    x points to the right, along the last axis, y up, against the rows; the origin is the center of the image, so that a
     quarter turn is ``torch.rot90``; shifts are circular. A network that pads with zeros is compared away from the
     border: shifts within ``reach``, and a ``margin`` of reach plus the radius of what a pixel of the output sees.
 
@@ -183,8 +183,8 @@ class RotatedImages(Action):
         axis = torch.linspace(-1, 1, _SMOOTH_SIZE, dtype=torch.float64)
         y, x = torch.meshgrid(-axis, axis, indexing="ij")
         draw = torch.randn(self.rep.dim, 8, 3, generator=generator, dtype=torch.float64)
-        centres = 0.2 * draw[..., :2].clamp(-1.5, 1.5)
-        squares = (x - centres[..., 0, None, None]).square() + (y - centres[..., 1, None, None]).square()
+        centers = 0.2 * draw[..., :2].clamp(-1.5, 1.5)
+        squares = (x - centers[..., 0, None, None]).square() + (y - centers[..., 1, None, None]).square()
         blobs = draw[..., 2, None, None] * torch.exp(-squares / (2 * 0.14**2))
         return blobs.sum(1).unsqueeze(0).to(dtype)
 

@@ -172,7 +172,7 @@ class PointCloud(Action):
 
 
 def _width(positions: Tensor) -> float:
-    """Root mean square distance from the centre along one axis; 1 for a single point, which has no size."""
+    """Root mean square distance from the center along one axis; 1 for a single point, which has no size."""
     if len(positions) == 0:
         return 1.0
     width = float((positions - positions.mean(0)).square().mean().sqrt())

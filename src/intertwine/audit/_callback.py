@@ -21,7 +21,7 @@ from intertwine.reps import Rep
 class DriftLogger(Callback):
     """Measures the equivariance error at the end of each training epoch and logs it as "equivariance".
 
-    An exact network stays at the rounding of its dtype; one that is equivariant only by initialisation, by augmentation
+    An exact network stays at the rounding of its dtype; one that is equivariant only by initialization, by augmentation
     or by luck drifts away. Random numbers, modes and weights of the training are left as they are.
 
     Args:

@@ -32,7 +32,7 @@ _SECTION = """\
 def html_section(report: Report) -> str:
     """The audit as a fragment of HTML with its own style and inline SVG: for a page that says more than this.
 
-    The ink is the page's own colour, light or dark.
+    The ink is the page's own color, light or dark.
 
     Args:
         report: The report.

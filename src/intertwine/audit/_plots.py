@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from math import ceil, floor, inf, isfinite, log10
 from typing import Any
 
-from intertwine._figures import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, svg
+from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED, figure, svg
 from intertwine.audit._report import Report, Row
 
-_COLOURS = {"rotation": BLUE, "translation": ORANGE, "permutation": GREEN, "all": GREY}
+_COLORS = {"rotation": BLUE, "translation": ORANGE, "permutation": GREEN, "all": GRAY}
 _TOLERANCE = RED
 _RUNS = 2
 """How many runs the figures of layers and angles show; that of conditions shows all."""
@@ -57,18 +57,18 @@ def _stem(axes: Any, row: Row, y: float, low: float) -> None:
         said = "output is zero" if row.zero else "not finite"
         axes.annotate(said, (low, y), xytext=(6, 0), textcoords="offset points", va="center", color=_TOLERANCE)
         return
-    error, colour = max(row.max_error, low), _COLOURS.get(row.law, INK)
-    axes.plot([low, error], [y, y], "-", color=colour, alpha=0.45, lw=1.5, solid_capstyle="butt")
-    axes.plot(error, y, "o", ms=3.6, color=colour, mew=0, clip_on=False)
+    error, color = max(row.max_error, low), _COLORS.get(row.law, INK)
+    axes.plot([low, error], [y, y], "-", color=color, alpha=0.45, lw=1.5, solid_capstyle="butt")
+    axes.plot(error, y, "o", ms=3.6, color=color, mew=0, clip_on=False)
 
 
 def _legend(figure: Any, report: Report, laws: list[str]) -> None:
     from matplotlib.lines import Line2D
 
-    def dot(label: str, colour: str, face: str) -> Any:
-        return Line2D([], [], ls="none", marker="o", ms=5, mfc=face, mec=colour, mew=0.9, label=label)
+    def dot(label: str, color: str, face: str) -> Any:
+        return Line2D([], [], ls="none", marker="o", ms=5, mfc=face, mec=color, mew=0.9, label=label)
 
-    handles = [dot(report.symbols[law], _COLOURS.get(law, INK), _COLOURS.get(law, INK)) for law in laws]
+    handles = [dot(report.symbols[law], _COLORS.get(law, INK), _COLORS.get(law, INK)) for law in laws]
     handles += [dot(f"{run.label}, worst law", INK, "none") for run in report.runs[1:_RUNS]]
     handles.append(Line2D([], [], color=_TOLERANCE, ls=(0, (4, 3)), lw=1.1, label=f"tolerance {report.tolerance:.0e}"))
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.4, columnspacing=1.4)
@@ -93,7 +93,7 @@ def angle_figure(report: Report) -> Any | None:
         axes = figure.subplots()
         axes.set_yscale("log")
         _decades(axes.yaxis, low, high)
-        colour = _COLOURS["rotation"]
+        color = _COLORS["rotation"]
         for dtype, improper, part in points:
             if part:
                 first = dtype == report.runs[0].label
@@ -103,7 +103,7 @@ def angle_figure(report: Report) -> Any | None:
                     "ms": 4.5 if improper else 5,
                     "clip_on": False,
                 }
-                ink = {"mfc": colour if first else "none", "mec": colour if first else INK, "mew": 0.9}
+                ink = {"mfc": color if first else "none", "mec": color if first else INK, "mew": 0.9}
                 angles, errors = zip(*part, strict=True)
                 axes.plot(
                     angles,
@@ -152,7 +152,7 @@ def _dots(names: list[str], series: list[tuple[str, dict[str, float]]], report: 
         _decades(axes.xaxis, low, high)
         for place, (label, found) in enumerate(series):
             values = [min(max(found[name], low), high) for name in names]
-            face = _COLOURS["rotation"] if place == 0 else "none"
+            face = _COLORS["rotation"] if place == 0 else "none"
             style: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 5, "mew": 0.9, "clip_on": False}
             axes.plot(values, range(len(names)), mfc=face, mec=INK if place else face, label=label or None, **style)
         axes.axvline(report.tolerance, color=_TOLERANCE, lw=1.1, ls=(0, (4, 3)))

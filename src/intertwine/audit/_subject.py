@@ -143,16 +143,16 @@ def trained(f: Callable[..., Any], inputs: list[Any], steps: int, name: str, see
         raise TypeError(f"steps= trains a module, {type(f).__name__} is none")
     subject = Subject(f, Condition(torch.float64, "train"), name, seed)
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
+    optimizer = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
     with torch.enable_grad():
         for step in range(steps):
             outputs = list(floats(subject(cast(inputs[step % len(inputs)], torch.float64))))
             goals = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device) for x in outputs]
             loss = torch.stack([(x - y).abs().square().mean() for x, y in zip(outputs, goals, strict=True)]).sum()
-            if optimiser is not None and loss.requires_grad:
-                optimiser.zero_grad()
+            if optimizer is not None and loss.requires_grad:
+                optimizer.zero_grad()
                 torch.autograd.backward(loss)
-                optimiser.step()
+                optimizer.step()
     return subject.release()
 
 

@@ -1,4 +1,4 @@
-"""What commands print: aligned lines, tables, a bar while one waits. Colours on a terminal, plain text elsewhere."""
+"""What commands print: aligned lines, tables, a bar while one waits. Colors on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def pattern(
     turn: Annotated[float, typer.Option(help="Turn the lattice, in degrees, counterclockwise.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of a drawn pattern.")] = 0,
     palette: Annotated[
-        str | None, typer.Option(help="Colours; the seed chooses when not given.", show_default=False)
+        str | None, typer.Option(help="Colors; the seed chooses when not given.", show_default=False)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="With --detect: everything, as JSON.")] = False,
 ) -> int:
@@ -106,7 +106,7 @@ def _draw(
     target = check_writable(output)
     canvas = Canvas(*pixels, cells=cells, turn=turn)
     if motif is not None and palette is not None:
-        raise UsageError("--palette is for drawn patterns: a --motif brings its own colours")
+        raise UsageError("--palette is for drawn patterns: a --motif brings its own colors")
     if motif is None:
         picture = draw_pattern(found.name, canvas, seed=seed, palette=palette)
     else:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.data._neighbours import neighbour_lists
+from intertwine.data._neighbors import neighbor_lists
 from intertwine.data._ragged import offsets_of, ragged_ranges
 from intertwine.data._structures import Structures, as_indices
 
@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class StructureSet:
-    """Structures with their neighbours within a cutoff found once, from which batches are gathered.
+    """Structures with their neighbors within a cutoff found once, from which batches are gathered.
 
     Positions are taken from each structure's centroid, in float64, before they are cast: far from the origin float32
     would lose the digits that matter, and networks see relative positions only.
@@ -48,7 +48,7 @@ class StructureSet:
     Args:
         structures: what to draw from.
         cutoff: Angstrom; edges are shorter than this.
-        centre: False leaves the positions where they were.
+        center: False leaves the positions where they were.
 
     Raises:
         ValueError: the cutoff is not positive.
@@ -61,13 +61,13 @@ class StructureSet:
     [[1, 0, 3, 2], [0, 1, 2, 3]]
     """
 
-    def __init__(self, structures: Structures, cutoff: float, *, centre: bool = True) -> None:
+    def __init__(self, structures: Structures, cutoff: float, *, center: bool = True) -> None:
         if not cutoff > 0:
             raise ValueError(f"the cutoff must be a positive length in Angstrom; got {cutoff}")
         self.structures = structures
         self.cutoff = float(cutoff)
-        self._sources, self._begins = neighbour_lists(structures.positions, structures.offsets, self.cutoff)
-        self._positions = structures.positions - _centroids(structures) if centre else structures.positions
+        self._sources, self._begins = neighbor_lists(structures.positions, structures.offsets, self.cutoff)
+        self._positions = structures.positions - _centroids(structures) if center else structures.positions
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -76,7 +76,7 @@ class StructureSet:
         return f"StructureSet({self.structures!r}, cutoff={self.cutoff:g}, {len(self._sources)} edges)"
 
     @property
-    def mean_neighbours(self) -> float:
+    def mean_neighbors(self) -> float:
         """Edges per atom, averaged over the whole set."""
         return len(self._sources) / max(1, len(self.structures.numbers))
 
@@ -88,7 +88,7 @@ class StructureSet:
         Args:
             indices: (B,) integers; a structure may come more than once.
             rotations: (B, 3, 3) orthogonal matrices, one a structure, applied in float64 before the cast.
-            dtype: of the positions. The targets stay float64 until the task has normalised them.
+            dtype: of the positions. The targets stay float64 until the task has normalized them.
 
         Raises:
             IndexError: an index is out of range.

@@ -72,7 +72,7 @@ def circuit_parts(points: int = 512, seed: int = 0, *, draws: int = 1, progress:
     """Electronic parts of KiCad's library with a part for each point: CC-BY-SA 4.0 with an exception.
 
     Categories and what a material means in each are those of a table inside the package. The split keeps families
-    together: models that differ by size or number of pins. z is up, the board is z = 0 before centring. The first call
+    together: models that differ by size or number of pins. z is up, the board is z = 0 before centering. The first call
     fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed, draws) are kept too.
 
     Args:
@@ -114,7 +114,7 @@ def meshes(progress: Progress | None = None) -> dict[str, Tensor]:
             for number, (name, content) in enumerate(
                 package_files(package, lambda name: name.removeprefix(_ROOT) in chosen), 1
             ):
-                surface = labelled(name.removeprefix(_ROOT), content.decode("latin-1"), plan)
+                surface = labeled(name.removeprefix(_ROOT), content.decode("latin-1"), plan)
                 if surface is not None:
                     found[name.removeprefix(_ROOT)] = surface
                 if progress is not None:
@@ -157,7 +157,7 @@ def family_of(name: str, plan: Table) -> str:
     return f"{category.name} {next((glob for glob in category.families if _fits(_plain(name), [glob])), 'others')}"
 
 
-def labelled(name: str, text: str, plan: Table) -> Surface | None:
+def labeled(name: str, text: str, plan: Table) -> Surface | None:
     """One model with a part for each face; None when its category does not name a material, or it has one part."""
     category = category_of(name, plan)
     materials = {} if category is None else category.materials

@@ -87,7 +87,7 @@ def furniture(points: int = 512, seed: int = 0, *, draws: int = 1, progress: Pro
 
 
 def meshes(progress: Progress | None = None) -> dict[str, Tensor]:
-    """The surfaces of the table's models in its order, z up, in centimetres, as `pack_surfaces` has them."""
+    """The surfaces of the table's models in its order, z up, in centimeters, as `pack_surfaces` has them."""
     rows = table()
     path = user_cache() / "furniture.safetensors"
     key = {

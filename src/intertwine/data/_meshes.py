@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MESH_SUFFIXES = (".off", ".ply", ".obj", ".stl", ".glb", ".gltf")
 LABEL_NAMES = ("label", "labels", "class", "scalar_label", "scalar_class", "part")
-COLOUR = 1 << 40
-"""Labels from here on are colours: COLOUR + 65536 red + 256 green + blue."""
+COLOR = 1 << 40
+"""Labels from here on are colors: COLOR + 65536 red + 256 green + blue."""
 
 
 def require_trimesh() -> None:
@@ -35,7 +35,7 @@ def read_mesh(path: PurePath, content: bytes) -> Surface | Cloud:
     """A mesh as one surface, or, when the file has vertices but no faces, its vertices as a cloud.
 
     A scene's parts are moved to where the scene puts them and joined. Part labels come with PLY files only: an integer
-    property called label or class of the vertices or the faces, else their colours.
+    property called label or class of the vertices or the faces, else their colors.
 
     Args:
         path: the file's place, with one of `MESH_SUFFIXES`; other files beside it may be looked up.
@@ -129,7 +129,7 @@ def _check_complete(elements: Mapping[str, Any]) -> None:
 
 
 def _labels(element: Mapping[str, Any] | None, count: int) -> Integers | None:
-    """A PLY element's column of labels, else its colours as numbers; None when there are neither, or not one each."""
+    """A PLY element's column of labels, else its colors as numbers; None when there are neither, or not one each."""
     columns = _columns(element, count)
     for name in LABEL_NAMES:
         if name in columns:
@@ -138,7 +138,7 @@ def _labels(element: Mapping[str, Any] | None, count: int) -> Integers | None:
         red, green, blue = (np.asarray(columns[name]) for name in ("red", "green", "blue"))
         if red.dtype.kind == "f":
             red, green, blue = (np.rint(255 * channel.clip(0, 1)) for channel in (red, green, blue))
-        return COLOUR + (red.astype(np.int64) << 16) + (green.astype(np.int64) << 8) + blue.astype(np.int64)
+        return COLOR + (red.astype(np.int64) << 16) + (green.astype(np.int64) << 8) + blue.astype(np.int64)
     return None
 
 
@@ -170,6 +170,6 @@ def _normals(scene: Any) -> Floats | None:
 
 
 def unit_normals(values: Floats) -> Floats | None:
-    """The normals with length 1, or None when these three columns are something else: colours, say."""
+    """The normals with length 1, or None when these three columns are something else: colors, say."""
     lengths = np.sqrt((values**2).sum(axis=1, keepdims=True))
     return values / lengths if bool((np.abs(lengths - 1) < 1e-2).all()) else None

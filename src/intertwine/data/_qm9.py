@@ -33,7 +33,7 @@ def qm9(targets: Sequence[str] | None = None, *, progress: Progress | None = Non
 
     The three tables inside the installed package `qm9pack` are read directly, the package is not imported. The first
     call parses them and keeps the result in `user_cache()`; later calls take a fraction of a second. The molecules that
-    are usually excluded (uncharacterised, unconverged) are not in the source. Names are those of the original archive.
+    are usually excluded (uncharacterized, unconverged) are not in the source. Names are those of the original archive.
 
     Args:
         targets: which of `QM9_TARGETS`; all twelve when None.

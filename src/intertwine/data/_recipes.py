@@ -36,7 +36,7 @@ QM9_TARGETS: dict[str, TargetInfo] = {
     "g": TargetInfo("GibbsFreeEnergy_298K_au", "hartree", True),
     "cv": TargetInfo("Heatcapacity_Cv_cal_mol_K", "cal/(mol K)", True),
 }
-"""The twelve scalars of QM9, as the source gives them (the column of the enthalpy is misspelt there)."""
+"""The twelve scalars of QM9, as the source gives them (the column of the enthalpy is misspelled there)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Recipe:
     """How to get one public data set.
 
     Args:
-        description: one line: what, how much, where from, licence.
+        description: one line: what, how much, where from, license.
         load: fetches or reads it, caches it, returns it; takes an optional progress callback.
     """
 

@@ -82,9 +82,9 @@ def unit_sphere(points: Floats) -> Floats:
     scale = float(np.abs(points - points[0]).max(initial=0.0))
     if not scale > _SMALLEST * float(np.abs(points).max(initial=0.0)):
         return np.zeros_like(points)
-    centred = (points - points[0]) / scale
-    centred -= centred.mean(axis=0)
-    result: Floats = centred / np.sqrt((centred**2).sum(axis=1).max())
+    centered = (points - points[0]) / scale
+    centered -= centered.mean(axis=0)
+    result: Floats = centered / np.sqrt((centered**2).sum(axis=1).max())
     return result
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.data._cache import load_cached, store_cached, user_cache
-from intertwine.data._meshes import COLOUR, MESH_SUFFIXES, integer_labels, require_trimesh
+from intertwine.data._meshes import COLOR, MESH_SUFFIXES, integer_labels, require_trimesh
 from intertwine.data._point_files import read_shape
 from intertwine.data._ragged import offsets_of
 from intertwine.data._recipes import Progress
@@ -50,7 +50,7 @@ def read_shapes(
         folder: where the shapes are.
         points: how many points each cloud has.
         seed: one seed, one result, whatever else is in the folder.
-        labels: "class", told by the folders; or "part", an integer or a colour for each point of the files.
+        labels: "class", told by the folders; or "part", an integer or a color for each point of the files.
         draws: how many such clouds of each shape, drawn independently, one after the other along its points; see
             `ShapeSet.unfold`.
         strict: a bad file is an error, else it is skipped and listed.
@@ -121,7 +121,7 @@ def _read_one(entry: Entry, drawn: _Drawn, with_parts: bool) -> _Read:
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
         cloud = sample_unit(shape, *drawn)
         if with_parts and cloud.labels is None:
-            raise ShapeError("no part labels; expected an integer label or a colour for each point or face")
+            raise ShapeError("no part labels; expected an integer label or a color for each point or face")
     except ShapeError as error:
         return _Read(None, str(error))
     return _Read(cloud if with_parts else cloud._replace(labels=None))
@@ -180,7 +180,7 @@ def _parts(root: Path, clouds: Sequence[tuple[str, Cloud]]) -> tuple[Tensor, lis
     """Labels of the files -> an index of all different (class, label) pairs, and a name for each."""
     found = sorted({(label, int(value)) for label, cloud in clouds for value in np.unique(_labels_of(cloud))})
     if not 2 <= len(found) <= _MOST_PARTS:
-        what = "one part only" if len(found) < 2 else f"{len(found):,} different labels or colours"
+        what = "one part only" if len(found) < 2 else f"{len(found):,} different labels or colors"
         raise UsageError(f'"{root}": the points have {what}; expected 2 to {_MOST_PARTS} parts')
     parts = []
     for label, cloud in clouds:
@@ -196,7 +196,7 @@ def _labels_of(cloud: Cloud) -> Any:
 
 
 def _name(value: int) -> str:
-    return str(value) if value < COLOUR else f"#{value - COLOUR:06x}"
+    return str(value) if value < COLOR else f"#{value - COLOR:06x}"
 
 
 def from_tensors(tensors: dict[str, Tensor]) -> ShapeSet:

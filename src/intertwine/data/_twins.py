@@ -1,4 +1,4 @@
-"""Near-twins: the same shape twice, recoloured, scaled, turned by quarters, mirrored or hardly changed."""
+"""Near-twins: the same shape twice, recolored, scaled, turned by quarters, mirrored or hardly changed."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def near_twins(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Intege
 
     Cost: O(S^2) for the distances, about 5 ms for each pair that is looked at.
     """
-    centred = [_standard(np.asarray(cloud, dtype=np.float64)) for cloud in clouds]
-    trees = [cKDTree(cloud) for cloud in centred]
+    centered = [_standard(np.asarray(cloud, dtype=np.float64)) for cloud in clouds]
+    trees = [cKDTree(cloud) for cloud in centered]
     pairs = [
         (first, second)
-        for first, second in _candidates(centred, tolerance)
-        if _distance(centred, trees, first, second, tolerance) < tolerance
+        for first, second in _candidates(centered, tolerance)
+        if _distance(centered, trees, first, second, tolerance) < tolerance
     ]
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(clouds), len(clouds)))
@@ -44,8 +44,8 @@ def near_twins(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Intege
 
 
 def _standard(cloud: Floats) -> Floats:
-    centred = cloud - cloud.mean(axis=0)
-    result: Floats = centred / max(float(np.sqrt((centred**2).sum(axis=1).mean())), 1e-300)
+    centered = cloud - cloud.mean(axis=0)
+    result: Floats = centered / max(float(np.sqrt((centered**2).sum(axis=1).mean())), 1e-300)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Groups that can be listed, and what their Cayley table tells: classes, cosets, orbits, stabilisers, subgroups."""
+"""Groups that can be listed, and what their Cayley table tells: classes, cosets, orbits, stabilizers, subgroups."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class FiniteGroup(Group):
         return subgroup.trivial.induce(self)
 
     @property
-    def centre(self) -> FiniteMatrixGroup:
+    def center(self) -> FiniteMatrixGroup:
         """The subgroup of the elements that commute with all."""
         table = _table(self)
         return self._pick(frozenset((table == table.T).all(1).nonzero().flatten().tolist()))

@@ -160,18 +160,18 @@ class Group(ABC):
     def stabilizer(self, point: Tensor) -> Group:
         """The subgroup of the elements that leave a point ``(n,)`` where it is.
 
-        Of a continuous group this is the identity component of the stabiliser, with the components that are known:
+        Of a continuous group this is the identity component of the stabilizer, with the components that are known:
         all of them for SO(n) and O(n).
 
         Raises:
-            ValueError: If the group has components whose stabiliser is not known in general.
+            ValueError: If the group has components whose stabilizer is not known in general.
         """
         from intertwine.groups._matrix import stabilizer
 
         return stabilizer(self, point)
 
     def _fixing(self, point: Tensor) -> Tensor | None:
-        """Single elements ``(k, n, n)`` that fix a point and reach all components of its stabiliser, where known."""
+        """Single elements ``(k, n, n)`` that fix a point and reach all components of its stabilizer, where known."""
         discrete = self.discrete_generators
         return discrete if bool((discrete @ point - point).abs().sum() == 0) else None
 

@@ -177,11 +177,11 @@ def stabilizer(group: Group, point: Tensor) -> MatrixGroup:
     fixed = group._fixing(x)
     if fixed is None:
         raise ValueError(
-            f"the components of {group.name} that leave this point are not known; give the stabiliser as a MatrixGroup"
+            f"the components of {group.name} that leave this point are not known; give the stabilizer as a MatrixGroup"
         )
     if not len(algebra) and not len(fixed):
         fixed = group.identity[None]
-    return MatrixGroup(fixed, algebra, f"stabiliser in {group.name}")
+    return MatrixGroup(fixed, algebra, f"stabilizer in {group.name}")
 
 
 def _read(matrices: Any, what: str) -> Matrices:

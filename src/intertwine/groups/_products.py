@@ -155,7 +155,7 @@ class FiniteDirectProduct(FiniteGroup, DirectProduct):
 
 @dataclass(frozen=True, repr=False)
 class SemidirectProduct(_Pair):
-    """N x| H: pairs (n, h) with (n, h)(m, k) = (n h m h^-1, h k), where H normalises N inside GL(d).
+    """N x| H: pairs (n, h) with (n, h)(m, k) = (n h m h^-1, h k), where H normalizes N inside GL(d).
 
     The matrices are diag(n h, h), twice the size. A product of finite groups is a finite group, listed with h running
     fastest. For N the translations, ``AffineGroup`` has the smaller matrices.
@@ -165,7 +165,7 @@ class SemidirectProduct(_Pair):
         right: The group H that acts on it by conjugation; matrices of the same size.
 
     Raises:
-        ValueError: If the sizes differ, or H does not normalise N.
+        ValueError: If the sizes differ, or H does not normalize N.
 
     Example:
         >>> from intertwine.groups import Cyclic, MatrixGroup
@@ -190,7 +190,7 @@ class SemidirectProduct(_Pair):
         n = torch.cat([self.left.discrete_generators, self.left.sample(4, generator=probe)])
         h = torch.cat([self.right.discrete_generators, self.right.sample(4, generator=probe)])[:, None]
         if not bool(self.left.contains(h @ n @ self.right.inverse(h)).all()):
-            raise ValueError(f"{self.right} does not normalise {self.left}: h n h^-1 leaves it")
+            raise ValueError(f"{self.right} does not normalize {self.left}: h n h^-1 leaves it")
 
     @property
     def name(self) -> str:

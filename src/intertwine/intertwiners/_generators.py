@@ -11,7 +11,7 @@ from intertwine.groups import Group
 from intertwine.reps import Rep, TensorProduct
 
 _TOGETHER = 32
-"""The size up to which neighbouring factors are multiplied out."""
+"""The size up to which neighboring factors are multiplied out."""
 
 
 class Generators(NamedTuple):
@@ -28,10 +28,10 @@ class Generators(NamedTuple):
         algebra, discrete = group.lie_algebra, group.discrete_generators
         if len(algebra) == len(discrete) == 0 and (group.order or 1) > 1:
             discrete = group.elements
-        return cls(normalised(algebra.to(torch.float64)), discrete.to(torch.float64))
+        return cls(normalized(algebra.to(torch.float64)), discrete.to(torch.float64))
 
 
-def normalised(algebra: Tensor) -> Tensor:
+def normalized(algebra: Tensor) -> Tensor:
     """A basis of the same span, orthogonal, of squared norms 2 as rotations have it: so that units do not matter."""
     if len(algebra) == 0:
         return algebra
@@ -111,7 +111,7 @@ def kronecker(matrices: list[Tensor], x: Tensor) -> Tensor:
 
 
 def gathered(matrices: list[Tensor], *, sums: bool) -> list[Tensor]:
-    """Neighbouring factors ``(k, d_i, d_i)`` put together while they stay small: fewer passes over the vectors.
+    """Neighboring factors ``(k, d_i, d_i)`` put together while they stay small: fewer passes over the vectors.
 
     Args:
         matrices: One for each factor.

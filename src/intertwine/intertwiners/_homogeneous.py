@@ -43,7 +43,7 @@ class Orbit(ABC):
 
     @property
     @abstractmethod
-    def stabiliser(self) -> Generators:
+    def stabilizer(self) -> Generators:
         """Generators of the elements with rho(h) x0 = x0."""
 
     @abstractmethod
@@ -60,14 +60,14 @@ class Sphere(Orbit):
     """All directions, under SO(n) or O(n), n >= 2: by rotations in the plane of x0 and x, differentiable to all orders.
 
     R = 1 - (a + b)(a + b)^T / (1 + a.b) + 2 b a^T takes a to b. Where b lies behind, a is turned round first: the
-    charts disagree by an element of the stabiliser, which no kernel sees.
+    charts disagree by an element of the stabilizer, which no kernel sees.
     """
 
     @property
-    def stabiliser(self) -> Generators:
+    def stabilizer(self) -> Generators:
         """SO(n - 1), with a reflection for O(n)."""
         group = self.group
-        algebra = stabiliser_algebra(self.space, self.point, Generators.of(group).algebra)
+        algebra = stabilizer_algebra(self.space, self.point, Generators.of(group).algebra)
         improper = [h for h in group.discrete_generators if float(torch.linalg.det(h)) < 0]
         if not improper:
             return Generators(algebra, group.discrete_generators[:0])
@@ -131,7 +131,7 @@ class FiniteOrbit(Orbit):
         return torch.stack(points), torch.stack(movers)
 
     @property
-    def stabiliser(self) -> Generators:
+    def stabilizer(self) -> Generators:
         """Schreier's generators: t(g x)^-1 g t(x) for each point x and generator g, t(x) being what takes x0 to x."""
         points, movers = self.listing
         symmetry = Generators.of(self.group)
@@ -158,14 +158,14 @@ class FiniteOrbit(Orbit):
 class HomogeneousSpace(Orbit):
     """Any orbit of a Lie group: Newton's method finds the element; one more step, differentiable, carries the gradient.
 
-    The components of the stabiliser are found by moving x0 at random and back again, on 24 ways.
+    The components of the stabilizer are found by moving x0 at random and back again, on 24 ways.
     """
 
     @cached_property
-    def stabiliser(self) -> Generators:
-        """The elements of the algebra that do not move x0, and random elements of the stabiliser's components."""
+    def stabilizer(self) -> Generators:
+        """The elements of the algebra that do not move x0, and random elements of the stabilizer's components."""
         symmetry = Generators.of(self.group)
-        algebra = stabiliser_algebra(self.space, self.point, symmetry.algebra)
+        algebra = stabilizer_algebra(self.space, self.point, symmetry.algebra)
         generator = torch.Generator().manual_seed(0)
         away = _random_elements(symmetry, generator, self.group)
         back, distance = self._newton(self.space.matrix(away) @ self.point, self.point.expand(len(away), -1))
@@ -245,7 +245,7 @@ def orbit_of(group: Group, point: Tensor, space: Rep) -> Orbit:
     return HomogeneousSpace(space, point)
 
 
-def stabiliser_algebra(space: Rep, point: Tensor, algebra: Tensor) -> Tensor:
+def stabilizer_algebra(space: Rep, point: Tensor, algebra: Tensor) -> Tensor:
     """The elements of the span of the algebra that do not move the point, ``(d', n, n)``."""
     tangents = space.algebra(algebra) @ point
     _, values, rows = torch.linalg.svd(tangents.T, full_matrices=True)

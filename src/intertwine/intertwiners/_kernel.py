@@ -50,9 +50,9 @@ class SteerableKernel:
         return self.orbit.point
 
     @property
-    def stabiliser(self) -> Generators:
+    def stabilizer(self) -> Generators:
         """What leaves the base point where it is: ``(algebra, discrete)``."""
-        return self.orbit.stabiliser
+        return self.orbit.stabilizer
 
     def __len__(self) -> int:
         """How many kernels there are, k."""
@@ -133,7 +133,7 @@ def steerable_kernel(
         raise ValueError(f"a point has finite coordinates, got {point.tolist()}")
     with torch.device("cpu"):
         orbit = orbit_of(group, point.detach().to("cpu", torch.float64), space)
-        at_point = null_space(rep_in, rep_out, orbit.stabiliser)
+        at_point = null_space(rep_in, rep_out, orbit.stabilizer)
         invariant = intertwiners(rep_in, rep_out).flatten(1) if space.orthogonal else at_point[:0].flatten(1)
         at_zero = (at_point.flatten(1) @ invariant.T @ invariant).reshape(at_point.shape)
     return SteerableKernel(rep_in, rep_out, orbit, at_point, at_zero)

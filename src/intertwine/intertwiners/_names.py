@@ -1,4 +1,4 @@
-"""Well-known maps by their names: a map is recognised by what it is, up to a factor, not by where it stands."""
+"""Well-known maps by their names: a map is recognized by what it is, up to a factor, not by where it stands."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _square_maps(rep_in: Rep, rep_out: Rep, matrix: Tensor) -> str | None:
         return None
     size, one = rep_in.dim, _one(rep_in.dim)
     if _parallel(matrix, one):
-        return "identity" if rep_in == rep_out else "relabelling"
+        return "identity" if rep_in == rep_out else "relabeling"
     ones = torch.ones_like(matrix)
     if _parallel(matrix, ones):
         return "sum of all"

@@ -244,7 +244,7 @@ def draw(table: MapTable, limit: int = 24) -> Any:
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     for place, row in enumerate(rows):
         axes = figure.add_subplot(grid[place // columns, place % columns])
-        extent = 1.3 * float(row.matrix.abs().max())  # the outermost colours are too dark for a page
+        extent = 1.3 * float(row.matrix.abs().max())  # the outermost colors are too dark for a page
         axes.imshow(row.matrix.numpy(), cmap="RdBu_r", vmin=-extent, vmax=extent, interpolation="nearest")
         axes.set_title(f"{row.name or 'a map'}\n{_words(row.rep_in)} -> {_words(row.rep_out)}", fontsize=8)
         _ticks(axes, row)

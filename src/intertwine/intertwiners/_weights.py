@@ -83,7 +83,7 @@ def _roots(algebra: Tensor, x: Tensor) -> Tensor | None:
 
 
 def _spectrum(matrix: Tensor) -> Tensor | None:
-    """The eigenvalues as real numbers, ascending; None when the matrix does not diagonalise."""
+    """The eigenvalues as real numbers, ascending; None when the matrix does not diagonalize."""
     if float((matrix @ matrix.T - matrix.T @ matrix).abs().max()) <= 1e-12 * float(1 + matrix.abs().max() ** 2):
         values = torch.linalg.eigvals(matrix)
     else:

@@ -49,7 +49,7 @@ class AttentionInteraction(nn.Module):
             lmax=space.lmax,
             radial=space.radial,
             cutoff=space.cutoff,
-            neighbours=space.neighbours,
+            neighbors=space.neighbors,
         )
         self.join_heads = Linear(self.attend.rep_out, self.gate.rep_in, bias=False)
         self.self_interaction = Linear(rep, self.gate.rep_in)

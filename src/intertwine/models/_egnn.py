@@ -85,7 +85,7 @@ class EgnnInteraction(nn.Module):
             channels=vectors.dim // 3,
             attributes=self.basis,
             hidden=space.width,
-            neighbours=space.neighbours,
+            neighbors=space.neighbors,
         )
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:

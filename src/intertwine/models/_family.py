@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.groups import O3
 from intertwine.nn import BatchNorm, Gate, Geometry, Linear
-from intertwine.ops import neighbour_mean
+from intertwine.ops import neighbor_mean
 from intertwine.reps import Rep
 
 FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
@@ -27,7 +27,7 @@ class Space:
     radial: tuple[int, ...]
     width: int
     cutoff: float
-    neighbours: float
+    neighbors: float
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,17 @@ def check_norm(name: str, norm: str) -> None:
 
 
 def make_norm(norm: Norm, rep: Rep) -> nn.Module:
-    """The normalisation of that name."""
+    """The normalization of that name."""
     return BatchNorm(rep) if norm == "batch" else nn.Identity()
 
 
 class MeanPooling(Linear):
-    """Linear of the mean over the neighbours in the finer cloud, the nearer ones weighing more."""
+    """Linear of the mean over the neighbors in the finer cloud, the nearer ones weighing more."""
 
     def forward(self, features: Tensor, where: Geometry | None = None, chosen: Tensor | None = None) -> Tensor:
         """Map ``(N, fine.dim)`` to ``(M, coarse.dim)``."""
         assert where is not None, "who pools knows where the points are"
-        return super().forward(neighbour_mean(features, where.graph, where.lengths))
+        return super().forward(neighbor_mean(features, where.graph, where.lengths))
 
 
 class Embedding(Linear):

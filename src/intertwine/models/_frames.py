@@ -1,6 +1,6 @@
 """Any network made equivariant by frames: turn the cloud into its own frame, ask the network, turn the answer back.
 
-    y = 1/|F(x)| sum_{g in F(x)} rho_out(g) f(rho_in(g)^-1 x, g^-1 (p - centre)),      F(h x) = h F(x)
+    y = 1/|F(x)| sum_{g in F(x)} rho_out(g) f(rho_in(g)^-1 x, g^-1 (p - center)),      F(h x) = h F(x)
 
 Exactly equivariant, whatever f is. What it costs is continuity: where the frame jumps, f jumps.
 """
@@ -19,7 +19,7 @@ from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
 from intertwine.nn import Constant
 from intertwine.nn._turn import Turn
-from intertwine.ops import centres, principal_axes, segment_sum, structures_of
+from intertwine.ops import centers, principal_axes, segment_sum, structures_of
 from intertwine.reps import Rep
 
 Backbone = Callable[..., Tensor]
@@ -30,7 +30,7 @@ class Canonical(nn.Module):
 
     Args:
         backbone: ``f(features, positions, edges, batch, structures)``, for instance a :class:`PointEncoder`: of each
-            structure one output, or of each point. It sees centred positions, and each structure once for each frame.
+            structure one output, or of each point. It sees centered positions, and each structure once for each frame.
         rep_in: How the features turn that come in, of SO(3) or O(3); ``backbone.rep_in`` if not given.
         rep_out: How the output turns; ``backbone.rep_out`` if not given.
         by_point: Whether the backbone answers for each point; as ``backbone.action_out`` says if not given.
@@ -90,12 +90,12 @@ class Canonical(nn.Module):
         if positions.shape != (points, 3):
             raise ValueError(f"positions must be ({points}, 3), one for each feature, got {tuple(positions.shape)}")
         batch, structures = structures_of(features, batch, structures)
-        centred = positions - centres(positions, batch, structures).index_select(0, batch)
-        frames = self.frames(features, centred, edges, batch, structures)
+        centered = positions - centers(positions, batch, structures).index_select(0, batch)
+        frames = self.frames(features, centered, edges, batch, structures)
         count = len(frames)
         by_point = frames.index_select(1, batch).flatten(0, 1)
         inputs = self.turn_in(features.repeat(count, 1), by_point.mT)
-        turned = (centred.repeat(count, 1)[:, None, :] @ by_point)[:, 0]
+        turned = (centered.repeat(count, 1)[:, None, :] @ by_point)[:, 0]
         copy = torch.arange(count, device=batch.device)
         batches = (batch + structures * copy[:, None]).flatten()
         if edges is not None:

@@ -1,4 +1,4 @@
-"""What the classification networks on points have in common: their input, their neighbours, and their last layers."""
+"""What the classification networks on points have in common: their input, their neighbors, and their last layers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from intertwine.ops import Graph, fan, nearest_points, segment_max, segment_mean
 from intertwine.reps import Rep
 
 Pooled = Literal["max", "mean", "both"]
-Neighbourhood = Literal["features", "positions"]
+Neighborhood = Literal["features", "positions"]
 SLOPE = 0.2
 
 
 class PointNetwork(nn.Module):
-    """The input and the output of a network that finds its neighbours itself.
+    """The input and the output of a network that finds its neighbors itself.
 
     Args:
         rep_in: Representation of each point's features.
@@ -54,9 +54,9 @@ class PointNetwork(nn.Module):
         """Classify clouds, or their points.
 
         Args:
-            features: ``(N, rep_in.dim)``; ``None`` for the positions from the centre of their structure.
+            features: ``(N, rep_in.dim)``; ``None`` for the positions from the center of their structure.
             positions: ``(N, n)``.
-            edges: Not looked at: the network finds the neighbours itself.
+            edges: Not looked at: the network finds the neighbors itself.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
             structures: How many structures; read off ``batch`` where it is not given.
 
@@ -78,21 +78,21 @@ class PointNetwork(nn.Module):
         raise NotImplementedError
 
 
-class Neighbours:
-    """Where the neighbours of each layer come from.
+class Neighbors:
+    """Where the neighbors of each layer come from.
 
     Args:
-        count: How many neighbours each point has, itself among them.
+        count: How many neighbors each point has, itself among them.
         near: Near in the ``"features"`` of each layer, anew each time; or in ``"positions"``, once for all.
 
     Raises:
         ValueError: If the count is not positive or the name not known.
     """
 
-    def __init__(self, count: int, near: Neighbourhood) -> None:
+    def __init__(self, count: int, near: Neighborhood) -> None:
         if count < 1:
-            raise ValueError(f"neighbours must be at least 1, got {count}")
-        if near not in get_args(Neighbourhood):
+            raise ValueError(f"neighbors must be at least 1, got {count}")
+        if near not in get_args(Neighborhood):
             raise ValueError(f'near is "features" or "positions", got {near!r}')
         self.count, self.near = count, near
 
@@ -145,7 +145,7 @@ class BatchNorm(nn.BatchNorm1d):
         super().__init__(width, dtype=torch.float32)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Normalise ``(N, width)``."""
+        """Normalize ``(N, width)``."""
         if self.training and values.shape[0] < 2:
             return functional.batch_norm(
                 values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps

@@ -15,7 +15,7 @@ from intertwine.models._families import describe, family
 from intertwine.models._family import Family, Space
 from intertwine.nn import Geometry, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
-from intertwine.ops import farthest_points, interpolate, nearest_neighbours, segment_sum, structures_of
+from intertwine.ops import farthest_points, interpolate, nearest_neighbors, segment_sum, structures_of
 from intertwine.reps import Rep
 
 
@@ -53,9 +53,9 @@ class HierarchicalEncoder(nn.Module):
         down: x <- interactions_k(x),  x <- pooling_k(x around each of the farthest points)
         up:   x <- interaction(x_k + linear(x interpolated)),  level by level, for outputs by point only
 
-    Each level keeps one point in ``ratio``, by farthest point sampling, and joins each to its nearest neighbours. The
+    Each level keeps one point in ``ratio``, by farthest point sampling, and joins each to its nearest neighbors. The
     interactions are those of any family, and so is the pooling: a convolution from the finer cloud (steerable), or a
-    linear map of the mean over the neighbours. The graphs are made inside, from the positions.
+    linear map of the mean over the neighbors. The graphs are made inside, from the positions.
 
     Args:
         rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
@@ -70,9 +70,9 @@ class HierarchicalEncoder(nn.Module):
         width: Hidden width of the message networks (message).
         cutoff: Length from which points of the first level do not see each other, in the unit of the positions; it
             grows by ``sqrt(ratio)`` from level to level, as the spacing of points on a surface does. The default suits
-            clouds of some 1,000 points in the unit ball: the 16th neighbour is then at about 0.25.
-        neighbours: How many nearest neighbours send messages to a point.
-        gathered: How many nearest points of the finer level are pooled into a point; ``neighbours`` if not given.
+            clouds of some 1,000 points in the unit ball: the 16th neighbor is then at about 0.25.
+        neighbors: How many nearest neighbors send messages to a point.
+        gathered: How many nearest points of the finer level are pooled into a point; ``neighbors`` if not given.
         pool: ``"sum"`` or ``"mean"`` over the points of the last level, ``"max"`` for invariants, or ``None`` for one
             output per point.
 
@@ -80,7 +80,7 @@ class HierarchicalEncoder(nn.Module):
         ValueError: If a name is not known or a number is too small; in ``forward`` if shapes do not fit.
 
     Law: that of the family: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike, except
-    where two distances are equal that decide which point or which neighbour is chosen; there f jumps.
+    where two distances are equal that decide which point or which neighbor is chosen; there f jumps.
 
     Reference: Qi et al., PointNet++, NeurIPS 2017.
 
@@ -104,42 +104,42 @@ class HierarchicalEncoder(nn.Module):
         radial: Sequence[int] = (8,),
         width: int = 64,
         cutoff: float = 0.5,
-        neighbours: int = 16,
+        neighbors: int = 16,
         gathered: int | None = None,
         pool: Pooling | None = "sum",
     ) -> None:
         super().__init__()
-        gathered = neighbours if gathered is None else gathered
+        gathered = neighbors if gathered is None else gathered
         self.layers: list[int] = _one_for_each(layers, levels, "layers")
-        if levels < 1 or min(self.layers) < 0 or ratio < 2 or neighbours < 1 or gathered < 1:
+        if levels < 1 or min(self.layers) < 0 or ratio < 2 or neighbors < 1 or gathered < 1:
             raise ValueError(
-                "levels, neighbours and gathered must be at least 1, ratio at least 2, layers at least 0, "
-                f"got {levels}, {neighbours}, {gathered}, {ratio}, {layers}"
+                "levels, neighbors and gathered must be at least 1, ratio at least 2, layers at least 0, "
+                f"got {levels}, {neighbors}, {gathered}, {ratio}, {layers}"
             )
         self.family = family(layer)
         hiddens: list[Rep | str] = _one_for_each(self.family.usual if hidden is None else hidden, levels, "hidden")
         self._texts: dict[str, Any] = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": [*map(str, hiddens)]}
         self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
         self.hidden = [self.family.inner(each) for each in hiddens]
-        self.ratio, self.neighbours, self.gathered = ratio, neighbours, gathered
+        self.ratio, self.neighbors, self.gathered = ratio, neighbors, gathered
         cutoffs = [float(cutoff) * sqrt(ratio) ** k for k in range(levels)]
-        self.spaces = [Space(lmax, tuple(radial), width, each, float(neighbours)) for each in cutoffs]
+        self.spaces = [Space(lmax, tuple(radial), width, each, float(neighbors)) for each in cutoffs]
         self.embed = self.family.embedding(self.rep_in, self.hidden[0], self.spaces[0])
-        levelled = list(zip(self.hidden, self.spaces, strict=True))
+        leveled = list(zip(self.hidden, self.spaces, strict=True))
         self.stages = nn.ModuleList(
             Stage(self.family.interaction(rep, space) for _ in range(count))
-            for (rep, space), count in zip(levelled, self.layers, strict=True)
+            for (rep, space), count in zip(leveled, self.layers, strict=True)
         )
         steps = list(zip(self.hidden, self.hidden[1:], strict=False))
-        farther = sqrt(gathered / neighbours)
+        farther = sqrt(gathered / neighbors)
         self.down = nn.ModuleList(
-            self.family.pooling(fine, coarse, replace(space, cutoff=farther * space.cutoff, neighbours=float(gathered)))
+            self.family.pooling(fine, coarse, replace(space, cutoff=farther * space.cutoff, neighbors=float(gathered)))
             for (fine, coarse), space in zip(steps, self.spaces, strict=False)
         )
         self.up, self.merge = nn.ModuleList(), nn.ModuleList()
         if pool is None:
             self.up.extend(Linear(coarse, fine) for fine, coarse in steps)
-            self.merge.extend(self.family.interaction(rep, space) for rep, space in levelled[:-1])
+            self.merge.extend(self.family.interaction(rep, space) for rep, space in leveled[:-1])
         self.readout = self.family.readout(self.hidden[0 if pool is None else -1], self.rep_out)
         self.pool = None if pool is None else Pool(self.rep_out, pool)
         self.action_in = PointCloud(self.rep_in)
@@ -159,7 +159,7 @@ class HierarchicalEncoder(nn.Module):
             "radial": list(first.radial),
             "width": first.width,
             "cutoff": first.cutoff,
-            "neighbours": self.neighbours,
+            "neighbors": self.neighbors,
             "gathered": self.gathered,
             "pool": None if self.pool is None else self.pool.how,
         }
@@ -178,7 +178,7 @@ class HierarchicalEncoder(nn.Module):
             features: ``(N, rep_in.dim)``.
             positions: ``(N, 3)``.
             edges: ``(2, E)`` edges of the first level, source row over target row, where they are to be others than the
-                nearest neighbours.
+                nearest neighbors.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
             structures: How many structures; read off ``batch`` where it is not given.
 
@@ -216,17 +216,17 @@ class HierarchicalEncoder(nn.Module):
 
     def _levels(self, positions: Tensor, edges: Tensor | None, batch: Tensor, structures: int) -> list[Level]:
         if edges is None:
-            edges = nearest_neighbours(positions, self.neighbours, batch)
+            edges = nearest_neighbors(positions, self.neighbors, batch)
         levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
         for k, space in enumerate(self.spaces[1:], 1):
             counts = segment_sum(torch.ones_like(batch), batch, structures)
             chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
             few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
-            near = nearest_neighbours(positions, self.gathered, batch, queries=few, query_batch=whose)
+            near = nearest_neighbors(positions, self.gathered, batch, queries=few, query_batch=whose)
             around = geometry(positions, near, space.lmax, few)
             where = None
             if self.layers[k] or k < len(self.merge):
-                where = geometry(few, nearest_neighbours(few, self.neighbours, whose), space.lmax)
+                where = geometry(few, nearest_neighbors(few, self.neighbors, whose), space.lmax)
             levels.append(Level(few, whose, where, chosen, around))
             positions, batch = few, whose
         return levels

@@ -22,7 +22,7 @@ class LearnedFrame(Canonical):
         by_point: As in :class:`Canonical`.
         hidden: Hidden representation of the network that predicts, in the grammar of the group; ``None`` for
             ``"8x0e + 4x1o"``, for SO(3) ``"8x0 + 4x1"``.
-        options: What else :class:`PointEncoder` knows: ``layers``, ``lmax``, ``radial``, ``cutoff``, ``neighbours``. It
+        options: What else :class:`PointEncoder` knows: ``layers``, ``lmax``, ``radial``, ``cutoff``, ``neighbors``. It
             needs the edges.
 
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` where the vectors span a plane; for O(3) a third vector must

@@ -128,7 +128,7 @@ class LiftedInteraction(nn.Module):
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.before, self.between = (nn.Sequential(RegularBatchNorm(rep), PointwiseNonlinearity(rep)) for _ in range(2))
-        self.inter = InterPointConv(rep, rep, points=points, cutoff=space.cutoff, neighbours=space.neighbours)
+        self.inter = InterPointConv(rep, rep, points=points, cutoff=space.cutoff, neighbors=space.neighbors)
         self.intra = IntraGroupConv(rep, rep)
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:

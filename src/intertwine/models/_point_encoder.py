@@ -36,7 +36,7 @@ class PointEncoder(nn.Module):
             number alone).
         width: Hidden width of the message networks (message, egnn).
         cutoff: Length from which points do not see each other, in the unit of the positions.
-        neighbours: Typical number of neighbours, which keeps the variance of the features.
+        neighbors: Typical number of neighbors, which keeps the variance of the features.
         pool: ``"sum"`` or ``"mean"`` over each structure, or ``None`` for one output per point.
 
     Raises:
@@ -63,7 +63,7 @@ class PointEncoder(nn.Module):
         radial: Sequence[int] = (8,),
         width: int = 64,
         cutoff: float = 5.0,
-        neighbours: float = 16.0,
+        neighbors: float = 16.0,
         pool: Pooling | None = "sum",
     ) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class PointEncoder(nn.Module):
         self._texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
         self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
         self.hidden = self.family.inner(hidden)
-        self.space = Space(lmax, tuple(radial), width, float(cutoff), float(neighbours))
+        self.space = Space(lmax, tuple(radial), width, float(cutoff), float(neighbors))
         self.embed = self.family.embedding(self.rep_in, self.hidden, self.space)
         self.interactions = nn.ModuleList(self.family.interaction(self.hidden, self.space) for _ in range(layers))
         self.readout = self.family.readout(self.hidden, self.rep_out)
@@ -93,7 +93,7 @@ class PointEncoder(nn.Module):
             "radial": list(self.space.radial),
             "width": self.space.width,
             "cutoff": self.space.cutoff,
-            "neighbours": self.space.neighbours,
+            "neighbors": self.space.neighbors,
             "pool": None if self.pool is None else self.pool.how,
         }
 

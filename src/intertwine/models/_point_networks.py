@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from intertwine.models._head import SLOPE, BatchNorm, Head, Neighbourhood, Neighbours, PointNetwork, Pooled, read
+from intertwine.models._head import SLOPE, BatchNorm, Head, Neighborhood, Neighbors, PointNetwork, Pooled, read
 from intertwine.ops import Graph
 from intertwine.reps import Rep
 
@@ -19,7 +19,7 @@ class PointNet(PointNetwork):
 
     Args:
         rep_in: Representation of each point's features, of which only the dimension counts; text is of O(3). The
-            positions from the centre should be among them.
+            positions from the center should be among them.
         rep_out: Of the output: scalars.
         widths: Widths of the hidden layers on each point.
         embedding: Width of the last of them.
@@ -75,7 +75,7 @@ class DGCNN(PointNetwork):
         rep_out: Of the output: scalars.
         widths: Widths of the edge convolutions.
         embedding: Width of what is made of all of them at each point.
-        neighbours: How many neighbours each point has, itself among them.
+        neighbors: How many neighbors each point has, itself among them.
         near: Near in the ``"features"`` of each layer, or in ``"positions"``.
         head: Widths of the network at the end.
         dropout: Share of its hidden numbers that are left out in training.
@@ -89,7 +89,7 @@ class DGCNN(PointNetwork):
     Reference: Wang et al., Dynamic graph CNN for learning on point clouds, ACM TOG 2019.
 
     Example:
-        >>> network = DGCNN("1x1o", "10x0e", widths=(8, 8), embedding=16, neighbours=4, head=(16,))
+        >>> network = DGCNN("1x1o", "10x0e", widths=(8, 8), embedding=16, neighbors=4, head=(16,))
         >>> network(None, torch.randn(12, 3)).shape
         torch.Size([1, 10])
     """
@@ -101,15 +101,15 @@ class DGCNN(PointNetwork):
         *,
         widths: Sequence[int] = (64, 64, 128, 256),
         embedding: int = 1024,
-        neighbours: int = 20,
-        near: Neighbourhood = "features",
+        neighbors: int = 20,
+        near: Neighborhood = "features",
         head: Sequence[int] = (512, 256),
         dropout: float = 0.5,
         pool: Pooled | None = "both",
     ) -> None:
         rep_in, rep_out = read(rep_in), read(rep_out)
         super().__init__(rep_in, rep_out, pool)
-        self.neighbours = Neighbours(neighbours, near)
+        self.neighbors = Neighbors(neighbors, near)
         first, *_ = widths
         self.embed = EdgeConv(rep_in.group.dimension, rep_in.dim, first)
         self.layers = nn.ModuleList(EdgeConv(before, before, after) for before, after in pairwise(widths))
@@ -122,17 +122,17 @@ class DGCNN(PointNetwork):
 
     def classify(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The network itself."""
-        graph = self.neighbours.first(positions, batch)
+        graph = self.neighbors.first(positions, batch)
         hidden = [self.embed(positions, features, graph)]
         for layer in self.layers:
-            graph = self.neighbours.next(graph, hidden[-1], batch)
+            graph = self.neighbors.next(graph, hidden[-1], batch)
             hidden.append(layer(hidden[-1], hidden[-1], graph))
         output: Tensor = self.head(self.gather(torch.cat(hidden, 1)), batch, structures)
         return output
 
 
 class EdgeConv(nn.Module):
-    """max_j LeakyReLU(BN(W (x_j - x_i) + V y_i)) on a graph in which all points have equally many neighbours."""
+    """max_j LeakyReLU(BN(W (x_j - x_i) + V y_i)) on a graph in which all points have equally many neighbors."""
 
     def __init__(self, differing: int, own: int, width: int) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ class Steerable(Family):
     """Tensor field network, equivariant under O(3).
 
     Attributes:
-        norm: What normalises features before each gate, ``"batch"`` or ``"none"``. Statistics of a batch make what is
+        norm: What normalizes features before each gate, ``"batch"`` or ``"none"``. Statistics of a batch make what is
             learned of one structure depend on the others: good for classes, not for energies.
     """
 
@@ -50,7 +50,7 @@ class SteerableStep(nn.Module):
             lmax=space.lmax,
             radial=space.radial,
             cutoff=space.cutoff,
-            neighbours=space.neighbours,
+            neighbors=space.neighbors,
         )
         self.self_interaction = Linear(rep_in, self.gate.rep_in)
         self.norm = make_norm(norm, self.gate.rep_in)

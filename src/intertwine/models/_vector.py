@@ -19,7 +19,7 @@ class Vector(Family):
     """Vector neurons: every hidden feature is a list of vectors, equivariant under O(3), or SO(3).
 
     Attributes:
-        norm: What normalises the lengths of vectors before each nonlinearity, ``"batch"`` or ``"none"``.
+        norm: What normalizes the lengths of vectors before each nonlinearity, ``"batch"`` or ``"none"``.
     """
 
     name = "vector"

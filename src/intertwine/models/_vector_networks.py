@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from intertwine.models._head import SLOPE, Head, Neighbourhood, Neighbours, PointNetwork, Pooled, read
+from intertwine.models._head import SLOPE, Head, Neighborhood, Neighbors, PointNetwork, Pooled, read
 from intertwine.models._vector import VectorEmbedding
 from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
 from intertwine.nn._geometry import graph_geometry
@@ -17,7 +17,7 @@ from intertwine.reps import Rep
 
 
 class VectorPointNet(PointNetwork):
-    """VN-PointNet: lift each point's neighbourhood, vector neurons on each point alone, invariants, pool.
+    """VN-PointNet: lift each point's neighborhood, vector neurons on each point alone, invariants, pool.
 
         v <- lift(x, p);   v <- VN-ReLU(v) ...;   y = MLP(pool VN-In(v))
 
@@ -28,7 +28,7 @@ class VectorPointNet(PointNetwork):
         rep_out: Of the output: scalars.
         widths: Vectors in each hidden layer, that of the lift first.
         embedding: Vectors in the last layer.
-        neighbours: How many points the lift sees around each, itself among them.
+        neighbors: How many points the lift sees around each, itself among them.
         frame: Vectors in the two hidden layers of VN-In; ``None`` for ``embedding`` and half of it, as in the paper.
         head: Widths of the plain network at the end.
         dropout: Share of its hidden numbers that are left out in training.
@@ -42,7 +42,7 @@ class VectorPointNet(PointNetwork):
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1.
 
     Example:
-        >>> network = VectorPointNet("1x1o", "10x0e", widths=(4, 4), embedding=8, neighbours=4, head=(16,))
+        >>> network = VectorPointNet("1x1o", "10x0e", widths=(4, 4), embedding=8, neighbors=4, head=(16,))
         >>> network(None, torch.randn(12, 3)).shape
         torch.Size([1, 10])
     """
@@ -54,7 +54,7 @@ class VectorPointNet(PointNetwork):
         *,
         widths: Sequence[int] = (21, 21, 42),
         embedding: int = 341,
-        neighbours: int = 20,
+        neighbors: int = 20,
         frame: Sequence[int] | None = None,
         head: Sequence[int] = (512, 256),
         dropout: float = 0.3,
@@ -64,7 +64,7 @@ class VectorPointNet(PointNetwork):
         super().__init__(rep_in, rep_out, pool)
         vector = rep_in.group.vector
         first, *rest = [width * vector for width in (*widths, embedding)]
-        self.neighbours = Neighbours(neighbours, "positions")
+        self.neighbors = Neighbors(neighbors, "positions")
         self.embed = VectorEmbedding(rep_in, first, slope=0.0, norm=VectorBatchNorm)
         self.layers = nn.Sequential(
             *(VectorReLU(before, after, norm=VectorBatchNorm(after)) for before, after in pairwise([first, *rest]))
@@ -74,7 +74,7 @@ class VectorPointNet(PointNetwork):
 
     def classify(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The network itself."""
-        graph = self.neighbours.first(positions, batch)
+        graph = self.neighbors.first(positions, batch)
         hidden = self.layers(self.embed(features, graph_geometry(positions, graph)))
         output: Tensor = self.head(self.invariant(hidden, batch, structures), batch, structures)
         return output
@@ -90,7 +90,7 @@ class VectorDGCNN(PointNetwork):
         rep_out: Of the output: scalars.
         widths: Vectors in each edge convolution, that of the lift first.
         embedding: Vectors of each point made of those of all layers.
-        neighbours: How many neighbours each point has, itself among them.
+        neighbors: How many neighbors each point has, itself among them.
         near: Near in the ``"features"`` of each layer, or in ``"positions"``.
         frame: Vectors in the two hidden layers of VN-In; ``None`` for ``embedding`` and half of it, as in the paper.
         head: Widths of the plain network at the end.
@@ -101,14 +101,14 @@ class VectorDGCNN(PointNetwork):
         ValueError: If a representation or a name will not do; in ``forward`` if shapes do not fit.
 
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``, points permuted alike; in training as well, but for dropout by point.
-    Where two distances are equal that decide which neighbour is chosen, f jumps.
+    Where two distances are equal that decide which neighbor is chosen, f jumps.
 
     Cost: for each layer that of :func:`intertwine.ops.rectified_mean` and of :func:`intertwine.ops.nearest_points`.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1; Wang et al., Dynamic graph CNN, ACM TOG 2019.
 
     Example:
-        >>> network = VectorDGCNN("1x1o", "10x0e", widths=(4, 4), embedding=8, neighbours=4, head=(16,))
+        >>> network = VectorDGCNN("1x1o", "10x0e", widths=(4, 4), embedding=8, neighbors=4, head=(16,))
         >>> network(None, torch.randn(12, 3)).shape
         torch.Size([1, 10])
     """
@@ -120,8 +120,8 @@ class VectorDGCNN(PointNetwork):
         *,
         widths: Sequence[int] = (21, 21, 42, 85),
         embedding: int = 341,
-        neighbours: int = 20,
-        near: Neighbourhood = "features",
+        neighbors: int = 20,
+        near: Neighborhood = "features",
         frame: Sequence[int] | None = None,
         head: Sequence[int] = (512, 256),
         dropout: float = 0.5,
@@ -131,7 +131,7 @@ class VectorDGCNN(PointNetwork):
         super().__init__(rep_in, rep_out, pool)
         vector = rep_in.group.vector
         reps = [width * vector for width in widths]
-        self.neighbours = Neighbours(neighbours, near)
+        self.neighbors = Neighbors(neighbors, near)
         self.embed = VectorEmbedding(rep_in, reps[0], slope=SLOPE, norm=VectorBatchNorm)
         self.layers = nn.ModuleList(
             VectorEdgeConv(before, after, slope=SLOPE, norm=VectorBatchNorm(after)) for before, after in pairwise(reps)
@@ -144,10 +144,10 @@ class VectorDGCNN(PointNetwork):
 
     def classify(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The network itself."""
-        graph = self.neighbours.first(positions, batch)
+        graph = self.neighbors.first(positions, batch)
         hidden = [self.embed(features, graph_geometry(positions, graph))]
         for layer in self.layers:
-            graph = self.neighbours.next(graph, hidden[-1], batch)
+            graph = self.neighbors.next(graph, hidden[-1], batch)
             hidden.append(layer(hidden[-1], graph))
         planes = self.gather.planes(self._together.split(torch.cat(hidden, 1), "VectorDGCNN"))
         output: Tensor = self.head(self.invariant.planes(planes, batch, structures), batch, structures)

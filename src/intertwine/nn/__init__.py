@@ -9,7 +9,7 @@ from intertwine.nn._edge_frame_conv import EdgeFrameConv
 from intertwine.nn._equivariant_graph import EquivariantGraphConv, VelocityGraphConv
 from intertwine.nn._geometry import Geometry, geometry
 from intertwine.nn._group_conv import GroupPointConv, InterPointConv
-from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighbourhood
+from intertwine.nn._group_maps import IntraGroupConv, Lift, Project, neighborhood
 from intertwine.nn._layer_norm import LayerNorm
 from intertwine.nn._linear import Linear
 from intertwine.nn._message_conv import MessageConv
@@ -72,6 +72,6 @@ __all__ = [
     "from_vector_layout",
     "geometry",
     "load_e3nn_weights",
-    "neighbourhood",
+    "neighborhood",
     "to_vector_layout",
 ]

@@ -1,4 +1,4 @@
-"""Attention over neighbours with steerable keys and values: the SE(3)-Transformer's layer."""
+"""Attention over neighbors with steerable keys and values: the SE(3)-Transformer's layer."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class SteerableCrossAttention(nn.Module):
         lmax: Highest degree of the spherical harmonics.
         radial: Number of radial basis functions and, after it, hidden widths of the network on them.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours, which keeps the variance of the features: with uniform alpha
+        neighbors: n, the typical number of neighbors, which keeps the variance of the features: with uniform alpha
             this is the :class:`SteerableConv` of the values. 1 for the sum as it is in the reference.
 
     Raises:
@@ -133,7 +133,7 @@ class SteerableCrossAttention(nn.Module):
         lmax: int = 2,
         radial: Sequence[int] = (8, 64),
         cutoff: float = 5.0,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__()
         own_key = for_heads(rep_query, heads)
@@ -145,13 +145,13 @@ class SteerableCrossAttention(nn.Module):
                     "and an nn.Linear after it where needed"
                 )
         self.rep_query, self.rep_in, self.rep_out, self.key = rep_query, rep_in, rep_out, key
-        self.heads, self.lmax, self.cutoff, self.neighbours = heads, lmax, float(cutoff), float(neighbours)
+        self.heads, self.lmax, self.cutoff, self.neighbors = heads, lmax, float(cutoff), float(neighbors)
         self.scale = sqrt(heads / max(key.dim, 1))
         self.key_shares, self.value_shares = Constant(_shares(key, heads)), Constant(_shares(rep_out, heads))
         self._query, self._in = Blocks.of(rep_query), Blocks.of(rep_in)
         self.query = Linear(rep_query, key, bias=False)
         self.keys = SteerableConv(rep_in, key, lmax=lmax, radial=radial, cutoff=cutoff)
-        self.values = SteerableConv(rep_in, rep_out, lmax=lmax, radial=radial, cutoff=cutoff, neighbours=neighbours)
+        self.values = SteerableConv(rep_in, rep_out, lmax=lmax, radial=radial, cutoff=cutoff, neighbors=neighbors)
         self._declare()
 
     def _declare(self) -> None:
@@ -188,7 +188,7 @@ class SteerableCrossAttention(nn.Module):
 
     def _attend(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
         graph, edges = where.graph, _Edges.of(where, features.shape[0], self.cutoff)
-        alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.neighbours)
+        alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.neighbors)
         heard = segment_outer(alpha, edges.send(features, self.values), graph.rank, graph.size)
         result: Tensor = (heard * self.value_shares()).sum(1)
         return result.index_select(0, graph.places)
@@ -200,7 +200,7 @@ class SteerableCrossAttention(nn.Module):
 
 
 class SteerableAttention(SteerableCrossAttention):
-    """Points look at their neighbours, with keys and values that turn with them.
+    """Points look at their neighbors, with keys and values that turn with them.
 
         q_i = W_Q x_i,   k_ij = W_K(r_ij) x_j,   v_ij = W_V(r_ij) x_j,   r_ij = position_j - position_i
         y_i = sqrt(n) sum_j softmax_j(<q_i, k_ij> / sqrt(d)) v_ij
@@ -211,7 +211,7 @@ class SteerableAttention(SteerableCrossAttention):
     Args:
         rep_in: Representation of the features that come in: a sum of irreps of SO(3) or O(3).
         rep_out: Representation of the features that go out; the heads divide its copies.
-        **options: ``key``, ``heads``, ``lmax``, ``radial``, ``cutoff``, ``neighbours``: see
+        **options: ``key``, ``heads``, ``lmax``, ``radial``, ``cutoff``, ``neighbors``: see
             :class:`SteerableCrossAttention`, which this is with one cloud for both.
 
     Law: ``attend(rho_in(g) x, g p + t, edges) = rho_out(g) attend(x, p, edges)``, points renumbered at will.
@@ -236,7 +236,7 @@ class SteerableAttention(SteerableCrossAttention):
         lmax: int = 2,
         radial: Sequence[int] = (8, 64),
         cutoff: float = 5.0,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__(
             rep_in,
@@ -247,7 +247,7 @@ class SteerableAttention(SteerableCrossAttention):
             lmax=lmax,
             radial=radial,
             cutoff=cutoff,
-            neighbours=neighbours,
+            neighbors=neighbors,
         )
 
     def _declare(self) -> None:
@@ -264,6 +264,6 @@ class SteerableAttention(SteerableCrossAttention):
             edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
-            ``(N, rep_out.dim)``; zero for a point without neighbours.
+            ``(N, rep_out.dim)``; zero for a point without neighbors.
         """
         return self._attend(features, features, resolve(positions, edges, self.lmax))

@@ -1,4 +1,4 @@
-"""Batch normalisation that commutes with a group, in training too."""
+"""Batch normalization that commutes with a group, in training too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from intertwine.reps import Rep
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation, copy by copy: invariants as usual, all else by its mean squared length over the batch.
+    """Batch normalization, copy by copy: invariants as usual, all else by its mean squared length over the batch.
 
         invariants:  s -> w (s - E s) / sqrt(E (s - E s)^2 + eps) + b
         the rest:    v -> w v / sqrt(E |v|^2 / dim + eps)
@@ -63,19 +63,19 @@ class BatchNorm(nn.Module):
         mean, power = self.running_mean, self.running_power
         if self.training and len(parts[0]) > 0:
             mean = torch.cat([p[:, 0].mean(0) for p, n in zip(parts, self._invariant, strict=True) if n] or [mean])
-        centred = self._centred(parts, mean)
+        centered = self._centered(parts, mean)
         if self.training and len(parts[0]) > 0:
-            power = torch.cat([part.square().mean((0, 1)) for part in centred])
+            power = torch.cat([part.square().mean((0, 1)) for part in centered])
             with torch.no_grad():
                 self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
                 self.running_power.lerp_(power.to(self.running_power), self.momentum)
         factors = ((power + self.eps).rsqrt() * self.scale).split(self._blocks.copies)
         biases = self.bias.split(self._invariant)
-        scaled = [part * factor for part, factor in zip(centred, factors, strict=True)]
+        scaled = [part * factor for part, factor in zip(centered, factors, strict=True)]
         pairs = zip(scaled, biases, self._invariant, strict=True)
         return Blocks.join([part + bias if n else part for part, bias, n in pairs]).reshape(features.shape)
 
-    def _centred(self, parts: list[Tensor], mean: Tensor) -> list[Tensor]:
+    def _centered(self, parts: list[Tensor], mean: Tensor) -> list[Tensor]:
         means = mean.split(self._invariant)
         return [part - m if n else part for part, m, n in zip(parts, means, self._invariant, strict=True)]
 

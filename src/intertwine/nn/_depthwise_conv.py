@@ -19,7 +19,7 @@ from intertwine.reps import Rep, direct_sum
 
 
 class DepthwiseConv(nn.Module):
-    """Convolution that couples each channel to the harmonics by itself, summed over the neighbours of each point.
+    """Convolution that couples each channel to the harmonics by itself, summed over the neighbors of each point.
 
         y_i[path, u] = 1/sqrt(n) sum_j w_path,u(|r_ij|) CG_path (x_j,u (x) Y(r_ij)),   r_ij = position_j - position_i
 
@@ -36,7 +36,7 @@ class DepthwiseConv(nn.Module):
         lmax: Highest degree of the spherical harmonics.
         radial: Number of radial basis functions and, after it, hidden widths of the network on them.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours, which keeps the variance of the features.
+        neighbors: n, the typical number of neighbors, which keeps the variance of the features.
 
     Raises:
         ValueError: If a representation is not a sum of irreps of SO(3) or O(3), the groups differ, or no path ends in
@@ -67,13 +67,13 @@ class DepthwiseConv(nn.Module):
         lmax: int = 2,
         radial: Sequence[int] = (8, 64),
         cutoff: float = 5.0,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__()
         if rep_in.group != kept.group:
             raise ValueError(f"rep_in is of {rep_in.group} and kept of {kept.group}; a convolution needs one group")
-        if not neighbours > 0:
-            raise ValueError(f"neighbours must be positive, got {neighbours}")
+        if not neighbors > 0:
+            raise ValueError(f"neighbors must be positive, got {neighbors}")
         group = rep_in.group
         irreps = {
             label: irrep for (label, _), (_, irrep) in zip(spherical_labels(kept), Blocks.of(kept).terms, strict=True)
@@ -81,7 +81,7 @@ class DepthwiseConv(nn.Module):
         self.coupling = Coupling.depthwise(spherical_labels(rep_in), sorted(irreps), lmax, parity=group == O3())
         if not self.coupling.outputs:
             raise ValueError(f"no path from {rep_in} through degrees up to {lmax} ends in an irrep of {kept}")
-        self.rep_in, self.lmax, self.neighbours = rep_in, lmax, float(neighbours)
+        self.rep_in, self.lmax, self.neighbors = rep_in, lmax, float(neighbors)
         self.rep_out = direct_sum(group, ((channels, irreps[label]) for label, channels in self.coupling.outputs))
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(self.rep_out)
         self._in = Blocks.of(rep_in)
@@ -108,7 +108,7 @@ class DepthwiseConv(nn.Module):
         """
         self._in.check(features, "DepthwiseConv")
         graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
-        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbours))[:, None]
+        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbors))[:, None]
         radial = self.radial.values(lengths)
         return depthwise_conv(features, ended, radial, graph, self.coupling, self.tensor(), self.weights)
 

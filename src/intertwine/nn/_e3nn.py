@@ -2,7 +2,7 @@
 
 There each edge has its own weights, ``weight = radial(|r|) @ matrix`` of a ``FullyConnectedTensorProduct(rep_in,
 harmonics up to lmax, rep_out, shared_weights=False)``; the matrix holds the same numbers as ours in another order, and
-in e3nn's normalisation by paths instead of ours at the first draw.
+in e3nn's normalization by paths instead of ours at the first draw.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from intertwine.nn._steerable_conv import SteerableConv
 
 
 def e3nn_weights(conv: SteerableConv) -> Tensor:
-    """The last matrix of the radial network in e3nn's order and normalisation.
+    """The last matrix of the radial network in e3nn's order and normalization.
 
     Args:
         conv: A convolution.

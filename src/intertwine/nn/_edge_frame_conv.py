@@ -32,7 +32,7 @@ class EdgeFrameConv(nn.Module):
         mmax: Highest order |m| that is mixed, all if not given. A lower one is cheaper, and equivariant all the same.
         radial: Number of radial basis functions and, after it, hidden widths of the network on them.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours, which keeps the variance of the features.
+        neighbors: n, the typical number of neighbors, which keeps the variance of the features.
 
     Raises:
         ValueError: If a representation is not a sum of irreps of SO(3) or O(3), or the groups differ, or mmax is
@@ -60,18 +60,18 @@ class EdgeFrameConv(nn.Module):
         mmax: int | None = None,
         radial: Sequence[int] = (8, 64),
         cutoff: float = 5.0,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__()
         if rep_in.group != rep_out.group:
             raise ValueError(
                 f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a convolution needs one group"
             )
-        if not neighbours > 0:
-            raise ValueError(f"neighbours must be positive, got {neighbours}")
+        if not neighbors > 0:
+            raise ValueError(f"neighbors must be positive, got {neighbors}")
         if mmax is not None and mmax < 0:
             raise ValueError(f"mmax must be at least 0, got {mmax}")
-        self.rep_in, self.rep_out, self.neighbours = rep_in, rep_out, float(neighbours)
+        self.rep_in, self.rep_out, self.neighbors = rep_in, rep_out, float(neighbors)
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self._in = Blocks.of(rep_in)
         inputs, outputs = spherical_labels(rep_in), spherical_labels(rep_out)
@@ -104,7 +104,7 @@ class EdgeFrameConv(nn.Module):
         """
         self._in.check(features, "EdgeFrameConv")
         graph, vectors, lengths, _ = resolve(positions, edges)
-        radial = self.radial(lengths) / sqrt(self.neighbours)
+        radial = self.radial(lengths) / sqrt(self.neighbors)
         return edge_frame_conv(features, radial, vectors, graph, self.coupling, self.scales, list(self.weights))
 
     def extra_repr(self) -> str:

@@ -31,7 +31,7 @@ class EquivariantGraphConv(nn.Module):
         channels: How many positions each point has.
         attributes: How many numbers a_ij describe an edge.
         hidden: Width of all networks and of the messages.
-        neighbours: n, the typical number of neighbours; 1 for sums as in the reference.
+        neighbors: n, the typical number of neighbors; 1 for sums as in the reference.
 
     Raises:
         ValueError: If a representation turns, the groups differ or a number is out of range; in ``forward`` if the
@@ -59,7 +59,7 @@ class EquivariantGraphConv(nn.Module):
         channels: int = 1,
         attributes: int = 0,
         hidden: int = 64,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__()
         rep_out = rep_in if rep_out is None else rep_out
@@ -68,14 +68,14 @@ class EquivariantGraphConv(nn.Module):
         for rep in (rep_in, rep_out):
             if not all(Blocks.of(rep).trivial):
                 raise ValueError(f"the features of an EGNN layer are invariants, got {rep}; nn.Invariants makes them")
-        if min(channels, attributes) < 0 or channels + attributes < 1 or hidden < 1 or not neighbours > 0:
+        if min(channels, attributes) < 0 or channels + attributes < 1 or hidden < 1 or not neighbors > 0:
             raise ValueError(
-                "channels and attributes must not be negative nor both 0, hidden and neighbours positive, "
-                f"got {channels}, {attributes}, {hidden}, {neighbours}"
+                "channels and attributes must not be negative nor both 0, hidden and neighbors positive, "
+                f"got {channels}, {attributes}, {hidden}, {neighbors}"
             )
         self.rep_in, self.rep_out = rep_in, rep_out
         self.action_in, self.action_out = PointCloud(rep_in), PointCloud(rep_out)
-        self.channels, self.attributes, self.neighbours = channels, attributes, float(neighbours)
+        self.channels, self.attributes, self.neighbors = channels, attributes, float(neighbors)
         self._size, self._text = rep_in.dim, str(rep_in)
         self.receiver = _linear(rep_in.dim, hidden)
         self.sender = _linear(rep_in.dim, hidden, bias=False)
@@ -155,8 +155,8 @@ class EquivariantGraphConv(nn.Module):
         steps = differences if self.move is None else self.move(messages)[..., None] * differences
         if envelope is not None:
             steps, messages = steps * envelope[:, None, None], messages * envelope[:, None]
-        moves = segment_sum(steps, target, size) / self.neighbours
-        heard = segment_sum(messages, target, size) / self.neighbours**0.5
+        moves = segment_sum(steps, target, size) / self.neighbors
+        heard = segment_sum(messages, target, size) / self.neighbors**0.5
         return self.update(torch.cat([features, heard], -1)), moves
 
     def extra_repr(self) -> str:
@@ -191,11 +191,9 @@ class VelocityGraphConv(EquivariantGraphConv):
         channels: int = 1,
         attributes: int = 0,
         hidden: int = 64,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
-        super().__init__(
-            rep_in, rep_out, channels=channels, attributes=attributes, hidden=hidden, neighbours=neighbours
-        )
+        super().__init__(rep_in, rep_out, channels=channels, attributes=attributes, hidden=hidden, neighbors=neighbors)
         self.drift = nn.Sequential(_linear(rep_in.dim, hidden), nn.SiLU(), _linear(hidden, channels))
 
     def forward(  # type: ignore[override]

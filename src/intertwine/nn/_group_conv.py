@@ -1,4 +1,4 @@
-"""Convolution over the neighbours of a point, of features on a finite group: separated, and whole.
+"""Convolution over the neighbors of a point, of features on a finite group: separated, and whole.
 
     A_i[k, n] = sum_j w_n(r_ij) F(x_j, k)
 
@@ -27,17 +27,17 @@ class _OverPoints(_OnRegular):
     inverses: Tensor
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbours: float = 1.0
+        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbors: float = 1.0
     ) -> None:
         super().__init__(rep_in, rep_out)
         group, self.copies_out = regular_copies(rep_out)
         if group != self.group:
             raise ValueError(f"rep_in is of {self.group} and rep_out of {group}; a convolution needs one group")
-        if not neighbours > 0:
-            raise ValueError(f"neighbours must be positive, got {neighbours}")
+        if not neighbors > 0:
+            raise ValueError(f"neighbors must be positive, got {neighbors}")
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self.kernel = KernelPoints(group, tuple(points), cutoff)
-        self.neighbours = float(neighbours)
+        self.neighbors = float(neighbors)
         # At g, the weight that belongs to edge weight m is that of point g^-1 m.
         self.register_buffer("inverses", self.kernel.permutation[group.inverses], persistent=False)
 
@@ -45,14 +45,14 @@ class _OverPoints(_OnRegular):
         """``(N, |G|, C, K)``, points in the order of their ranks."""
         values = self._split(features)
         graph, vectors, lengths = _edges(positions, edges, self.kernel.dimension)
-        weights = self.kernel(vectors, lengths) / sqrt(self.neighbours)
+        weights = self.kernel(vectors, lengths) / sqrt(self.neighbors)
         sent = values.mT.flatten(1).index_select(0, graph.source)
         gathered = segment_outer(sent, weights, graph.rank, graph.size)
         return gathered.unflatten(1, (self.order, self.copies)), graph
 
 
 class InterPointConv(_OverPoints):
-    """Convolution over the neighbours, each g for itself, by a kernel seen from g.
+    """Convolution over the neighbors, each g for itself, by a kernel seen from g.
 
         (F * h)(x_i, g) = 1/sqrt(n) sum_j sum_k w_k(g^-1 r_ij) W_k F(x_j, g),   r_ij = x_j - x_i
 
@@ -62,9 +62,9 @@ class InterPointConv(_OverPoints):
     Args:
         rep_in: Copies of the regular representation of a finite group of the plane or of space.
         rep_out: Copies of the same.
-        points: The least number of kernel points on each shell, from the innermost; one more lies at the centre.
+        points: The least number of kernel points on each shell, from the innermost; one more lies at the center.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours, which keeps the variance of the features.
+        neighbors: n, the typical number of neighbors, which keeps the variance of the features.
 
     Raises:
         ValueError: If the representations are others or of two groups, or a number is not positive; in ``forward`` if
@@ -87,9 +87,9 @@ class InterPointConv(_OverPoints):
     """
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbours: float = 1.0
+        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbors: float = 1.0
     ) -> None:
-        super().__init__(rep_in, rep_out, points=points, cutoff=cutoff, neighbours=neighbours)
+        super().__init__(rep_in, rep_out, points=points, cutoff=cutoff, neighbors=neighbors)
         self.weight = nn.Parameter(torch.empty(self.kernel.count, self.copies, self.copies_out, dtype=torch.float32))
         nn.init.normal_(self.weight, std=1 / sqrt(self.copies))
 
@@ -111,7 +111,7 @@ class InterPointConv(_OverPoints):
 
 
 class GroupPointConv(_OverPoints):
-    """The whole group convolution, over neighbours and group at once: to compare the separated one with.
+    """The whole group convolution, over neighbors and group at once: to compare the separated one with.
 
         (F * h)(x_i, g) = 1/sqrt(n) sum_j sum_h sum_k w_k(g^-1 r_ij) W_{k,h} F(x_j, g h)
 
@@ -134,9 +134,9 @@ class GroupPointConv(_OverPoints):
     steps: Tensor
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbours: float = 1.0
+        self, rep_in: Rep, rep_out: Rep, *, points: Sequence[int] = (12,), cutoff: float = 5.0, neighbors: float = 1.0
     ) -> None:
-        super().__init__(rep_in, rep_out, points=points, cutoff=cutoff, neighbours=neighbours)
+        super().__init__(rep_in, rep_out, points=points, cutoff=cutoff, neighbors=neighbors)
         shape = (self.kernel.count, self.order, self.copies, self.copies_out)
         self.weight = nn.Parameter(torch.empty(shape, dtype=torch.float32))
         # From the value at k to that at g leads h = g^-1 k.

@@ -18,7 +18,7 @@ from intertwine.nn._regular import _OnRegular, regular_copies
 from intertwine.reps import DirectSum, Rep
 
 
-def neighbourhood(group: FiniteGroup) -> Tensor:
+def neighborhood(group: FiniteGroup) -> Tensor:
     """The elements around the identity, which comes first: the nearest classes, with their inverses, that generate.
 
     Nearest is by the trace, which for rotations is by the angle. A class is taken if it enlarges what is generated.
@@ -33,7 +33,7 @@ def neighbourhood(group: FiniteGroup) -> Tensor:
 
     Example:
         >>> from intertwine.groups import Cyclic, Icosahedral, Octahedral
-        >>> [len(neighbourhood(group)) for group in (Cyclic(8), Octahedral(), Icosahedral())]
+        >>> [len(neighborhood(group)) for group in (Cyclic(8), Octahedral(), Icosahedral())]
         [3, 7, 13]
     """
     if not group.orthogonal:
@@ -57,7 +57,7 @@ class IntraGroupConv(_OnRegular):
     Args:
         rep_in: Copies of the regular representation of a finite group.
         rep_out: Copies of the same.
-        elements: N(e), indices into ``group.elements``; by default :func:`neighbourhood`, 13 of the icosahedron's 60.
+        elements: N(e), indices into ``group.elements``; by default :func:`neighborhood`, 13 of the icosahedron's 60.
             All of them make the most general equivariant map.
 
     Raises:
@@ -72,7 +72,7 @@ class IntraGroupConv(_OnRegular):
     Example:
         >>> from intertwine.groups import Icosahedral
         >>> layer = IntraGroupConv(2 * Icosahedral().regular, 3 * Icosahedral().regular)
-        >>> layer.weight.shape  # 13 neighbours
+        >>> layer.weight.shape  # 13 neighbors
         torch.Size([13, 2, 3])
     """
 
@@ -83,11 +83,11 @@ class IntraGroupConv(_OnRegular):
         group, copies = regular_copies(rep_out)
         if group != self.group:
             raise ValueError(f"rep_in is of {self.group} and rep_out of {group}; a convolution needs one group")
-        self.elements = neighbourhood(group) if elements is None else elements
+        self.elements = neighborhood(group) if elements is None else elements
         size = len(self.elements)
         self.weight = nn.Parameter(torch.empty(size, self.copies, copies, dtype=torch.float32))
         self.bias = nn.Parameter(torch.zeros(copies, dtype=torch.float32))
-        # From the value at k to that at g leads h = g^-1 k; what is no neighbour reads a row of zeros.
+        # From the value at k to that at g leads h = g^-1 k; what is no neighbor reads a row of zeros.
         places = torch.full((self.order,), size, dtype=torch.int64)
         places[self.elements] = torch.arange(size)
         steps = group.multiplication_table[group.inverses].T  # [k, g]

@@ -26,7 +26,7 @@ _OVERLAP = 1.1  # what keeps the edge of one weight off the next point, and off 
 
 
 class KernelPoints(nn.Module):
-    """The weights of an edge for kernel points at the centre and on shells.
+    """The weights of an edge for kernel points at the center and on shells.
 
         w_n(r) = u(|r|) relu(1 - |r - y_n|^2 / sigma)
 

@@ -1,4 +1,4 @@
-"""Layer normalisation that commutes with a group: invariants as usual, all else by one length for each point."""
+"""Layer normalization that commutes with a group: invariants as usual, all else by one length for each point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from intertwine.reps import Rep
 
 
 class LayerNorm(nn.Module):
-    """Layer normalisation, separable: the invariants by themselves, everything that turns by one common factor.
+    """Layer normalization, separable: the invariants by themselves, everything that turns by one common factor.
 
         invariants:  s -> w (s - mean s) / sqrt(var s + eps) + b
         the rest:    v_c -> w_c v_c / sqrt(mean_c |v_c|^2 / dim_c + eps)
@@ -54,17 +54,17 @@ class LayerNorm(nn.Module):
         """Map ``(..., rep.dim)`` to the same shape."""
         self._blocks.check(features, "LayerNorm")
         parts = list(zip(self._blocks.split(features), self._blocks.trivial, strict=True))
-        plain = iter(self._normalise_invariants([part for part, trivial in parts if trivial]))
-        vectors = iter(self._normalise_steered([part for part, trivial in parts if not trivial]))
+        plain = iter(self._normalize_invariants([part for part, trivial in parts if trivial]))
+        vectors = iter(self._normalize_steered([part for part, trivial in parts if not trivial]))
         return Blocks.join([next(plain) if trivial else next(vectors) for _, trivial in parts])
 
-    def _normalise_invariants(self, parts: list[Tensor]) -> list[Tensor]:
+    def _normalize_invariants(self, parts: list[Tensor]) -> list[Tensor]:
         if not parts:
             return []
         together = functional.layer_norm(torch.cat(parts, -1), self.scale.shape, self.scale, self.bias, self.eps)
         return list(together.split(self._invariant, -1))
 
-    def _normalise_steered(self, parts: list[Tensor]) -> list[Tensor]:
+    def _normalize_steered(self, parts: list[Tensor]) -> list[Tensor]:
         if not parts:
             return []
         power = torch.cat([part.square().mean(-2) for part in parts], -1).mean(-1)[..., None, None]

@@ -14,7 +14,7 @@ from intertwine.reps import Rep
 
 
 class MessageConv(nn.Module):
-    """Messages from plain networks of both features and the relative position, summed over the neighbours.
+    """Messages from plain networks of both features and the relative position, summed over the neighbors.
 
         m_ij = u(|r_ij|) phi(x_i, x_j, r_ij),   y_i = psi(x_i, 1/sqrt(n) sum_j m_ij),   r_ij = position_j - position_i
 
@@ -25,7 +25,7 @@ class MessageConv(nn.Module):
         rep_out: Representation of the features that go out, likewise.
         hidden: Width of both networks.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours.
+        neighbors: n, the typical number of neighbors.
 
     Law: equivariant under translations and permutations; NOT under rotations, which an audit shows.
 
@@ -39,14 +39,14 @@ class MessageConv(nn.Module):
     """
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, *, hidden: int = 64, cutoff: float = 5.0, neighbours: float = 1.0
+        self, rep_in: Rep, rep_out: Rep, *, hidden: int = 64, cutoff: float = 5.0, neighbors: float = 1.0
     ) -> None:
         super().__init__()
-        if hidden < 1 or not cutoff > 0 or not neighbours > 0:
-            raise ValueError(f"hidden, cutoff and neighbours must be positive, got {hidden}, {cutoff}, {neighbours}")
+        if hidden < 1 or not cutoff > 0 or not neighbors > 0:
+            raise ValueError(f"hidden, cutoff and neighbors must be positive, got {hidden}, {cutoff}, {neighbors}")
         self.rep_in, self.rep_out = rep_in, rep_out
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
-        self.cutoff, self.neighbours = float(cutoff), float(neighbours)
+        self.cutoff, self.neighbors = float(cutoff), float(neighbors)
         self._size, self._text = rep_in.dim, str(rep_in)
         self.receiver = nn.Linear(rep_in.dim, hidden, dtype=torch.float32)
         self.sender = nn.Linear(rep_in.dim, hidden, bias=False, dtype=torch.float32)
@@ -74,7 +74,7 @@ class MessageConv(nn.Module):
         received, sent = self.receiver(features), self.sender(features)
         hidden = received.index_select(0, graph.target) + sent.index_select(0, graph.source) + self.offset(vectors)
         weighted = functional.silu(hidden) * smooth_cutoff(lengths, self.cutoff)[:, None]
-        summed = segment_sum(weighted, graph.target, graph.size) / self.neighbours**0.5
+        summed = segment_sum(weighted, graph.target, graph.size) / self.neighbors**0.5
         updated: Tensor = self.update(torch.cat([features, self.message(summed)], -1))
         return updated
 

@@ -87,7 +87,7 @@ class PointwiseNonlinearity(_OnRegular):
 
 
 class RegularBatchNorm(_OnRegular):
-    """Batch normalisation of each copy, over the points and the group together.
+    """Batch normalization of each copy, over the points and the group together.
 
     Statistics over the whole group are invariant: exactly equivariant, in training as well.
 

@@ -135,7 +135,7 @@ class RotationReadout(nn.Module):
 
 
 def _turn(axis: Tensor) -> Tensor:
-    """The rotation of the quaternion (1, v), not normalised: 1 + 2 (K + K^2) / (1 + |v|^2), K w = v x w."""
+    """The rotation of the quaternion (1, v), not normalized: 1 + 2 (K + K^2) / (1 + |v|^2), K w = v x w."""
     x, y, z = axis.unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))

@@ -19,7 +19,7 @@ from intertwine.reps import Rep
 
 
 class SteerableConv(nn.Module):
-    """Convolution with the kernel that SO(3) or O(3) allows, summed over the neighbours of each point.
+    """Convolution with the kernel that SO(3) or O(3) allows, summed over the neighbors of each point.
 
         y_i = 1/sqrt(n) sum_j sum_paths W_path(|r_ij|) CG (x_j (x) Y(r_ij)),   r_ij = position_j - position_i
 
@@ -29,7 +29,7 @@ class SteerableConv(nn.Module):
         lmax: Highest degree of the spherical harmonics.
         radial: Number of radial basis functions and, after it, hidden widths of the network on them.
         cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbours: n, the typical number of neighbours, which keeps the variance of the features.
+        neighbors: n, the typical number of neighbors, which keeps the variance of the features.
 
     Raises:
         ValueError: If a representation is not a sum of irreps of SO(3) or O(3), or the groups differ; in ``forward`` if
@@ -57,16 +57,16 @@ class SteerableConv(nn.Module):
         lmax: int = 2,
         radial: Sequence[int] = (8, 64),
         cutoff: float = 5.0,
-        neighbours: float = 1.0,
+        neighbors: float = 1.0,
     ) -> None:
         super().__init__()
         if rep_in.group != rep_out.group:
             raise ValueError(
                 f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a convolution needs one group"
             )
-        if not neighbours > 0:
-            raise ValueError(f"neighbours must be positive, got {neighbours}")
-        self.rep_in, self.rep_out, self.lmax, self.neighbours = rep_in, rep_out, lmax, float(neighbours)
+        if not neighbors > 0:
+            raise ValueError(f"neighbors must be positive, got {neighbors}")
+        self.rep_in, self.rep_out, self.lmax, self.neighbors = rep_in, rep_out, lmax, float(neighbors)
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self._in = Blocks.of(rep_in)
         self.coupling = Coupling(spherical_labels(rep_in), spherical_labels(rep_out), lmax, parity=rep_in.group == O3())
@@ -96,7 +96,7 @@ class SteerableConv(nn.Module):
         """
         self._in.check(features, "SteerableConv")
         graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
-        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbours))[:, None]
+        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbors))[:, None]
         radial = self.radial.values(lengths)
         return steerable_conv(features, ended, radial, graph, self.coupling, self.tensor(), list(self.weights))
 

@@ -1,4 +1,4 @@
-"""Batch normalisation of the lengths of vectors."""
+"""Batch normalization of the lengths of vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from intertwine.reps import Rep
 
 
 class VectorBatchNorm(nn.Module):
-    """Batch normalisation of the length of each vector, which keeps its direction, or turns it round.
+    """Batch normalization of the length of each vector, which keeps its direction, or turns it round.
 
         v -> BN(|v|) / |v| v,      BN(x) = weight (x - mean) / sqrt(variance + eps) + bias
 

@@ -1,4 +1,4 @@
-"""Edge convolutions of vector neurons: their nonlinearity on pairs of points, and the mean over neighbours."""
+"""Edge convolutions of vector neurons: their nonlinearity on pairs of points, and the mean over neighbors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from intertwine.reps import Rep
 
 
 class VectorEdgeConv(nn.Module):
-    """Vector neurons on the difference to each neighbour and the point itself, and the mean of what they say.
+    """Vector neurons on the difference to each neighbor and the point itself, and the mean of what they say.
 
         y_i = mean_j VN-ReLU(W [x_j - x_i, x_i])
 
@@ -27,7 +27,7 @@ class VectorEdgeConv(nn.Module):
         rep_in: Copies of a vector.
         rep_out: Copies of the same vector.
         slope: What is left of the part of a vector that points against its direction.
-        norm: Normalises over all edges before they are rectified; ``None`` for nothing.
+        norm: Normalizes over all edges before they are rectified; ``None`` for nothing.
 
     Raises:
         ValueError: If a rep is not copies of one vector; in ``forward`` if the shapes do not fit.
@@ -69,7 +69,7 @@ class VectorEdgeConv(nn.Module):
             edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
-            ``(N, rep_out.dim)``; zero for a point without neighbours.
+            ``(N, rep_out.dim)``; zero for a point without neighbors.
         """
         planes = self._in.split(features, type(self).__name__)
         graph = resolve_graph(where, edges, len(features))
@@ -95,15 +95,15 @@ class VectorEdgeConv(nn.Module):
 
 
 class VectorLift(VectorEdgeConv):
-    """The first layer, from positions: vector neurons on the offset of each neighbour and the point's own vectors.
+    """The first layer, from positions: vector neurons on the offset of each neighbor and the point's own vectors.
 
         y_i = mean_j VN-ReLU(W [r_ij, x_i, r_ij x x_i]),      r_ij = position_j - position_i
 
-    One vector alone would make all channels of a point parallel; its neighbours do not. The cross product is there for
+    One vector alone would make all channels of a point parallel; its neighbors do not. The cross product is there for
     SO(3), under which it is a vector; under O(3) it is none, and in the plane there is none.
 
     Args:
-        rep_in: Copies of the group's vector, such as the position from the centre of its cloud; none will do.
+        rep_in: Copies of the group's vector, such as the position from the center of its cloud; none will do.
         rep_out: Copies of it.
         slope: As in :class:`VectorEdgeConv`.
         norm: Likewise.
@@ -144,7 +144,7 @@ class VectorLift(VectorEdgeConv):
             edges: ``(2, E)``, source row over target row, in any order.
 
         Returns:
-            ``(N, rep_out.dim)``; zero for a point without neighbours.
+            ``(N, rep_out.dim)``; zero for a point without neighbors.
         """
         planes = self._in.split(features, "VectorLift")
         if isinstance(where, Geometry):

@@ -29,7 +29,7 @@ class VectorInvariant(nn.Module):
         rep_in: Copies of a vector.
         hidden: Copies in the two hidden layers of VN; ``None`` for the copies of ``rep_in`` and half of them.
         scope: Whether T_n sees the mean of its ``"structure"`` or its own ``"point"`` alone.
-        norm: Makes the normalisation of each hidden layer from its representation; ``None`` for nothing.
+        norm: Makes the normalization of each hidden layer from its representation; ``None`` for nothing.
 
     Raises:
         ValueError: If ``rep_in`` is not copies of one vector, or ``scope`` is neither; in ``forward`` if the shape does

@@ -16,7 +16,7 @@ class VectorMaxPool(nn.Module):
 
         y_c = v_{m c},      m = argmax_n <(W v_n)_c, v_{n c}>
 
-    Over neighbours: the features of the edges, and their targets for ``batch``. The mean of vectors is
+    Over neighbors: the features of the edges, and their targets for ``batch``. The mean of vectors is
     ``Pool(rep, "mean")``.
 
     No gradient comes to W, for argmax has none: it stays as drawn, and is no parameter that learns.

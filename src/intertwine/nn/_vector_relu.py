@@ -27,7 +27,7 @@ class VectorReLU(nn.Module):
         rep_out: Copies of the same vector; ``None`` for as many.
         slope: What is left of the part that is taken away.
         directions: ``"each"`` channel has a direction k of its own, or one is ``"shared"`` by all.
-        norm: Normalises q before it is rectified; ``None`` for nothing.
+        norm: Normalizes q before it is rectified; ``None`` for nothing.
 
     Raises:
         ValueError: If a rep is not copies of one vector, or ``directions`` is neither; in ``forward`` if the shape does
@@ -111,10 +111,10 @@ def one_copy(rep: Rep) -> Rep:
 
 
 def check_norm(norm: VectorBatchNorm | None, rep: Rep) -> None:
-    """Refuse a normalisation of something else.
+    """Refuse a normalization of something else.
 
     Raises:
         ValueError: If it is of another representation.
     """
     if norm is not None and norm.rep_in != rep:
-        raise ValueError(f"norm must be of {rep}, as what it normalises, got one of {norm.rep_in}")
+        raise ValueError(f"norm must be of {rep}, as what it normalizes, got one of {norm.rep_in}")

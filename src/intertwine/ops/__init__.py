@@ -9,12 +9,12 @@ from intertwine.ops._edge_paths import edge_paths, frame_weights, path_weights
 from intertwine.ops._edge_rotations import edge_rotations
 from intertwine.ops._edge_vectors import EdgeVectors
 from intertwine.ops._farthest import farthest_points
-from intertwine.ops._frames import centres, gram_schmidt, principal_axes
+from intertwine.ops._frames import centers, gram_schmidt, principal_axes
 from intertwine.ops._graph import Graph, arrange, fan
 from intertwine.ops._grids import circle_grid, product_grid, sphere_grid
-from intertwine.ops._interpolate import interpolate, neighbour_mean
+from intertwine.ops._interpolate import interpolate, neighbor_mean
 from intertwine.ops._nearest import nearest_points
-from intertwine.ops._neighbours import nearest_neighbours, radius_graph
+from intertwine.ops._neighbors import nearest_neighbors, radius_graph
 from intertwine.ops._radial import bessel_basis, smooth_cutoff
 from intertwine.ops._rectified_mean import edge_moments, rectified_mean, rectify
 from intertwine.ops._segments import segment_apply, segment_max, segment_mean, segment_outer, segment_sum, structures_of
@@ -31,7 +31,7 @@ __all__ = [
     "Graph",
     "arrange",
     "bessel_basis",
-    "centres",
+    "centers",
     "circle_grid",
     "depthwise_conv",
     "edge_frame_conv",
@@ -44,9 +44,9 @@ __all__ = [
     "gram_schmidt",
     "interpolate",
     "length",
-    "nearest_neighbours",
+    "nearest_neighbors",
     "nearest_points",
-    "neighbour_mean",
+    "neighbor_mean",
     "outgoing",
     "path_weights",
     "principal_axes",

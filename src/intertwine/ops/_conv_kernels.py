@@ -4,7 +4,7 @@ A chunk's aggregate is made, mixed into the output and forgotten while it is in 
 neither time nor memory goes to the aggregates, which are larger than everything else by orders of magnitude.
 
 The same code serves the convolution, ``A = [K(Y) x] R``, and its derivative in a direction,
-``A' = [K(Y) dx + K(dY) x] R + [K(Y) x] dR``: the second is the first with the neighbours counted twice, once for each
+``A' = [K(Y) dx + K(dY) x] R + [K(Y) x] dR``: the second is the first with the neighbors counted twice, once for each
 bracket.
 """
 
@@ -27,13 +27,13 @@ def _small(kernel: Tensor, channels: int) -> bool:
     return kernel.shape[2] == 1 or kernel.shape[1] * kernel.shape[2] * channels < 400
 
 
-def _couple(kernel: Tensor, neighbours: Tensor) -> Tensor:
+def _couple(kernel: Tensor, neighbors: Tensor) -> Tensor:
     """``(e, rows, m) x (e, m, c) -> (e, rows, c)``."""
-    if not _small(kernel, neighbours.shape[2]):
-        return torch.bmm(kernel, neighbours)
-    result = kernel[:, :, :1] * neighbours[:, :1]
+    if not _small(kernel, neighbors.shape[2]):
+        return torch.bmm(kernel, neighbors)
+    result = kernel[:, :, :1] * neighbors[:, :1]
     for m in range(1, kernel.shape[2]):
-        result.addcmul_(kernel[:, :, m : m + 1], neighbours[:, m : m + 1])
+        result.addcmul_(kernel[:, :, m : m + 1], neighbors[:, m : m + 1])
     return result
 
 
@@ -48,10 +48,10 @@ def _couple_back(kernel: Tensor, grad: Tensor) -> Tensor:
 
 
 class _Term(NamedTuple):
-    """A product of a steered kernel and the neighbours' features, and which of the two are the arguments themselves."""
+    """A product of a steered kernel and the neighbors' features, and which of the two are the arguments themselves."""
 
     kernel: Tensor
-    neighbours: Tensor
+    neighbors: Tensor
     own_harmonics: bool
     own_features: bool
 
@@ -103,7 +103,7 @@ class _Messages(NamedTuple):
         if call.moved is not None:
             first.append(_Term(still.kernel, call.moved[number].index_select(0, table.source), True, False))
         if table.moved is not None:
-            first.append(_Term(kernel(table.moved), still.neighbours, False, True))
+            first.append(_Term(kernel(table.moved), still.neighbors, False, True))
         brackets = [bracket for bracket in (first, [still] if table.brackets[1] else []) if bracket]
         shape = *table.radial[0].shape[:2], block.rows * block.channels
         return cls(brackets, [_sum_of(bracket).view(shape) for bracket in brackets])
@@ -118,14 +118,14 @@ class _Messages(NamedTuple):
                     back = _couple_back(term.kernel, slopes)
                     found = back if found is None else found.add_(back)
                 if harmonics is not None and term.own_harmonics:
-                    harmonics.addmm_(torch.bmm(slopes, term.neighbours.mT).flatten(1), tensor.T)
+                    harmonics.addmm_(torch.bmm(slopes, term.neighbors.mT).flatten(1), tensor.T)
         return found
 
 
 def _sum_of(terms: list[_Term]) -> Tensor:
-    total = _couple(terms[0].kernel, terms[0].neighbours)
+    total = _couple(terms[0].kernel, terms[0].neighbors)
     for term in terms[1:]:
-        total += _couple(term.kernel, term.neighbours)
+        total += _couple(term.kernel, term.neighbors)
     return total
 
 

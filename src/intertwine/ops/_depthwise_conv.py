@@ -58,7 +58,7 @@ def depthwise_conv(
     Cost: ``2 E H P c`` operations for the weights, with P paths of c channels, and ``2 E K c`` for the couplings, with
     K = sum over paths of (2 l_in + 1) (2 l_out + 1); the backward takes three times as many of the first and about as
     many of the second, twice as many where the harmonics' gradient is asked for. Memory: that of the arguments and a
-    few megabytes, whatever the number of neighbours. Derivatives of every order.
+    few megabytes, whatever the number of neighbors. Derivatives of every order.
 
     Reference: Batzner et al., E(3)-equivariant graph neural networks for interatomic potentials, Nature Communications
     2022, "Convolutions"; Batatia et al., MACE, NeurIPS 2022, eq. 8; Liao and Smidt, Equiformer, ICLR 2023.

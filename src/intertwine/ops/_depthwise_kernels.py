@@ -1,8 +1,8 @@
 """The depthwise convolution and its derivative, worked through chunk by chunk of nodes.
 
-Within a chunk a block of features is laid out as ``(node, component, neighbour, channel)``. Then the weights of a path
-multiply whole rows of neighbours and channels, and one matrix product for each node does both the coupling and the sum
-over its neighbours:
+Within a chunk a block of features is laid out as ``(node, component, neighbor, channel)``. Then the weights of a path
+multiply whole rows of neighbors and channels, and one matrix product for each node does both the coupling and the sum
+over its neighbors:
 
     y (m_out, c) = kernel (m_out, m_in k) (w x) (m_in k, c)
 

@@ -10,7 +10,7 @@ from intertwine.ops._clouds import as_points, as_structures
 
 
 def farthest_points(positions: Tensor, count: int | Tensor, batch: Tensor | None = None) -> Tensor:
-    """Points of each structure, each the farthest from those before it; the first is the farthest from the centre.
+    """Points of each structure, each the farthest from those before it; the first is the farthest from the center.
 
         i_1 = argmax_i |x_i - mean x|,      i_{k+1} = argmax_i min_{j <= k} |x_i - x_{i_j}|
 
@@ -76,9 +76,9 @@ def _(positions: Tensor, counts: Tensor, batch: Tensor | None) -> Tensor:
 
 def _pick(points: Tensor, inside: Tensor, steps: int) -> Tensor:
     """Places ``(S, steps)`` in padded clouds ``(S, n, d)``; where a cloud is used up they mean nothing."""
-    centre = (points * inside[..., None]).sum(1) / inside.sum(1).clamp_min(1)[:, None]
+    center = (points * inside[..., None]).sum(1) / inside.sum(1).clamp_min(1)[:, None]
     axes = points.permute(2, 0, 1).contiguous()
-    distance = _squared(axes, centre.T[..., None]).masked_fill_(~inside, -2)
+    distance = _squared(axes, center.T[..., None]).masked_fill_(~inside, -2)
     nearest = torch.full_like(distance, torch.inf).masked_fill_(~inside, -2)
     picks = torch.zeros(len(points), steps, dtype=torch.int64)
     for step in range(steps):

@@ -10,7 +10,7 @@ from intertwine.ops._segments import segment_mean, segment_sum
 _PARALLEL = 1e-6  # sine of the angle below which two vectors span no plane
 
 
-def centres(positions: Tensor, batch: Tensor, structures: int) -> Tensor:
+def centers(positions: Tensor, batch: Tensor, structures: int) -> Tensor:
     """The mean position of each structure, ``(structures, d)``; zero where there are no points."""
     return segment_mean(positions, batch, structures)
 
@@ -35,8 +35,8 @@ def principal_axes(positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         [0.0, 1.0, 0.0]
     """
     points = positions.detach().double()
-    centred = points - centres(points, batch, structures).index_select(0, batch)
-    moments = segment_sum(centred[:, :, None] * centred[:, None, :], batch, structures)
+    centered = points - centers(points, batch, structures).index_select(0, batch)
+    moments = segment_sum(centered[:, :, None] * centered[:, None, :], batch, structures)
     # Columns reversed: LAPACK gives the shortest first.
     axes: Tensor = torch.linalg.eigh(moments).eigenvectors.flip(-1).to(positions.dtype)
     return axes

@@ -1,4 +1,4 @@
-"""A graph arranged for sums over neighbours: edges by target, targets by their number of edges."""
+"""A graph arranged for sums over neighbors: edges by target, targets by their number of edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from intertwine.ops._segments import segment_sum
 
 
 class Graph(NamedTuple):
-    """Edges in an order that makes every sum over neighbours a few batched matrix products.
+    """Edges in an order that makes every sum over neighbors a few batched matrix products.
 
     Attributes:
         source: ``(E,)`` where each edge comes from.
@@ -37,7 +37,7 @@ class Graph(NamedTuple):
 
 
 def arrange(edges: Tensor, size: int) -> Graph:
-    """Sort the edges of a graph for sums over neighbours. The nodes keep their numbers.
+    """Sort the edges of a graph for sums over neighbors. The nodes keep their numbers.
 
     Args:
         edges: ``(2, E)``, source row over target row, in any order.

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from intertwine.ops._graph import Graph
-from intertwine.ops._neighbours import nearest_neighbours
+from intertwine.ops._neighbors import nearest_neighbors
 from intertwine.ops._segments import segment_max, segment_sum
 
-_COINCIDENT = 1e-8  # squared distance, relative to the farthest neighbour's, at which a point all but decides alone
-_FLOOR = 1e-3  # weight of the farthest neighbour, which lets equally far ones have equal shares
+_COINCIDENT = 1e-8  # squared distance, relative to the farthest neighbor's, at which a point all but decides alone
+_FLOOR = 1e-3  # weight of the farthest neighbor, which lets equally far ones have equal shares
 
 
 def interpolate(
@@ -46,14 +46,14 @@ def interpolate(
         >>> interpolate(torch.tensor([[0.0], [3.0]]), torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist()
         [[0.6000000238418579]]
     """
-    source, target = nearest_neighbours(positions, count, batch, queries=queries, query_batch=query_batch)
+    source, target = nearest_neighbors(positions, count, batch, queries=queries, query_batch=query_batch)
     squared = (positions.index_select(0, source) - queries.index_select(0, target)).square().sum(-1)
     closeness = 1 / (_relative(squared, target, queries.shape[0]) + _COINCIDENT)
     return _mean(features, closeness, source, target, queries.shape[0])
 
 
-def neighbour_mean(features: Tensor, graph: Graph, lengths: Tensor) -> Tensor:
-    """The mean of the features around each target, weighted by a bump that ends at its farthest neighbour.
+def neighbor_mean(features: Tensor, graph: Graph, lengths: Tensor) -> Tensor:
+    """The mean of the features around each target, weighted by a bump that ends at its farthest neighbor.
 
         f(q) = sum_j w_j f_j / sum_j w_j,      w_j = 1.001 - |q - x_j|^2 / max_k |q - x_k|^2
 
@@ -63,9 +63,9 @@ def neighbour_mean(features: Tensor, graph: Graph, lengths: Tensor) -> Tensor:
         lengths: ``(E,)`` of the edges.
 
     Returns:
-        ``(M, ...)``; where all neighbours are equally far, their plain mean; zero for a target without neighbours.
-        Where one farthest neighbour gives way to another it jumps by a thousandth or less of their difference, if the
-        target is one of its own neighbours.
+        ``(M, ...)``; where all neighbors are equally far, their plain mean; zero for a target without neighbors.
+        Where one farthest neighbor gives way to another it jumps by a thousandth or less of their difference, if the
+        target is one of its own neighbors.
 
     Law: as :func:`interpolate`.
 
@@ -73,7 +73,7 @@ def neighbour_mean(features: Tensor, graph: Graph, lengths: Tensor) -> Tensor:
         >>> from intertwine.ops import arrange
         >>> graph = arrange(torch.tensor([[0, 1, 2], [0, 0, 0]]), 1)
         >>> x = torch.tensor([[0.0], [1.0], [2.0]])
-        >>> neighbour_mean(x, graph, x[:, 0]).tolist()  # weights 1, 3/4 and nearly 0
+        >>> neighbor_mean(x, graph, x[:, 0]).tolist()  # weights 1, 3/4 and nearly 0
         [[0.4295493960380554]]
     """
     bump = 1 + _FLOOR - _relative(lengths.square(), graph.target, graph.size)

@@ -1,4 +1,4 @@
-"""Neighbours in crystals: one k-d tree over the points of the cell and those images of them that can matter."""
+"""Neighbors in crystals: one k-d tree over the points of the cell and those images of them that can matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nonlinearity of vector neurons on edges and its mean over neighbours, and the moments of lengths, as operators.
+"""The nonlinearity of vector neurons on edges and its mean over neighbors, and the moments of lengths, as operators.
 
 First derivatives are operators too; those of higher order go through the formula written with tensors of all edges.
 """
@@ -219,7 +219,7 @@ def rectified_mean(
     affine: Tensor | None = None,
     slope: float = 0.0,
 ) -> Tensor:
-    """Normalise and rectify the vectors on the edges of a graph and take the mean over each node's neighbours.
+    """Normalize and rectify the vectors on the edges of a graph and take the mean over each node's neighbors.
 
         q' = (scale + shift / |q|) q,    out = q' - (1 - slope) min(<q', k>, 0) / |k|^2 k
 
@@ -236,7 +236,7 @@ def rectified_mean(
         slope: What is left of the part of q' that points against k.
 
     Returns:
-        ``(n, N, C)``; zero for a node without neighbours.
+        ``(n, N, C)``; zero for a node without neighbors.
 
     Law: equivariant under all orthogonal matrices on the components, and permutations of edges.
 
@@ -250,7 +250,7 @@ def rectified_mean(
 
 
 def rectify(values: Tensor, directions: Tensor, *, affine: Tensor | None = None, slope: float = 0.0) -> Tensor:
-    """Normalise and rectify vectors: :func:`rectified_mean` where each node has one edge, its own.
+    """Normalize and rectify vectors: :func:`rectified_mean` where each node has one edge, its own.
 
     Args:
         values: ``(n, N, C)``: components, nodes, channels.

@@ -1,4 +1,4 @@
-"""The nonlinearity of vector neurons on the edges of a graph, its mean over neighbours, and their derivatives.
+"""The nonlinearity of vector neurons on the edges of a graph, its mean over neighbors, and their derivatives.
 
     out = f q + c min(f <q, k>, 0) / D k,     f = scale + shift / (|q| + eps),     D = |k|^2 + eps,     c = slope - 1
 
@@ -41,7 +41,7 @@ def _per_channel(values: Tensor) -> Tensor:
 
 
 def forward(call: EdgeCall, affine: Tensor | None, slope: float) -> Tensor:
-    """The mean over the neighbours of each node, ``(n, N, C)``; zero without neighbours."""
+    """The mean over the neighbors of each node, ``(n, N, C)``; zero without neighbors."""
     result = torch.zeros_like(call.sides[0].own)
     least = result.new_tensor(EPSILON)
     for piece in call.pieces():
@@ -50,7 +50,7 @@ def forward(call: EdgeCall, affine: Tensor | None, slope: float) -> Tensor:
 
 
 def _rectified(piece: Piece, call: EdgeCall, affine: Tensor | None, slope: float, least: Tensor) -> Tensor:
-    """The sum over neighbours, ``(n, r, C)``. What a piece needs ends with it: the next finds the memory in cache."""
+    """The sum over neighbors, ``(n, r, C)``. What a piece needs ends with it: the next finds the memory in cache."""
     q, k = (piece.vectors(side) for side in call.sides)
     qs, ks = q.unbind(), k.unbind()
     push = _dot(qs, ks)
@@ -125,11 +125,11 @@ def _rectified_backward(
     q, k = (piece.vectors(side) for side in call.sides)
     if affine is None:
         return _rectify_backward(q, k, g, slope - 1, least)
-    return _normalise_backward(q, k, g, slope - 1, least, affine, d_affine)
+    return _normalize_backward(q, k, g, slope - 1, least, affine, d_affine)
 
 
 def _rectify_backward(q: Tensor, k: Tensor, g: Tensor, c: float, least: Tensor) -> list[Tensor]:
-    """The gradients of q and k for the gradient g of the output, where nothing is normalised."""
+    """The gradients of q and k for the gradient g of the output, where nothing is normalized."""
     qs, ks, gs = q.unbind(), k.unbind(), g.unbind()
     push = _dot(qs, ks)
     divisor = _dot(ks, ks, least)
@@ -142,10 +142,10 @@ def _rectify_backward(q: Tensor, k: Tensor, g: Tensor, c: float, least: Tensor) 
     return [d_q, d_k if k.shape[3] == d_k.shape[3] else d_k.sum(3, keepdim=True)]
 
 
-def _normalise_backward(
+def _normalize_backward(
     q: Tensor, k: Tensor, g: Tensor, c: float, least: Tensor, affine: Tensor, d_affine: Tensor | None
 ) -> list[Tensor]:
-    """The same where lengths are normalised; adds to the gradients of scale and shift."""
+    """The same where lengths are normalized; adds to the gradients of scale and shift."""
     scale, shift = affine.unbind()
     qs, ks, gs = q.unbind(), k.unbind(), g.unbind()
     dot = _dot(qs, ks)

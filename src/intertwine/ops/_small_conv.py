@@ -30,7 +30,7 @@ def small_conv(
     tensor: Tensor,
     weights: Sequence[Tensor],
 ) -> Tensor:
-    """The function of :func:`intertwine.ops.steerable_conv`, coupled after the sum over the neighbours."""
+    """The function of :func:`intertwine.ops.steerable_conv`, coupled after the sum over the neighbors."""
     matrix = _matrix(coupling, tensor, weights, radial.shape[1])
     edges = graph.source, graph.rank, graph.places
     result: Tensor = _conv(features, harmonics, radial, matrix.flatten(), tensor, *edges, coupling.code())

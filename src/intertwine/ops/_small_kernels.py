@@ -1,4 +1,4 @@
-"""The steerable convolution of few channels: neighbours times harmonics times radial functions first, then one matrix.
+"""The steerable convolution of few channels: neighbors times harmonics times radial functions first, then one matrix.
 
     Z_i = sum_j x_j (x) Y(r_ij) (x) R(r_ij),        y_i = Z_i (CG w)
 
@@ -54,20 +54,20 @@ class Call(NamedTuple):
         return list(chunks(self.rank, self.order.shape[0], max(room // max(self.weights.shape[0], 1), 8)))
 
     def tables(self, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """A chunk's neighbours ``(n, k, dim_in)``, filters ``(n, k, Y * H)``, harmonics and radial functions."""
-        neighbours = self.features.index_select(0, chunk.table(self.source))
+        """A chunk's neighbors ``(n, k, dim_in)``, filters ``(n, k, Y * H)``, harmonics and radial functions."""
+        neighbors = self.features.index_select(0, chunk.table(self.source))
         harmonics, radial = chunk.masked(self.harmonics), chunk.table(self.radial)
         filters = (harmonics[:, :, None] * radial[:, None, :]).flatten(1)
         shape = chunk.count, chunk.width, -1
-        return neighbours.view(shape), filters.view(shape), harmonics, radial
+        return neighbors.view(shape), filters.view(shape), harmonics, radial
 
 
 def forward(call: Call) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = call.radial.new_zeros(call.order.shape[0], call.weights.shape[1])
     for chunk in call.cut():
-        neighbours, filters, _, _ = call.tables(chunk)
-        sums = torch.bmm(neighbours.mT, filters).view(chunk.count, -1)
+        neighbors, filters, _, _ = call.tables(chunk)
+        sums = torch.bmm(neighbors.mT, filters).view(chunk.count, -1)
         result.index_copy_(0, call.order[chunk.nodes], sums @ call.weights)
     return result
 
@@ -80,21 +80,21 @@ def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
     features, harmonics, radial, weights = found
     for chunk in call.cut():
         slopes = grad.index_select(0, call.order[chunk.nodes])
-        neighbours, filters, y, r = call.tables(chunk)
+        neighbors, filters, y, r = call.tables(chunk)
         if weights is not None or value is not None:
-            gathered = torch.bmm(neighbours.mT, filters).view(chunk.count, -1)
+            gathered = torch.bmm(neighbors.mT, filters).view(chunk.count, -1)
             if weights is not None:
                 weights.addmm_(gathered.T, slopes)
             if value is not None:
                 value.index_copy_(0, call.order[chunk.nodes], gathered @ call.weights)
         if features is None and harmonics is None and radial is None:
             continue
-        sums = (slopes @ call.weights.T).view(chunk.count, neighbours.shape[2], -1)
+        sums = (slopes @ call.weights.T).view(chunk.count, neighbors.shape[2], -1)
         if features is not None:
             back = torch.bmm(filters, sums.mT).flatten(0, 1)
             features.index_add_(0, chunk.table(call.source), back)
         if harmonics is not None or radial is not None:
-            d_filters = torch.bmm(neighbours, sums).view(-1, y.shape[1], r.shape[1])
+            d_filters = torch.bmm(neighbors, sums).view(-1, y.shape[1], r.shape[1])
             if harmonics is not None:
                 chunk.write(harmonics, torch.bmm(d_filters, r[:, :, None])[:, :, 0])
             if radial is not None:

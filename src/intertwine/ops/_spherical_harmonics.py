@@ -107,7 +107,7 @@ def spherical_harmonics(
         has no direction: there Y_0 keeps its value and all higher degrees are 0, with gradient 0.
 
     Raises:
-        ValueError: If ``vectors`` does not end in 3, lmax is negative or the normalisation has no such name.
+        ValueError: If ``vectors`` does not end in 3, lmax is negative or the normalization has no such name.
 
     Cost: a few operations for each value; the gradient is one matrix product per degree. Derivatives of every order.
 

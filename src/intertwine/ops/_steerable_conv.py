@@ -20,7 +20,7 @@ from intertwine.ops._fused_conv import fused_conv
 from intertwine.ops._graph import Graph
 from intertwine.ops._small_conv import small_conv
 
-_USUAL_NEIGHBOURS = 16
+_USUAL_NEIGHBORS = 16
 _SLOW = 40
 
 
@@ -52,7 +52,7 @@ def steerable_conv(
 
     Cost: ``2 E H K`` operations to aggregate, with K = sum over paths of (2 l_out + 1) channels_in, and
     ``2 N H K channels_out`` to mix; the backward takes about twice as many and makes the aggregates again. Memory: that
-    of the arguments and a few megabytes, whatever the number of neighbours. Of few channels neighbours, harmonics and
+    of the arguments and a few megabytes, whatever the number of neighbors. Of few channels neighbors, harmonics and
     radial functions are multiplied first and coupled after the sum. Derivatives of every order.
 
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3.
@@ -68,15 +68,15 @@ def _is_small(coupling: Coupling, width: int) -> bool:
 
     Coupling first costs an operation on short vectors for each number of the coupled messages, as slow as 40 of a
     matrix product, and products with the radial functions and weights; coupling last costs a product with a matrix of
-    all inputs by all outputs. The nodes' share is divided among a usual number of neighbours: an exported program knows
+    all inputs by all outputs. The nodes' share is divided among a usual number of neighbors: an exported program knows
     no other.
     """
     fused, harmonics = 0.0, (coupling.lmax + 1) ** 2
     dim_in = sum((2 * degree + 1) * channels for (degree, _), channels in coupling.inputs)
     dim_out = sum((2 * degree + 1) * channels for (degree, _), channels in coupling.outputs)
-    small = harmonics * width * (dim_in * (1 + dim_out / _USUAL_NEIGHBOURS) + _SLOW)
+    small = harmonics * width * (dim_in * (1 + dim_out / _USUAL_NEIGHBORS) + _SLOW)
     for i, ((degree, _), channels) in enumerate(coupling.inputs):
         for o, rows in coupling.rows(i):
-            mix = 1 + coupling.outputs[o][1] / _USUAL_NEIGHBOURS
+            mix = 1 + coupling.outputs[o][1] / _USUAL_NEIGHBORS
             fused += rows * channels * (width * mix + (2 * degree + 1) * _SLOW)
     return small < fused

@@ -58,7 +58,7 @@ def steerable_messages(
     tensor: Tensor,
     weights: Sequence[Tensor],
 ) -> Tensor:
-    """What the steerable convolution sums over the neighbours: the message along each edge.
+    """What the steerable convolution sums over the neighbors: the message along each edge.
 
     Args:
         features: ``(N, dim_in)`` of the points that edges leave: the input blocks side by side, in each the channels

@@ -11,7 +11,7 @@ from intertwine.patterns._operation import Operation
 from intertwine.patterns._pattern import Pattern, random_pattern
 from intertwine.patterns._planar import FRIEZES, WALLPAPERS, WallpaperType, frieze, wallpaper, wallpaper_name
 from intertwine.patterns._space import SpaceGroupType, space_group, space_group_types
-from intertwine.patterns._symmetrise import symmetrise, symmetrise_cell
+from intertwine.patterns._symmetrize import symmetrize, symmetrize_cell
 
 __all__ = [
     "CRYSTAL_CLASSES",
@@ -39,8 +39,8 @@ __all__ = [
     "reduced",
     "space_group",
     "space_group_types",
-    "symmetrise",
-    "symmetrise_cell",
+    "symmetrize",
+    "symmetrize_cell",
     "wallpaper",
     "wallpaper_name",
     "write_image",

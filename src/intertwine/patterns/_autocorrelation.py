@@ -45,7 +45,7 @@ class Repeat:
 
 
 def autocorrelation(image: Tensor) -> tuple[Tensor, Tensor]:
-    """The correlation of an image with itself, shifted, each shift normalised over the overlap.
+    """The correlation of an image with itself, shifted, each shift normalized over the overlap.
 
     ``A(s) = sum f(x) f(x + s) / sqrt(sum f(x)^2 sum f(x + s)^2)``, sums over the pixels where both are seen.
 
@@ -148,7 +148,7 @@ class _Surface:
         return self.summits(rows[half], columns[half])
 
     def summits(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """The top of the parabola through each maximum and its neighbours."""
+        """The top of the parabola through each maximum and its neighbors."""
         here = self.values[rows, columns]
         offsets, gains = [], torch.zeros_like(here)
         for step_row, step_column in ((0, 1), (1, 0)):

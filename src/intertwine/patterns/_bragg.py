@@ -137,6 +137,6 @@ def fit_amplitudes(image: Tensor, cell: Tensor) -> Amplitudes:
     cell = reduced(cell)
     fit = _Fit(image, cell, waves_within(cell, radius))
     kept = fit.waves.abs().sum(-1) > 0
-    centred = image - image.mean((-2, -1), keepdim=True)
-    explained = 1 - float(fit.residual.square().sum() / centred.square().sum())
+    centered = image - image.mean((-2, -1), keepdim=True)
+    explained = 1 - float(fit.residual.square().sum() / centered.square().sum())
     return Amplitudes(cell, fit.waves[kept].to(torch.int64), fit.coefficients[:, kept], fit.residual, explained)

@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-SYSTEMS = ("oblique", "rectangular", "centred", "square", "hexagonal")
+SYSTEMS = ("oblique", "rectangular", "centered", "square", "hexagonal")
 """The five Bravais lattices of the plane."""
 
 _SHAPES = {
     "oblique": (1.0, 1.18, 107.0),
     "rectangular": (1.0, 1.32, 90.0),
-    "centred": (1.0, 1.0, 73.0),
+    "centered": (1.0, 1.0, 73.0),
     "square": (1.0, 1.0, 90.0),
     "hexagonal": (1.0, 1.0, 120.0),
 }
@@ -25,7 +25,7 @@ def cell_of(
     """A cell ``(2, 2)`` of a lattice system, float64; its columns are the lattice vectors a and b.
 
     Args:
-        system: One of ``SYSTEMS``; a centred rectangular lattice gets its primitive rhombus.
+        system: One of ``SYSTEMS``; a centered rectangular lattice gets its primitive rhombus.
         size: The square root of the area of the cell.
         turn: How far a is turned from the first axis, in degrees.
         ratio: |b| / |a|, where the system leaves it free.
@@ -37,7 +37,7 @@ def cell_of(
     if system not in _SHAPES:
         raise ValueError(f"lattices are {', '.join(SYSTEMS)}, got {system!r}")
     if (ratio is not None and system not in ("oblique", "rectangular")) or (
-        angle is not None and system not in ("oblique", "centred")
+        angle is not None and system not in ("oblique", "centered")
     ):
         raise ValueError(f"a {system} lattice leaves this shape no freedom: ratio {ratio}, angle {angle}")
     a, b, gamma = _SHAPES[system]

@@ -140,7 +140,7 @@ class CrystalGroup:
         return PointGroup(tuple(dict.fromkeys(operation.linear for operation in self.elements)))
 
     @property
-    def centring(self) -> tuple[Operation, ...]:
+    def centering(self) -> tuple[Operation, ...]:
         """The pure translations among the elements: the identity alone when the cell is primitive."""
         unit = Operation.identity(self.dimension).linear
         return tuple(operation for operation in self.elements if operation.linear == unit)
@@ -161,9 +161,9 @@ class CrystalGroup:
 
     def primitive(self) -> CrystalGroup:
         """The same group in a primitive cell, whose lattice has all translations; itself if it has one already."""
-        if len(self.centring) == 1:
+        if len(self.centering) == 1:
             return self
-        vectors = [list(operation.translation) for operation in self.centring]
+        vectors = [list(operation.translation) for operation in self.centering]
         vectors += [list(operation.translation) for operation in self.lattice_generators]
         basis = echelon(vectors, self.dimension)[: self.dimension]
         columns = [list(column) for column in zip(*basis, strict=True)]
@@ -225,10 +225,10 @@ class CrystalGroup:
         """How many equivalent points there are in one cell, the multiplicity of the Wyckoff position."""
         return len(self.orbit(point))
 
-    def stabiliser(self, point: Sequence[float | Fraction]) -> tuple[Operation, ...]:
+    def stabilizer(self, point: Sequence[float | Fraction]) -> tuple[Operation, ...]:
         """The site symmetry: the operations, each with its lattice translation, that fix a point.
 
-        Orbit and stabiliser: ``multiplicity(x) * len(stabiliser(x)) == order``.
+        Orbit and stabilizer: ``multiplicity(x) * len(stabilizer(x)) == order``.
         """
         start = torch.tensor([float(entry) for entry in point], dtype=torch.float64)
         fixing = []

@@ -51,7 +51,7 @@ def detect(image: Tensor, *, tolerance: float = TOLERANCE) -> Detection:
         The group with its cell and origin in pixels; ``name`` is None if nothing repeats in two directions.
 
     Raises:
-        UsageError: If the image is too small, all of one colour, not finite or not an image.
+        UsageError: If the image is too small, all of one color, not finite or not an image.
 
     Reference:
         The tests of amplitudes under each plane group are those of electron crystallography: S. Hovmoeller,
@@ -103,7 +103,7 @@ def _prepared(image: Tensor) -> tuple[Tensor, int]:
     pixels = pixels - pixels.mean((-2, -1), keepdim=True)
     deviation = float(pixels.square().mean().sqrt())
     if deviation <= _FLAT * max(spread, float(image.abs().max()) * _FLAT) or deviation == 0:
-        raise UsageError("the image is all of one colour: there is no pattern to name")
+        raise UsageError("the image is all of one color: there is no pattern to name")
     return pixels / deviation, factor
 
 

@@ -61,7 +61,7 @@ class Detection:
         return (points - self.origin) @ inverse.T
 
     def generators(self) -> list[str]:
-        """The generators in words, with centres, lines and steps in pixels."""
+        """The generators in words, with centers, lines and steps in pixels."""
         return [] if self.group is None else [self._in_pixels(operation) for operation in self.group.generators]
 
     def elements(self) -> str:

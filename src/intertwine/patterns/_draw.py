@@ -1,4 +1,4 @@
-"""Pictures of wallpaper groups: colours from several fields with the symmetry, or a motif of the user's own."""
+"""Pictures of wallpaper groups: colors from several fields with the symmetry, or a motif of the user's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PALETTES: dict[str, tuple[str, str, str, str, str]] = {
     "plum": ("35193e", "fbe9d7", "ad1759", "f37651", "f6b48f"),
     "reef": ("073b4c", "fdf3dc", "118ab2", "06b08a", "ef6f6c"),
 }
-"""Five colours each: lines, ground, and three fillings."""
+"""Five colors each: lines, ground, and three fillings."""
 
 _OVERSAMPLING = 2
 _LINE = 0.022
@@ -55,7 +55,7 @@ class Canvas:
     def cell(self, name: str) -> Tensor:
         """The cell of a wallpaper group on this canvas: ``(2, 2)``, columns are vectors in pixels, y down."""
         cell = cell_of(WALLPAPERS[name].lattice, min(self.width, self.height) / self.cells, -self.turn)
-        if WALLPAPERS[name].lattice != "centred":
+        if WALLPAPERS[name].lattice != "centered":
             return cell
         # A rhombus stands on its corner: its mirror lines are then level and upright.
         half = -radians(shape(cell)[2]) / 2
@@ -63,9 +63,9 @@ class Canvas:
 
 
 def draw_pattern(name: str, canvas: Canvas | None = None, *, seed: int = 0, palette: str | None = None) -> Tensor:
-    """An ornament with the symmetry of a wallpaper group, in five colours.
+    """An ornament with the symmetry of a wallpaper group, in five colors.
 
-    Four random invariant fields are drawn as layers of cut paper: where a field is high its colour lies on top, a line
+    Four random invariant fields are drawn as layers of cut paper: where a field is high its color lies on top, a line
     runs round its edge. What is made of invariant fields point by point is invariant.
 
     Args:
@@ -86,7 +86,7 @@ def draw_pattern(name: str, canvas: Canvas | None = None, *, seed: int = 0, pale
     chosen = int(torch.randint(len(PALETTES), (), generator=generator))
     if palette is not None and palette not in PALETTES:
         raise UsageError(f'no palette "{palette}". Known: {", ".join(PALETTES)}')
-    ink, ground, *fillings = map(_colour, PALETTES[palette or list(PALETTES)[chosen]])
+    ink, ground, *fillings = map(_color, PALETTES[palette or list(PALETTES)[chosen]])
     # The more symmetry, the fewer waves are free: more detail makes up for it.
     detail = _DETAIL * wallpaper(name).order ** 0.15
     pattern = random_pattern(name, channels=4, detail=detail, generator=generator)
@@ -109,7 +109,7 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
     """An ornament made of copies of a picture, one for each operation of a wallpaper group.
 
     The picture is laid at a point of the cell without symmetry, as large as its distance to its own images asks for.
-    Where copies meet they blend: a colour is the mean of all copies, weighted by the distance to their centres. The
+    Where copies meet they blend: a color is the mean of all copies, weighted by the distance to their centers. The
     distances are the same for all of them, so the result is invariant whatever the picture.
 
     Args:
@@ -126,7 +126,7 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
     canvas = canvas or Canvas()
     group = wallpaper(name)
     cell = canvas.cell(group.name)
-    centre, distance = _most_general_point(group.matrices, cell)
+    center, distance = _most_general_point(group.matrices, cell)
     rows, columns = torch.meshgrid(
         torch.arange(canvas.height, dtype=torch.float64) - (canvas.height - 1) / 2,
         torch.arange(canvas.width, dtype=torch.float64) - (canvas.width - 1) / 2,
@@ -136,11 +136,11 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
     total = torch.zeros(3, canvas.height, canvas.width, dtype=torch.float64)
     weights = torch.full((canvas.height, canvas.width), 1e-300, dtype=torch.float64)
     steps = torch.cartesian_prod(torch.arange(-1.0, 2.0), torch.arange(-1.0, 2.0)).to(torch.float64)
-    span = 1.25 * distance  # of the picture's shorter side: the space between two centres, with a margin to blend in
+    span = 1.25 * distance  # of the picture's shorter side: the space between two centers, with a margin to blend in
     motif = _reduced(motif.to(torch.float64), span)
     scale = 2 / span * torch.tensor([min(motif.shape[1:]) / n for n in (motif.shape[2], motif.shape[1])])
     for operation in group.elements:
-        offset = operation(points) - centre
+        offset = operation(points) - center
         offset = offset - offset.floor()
         for step in steps:
             place = (offset + step) @ cell.T
@@ -179,7 +179,7 @@ def _most_general_point(matrices: Tensor, cell: Tensor) -> tuple[Tensor, float]:
     return points[best], float(nearest[best])
 
 
-def _colour(text: str) -> Tensor:
+def _color(text: str) -> Tensor:
     return torch.tensor([int(text[i : i + 2], 16) / 255 for i in (0, 2, 4)], dtype=torch.float64)[:, None, None]
 
 

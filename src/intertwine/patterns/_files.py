@@ -29,7 +29,7 @@ _DEEP_MODES = ("I", "F")
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """A picture as colours ``(3, height, width)``, float32, 0 .. 1: its first frame, over white where transparent.
+    """A picture as colors ``(3, height, width)``, float32, 0 .. 1: its first frame, over white where transparent.
 
     Raises:
         UsageError: If there is no such file, or it is no picture, or damaged, or too large.
@@ -57,10 +57,10 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{path} cannot be read: {str(error) or type(error).__name__}") from error
-    return _colours(image, pillow)
+    return _colors(image, pillow)
 
 
-def _colours(image: Any, pillow: Any) -> Tensor:
+def _colors(image: Any, pillow: Any) -> Tensor:
     if image.mode.split(";")[0] in _DEEP_MODES:
         deep = torch.from_numpy(np.asarray(image).astype(np.float32))
         low, high = float(deep.min()), float(deep.max())
@@ -90,7 +90,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
 
 
 def write_image(path: str | os.PathLike[str], image: Tensor) -> None:
-    """Write colours ``(3, height, width)``, 0 .. 1, as a picture: whole, or not at all.
+    """Write colors ``(3, height, width)``, 0 .. 1, as a picture: whole, or not at all.
 
     Raises:
         UsageError: If the file cannot be written.

@@ -1,4 +1,4 @@
-"""Band-limited ornaments: Fourier series over a lattice, symmetrised exactly."""
+"""Band-limited ornaments: Fourier series over a lattice, symmetrized exactly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pattern:
         return torch.polar(torch.ones_like(phases), phases).matmul(self.coefficients.T).real
 
     def sample(self, size: tuple[int, int], cell: Tensor, origin: Sequence[float] = (0.0, 0.0)) -> Tensor:
-        """The fields on a grid of pixels, whose centres have whole coordinates.
+        """The fields on a grid of pixels, whose centers have whole coordinates.
 
         A plane wave is a product of one wave down and one across, so this costs one matrix product.
 
@@ -59,7 +59,7 @@ class Pattern:
         )
         return ((self.coefficients[:, None, :] * down.T) @ across).real
 
-    def symmetrised(self, group: CrystalGroup) -> Pattern:
+    def symmetrized(self, group: CrystalGroup) -> Pattern:
         """The mean of f(g x) over the group: the projection onto its invariants, exact up to rounding.
 
         ``f(W x + w)`` has the coefficient ``c_k exp(2 pi i k . w)`` at the wave ``W^T k``.
@@ -154,5 +154,5 @@ def random_pattern(
     raw = torch.view_as_complex(noise) * damping
     raw[:, lengths == 0] = 0
     mirrored, _ = wave_images(waves, -torch.eye(2, dtype=torch.int64), torch.zeros(2))
-    pattern = Pattern(waves, (raw + raw[:, mirrored].conj()) / 2).symmetrised(group)
+    pattern = Pattern(waves, (raw + raw[:, mirrored].conj()) / 2).symmetrized(group)
     return Pattern(waves, pattern.coefficients / pattern.coefficients.abs().square().sum(-1, keepdim=True).sqrt())

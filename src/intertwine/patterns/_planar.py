@@ -18,7 +18,7 @@ class WallpaperType:
 
     Args:
         symbol: The full symbol of Hermann and Mauguin.
-        lattice: "oblique", "rectangular", "centred", "square" or "hexagonal"; the cell is primitive, so a centred
+        lattice: "oblique", "rectangular", "centered", "square" or "hexagonal"; the cell is primitive, so a centered
             rectangular lattice is a rhombic cell.
         generators: Operations besides the two lattice translations.
     """
@@ -33,11 +33,11 @@ WALLPAPERS: dict[str, WallpaperType] = {
     "p2": WallpaperType("p211", "oblique", ("-x, -y",)),
     "pm": WallpaperType("p1m1", "rectangular", ("-x, y",)),
     "pg": WallpaperType("p1g1", "rectangular", ("-x, y+1/2",)),
-    "cm": WallpaperType("c1m1", "centred", ("y, x",)),
+    "cm": WallpaperType("c1m1", "centered", ("y, x",)),
     "pmm": WallpaperType("p2mm", "rectangular", ("-x, y", "x, -y")),
     "pmg": WallpaperType("p2mg", "rectangular", ("-x, -y", "-x+1/2, y")),
     "pgg": WallpaperType("p2gg", "rectangular", ("-x, -y", "-x+1/2, y+1/2")),
-    "cmm": WallpaperType("c2mm", "centred", ("-x, -y", "y, x")),
+    "cmm": WallpaperType("c2mm", "centered", ("-x, -y", "y, x")),
     "p4": WallpaperType("p4", "square", ("-y, x",)),
     "p4m": WallpaperType("p4mm", "square", ("-y, x", "-x, y")),
     "p4g": WallpaperType("p4gm", "square", ("-y, x", "-x+1/2, y+1/2")),

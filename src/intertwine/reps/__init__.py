@@ -24,7 +24,7 @@ from intertwine.reps._symmetric import SymmetricIrrep
 from intertwine.reps._wigner import wigner_d, wigner_matrices
 
 CONVENTION_VERSION: int = 1
-"""Counts changes of the order, sign or normalisation of any basis; stands in every checkpoint."""
+"""Counts changes of the order, sign or normalization of any basis; stands in every checkpoint."""
 
 __all__ = [
     "CONVENTION_VERSION",

@@ -82,7 +82,7 @@ class CartesianTensor(Rep):
         return self.basis.flatten(0, -2) @ self.decompose().matrix
 
     def to_irreps(self, tensor: Tensor) -> Tensor:
-        """The coordinates ``(..., dim)``, irrep by irrep, of tensors ``(..., n, .., n)``; first they are symmetrised.
+        """The coordinates ``(..., dim)``, irrep by irrep, of tensors ``(..., n, .., n)``; first they are symmetrized.
 
         Raises:
             ValueError: If the last axes are not those of a tensor.

@@ -24,7 +24,7 @@ def _check_group(group: Group, rep: Rep) -> None:
 def direct_sum(group: Group, terms: Iterable[tuple[int, Rep]]) -> Rep:
     """The direct sum of terms ``(copies, rep)``, blocks in the order given, copies outermost.
 
-    Nested sums are flattened, empty terms dropped, equal neighbours merged; one copy of one rep is that rep itself.
+    Nested sums are flattened, empty terms dropped, equal neighbors merged; one copy of one rep is that rep itself.
 
     Args:
         group: The group of all terms; needed when there are none.

@@ -186,8 +186,8 @@ def mulliken(group: PolyhedralGroup, characters: tuple[RealCharacter, ...]) -> l
             number = "1" if bool(((values - alike[letter]).abs() < 1e-6)[looked].all()) else "2"
         parity = ""
         if inverted:
-            centre = int((first + group.identity).flatten(1).abs().sum(1).argmin())
-            parity = "g" if values[centre] > 0 else "u"
+            center = int((first + group.identity).flatten(1).abs().sum(1).argmin())
+            parity = "g" if values[center] > 0 else "u"
         labels.append(letter + number + parity)
     return labels
 

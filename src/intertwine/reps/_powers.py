@@ -2,8 +2,8 @@
 
     S^k(g) = P_k^T (S^{k-1}(g) (x) rho(g)) P_k,      P_k: the isometry of the k-th power into the (k-1)-th times the rep
 
-The basis vectors of S^k are sqrt(k! / alpha!) times the symmetrised e_{i1} (x) .. (x) e_{ik}, i1 <= .. <= ik; those of
-the antisymmetric power are sqrt(k!) times the antisymmetrised ones, i1 < .. < ik; both in lexicographic order.
+The basis vectors of S^k are sqrt(k! / alpha!) times the symmetrized e_{i1} (x) .. (x) e_{ik}, i1 <= .. <= ik; those of
+the antisymmetric power are sqrt(k!) times the antisymmetrized ones, i1 < .. < ik; both in lexicographic order.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Rep(ABC):
 
     A frozen value: hashed and compared by value, picklable; ``str`` prints the grammar that ``group.rep`` reads,
     ``repr`` prints Python that evaluates to an equal value. Equal values have equal matrices; sums are kept flat, equal
-    neighbours in a sum are merged, products are kept flat.
+    neighbors in a sum are merged, products are kept flat.
     """
 
     group: Group

@@ -67,7 +67,7 @@ class SymmetricIrrep(Irrep):
         return torch.zeros(0, self.dim, self.dim, dtype=torch.float64)
 
     def matrix(self, g: Tensor) -> Tensor:
-        """The matrices, ``(..., dim, dim)``: a product of exchanges of neighbours that sorts the images.
+        """The matrices, ``(..., dim, dim)``: a product of exchanges of neighbors that sorts the images.
 
         Raises:
             ValueError: If a matrix is not a permutation.
@@ -123,7 +123,7 @@ class SymmetricCatalogue(Catalogue):
         The element X_k, the sum of the exchanges (i k) with i < k, acts on a tableau by the content of k (Jucys 1974).
         """
         assert isinstance(irrep, SymmetricIrrep), "a symmetric catalogue has symmetric irreps"
-        moves = _neighbour_exchanges(rep)
+        moves = _neighbor_exchanges(rep)
         tableau, steps = _routes(irrep.partition)
         space = _eigenvectors(moves, tableau, rep.dim)
         columns: list[Tensor | None] = [None] * irrep.dim
@@ -171,7 +171,7 @@ def _exchanged(tableau: tuple[int, ...], i: int) -> tuple[int, ...]:
 
 @constant
 def _exchanges(partition: Partition) -> Tensor:
-    """The matrices of the exchanges of neighbours, ``(n - 1, dim, dim)``."""
+    """The matrices of the exchanges of neighbors, ``(n - 1, dim, dim)``."""
     tableaux = _tableaux(partition)
     place = {tableau: k for k, tableau in enumerate(tableaux)}
     matrices = torch.zeros(sum(partition) - 1, len(tableaux), len(tableaux), dtype=torch.float64)
@@ -208,8 +208,8 @@ def _routes(partition: Partition) -> tuple[tuple[int, ...], tuple[Step, ...]]:
     return tableaux[0], tuple(steps)
 
 
-def _neighbour_exchanges(rep: Rep) -> Tensor:
-    """The matrices of the exchanges of neighbours in a rep, ``(n - 1, dim, dim)``."""
+def _neighbor_exchanges(rep: Rep) -> Tensor:
+    """The matrices of the exchanges of neighbors in a rep, ``(n - 1, dim, dim)``."""
     assert isinstance(rep.group, Symmetric), "exchanges belong to a symmetric group"
     n = rep.group.n
     images = torch.arange(n).repeat(n - 1, 1)

@@ -36,7 +36,7 @@ class Checkpoint:
         metrics: Validation metrics of exactly these weights; empty when they have not been validated.
         monitor: The metric that chose the best epoch.
         epoch: Epochs done.
-        step: Optimiser steps done.
+        step: Optimizer steps done.
         versions: What wrote it: "format", "intertwine", "conventions", "torch".
     """
 

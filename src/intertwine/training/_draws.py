@@ -35,8 +35,8 @@ def seed_generators(seed: int) -> None:
 def normal_draws(seed: int, indices: Tensor, n: int) -> Tensor:
     """Standard normal numbers that are a pure function of (seed, index, column).
 
-    A counter goes through the SplitMix64 finaliser, and two uniform numbers through Box and Muller:
-    ``sqrt(-2 log u) cos(2 pi v)``. Four such numbers, normalised, are the quaternion of a Haar-random rotation.
+    A counter goes through the SplitMix64 finalizer, and two uniform numbers through Box and Muller:
+    ``sqrt(-2 log u) cos(2 pi v)``. Four such numbers, normalized, are the quaternion of a Haar-random rotation.
 
     Args:
         seed: Any whole number.

@@ -14,7 +14,7 @@ from intertwine._errors import UsageError
 class Settings:
     """The numbers of a run; every one has a default that trains.
 
-    The optimiser is AdamW. Its learning rate rises linearly over the first `warmup` of the run and falls along a cosine
+    The optimizer is AdamW. Its learning rate rises linearly over the first `warmup` of the run and falls along a cosine
     to 1 % of `learning_rate` at the end. Where a run stands is steps done over steps planned; with `minutes` it is the
     larger of that and the share of the budget used, so that the learning rate has come down when the time is up.
     A run without `minutes` is a function of its seed: interrupted and resumed it gives the same weights. With
@@ -22,7 +22,7 @@ class Settings:
 
     Attributes:
         epochs: Passes over the training set.
-        batch_size: Structures per optimiser step, over all processes together. An epoch is cut into batches whose sizes
+        batch_size: Structures per optimizer step, over all processes together. An epoch is cut into batches whose sizes
             differ by one at most, none larger than this.
         learning_rate: The peak.
         weight_decay: Decoupled, as in AdamW.

@@ -17,7 +17,7 @@ from intertwine.nn import (
     PointwiseNonlinearity,
     Project,
     RegularBatchNorm,
-    neighbourhood,
+    neighborhood,
 )
 from intertwine.testing import assert_equivariant
 
@@ -26,7 +26,7 @@ def test_the_table_of_the_icosahedron() -> None:
     group = Icosahedral()
     assert group.order == 60
     assert sorted(len(each) for each in group.conjugacy_classes) == [1, 12, 12, 15, 20]
-    around = neighbourhood(group)
+    around = neighborhood(group)
     assert len(around) == 13
     assert around[0] == 0
     angles = torch.rad2deg(((group.elements[around[1:]].diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).acos())
@@ -48,8 +48,8 @@ def test_the_table_of_the_icosahedron() -> None:
     ],
     ids=str,
 )
-def test_neighbourhoods_generate_and_do_not_depend_on_the_frame(group, size: int) -> None:
-    around = neighbourhood(group)
+def test_neighborhoods_generate_and_do_not_depend_on_the_frame(group, size: int) -> None:
+    around = neighborhood(group)
     assert len(around) == size
     assert group.subgroup(group.elements[around]).order == group.order
     conjugates = group.elements[:, None] @ group.elements[around] @ group.inverse(group.elements)[:, None]
@@ -202,7 +202,7 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(..., 24\)"):
         GroupPool(group.regular)(torch.ones(2, 23))
     with pytest.raises(ValueError, match="orthogonal matrices"):
-        neighbourhood(FiniteMatrixGroup([[[0.0, -2.0], [0.5, 0.0]]]))
+        neighborhood(FiniteMatrixGroup([[[0.0, -2.0], [0.5, 0.0]]]))
 
 
 def test_the_library_own_tester_agrees() -> None:

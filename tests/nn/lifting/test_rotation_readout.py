@@ -71,7 +71,7 @@ def test_the_residual_learns_what_lies_between_the_elements() -> None:
     torch.manual_seed(0)
     layer = RotationReadout(9 * group.regular, hidden=64)
     generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(layer.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1e-2)
 
     def draw(count: int):
         true = SO3().sample(count, generator=generator).float()
@@ -83,9 +83,9 @@ def test_the_residual_learns_what_lies_between_the_elements() -> None:
         first, second, true = draw(64)
         found = layer(first, second, layer.nearest(true))
         loss = (found - true).square().mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     first, second, true = draw(200)
     nearest = group.elements.float()[layer.nearest(true)]
     start, end = (torch.rad2deg(_angle(x, true)).mean() for x in (nearest, layer(first, second, layer.nearest(true))))

@@ -14,13 +14,13 @@ CHARGE = {1: 0.3, 6: 0.1, 8: -0.6, 14: 1.0}
 def dipoles(numbers, positions, batch, structures):
     """sum_i q_i (x_i - centroid), a vector."""
     charges = torch.tensor([CHARGE[number] for number in numbers.tolist()], dtype=positions.dtype)[:, None]
-    return per_structure(charges * centred(positions, batch, structures), batch, structures)
+    return per_structure(charges * centered(positions, batch, structures), batch, structures)
 
 
 def quadrupoles(numbers, positions, batch, structures):
     """sum_i q_i^2 x_i x_i^T in nine numbers, a symmetric matrix."""
     charges = torch.tensor([CHARGE[number] for number in numbers.tolist()], dtype=positions.dtype)[:, None, None]
-    x = centred(positions, batch, structures)
+    x = centered(positions, batch, structures)
     outer = charges.square() * x[:, :, None] * x[:, None, :]
     return per_structure(outer.reshape(len(x), 9), batch, structures)
 
@@ -29,7 +29,7 @@ def per_structure(values, batch, structures):
     return values.new_zeros(structures, values.shape[1]).index_add_(0, batch, values)
 
 
-def centred(positions, batch, structures):
+def centered(positions, batch, structures):
     ones = positions.new_ones(len(positions), 1)
     mean = per_structure(positions, batch, structures) / per_structure(ones, batch, structures)
     return positions - mean[batch]
@@ -43,7 +43,7 @@ def make_structures(n=24, seed=0, elements=(1, 6, 8)):
     positions = 1.2 * torch.randn(atoms, 3, generator=generator, dtype=torch.float64)
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
     batch = torch.arange(n).repeat_interleave(counts)
-    size = centred(positions, batch, n).norm(dim=1, keepdim=True)
+    size = centered(positions, batch, n).norm(dim=1, keepdim=True)
     targets = {
         "energy": per_structure(size + numbers[:, None], batch, n),
         "dipole": dipoles(numbers, positions, batch, n),
@@ -87,7 +87,7 @@ def config():
                 "layers": 1,
                 "lmax": 2,
                 "cutoff": 4.0,
-                "neighbours": 3.0,
+                "neighbors": 3.0,
                 "width": 8,
             },
             "augment": augment,

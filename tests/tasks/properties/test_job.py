@@ -84,7 +84,7 @@ def test_the_loss_is_the_slow_sum(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
-    output = job.model.normalised(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
     expected = 0.0
     for error in (output - batch.targets).detach():
         blocks = [error[0:1], error[1:4], error[4:5], error[5:10]]
@@ -107,7 +107,7 @@ def test_the_loss_does_not_depend_on_the_axes(config, split, structures, loud):
 def test_the_gradient_is_finite_where_the_error_is_zero(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
-    output = job.model.normalised(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
     job.loss(batch._replace(targets=output.detach()))[0].backward()
     for parameter in job.model.parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all()

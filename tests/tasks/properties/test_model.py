@@ -23,13 +23,13 @@ def run(model, structures, rotations=None):
     return model(part.numbers, part.positions, part.edges, part.batch, part.structures)
 
 
-def normalise(model, structures, pools=("sum", "sum", "sum")):
+def normalize(model, structures, pools=("sum", "sum", "sum")):
     counts = structures.composition((1, 6, 8))
     fits = [
         fit_composition(counts, structures.targets[target.name], target, pool)
         for target, pool in zip(TARGETS, pools, strict=True)
     ]
-    model.normalise(fits)
+    model.normalize(fits)
     return torch.cat([fit(counts) for fit in fits], dim=1)
 
 
@@ -42,20 +42,20 @@ def rotation_gap(model, structures):
 
 def test_properties_turn_with_the_structure(config, structures, loud):
     model = loud(build(config))
-    normalise(model, structures)
+    normalize(model, structures)
     assert rotation_gap(model, structures) < 1e-12
 
 
 def test_those_of_the_twin_do_not(config, structures, loud):
     model = loud(build(config, layer="message"))
-    normalise(model, structures)
+    normalize(model, structures)
     assert rotation_gap(model, structures) > 1e-2
 
 
 @pytest.mark.parametrize("pools", [("sum",) * 3, ("mean",) * 3, ("mean", "sum", "sum")])
 def test_the_shift_is_the_composition_fit(config, structures, pools):
     model = build(config, pools)
-    expected = normalise(model, structures, pools)
+    expected = normalize(model, structures, pools)
     part = StructureSet(structures, 4.0).batch(range(len(structures)))
     assert torch.allclose(model.shift(part.numbers, part.batch, part.structures), expected, atol=1e-12)
 
@@ -80,7 +80,7 @@ def test_two_far_copies_double_what_is_summed_and_keep_what_is_averaged(config, 
 
 def test_a_batch_is_its_structures_one_by_one(config, structures):
     model = build(config, ("mean", "sum", "sum"))
-    normalise(model, structures)
+    normalize(model, structures)
     together = run(model, structures)
     alone = torch.cat([run(model, structures.select([index])) for index in range(len(structures))])
     assert torch.allclose(together, alone, atol=1e-12)
@@ -90,7 +90,7 @@ def test_total_energies_keep_their_digits(config, structures):
     model = PropertyModel((1, 6, 8), TARGETS, ("sum",) * 3, config("energy")["encoder"])
     model.constant[0] = -406.123456789012
     part = StructureSet(structures, 4.0).batch(range(4))
-    network = model.normalised(part.numbers, part.positions, part.edges, part.batch, part.structures)
+    network = model.normalized(part.numbers, part.positions, part.edges, part.batch, part.structures)
     output = model(part.numbers, part.positions, part.edges, part.batch, part.structures)
     assert network.dtype == torch.float32
     assert output.dtype == torch.float64
@@ -99,7 +99,7 @@ def test_total_energies_keep_their_digits(config, structures):
 
 def test_copies_pickles_and_state_dicts_say_the_same(config, structures):
     model = build(config)
-    normalise(model, structures)
+    normalize(model, structures)
     expected = run(model, structures)
     other = build(config)
     with torch.no_grad():

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from intertwine.data._point_files import read_shape
-from intertwine.tasks.segment._writing import Labelled, Writer, part_numbers, ply
-from intertwine.tasks.shapes._colours import part_colour
+from intertwine.tasks.segment._writing import Labeled, Writer, part_numbers, ply
+from intertwine.tasks.shapes._colors import part_color
 
 PARTS = ["body", "pin", "a\nlens"]
 
 
 def cloud(name="one/chip.xyz", points=7):
     random = np.random.default_rng(0)
-    return Labelled(name, random.normal(size=(points, 3)), random.integers(0, 3, points), random.uniform(size=points))
+    return Labeled(name, random.normal(size=(points, 3)), random.integers(0, 3, points), random.uniform(size=points))
 
 
-def test_a_coloured_cloud_is_read_again_with_its_labels(tmp_path):
+def test_a_colored_cloud_is_read_again_with_its_labels(tmp_path):
     given = cloud()
     (tmp_path / "a.ply").write_bytes(ply(given, PARTS))
     found = read_shape(tmp_path / "a.ply")
@@ -39,11 +39,11 @@ def test_labels_that_were_numbers_stay_the_same_numbers(tmp_path):
     assert part_numbers(["3", "x"]) == [0, 1]
 
 
-def test_colours_are_fixed_and_differ():
-    colours = [part_colour(part) for part in range(40)]
-    assert len(set(colours)) == 40
-    assert colours == [part_colour(part) for part in range(40)]
-    assert all(0 <= value <= 255 for colour in colours for value in colour)
+def test_colors_are_fixed_and_differ():
+    colors = [part_color(part) for part in range(40)]
+    assert len(set(colors)) == 40
+    assert colors == [part_color(part) for part in range(40)]
+    assert all(0 <= value <= 255 for color in colors for value in color)
 
 
 def test_nothing_is_written_outside_of_the_folder_and_no_cloud_over_another(tmp_path):

@@ -110,7 +110,7 @@ REFUSED = [
     (["classify", "classes", "--hidden", "8x0"], "the encoder steerable cannot be built"),
     (["classify", "classes", "--normals"], "not every file has normals"),
     (["classify", "classes", "--train", "20", "--test", "20"], "ask for fewer"),
-    (["classify", "classes", "--nieghbours", "3"], 'did you mean "--neighbours"'),
+    (["classify", "classes", "--nieghbours", "3"], 'did you mean "--neighbors"'),
 ]
 
 

@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from intertwine.groups import SO3
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 from intertwine.tasks.shapes._clouds import CloudSet, unit_sphere
 
 SIZES = (20, 1, 2, 33, 5)
 
 
-def clouds(neighbours=6, vectors=0):
+def clouds(neighbors=6, vectors=0):
     generator = torch.Generator().manual_seed(0)
     positions = 7 + 3 * torch.randn(sum(SIZES), 3, generator=generator, dtype=torch.float64)
     positions[21:23] = positions[21]  # the cloud of two points is one place
     offsets = torch.tensor([0, *SIZES]).cumsum(0)
     others = torch.randn(sum(SIZES), 3 * vectors, generator=generator, dtype=torch.float64) if vectors else None
-    return CloudSet(positions, offsets, neighbours, others)
+    return CloudSet(positions, offsets, neighbors, others)
 
 
 def test_a_batch_is_its_clouds_side_by_side():
@@ -26,7 +26,7 @@ def test_a_batch_is_its_clouds_side_by_side():
     for index in chosen:
         positions = some.positions[some.offsets[index] : some.offsets[index + 1]]
         assert torch.equal(batch.positions[begin : begin + len(positions)], positions)
-        edges.append(nearest_neighbours(positions, 6) + begin)
+        edges.append(nearest_neighbors(positions, 6) + begin)
         begin += len(positions)
     assert torch.equal(batch.edges, torch.cat(edges, 1))
     assert batch.batch.bincount().tolist() == [SIZES[index] for index in chosen]

@@ -108,7 +108,7 @@ def test_predicting_classes(at_shapes, command, tmp_path):
     assert row == {**expected, "file": "3.xyz"}
 
 
-def test_predicting_parts_as_coloured_clouds(at_shapes, command, tmp_path):
+def test_predicting_parts_as_colored_clouds(at_shapes, command, tmp_path):
     command("predict", "runs/parts-steerable", "parts", "--output", tmp_path / "clouds")
     command("predict", "runs/parts-steerable", "parts", "--output", tmp_path / "all.npz", "--batch-size", 5)
     command("predict", "runs/parts-steerable", "parts", "--output", tmp_path / "all.csv")
@@ -126,8 +126,8 @@ def test_predicting_parts_as_coloured_clouds(at_shapes, command, tmp_path):
         assert np.allclose(arrays[f"{name}/positions"], given[:, :3])
     import trimesh
 
-    colours = trimesh.load(files[0]).visual.vertex_colors[:, :3]
-    assert {tuple(colour) for colour in colours.tolist()} <= {(72, 120, 208), (238, 133, 74)}
+    colors = trimesh.load(files[0]).visual.vertex_colors[:, :3]
+    assert {tuple(color) for color in colors.tolist()} <= {(72, 120, 208), (238, 133, 74)}
 
 
 def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_shapes, monkeypatch):
@@ -135,15 +135,15 @@ def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_sha
     monkeypatch.setattr(predictor, "logits", lambda cloud, category: cloud.positions[:, :2])
     (streamed,) = predictor.stream("parts/discs", 32, strict=False)
     predictor.config["categories"] = []
-    for labelled, seen, given in zip(
-        predictor._labelled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
+    for labeled, seen, given in zip(
+        predictor._labeled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
     ):
-        centred = seen - seen.mean(0)
+        centered = seen - seen.mean(0)
         nearest = np.linalg.norm(given[:, None] - seen[None], axis=-1).argmin(1)
-        expected = (centred[:, 1] > centred[:, 0]).astype(int)[nearest]
+        expected = (centered[:, 1] > centered[:, 0]).astype(int)[nearest]
         assert len(given) == 40
         assert 0 < expected.sum() < 40
-        assert (labelled.labels == expected).mean() > 0.97  # points in one place may have been repeated
+        assert (labeled.labels == expected).mean() > 0.97  # points in one place may have been repeated
 
 
 def test_shapes_of_any_size_and_place_have_parts(at_shapes, command, tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from intertwine import testing
 from intertwine._errors import UsageError
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 from intertwine.tasks.shapes._encoders import (
     ENCODERS,
     FRAMES,
@@ -22,13 +22,13 @@ THINNING = sorted(name for name, entry in ENCODERS.items() if entry.levels is no
 
 
 def config(name, **changes):
-    sizes = {"group": "O3", "layers": 1, "levels": 0, "hidden": None, "width": None, "neighbours": 5, "cutoff": 3.0}
+    sizes = {"group": "O3", "layers": 1, "levels": 0, "hidden": None, "width": None, "neighbors": 5, "cutoff": 3.0}
     return describe_encoder(name, changes.pop("frame", "none"), **{**sizes, **changes})
 
 
 def cloud(rep, points=20):
     positions = torch.randn(points, 3, generator=torch.Generator().manual_seed(0))
-    return torch.randn(points, rep.dim), positions, nearest_neighbours(positions, 5), None, None
+    return torch.randn(points, rep.dim), positions, nearest_neighbors(positions, 5), None, None
 
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))
@@ -128,7 +128,7 @@ def test_half_of_what_is_asked_for_are_lengths():
         (lambda: check_group("dgcnn", "SO3", "none"), "no symmetry; --frame gives it one"),
         (lambda: check_group("egnn", "SO3", "pca"), "egnn, which has a symmetry of its own"),
     ],
-    ids=["unknown", "misspelt", "frame", "hidden", "nothing", "finite", "width", "levels", "plain", "own"],
+    ids=["unknown", "misspelled", "frame", "hidden", "nothing", "finite", "width", "levels", "plain", "own"],
 )
 def test_what_cannot_be_built_is_named(call, said):
     with pytest.raises(UsageError, match=said):

@@ -34,11 +34,11 @@ def test_points_and_what_is_said_of_them_are_in_the_page():
     assert np.allclose(np.array(data["turns"]).reshape(-1, 3, 3), orientations(), atol=1e-6)
 
 
-def test_parts_have_a_legend_and_their_own_colours():
+def test_parts_have_a_legend_and_their_own_colors():
     parts = torch.randint(0, 2, (24, 5), generator=torch.Generator().manual_seed(1))
     page = gallery([shown(truths=parts[0], parts=parts)], orientations(), "y", ["body", "pin"])
     data = content(page)
-    assert data["colours"] == ["#4878d0", "#ee854a"]
+    assert data["colors"] == ["#4878d0", "#ee854a"]
     assert np.array_equal(unpacked(data["clouds"][0]["parts"], np.uint8).reshape(24, 5), parts)
     assert page.count("</span>body</span>") == 1
     assert page.count('class="controls keys" hidden') == 1  # of right and wrong, until errors are asked for

@@ -15,7 +15,7 @@ from intertwine.tasks.shapes._metrics import shape_intersections
 from intertwine.training import Job, Settings, fit, load_checkpoint
 
 SILENT = Console(quiet=True)
-SIZES = {"points": 32, "layers": 1, "neighbours": 6, "hidden": "4x0e+4x1o", "validation": "6", "test": "6"}
+SIZES = {"points": 32, "layers": 1, "neighbors": 6, "hidden": "4x0e+4x1o", "validation": "6", "test": "6"}
 
 
 @pytest.fixture

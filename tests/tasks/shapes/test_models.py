@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from intertwine.audit import audit
-from intertwine.ops import nearest_neighbours
+from intertwine.ops import nearest_neighbors
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter
 from intertwine.tasks.shapes._clouds import CloudSet
@@ -23,7 +23,7 @@ HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 
 def encoder(name="steerable"):
     return describe_encoder(
-        name, "none", group="O3", layers=1, levels=None, hidden=HIDDEN[name], width=None, neighbours=5, cutoff=1.5
+        name, "none", group="O3", layers=1, levels=None, hidden=HIDDEN[name], width=None, neighbors=5, cutoff=1.5
     )
 
 
@@ -105,7 +105,7 @@ ARMS = [(name, frame) for name in sorted(ENCODERS) for frame in FRAMES if (name,
 @cache
 def armed(name, frame):
     torch.manual_seed(0)
-    config = {"group": "O3", "layers": 1, "levels": None, "hidden": None, "width": None, "neighbours": 5, "cutoff": 1.5}
+    config = {"group": "O3", "layers": 1, "levels": None, "hidden": None, "width": None, "neighbors": 5, "cutoff": 1.5}
     return Classifier(3, describe_encoder(name, frame, **config), channels=16, hidden=12)
 
 
@@ -133,7 +133,7 @@ def assert_finite(model, x):
 
 def test_a_single_cloud_needs_no_batch():
     model, positions = make("classify").eval(), torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
-    edges = nearest_neighbours(positions, 5)
+    edges = nearest_neighbors(positions, 5)
     whole = model(None, positions, edges, torch.zeros(12, dtype=torch.int64), 1)
     assert torch.equal(model(None, positions, edges), whole)
 

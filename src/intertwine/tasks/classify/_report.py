@@ -55,8 +55,8 @@ class ClassifyReport(Report):
 
 
 def class_rows(given: dict[str, Any], turned: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A row for each class: how many clouds, how many of them are recognised, how many of those named are right."""
-    columns = ("class", "clouds", "recognised", "when turned", "right if named", "when turned")
+    """A row for each class: how many clouds, how many of them are recognized, how many of those named are right."""
+    columns = ("class", "clouds", "recognized", "when turned", "right if named", "when turned")
     rows: list[tuple[str, ...]] = [
         (
             one["name"],

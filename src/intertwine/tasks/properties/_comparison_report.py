@@ -11,7 +11,7 @@ from intertwine import _page as page
 from intertwine.audit import html_section
 from intertwine.tasks.properties._comparison import ANGLES, Result
 
-_COLOURS = (figures.BLUE, figures.ORANGE, figures.GREEN)
+_COLORS = (figures.BLUE, figures.ORANGE, figures.GREEN)
 
 
 def rows(results: Sequence[Result], unit: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -68,16 +68,16 @@ def curves_figure(results: Sequence[Result], unit: str) -> Any:
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
-        for result, colour in zip(results, _COLOURS, strict=False):
+        for result, color in zip(results, _COLORS, strict=False):
             epochs = [row["epoch"] for row in result.history]
-            left.plot(epochs, [row["mae"] for row in result.history], color=colour, lw=1.6, label=result.arm.name)
-            right.plot(ANGLES, result.by_angle, color=colour, lw=1.6, marker="o", ms=4, mew=0)
+            left.plot(epochs, [row["mae"] for row in result.history], color=color, lw=1.6, label=result.arm.name)
+            right.plot(ANGLES, result.by_angle, color=color, lw=1.6, marker="o", ms=4, mew=0)
         composition = results[0].error(results[0].composition)
         for axes in (left, right):
-            axes.axhline(composition, color=figures.GREY, lw=1.1, ls=(0, (4, 3)))
+            axes.axhline(composition, color=figures.GRAY, lw=1.1, ls=(0, (4, 3)))
             axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
             axes.set_axisbelow(True)
-        left.text(left.get_xlim()[1], composition, "composition only ", ha="right", va="bottom", color=figures.GREY)
+        left.text(left.get_xlim()[1], composition, "composition only ", ha="right", va="bottom", color=figures.GRAY)
         left.set_ylim(0, 1.35 * composition)
         left.set(xlabel="epoch", ylabel=f"mean absolute error ({unit})")
         right.set(xlabel="rotation angle (degrees)", xticks=ANGLES)
@@ -94,13 +94,13 @@ def parity_figure(results: Sequence[Result], target: str, unit: str) -> Any:
             2, len(results), sharex=True, sharey="row", squeeze=False, gridspec_kw={"height_ratios": [3, 2]}
         )
         spread = max(float((p - r.truth).abs().quantile(0.995)) for r in results for p in (r.given, r.rotated))
-        for (above, below), result, colour in zip(grid.T, results, _COLOURS, strict=False):
+        for (above, below), result, color in zip(grid.T, results, _COLORS, strict=False):
             truth = result.truth
             low, high = float(truth.min()), float(truth.max())
             above.plot([low, high], [low, high], color=figures.INK, alpha=0.4, lw=0.6)
             below.axhline(0, color=figures.INK, alpha=0.4, lw=0.6)
             dots: dict[str, Any] = {"ls": "none", "marker": ".", "ms": 3.6, "mew": 0, "alpha": 0.55, "rasterized": True}
-            for predictions, ink in ((result.rotated, figures.GREY), (result.given, colour)):
+            for predictions, ink in ((result.rotated, figures.GRAY), (result.given, color)):
                 above.plot(truth, predictions, color=ink, **dots)
                 below.plot(truth, predictions - truth, color=ink, **dots)
             above.set_title(result.arm.name, fontsize=9.5)
@@ -108,7 +108,7 @@ def parity_figure(results: Sequence[Result], target: str, unit: str) -> Any:
         grid[0, 0].set_ylabel(f"predicted ({unit})")
         grid[1, 0].set_ylabel("difference")
         figure.legend(
-            handles=[_dot("as given", _COLOURS[0]), _dot("turned at random", figures.GREY)],
+            handles=[_dot("as given", _COLORS[0]), _dot("turned at random", figures.GRAY)],
             loc="outside upper left",
             ncols=2,
         )
@@ -116,7 +116,7 @@ def parity_figure(results: Sequence[Result], target: str, unit: str) -> Any:
     return figures.figure(draw, 7.6, 4.4)
 
 
-def _dot(label: str, colour: str) -> Any:
+def _dot(label: str, color: str) -> Any:
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], ls="none", marker="o", ms=4, mew=0, color=colour, label=label)
+    return Line2D([], [], ls="none", marker="o", ms=4, mew=0, color=color, label=label)

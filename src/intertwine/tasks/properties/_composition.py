@@ -59,7 +59,7 @@ def features_of(counts: Tensor, pool: Pooling) -> Tensor:
 
 
 def fit_composition(counts: Tensor, values: Tensor, target: Target, pool: Pooling | None = None) -> Composition:
-    """The composition-only fit of one target, stabilised by a ridge of 1e-8 on standardised columns.
+    """The composition-only fit of one target, stabilized by a ridge of 1e-8 on standardized columns.
 
         min_c sum_s |y_s - x_s c - c_0|^2 + 1e-8 S |sd(x) c|^2
 

@@ -21,7 +21,7 @@ _HUBER = 0.01
 
 
 class PropertyBatch(NamedTuple):
-    """Structures as the network takes them, and their normalised targets (structures, D)."""
+    """Structures as the network takes them, and their normalized targets (structures, D)."""
 
     numbers: Tensor
     positions: Tensor
@@ -51,13 +51,13 @@ class PropertyJob:
             fit_composition(counts, train.targets[target.name], target, pool)
             for target, pool in zip(self.targets, pools, strict=True)
         )
-        self._train_targets, self._validation_targets = self._normalised(train), self._normalised(validation)
+        self._train_targets, self._validation_targets = self._normalized(train), self._normalized(validation)
         cutoff = config["encoder"]["cutoff"]
         self._train, self._validation = StructureSet(_bare(train), cutoff), StructureSet(_bare(validation), cutoff)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self._model = PropertyModel(self.elements, self.targets, pools, config["encoder"])
-        self._model.normalise(self.compositions)
+        self._model.normalize(self.compositions)
         self.model: nn.Module = self._model
         self.monitor = "loss" if len(self.targets) > 1 else "mae" if self.targets[0].is_scalar else "error_norm"
         self._dims = [target.dim for target in self.targets]
@@ -101,7 +101,7 @@ class PropertyJob:
         return found
 
     def _errors(self, batch: PropertyBatch) -> Tensor:
-        network = self._model.normalised(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+        network = self._model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
         return network - batch.targets
 
     def _losses(self, errors: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class PropertyJob:
             part.numbers, part.positions, part.edges, part.batch, part.structures, targets.to(part.positions.dtype)
         )
 
-    def _normalised(self, structures: Structures) -> Tensor:
+    def _normalized(self, structures: Structures) -> Tensor:
         """(targets - shift) / scale, (S, D) float64."""
         counts = structures.composition(self.elements)
         parts = [
@@ -156,5 +156,5 @@ def build_job(config: dict[str, Any], split: dict[str, Any], structures: Structu
 
 
 def _bare(structures: Structures) -> Structures:
-    """Without targets, which the job keeps normalised."""
+    """Without targets, which the job keeps normalized."""
     return Structures(structures.numbers, structures.positions, structures.offsets, {}, structures.names)

@@ -43,7 +43,7 @@ class ElementEmbedding(nn.Module):
 
 
 class PropertyNetwork(nn.Module):
-    """Element embedding and encoder: everything that is learned. Its outputs are normalised.
+    """Element embedding and encoder: everything that is learned. Its outputs are normalized.
 
     Law: for an encoder that commutes with O(3), y(R x + t) = D(R) y(x), whatever the numbering of the atoms.
     """
@@ -119,13 +119,13 @@ class PropertyModel(nn.Module):
         self.register_buffer("scale", torch.ones(width, dtype=torch.float64))
         self.register_buffer("averaged", torch.tensor(averaged), persistent=False)
 
-    def normalise(self, compositions: Sequence[Composition]) -> None:
+    def normalize(self, compositions: Sequence[Composition]) -> None:
         """Take shift and scale from the composition fits of the targets, in their order."""
         self.coefficients.copy_(torch.cat([fit.coefficients for fit in compositions], dim=1))
         self.constant.copy_(torch.cat([fit.constant for fit in compositions]))
         self.scale.copy_(torch.cat([fit.scale for fit in compositions]))
 
-    def normalised(
+    def normalized(
         self,
         numbers: Tensor,
         positions: Tensor,
@@ -170,7 +170,7 @@ class PropertyModel(nn.Module):
             (structures, rep_out.dim) in the targets' units and the dtype of the buffers, float64 unless the model was
             cast.
         """
-        output = self.normalised(numbers, positions, edges, batch, structures)
+        output = self.normalized(numbers, positions, edges, batch, structures)
         return self.shift(numbers, batch, structures) + self.scale * output.to(self.scale.dtype)
 
 

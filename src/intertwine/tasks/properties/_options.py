@@ -24,12 +24,12 @@ class PropertiesOptions(FitOptions):
         group="Target",
         metavar="NAME[:REP][@UNIT]",
     )
-    encoder: str = option("steerable", help="How atoms talk to their neighbours.", group="Model", choices=ENCODERS)
+    encoder: str = option("steerable", help="How atoms talk to their neighbors.", group="Model", choices=ENCODERS)
     hidden: str | None = option(
         None, help="Features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
     layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1)
-    cutoff: float = option(5.0, help="Who is a neighbour, in angstrom.", group="Model", above=0)
+    cutoff: float = option(5.0, help="Who is a neighbor, in angstrom.", group="Model", above=0)
     pool: str | None = option(
         None, help="Over atoms; chosen for each target when not given.", group="Model", choices=POOLS
     )

@@ -45,7 +45,7 @@ def plan(options: PropertiesOptions) -> tuple[dict[str, Any], dict[str, Any], St
             "layers": options.layers,
             "lmax": degree_of(hidden),
             "cutoff": options.cutoff,
-            "neighbours": _neighbours(train, options.cutoff),
+            "neighbors": _neighbors(train, options.cutoff),
         },
         "augment": options.augment,
         "seed": options.seed,
@@ -63,7 +63,7 @@ def _pool(target: Target, options: PropertiesOptions, train: Structures, source:
     return fit_composition(counts, train.targets[target.name], target).pool
 
 
-def _neighbours(train: Structures, cutoff: float) -> float:
-    """Mean number of neighbours in the first thousand structures, at least one; it sets the scale of messages."""
+def _neighbors(train: Structures, cutoff: float) -> float:
+    """Mean number of neighbors in the first thousand structures, at least one; it sets the scale of messages."""
     some = StructureSet(train.select(range(min(len(train), 1000))), cutoff)
-    return round(max(1.0, some.mean_neighbours), 2)
+    return round(max(1.0, some.mean_neighbors), 2)

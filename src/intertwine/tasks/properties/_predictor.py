@@ -173,7 +173,7 @@ class PropertyPredictor:
         return done
 
     def audit(self, data: str | None, auditing: Auditing) -> Report:
-        """The equivariance of the normalised outputs, on a batch of real structures.
+        """The equivariance of the normalized outputs, on a batch of real structures.
 
         The shift by composition is left out: it is invariant whatever the encoder does, and only dilutes its error.
         """

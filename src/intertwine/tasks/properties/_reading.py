@@ -61,7 +61,7 @@ def _learned(structures: Structures, target: Target, source: str) -> Tensor:
     if float(gaps[worst]) > _ASYMMETRY:
         raise UsageError(
             f'{source}, {structures.names[worst]}: target "{target.name}" is not symmetric ({CARTESIAN}): '
-            f"|A - A^T| is {float(gaps[worst]):.2g} of |A|; pass it as 0e+1e+2e in nine numbers, or symmetrise it"
+            f"|A - A^T| is {float(gaps[worst]):.2g} of |A|; pass it as 0e+1e+2e in nine numbers, or symmetrize it"
         )
     return to_irreps(values)
 

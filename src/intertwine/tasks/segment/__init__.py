@@ -1,4 +1,4 @@
-"""The part of each point of a shape, learned from labelled meshes or clouds.
+"""The part of each point of a shape, learned from labeled meshes or clouds.
 
 Importing this package costs nothing; its names that need torch are loaded when they are first used.
 """

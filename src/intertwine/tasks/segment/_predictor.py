@@ -17,7 +17,7 @@ from intertwine.tasks._task import Progress
 from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._measures import PartMeasures, batch_of
 from intertwine.tasks.segment._parts import allowed_parts
-from intertwine.tasks.segment._writing import Labelled, Writer
+from intertwine.tasks.segment._writing import Labeled, Writer
 from intertwine.tasks.shapes._predictor import ShapePredictor
 from intertwine.tasks.shapes._reading import Streamed, renamed
 
@@ -69,13 +69,13 @@ class SegmentPredictor(ShapePredictor):
         done = 0
         with Writer(output, suffix, self.config["parts"]) as writer:
             for streamed in self.stream(data, min(batch_size, _MOST), strict=strict):
-                for cloud in self._labelled(streamed, data):
+                for cloud in self._labeled(streamed, data):
                     writer.write(cloud)
                 done += len(streamed.shapes)
                 progress(done, None)
         return done
 
-    def _labelled(self, streamed: Streamed, what: str) -> Iterator[Labelled]:
+    def _labeled(self, streamed: Streamed, what: str) -> Iterator[Labeled]:
         shapes = renamed(streamed.shapes, self.kinds, None, what)
         held = self.held(shapes)
         cloud, category = held.clouds.batch(range(len(shapes))), held.category(torch.arange(len(shapes)))
@@ -84,7 +84,7 @@ class SegmentPredictor(ShapePredictor):
         parts = [part.split(sizes) for part in (found.indices, found.values)]
         for name, points, whole, labels, sure in zip(shapes.names, *streamed[1:], *parts, strict=True):
             places = nearest_places(points, whole)
-            yield Labelled(name, whole, labels.numpy()[places], sure.numpy()[places])
+            yield Labeled(name, whole, labels.numpy()[places], sure.numpy()[places])
 
 
 def nearest_places(points: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -68,7 +68,7 @@ class SegmentReport(Report):
             ),
             confusions(given["confusion"], turned["confusion"], parts),
             page.heading("Parts"),
-            page.table(("part", "points", "IoU", "when turned", "recognised", "when turned"), rows),
+            page.table(("part", "points", "IoU", "when turned", "recognized", "when turned"), rows),
         ]
         if given["categories"]:
             kinds = [

@@ -17,7 +17,7 @@ class Segment(Task):
     """One part a point."""
 
     name = "segment"
-    summary = "The part of each point of a shape: labelled meshes or clouds."
+    summary = "The part of each point of a shape: labeled meshes or clouds."
     options = SegmentOptions
 
     def fetch(self, options: SegmentOptions, progress: Progress) -> None:

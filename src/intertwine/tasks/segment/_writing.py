@@ -1,4 +1,4 @@
-"""Clouds with a part at each point, as files: coloured PLY, NPZ, CSV."""
+"""Clouds with a part at each point, as files: colored PLY, NPZ, CSV."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from intertwine.tasks.shapes._colours import part_colour
+from intertwine.tasks.shapes._colors import part_color
 
 _ROUGH = 1e-6
 """Of a cloud's extent: what single precision may lose of a position."""
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """A cloud with what the model says of its points: name, positions (n, 3), labels (n,), probabilities (n,)."""
 
     name: str
@@ -38,19 +38,19 @@ def part_numbers(parts: Sequence[str]) -> list[int]:
     return list(range(len(parts)))
 
 
-def ply(cloud: Labelled, parts: Sequence[str]) -> bytes:
-    """The cloud as binary PLY: x y z, a fixed colour for each part, its number as `label`, and its probability.
+def ply(cloud: Labeled, parts: Sequence[str]) -> bytes:
+    """The cloud as binary PLY: x y z, a fixed color for each part, its number as `label`, and its probability.
 
     Positions are in single precision, which every viewer reads, unless the cloud stands so far from the origin, or is
     so large or small, that they would be moved by it: scans in the coordinates of a map, say.
     """
     numbers = part_numbers(parts)
     code, name = ("<f4", "float") if _single_will_do(cloud.positions) else ("<f8", "double")
-    kinds = [("position", code, 3), ("colour", "u1", 3), ("label", "<i4"), ("probability", "<f4")]
+    kinds = [("position", code, 3), ("color", "u1", 3), ("label", "<i4"), ("probability", "<f4")]
     points = np.empty(len(cloud.positions), dtype=np.dtype(kinds))
     points["position"], points["label"] = cloud.positions, np.array(numbers)[cloud.labels]
     points["probability"] = cloud.probabilities
-    points["colour"] = np.array([part_colour(place) for place in range(len(parts))], dtype=np.uint8)[cloud.labels]
+    points["color"] = np.array([part_color(place) for place in range(len(parts))], dtype=np.uint8)[cloud.labels]
     properties = [f"{name} {axis}" for axis in "xyz"] + [f"uchar {name}" for name in ("red", "green", "blue")]
     header = [
         "ply",
@@ -71,7 +71,7 @@ def _single_will_do(positions: npt.NDArray[Any]) -> bool:
 
 
 class Writer:
-    """Writes labelled clouds one after the other; nothing of them is kept.
+    """Writes labeled clouds one after the other; nothing of them is kept.
 
     Args:
         output: A folder for PLY files, or a file to be written.
@@ -102,7 +102,7 @@ class Writer:
             if opened is not None:
                 opened.close()
 
-    def write(self, cloud: Labelled) -> None:
+    def write(self, cloud: Labeled) -> None:
         """Write one more cloud."""
         if self._file is not None:
             self._rows(cloud)
@@ -116,7 +116,7 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(ply(cloud, self.parts))
 
-    def _rows(self, cloud: Labelled) -> None:
+    def _rows(self, cloud: Labeled) -> None:
         rows = zip(cloud.positions.tolist(), cloud.labels.tolist(), cloud.probabilities.tolist(), strict=True)
         csv.writer(self._file, lineterminator="\n").writerows(  # type: ignore[arg-type]
             [cloud.name, place, *(f"{value:.10g}" for value in position), self.parts[label], f"{probability:.4f}"]

@@ -1,1 +1,1 @@
-"""What the tasks on clouds share: encoders by name, clouds with their neighbours, turns, protocols, the page."""
+"""What the tasks on clouds share: encoders by name, clouds with their neighbors, turns, protocols, the page."""

@@ -49,7 +49,7 @@ def flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, o
     """All layers on all points."""
     hidden = inner(options["layer"], size.hidden or "", rep_in.group)
     rep_out = with_lengths(hidden, rep_out) if lengths else rep_out
-    more: dict[str, Any] = {"layers": size.layers, "neighbours": float(size.neighbours), "pool": None}
+    more: dict[str, Any] = {"layers": size.layers, "neighbors": float(size.neighbors), "pool": None}
     return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
 
@@ -66,7 +66,7 @@ def hierarchical(
     wider = [inner(options["layer"], text, rep_in.group) for text in texts]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
     rep_out = with_lengths(hidden[0 if by_point else -1], rep_out) if lengths else rep_out
-    more: dict[str, Any] = {"neighbours": size.neighbours, "gathered": 2 * size.neighbours}
+    more: dict[str, Any] = {"neighbors": size.neighbors, "gathered": 2 * size.neighbors}
     return HierarchicalEncoder(
         rep_in,
         rep_out,
@@ -80,7 +80,7 @@ def hierarchical(
 
 
 def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
-    """Outputs of size one: they begin small, for energies, but here they are normalised."""
+    """Outputs of size one: they begin small, for energies, but here they are normalized."""
     if isinstance(encoder.readout, LiftedReadout):
         with torch.no_grad():
             for weight in encoder.readout.heads.parameters():
@@ -95,7 +95,7 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
 def network(
     rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, name: str, embedding: int = 8, **options: Any
 ) -> nn.Module:
-    """A network of `intertwine.models` that finds the neighbours itself, its widths doubled twice over its layers.
+    """A network of `intertwine.models` that finds the neighbors itself, its widths doubled twice over its layers.
 
     Args:
         rep_in: Features of a point that go in.
@@ -109,7 +109,7 @@ def network(
     width = size.width or 1
     widths = tuple(width * min(4, 2 ** max(0, place - 1)) for place in range(size.layers))
     if name != "PointNet":
-        options = {**options, "neighbours": size.neighbours}
+        options = {**options, "neighbors": size.neighbors}
     made: nn.Module = getattr(models, name)(
         rep_in, rep_out, widths=widths, embedding=embedding * width, head=(), dropout=0.0, pool=None, **options
     )
@@ -127,7 +127,7 @@ def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
     rep: Any = encoder.rep_in
     if rep.group not in (SO3(), O3()):
         raise ValueError("frames are rotations of all kinds, and it knows finitely many; leave --frame out")
-    options = {"cutoff": size.cutoff, "neighbours": float(size.neighbours)} if name == "LearnedFrame" else {}
+    options = {"cutoff": size.cutoff, "neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
     made: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
     return made
 

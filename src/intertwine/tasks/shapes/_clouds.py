@@ -1,4 +1,4 @@
-"""Clouds in the unit sphere with their neighbours found once, and batches of them."""
+"""Clouds in the unit sphere with their neighbors found once, and batches of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.data._ragged import offsets_of, ragged_ranges
-from intertwine.ops import nearest_neighbours, segment_sum
+from intertwine.ops import nearest_neighbors, segment_sum
 
 
 class CloudBatch(NamedTuple):
@@ -27,14 +27,14 @@ class CloudBatch(NamedTuple):
 
 
 class CloudSet:
-    """Clouds moved and scaled into the unit sphere, and the nearest neighbours of their points.
+    """Clouds moved and scaled into the unit sphere, and the nearest neighbors of their points.
 
-    The neighbours are found once, for no rotation changes them.
+    The neighbors are found once, for no rotation changes them.
 
     Args:
         positions: (N, 3), finite; all clouds one after the other.
         offsets: (S + 1,) int64, where each cloud begins.
-        neighbours: Edges into each point; a cloud of n points has at most n - 1.
+        neighbors: Edges into each point; a cloud of n points has at most n - 1.
         vectors: (N, 3 V), V vectors of each point, if there are any to be used.
 
     >>> line = torch.tensor([[0.0, 0, 0], [1.0, 0, 0], [3.0, 0, 0]])
@@ -43,18 +43,18 @@ class CloudSet:
     [[1, 0, 1, 4, 3, 4], [0, 1, 2, 3, 4, 5]]
     """
 
-    def __init__(self, positions: Tensor, offsets: Tensor, neighbours: int, vectors: Tensor | None = None) -> None:
-        self.offsets, self.neighbours = offsets, neighbours
+    def __init__(self, positions: Tensor, offsets: Tensor, neighbors: int, vectors: Tensor | None = None) -> None:
+        self.offsets, self.neighbors = offsets, neighbors
         self.vectors = None if vectors is None else vectors.to(torch.float64)
         self.positions = unit_sphere(positions.to(torch.float64), offsets)
         counts = offsets.diff()
         found = [
-            nearest_neighbours(self.positions[begin:end], neighbours)[0]
+            nearest_neighbors(self.positions[begin:end], neighbors)[0]
             for begin, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
         ]
         largest = int(counts.max()) if len(counts) else 0
         self._sources = torch.cat([torch.zeros(0, dtype=torch.int64), *found]).to(_smallest(largest))
-        self._begins = offsets_of(counts * (counts - 1).clamp(0, neighbours))
+        self._begins = offsets_of(counts * (counts - 1).clamp(0, neighbors))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -63,7 +63,7 @@ class CloudSet:
         """The length that this share of all edges does not exceed; 1 where there are no edges."""
         counts = self.offsets.diff()
         targets = torch.arange(len(self.positions)).repeat_interleave(
-            (counts - 1).clamp(0, self.neighbours).repeat_interleave(counts)
+            (counts - 1).clamp(0, self.neighbors).repeat_interleave(counts)
         )
         shifts = self.offsets[:-1].repeat_interleave(self._begins.diff())
         vectors = self.positions[self._sources + shifts] - self.positions[targets]
@@ -121,7 +121,7 @@ class CloudSet:
         edges = self._begins[chosen + 1] - begins
         listed = ragged_ranges(begins, edges)
         shifts = offsets_of(counts)[:-1].repeat_interleave(edges, output_size=len(listed))
-        degrees = (counts - 1).clamp(0, self.neighbours).repeat_interleave(counts, output_size=points)
+        degrees = (counts - 1).clamp(0, self.neighbors).repeat_interleave(counts, output_size=points)
         targets = torch.arange(points).repeat_interleave(degrees, output_size=len(listed))
         return torch.stack([self._sources[listed].to(torch.int64) + shifts, targets])
 
@@ -134,10 +134,10 @@ def unit_sphere(positions: Tensor, offsets: Tensor) -> Tensor:
     counts = offsets.diff()
     batch = torch.arange(len(counts)).repeat_interleave(counts, output_size=len(positions))
     means = segment_sum(positions, batch, len(counts)) / counts.clamp_min(1)[:, None]
-    centred = positions - means[batch]
-    lengths = torch.linalg.vector_norm(centred, dim=1)
+    centered = positions - means[batch]
+    lengths = torch.linalg.vector_norm(centered, dim=1)
     radii = lengths.new_zeros(len(counts)).scatter_reduce(0, batch, lengths, "amax")
-    return centred / torch.where(radii > 0, radii, 1.0)[batch, None]
+    return centered / torch.where(radii > 0, radii, 1.0)[batch, None]
 
 
 def _smallest(largest: int) -> torch.dtype:

@@ -67,11 +67,11 @@ class Size:
     """How large an encoder is and how far it sees.
 
     Attributes:
-        layers: How many times points talk to their neighbours, on each level.
+        layers: How many times points talk to their neighbors, on each level.
         levels: How many times one point in four is kept, twice as wide each time; 0 for layers on all points.
         hidden: Features of a point between the layers, where the encoder is sized by a representation.
         width: Channels, where it is sized by a number.
-        neighbours: Edges into each point.
+        neighbors: Edges into each point.
         cutoff: Length from which points do not see each other; clouds lie in the unit sphere.
     """
 
@@ -79,7 +79,7 @@ class Size:
     levels: int
     hidden: str | None
     width: int | None
-    neighbours: int
+    neighbors: int
     cutoff: float
 
 
@@ -132,7 +132,7 @@ def describe_encoder(
     levels: int | None,
     hidden: str | None,
     width: int | None,
-    neighbours: int,
+    neighbors: int,
     cutoff: float,
 ) -> dict[str, Any]:
     """What a checkpoint keeps of its encoder, with everything that was left open decided.
@@ -145,7 +145,7 @@ def describe_encoder(
         levels: The user's, or None for the usual number.
         hidden: The user's, or None for the usual one.
         width: The user's, or None for the usual one.
-        neighbours: As in `Size`.
+        neighbors: As in `Size`.
         cutoff: As in `Size`.
     """
     check_size(name, hidden, width, levels)
@@ -160,7 +160,7 @@ def describe_encoder(
         "levels": levels,
         "hidden": hidden or entry.hidden,
         "width": width or entry.width,
-        "neighbours": neighbours,
+        "neighbors": neighbors,
         "cutoff": cutoff,
     }
 
@@ -182,7 +182,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
 
     if config["frame"] not in FRAMES:
         raise unknown("frame", config["frame"], FRAMES)
-    size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbours", "cutoff")))
+    size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbors", "cutoff")))
     entry, frame = _entry(config["name"]), FRAMES[config["frame"]]
     build, by_point = getattr(_builders, entry.builder), by_point or frame is not None
     try:

@@ -15,7 +15,7 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine.groups import Octahedral
 from intertwine.tasks._rotations import quaternion_rotations
-from intertwine.tasks.shapes._colours import part_colour, web
+from intertwine.tasks.shapes._colors import part_color, web
 
 SHOWN = 9
 _RIGHT, _WRONG = "#3b8a57", "#d1495b"
@@ -83,8 +83,8 @@ def gallery(clouds: Sequence[Shown], turns: Tensor, up: str, parts: Sequence[str
         "turns": [[round(value, 6) for value in turn.flatten().tolist()] for turn in turns],
         "ink": figures.BLUE,
         "red": figures.RED,
-        "grey": figures.GREY,
-        "colours": [web(part_colour(place)) for place in range(len(parts))],
+        "gray": figures.GRAY,
+        "colors": [web(part_color(place)) for place in range(len(parts))],
         "clouds": [_content(cloud) for cloud in clouds],
     }
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
@@ -136,12 +136,12 @@ def _controls(parts: Sequence[str]) -> str:
     if parts:
         choices = (("said", "parts as named"), ("true", "true parts"), ("wrong", "errors"))
         modes = "".join(
-            f'<label><input type="radio" name="colouring" value="{value}"{" checked" if value == "said" else ""}> '
+            f'<label><input type="radio" name="coloring" value="{value}"{" checked" if value == "said" else ""}> '
             f"{text}</label>"
             for value, text in choices
         )
-    keys = "".join(_key(web(part_colour(place)), name) for place, name in enumerate(parts))
-    errors = _key(figures.RED, "wrong") + _key(figures.GREY, "right")
+    keys = "".join(_key(web(part_color(place)), name) for place, name in enumerate(parts))
+    errors = _key(figures.RED, "wrong") + _key(figures.GRAY, "right")
     together = '<label><input type="checkbox" id="together"> turn all together</label>'
     legend = f'<p class="controls keys">{keys}</p><p class="controls keys" hidden>{errors}</p>' if parts else ""
     return (
@@ -150,6 +150,6 @@ def _controls(parts: Sequence[str]) -> str:
     )
 
 
-def _key(colour: str, name: str) -> str:
+def _key(color: str, name: str) -> str:
     """An entry of a legend."""
-    return f'<span><span class="key" style="background:{colour}"></span>{escape(name)}</span>'
+    return f'<span><span class="key" style="background:{color}"></span>{escape(name)}</span>'

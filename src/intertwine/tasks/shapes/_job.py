@@ -149,9 +149,9 @@ class Held(NamedTuple):
 
     @classmethod
     def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> Held:
-        """These clouds of a set, with their neighbours found."""
+        """These clouds of a set, with their neighbors found."""
         some = shapes.select(indices)
-        clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbours"], vectors_of(some, config))
+        clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbors"], vectors_of(some, config))
         return cls(clouds, some.classes, some.parts)
 
     def category(self, indices: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def accuracy(confusion: Tensor) -> float:
 
 
 def balanced_accuracy(confusion: Tensor) -> float:
-    """The mean over the classes that occur of the share that is recognised.
+    """The mean over the classes that occur of the share that is recognized.
 
     >>> balanced_accuracy(torch.tensor([[8, 0], [1, 1]]))
     0.75
@@ -55,7 +55,7 @@ def mean_intersection(confusion: Tensor) -> float:
 
 
 def class_table(confusion: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
-    """For each class how many there are, the share that is recognised, the share of the named that are right, the IoU.
+    """For each class how many there are, the share that is recognized, the share of the named that are right, the IoU.
 
     What cannot be said is None: the recall of a class that does not occur, the precision of one never named.
     """

@@ -24,7 +24,7 @@ class BatchNorm(nn.BatchNorm1d):
         super().__init__(channels, eps=1e-8, momentum=0.3, dtype=torch.float32)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise ``(N, channels)``."""
+        """Normalize ``(N, channels)``."""
         if self.training and len(input) > 1:
             return super().forward(input)
         assert self.running_mean is not None, "running averages are kept"
@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm1d):
 class ShapeNetwork(nn.Module):
     """Encoder, then invariants by point and of the whole cloud.
 
-        h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - centre,    p_i = silu(norm(W norm(h_i))),
+        h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - center,    p_i = silu(norm(W norm(h_i))),
         whole = (mean_i p_i, max_i p_i)
 
     The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
@@ -84,16 +84,16 @@ class ShapeNetwork(nn.Module):
         vectors = positions[:, :0] if vectors is None else vectors
         if vectors.shape[1] != 3 * self.vectors:
             raise ValueError(f"this network takes {self.vectors} vectors of each point, got {vectors.shape[1] / 3:g}")
-        centred = positions - segment_mean(positions, batch, structures).index_select(0, batch)
-        heights = (vectors.unflatten(1, (self.vectors, 3)) * centred[:, None]).sum(2)
-        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centred, vectors], 1)
-        inputs = features, centred, edges, batch, structures
+        centered = positions - segment_mean(positions, batch, structures).index_select(0, batch)
+        heights = (vectors.unflatten(1, (self.vectors, 3)) * centered[:, None]).sum(2)
+        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, vectors], 1)
+        inputs = features, centered, edges, batch, structures
         some: Any = getattr(self.encoder, "at_points", None)
         return (self.encoder(*inputs), batch) if some is None else some(*inputs)
 
 
 def layer(channels: int, out: int) -> list[nn.Module]:
-    """Linear, normalised over the batch, silu."""
+    """Linear, normalized over the batch, silu."""
     return [nn.Linear(channels, out, bias=False, dtype=torch.float32), BatchNorm(out), nn.SiLU()]
 
 

@@ -19,7 +19,7 @@ class ShapeOptions(FitOptions):
     """What a task on clouds understands besides what every task does."""
 
     encoder: str = option(
-        "steerable", help="How points talk to their neighbours.", group="Model", choices=list(ENCODERS)
+        "steerable", help="How points talk to their neighbors.", group="Model", choices=list(ENCODERS)
     )
     frame: str = option(
         "none", help="What stands around the encoder: a frame of the cloud.", group="Model", choices=list(FRAMES)
@@ -46,7 +46,7 @@ class ShapeOptions(FitOptions):
         group="Model",
         minimum=0,
     )
-    neighbours: int = option(16, help="Edges into each point.", group="Model", minimum=1)
+    neighbors: int = option(16, help="Edges into each point.", group="Model", minimum=1)
     normals: bool = option(False, help="Let the normals of the surface in.", group="Model")
     vertical: bool = option(
         False,

@@ -55,8 +55,8 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
             levels=options.levels,
             hidden=options.hidden,
             width=options.width,
-            neighbours=options.neighbours,
-            cutoff=_cutoff(shapes, split, options.draws, options.neighbours),
+            neighbors=options.neighbors,
+            cutoff=_cutoff(shapes, split, options.draws, options.neighbors),
         ),
         "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
         "augment": options.augment,
@@ -67,10 +67,10 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
     return config, split.to_json(), shapes
 
 
-def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbours: int) -> float:
+def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbors: int) -> float:
     """A little more than the length of nearly every edge of some training clouds."""
     some = shapes.select(split.train[:_LOOKED_AT]).unfold(draws)
-    return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbours).reach(), 3)
+    return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbors).reach(), 3)
 
 
 def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:

@@ -99,7 +99,7 @@ class ShapePredictor(ABC):
         return logits_of(self.model, moved, None if category is None else category.to(self.device)).cpu()
 
     def held(self, shapes: ShapeSet) -> Held:
-        """Clouds with their neighbours found."""
+        """Clouds with their neighbors found."""
         return Held.of(shapes, torch.arange(len(shapes)), self.config)
 
     def check_protocols(self, protocols: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from intertwine.tasks.shapes._names import AXES, TURNS
 def rotations_from(draws: Tensor, turn: str, up: str) -> Tensor:
     """Random rotations from four standard normal numbers each.
 
-    A normal quaternion, normalised, is a Haar-random rotation; one with only the real part and that along the vertical
+    A normal quaternion, normalized, is a Haar-random rotation; one with only the real part and that along the vertical
     axis is a rotation about it by a uniform angle.
 
     Args:

@@ -3,7 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("clouds").textContent);
   const together = document.getElementById("together");
-  const legend = document.querySelectorAll("input[name=colouring]");
+  const legend = document.querySelectorAll("input[name=coloring]");
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const times = (a, b) => [0, 1, 2].flatMap((i) => [0, 1, 2].map((j) =>
     a[3 * i] * b[j] + a[3 * i + 1] * b[3 + j] + a[3 * i + 2] * b[6 + j]));
@@ -35,12 +35,12 @@
     const order = Array.from({ length: count }, (_, i) => i), screen = new Float32Array(3 * count);
     const self = { rotation: identity, draw, turn };
 
-    function colour(i, k, ink) {
+    function color(i, k, ink) {
       if (!parts) return ink;
       const mode = [...legend].find((input) => input.checked)?.value ?? "said";
       const given = truth[i], found = parts[k * count + i];
-      if (mode === "wrong") return given === found ? data.grey : data.red;
-      return data.colours[mode === "true" ? given : found];
+      if (mode === "wrong") return given === found ? data.gray : data.red;
+      return data.colors[mode === "true" ? given : found];
     }
 
     function draw() {
@@ -58,7 +58,7 @@
       for (const i of order) {
         const depth = screen[3 * i + 2], near = 1 / (1 - 0.22 * depth);
         pen.globalAlpha = 0.3 + 0.35 * (depth + 1);
-        pen.fillStyle = colour(i, k, data.ink);
+        pen.fillStyle = color(i, k, data.ink);
         pen.beginPath();
         pen.arc(half * (1 + 0.8 * near * screen[3 * i]), half * (1 - 0.8 * near * screen[3 * i + 1]), size * near, 0, 7);
         pen.fill();

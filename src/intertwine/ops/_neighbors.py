@@ -1,6 +1,6 @@
 """Which points are near which: graphs from positions, by k-d trees, never by all pairs.
 
-No gradient passes through the choice of neighbours. Both functions are operators of torch, so that models which make
+No gradient passes through the choice of neighbors. Both functions are operators of torch, so that models which make
 their graphs themselves compile and export.
 """
 
@@ -53,7 +53,7 @@ def radius_graph(
 
     Returns:
         ``(2, E)`` int64, source row over target row, sorted by target and then by source; each pair stands in both
-        directions, no point is its own neighbour, and coincident points are neighbours.
+        directions, no point is its own neighbor, and coincident points are neighbors.
 
         With a cell also the shifts ``(E, 3)``, int64: edge e has the vector ``positions[source] + shift @ cell -
         positions[target]``. All images count, of the point itself too; positions need not lie in the cell.
@@ -102,7 +102,7 @@ def near_pairs(points: Floats, structures: Integers, cutoff: float) -> tuple[Int
     return source[order], target[order]
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     positions: Tensor,
     count: int,
     batch: Tensor | None = None,
@@ -114,9 +114,9 @@ def nearest_neighbours(
 
     Args:
         positions: ``(N, d)``, finite.
-        count: Neighbours of each point, or all there are where a structure has fewer.
+        count: Neighbors of each point, or all there are where a structure has fewer.
         batch: ``(N,)`` structure of each point; ``None`` for a single structure.
-        queries: ``(M, d)`` other points, whose neighbours among ``positions`` are wanted, coincident ones included.
+        queries: ``(M, d)`` other points, whose neighbors among ``positions`` are wanted, coincident ones included.
         query_batch: ``(M,)`` structure of each query; ``None`` for a single structure.
 
     Returns:
@@ -130,9 +130,9 @@ def nearest_neighbours(
     Cost: ``O((N + M) log N + E)``, one tree for all structures.
 
     Example:
-        >>> nearest_neighbours(torch.tensor([[0.0], [1.0], [3.0]]), 1).tolist()
+        >>> nearest_neighbors(torch.tensor([[0.0], [1.0], [3.0]]), 1).tolist()
         [[1, 0, 1], [0, 1, 2]]
-        >>> nearest_neighbours(torch.tensor([[0.0], [1.0], [3.0]]), 2, queries=torch.tensor([[2.9]])).tolist()
+        >>> nearest_neighbors(torch.tensor([[0.0], [1.0], [3.0]]), 2, queries=torch.tensor([[2.9]])).tolist()
         [[2, 1], [0, 0]]
     """
     if count < 1:
@@ -144,7 +144,7 @@ def nearest_neighbours(
     return edges
 
 
-@torch.library.custom_op("intertwine::nearest_neighbours", mutates_args=())
+@torch.library.custom_op("intertwine::nearest_neighbors", mutates_args=())
 def _nearest(
     positions: Tensor, count: int, batch: Tensor | None, queries: Tensor | None, query_batch: Tensor | None
 ) -> Tensor:

@@ -1,4 +1,4 @@
-"""Neighbours within a cutoff, for many structures at once, stored small."""
+"""Neighbors within a cutoff, for many structures at once, stored small."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from intertwine.ops._neighbours import near_pairs
+from intertwine.ops._neighbors import near_pairs
 
 _ATOMS_AT_ONCE = 1 << 16
 
 Integers = npt.NDArray[np.int64]
 
 
-def neighbour_lists(positions: Tensor, offsets: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
+def neighbor_lists(positions: Tensor, offsets: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
     """Every ordered pair of different atoms of one structure with ``|x_i - x_j|^2 < cutoff^2``, as lists per atom.
 
-    Two atoms in the same place are neighbours, an atom is never its own. The squares are summed as ``x x + y y + z z``
+    Two atoms in the same place are neighbors, an atom is never its own. The squares are summed as ``x x + y y + z z``
     in float64 from the differences of the given coordinates: nothing is shifted, so nothing is lost near the cutoff,
     and the pairs are symmetric to the last bit. The edges are those of `ops.radius_graph`, for many structures at once.
 
@@ -29,7 +29,7 @@ def neighbour_lists(positions: Tensor, offsets: Tensor, cutoff: float) -> tuple[
         cutoff: Angstrom, positive.
 
     Returns:
-        The neighbours of all atoms, atom after atom, each list increasing, counted from their structure's first atom:
+        The neighbors of all atoms, atom after atom, each list increasing, counted from their structure's first atom:
         (E,) in the smallest integer type that holds the largest structure. And where each list begins: (N + 1,) int64.
 
     Cost: one k-d tree for some ten thousand atoms at a time.

@@ -1,4 +1,4 @@
-"""A fixed, readable colour for each part: the same in pages and in files, light or dark."""
+"""A fixed, readable color for each part: the same in pages and in files, light or dark."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _FIRST = (
 _GOLDEN = 0.6180339887498949
 
 
-def part_colour(part: int) -> tuple[int, int, int]:
+def part_color(part: int) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of a part; ten that differ at a glance, then hues by the golden section.
 
-    >>> part_colour(0), part_colour(11)
+    >>> part_color(0), part_color(11)
     ((72, 120, 208), (103, 102, 204))
     """
     if part < len(_FIRST):
@@ -32,10 +32,10 @@ def part_colour(part: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def web(colour: tuple[int, int, int]) -> str:
-    """The colour as pages write it.
+def web(color: tuple[int, int, int]) -> str:
+    """The color as pages write it.
 
     >>> web((72, 120, 208))
     '#4878d0'
     """
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+    return "#{:02x}{:02x}{:02x}".format(*color)

@@ -13,7 +13,7 @@ from intertwine.patterns._crystal import CrystalGroup
 Function = Callable[[Tensor], Tensor]
 
 
-def symmetrise(function: Function, group: CrystalGroup) -> Function:
+def symmetrize(function: Function, group: CrystalGroup) -> Function:
     """Make any function invariant: ``(P f)(x) = 1/n sum_g f(g x)``, g over the elements modulo the lattice.
 
     What f does outside of one cell is not looked at: it is repeated periodically first. P is the projection onto the
@@ -27,7 +27,7 @@ def symmetrise(function: Function, group: CrystalGroup) -> Function:
         A function of the same kind with ``F(g x) == F(x)`` for every g of the group.
 
     >>> from intertwine.patterns import wallpaper
-    >>> F = symmetrise(lambda x: torch.exp(x[..., 0] + 2 * x[..., 1]), wallpaper("pg"))
+    >>> F = symmetrize(lambda x: torch.exp(x[..., 0] + 2 * x[..., 1]), wallpaper("pg"))
     >>> x = torch.tensor([0.1, 0.2], dtype=torch.float64)
     >>> bool(torch.isclose(F(x), F(torch.tensor([-0.1, 0.7], dtype=torch.float64))))
     True
@@ -47,7 +47,7 @@ def symmetrise(function: Function, group: CrystalGroup) -> Function:
     return invariant
 
 
-def symmetrise_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
+def symmetrize_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
     """Make samples of one cell invariant, exactly: every operation permutes them.
 
     Args:
@@ -62,7 +62,7 @@ def symmetrise_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
         ValueError: If the axes differ, or n does not fit the group's translations.
 
     >>> from intertwine.patterns import wallpaper
-    >>> symmetrise_cell(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), wallpaper("p4")).tolist()
+    >>> symmetrize_cell(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), wallpaper("p4")).tolist()
     [[1.0, 2.5], [2.5, 4.0]]
     """
     d = group.dimension

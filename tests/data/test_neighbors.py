@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intertwine.data import _neighbours
-from intertwine.data._neighbours import neighbour_lists
+from intertwine.data import _neighbors
+from intertwine.data._neighbors import neighbor_lists
 from intertwine.ops import radius_graph
 
 
@@ -26,7 +26,7 @@ def slow_edges(positions, offsets, cutoff):
 
 
 def fast_edges(positions, offsets, cutoff):
-    sources, begins = neighbour_lists(positions, torch.tensor(offsets), cutoff)
+    sources, begins = neighbor_lists(positions, torch.tensor(offsets), cutoff)
     target = torch.arange(len(positions)).repeat_interleave(begins.diff())
     owner = torch.bucketize(target, torch.tensor(offsets[1:]), right=True)
     return list(zip((sources.long() + torch.tensor(offsets)[owner]).tolist(), target.tolist(), strict=True))
@@ -46,14 +46,14 @@ def test_edges_are_brute_force_with_ties_and_coincident_atoms(sizes, seed, steps
 def test_the_last_bit_decides_at_the_cutoff(shift):
     def connected(distance):
         positions = torch.tensor([[shift, 0, 0], [shift + distance, 0, 0]], dtype=torch.float64)
-        return len(neighbour_lists(positions, torch.tensor([0, 2]), 5.0)[0]) == 2
+        return len(neighbor_lists(positions, torch.tensor([0, 2]), 5.0)[0]) == 2
 
     below = np.nextafter(shift + 5.0, 0) - shift
     assert connected(below)
     assert not connected(5.0)
 
 
-def test_coincident_atoms_are_neighbours_and_nobody_is_its_own():
+def test_coincident_atoms_are_neighbors_and_nobody_is_its_own():
     positions = torch.zeros(3, 3, dtype=torch.float64)
     assert fast_edges(positions, [0, 2, 3], 1.0) == [(1, 0), (0, 1)]
 
@@ -63,13 +63,13 @@ def test_structures_do_not_see_each_other():
 
 
 def test_nothing_at_all():
-    sources, begins = neighbour_lists(torch.zeros(0, 3, dtype=torch.float64), torch.tensor([0]), 5.0)
+    sources, begins = neighbor_lists(torch.zeros(0, 3, dtype=torch.float64), torch.tensor([0]), 5.0)
     assert (len(sources), begins.tolist()) == (0, [0])
 
 
 @pytest.mark.parametrize("atoms_at_once", [1, 40, 100, 1 << 16])
 def test_structures_are_searched_in_shares_and_nobody_notices(make_structures, monkeypatch, atoms_at_once):
-    monkeypatch.setattr(_neighbours, "_ATOMS_AT_ONCE", atoms_at_once)
+    monkeypatch.setattr(_neighbors, "_ATOMS_AT_ONCE", atoms_at_once)
     sizes = [3, 60, 1, 41, 45, 5, 1, 2, 21, 20]
     data = make_structures(sizes, spread=1.5)
     data.positions[10] = data.positions[30]
@@ -78,9 +78,9 @@ def test_structures_are_searched_in_shares_and_nobody_notices(make_structures, m
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(256, torch.uint8), (257, torch.int16)])
-def test_neighbours_are_stored_small_and_whole(make_structures, size, dtype):
+def test_neighbors_are_stored_small_and_whole(make_structures, size, dtype):
     data = make_structures([2, size])
-    sources, _ = neighbour_lists(data.positions, data.offsets, 100.0)
+    sources, _ = neighbor_lists(data.positions, data.offsets, 100.0)
     assert sources.dtype == dtype
     assert sources.long().max() == size - 1
     assert len(sources) == 2 + size * (size - 1)
