@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from intertwine.actions import Array, Images, PointCloud, PointFeatures
-from intertwine.audit import EquivarianceError
+from intertwine.auditing import EquivarianceError
 from intertwine.groups import O3, SO3, Cyclic
 from intertwine.testing import assert_equivariant
 

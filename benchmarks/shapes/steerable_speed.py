@@ -25,7 +25,7 @@ from measure import machine, peak_megabytes
 
 from intertwine.models import PointEncoder
 from intertwine.nn import Gate, Linear, SteerableConv, e3nn_weights
-from intertwine.nn._nonlinearities import _SIGMOID, _SILU
+from intertwine.nn.nonlinear._gate import _SIGMOID, _SILU
 from intertwine.ops import bessel_basis, nearest_neighbors, smooth_cutoff
 
 HIDDEN, LAYERS, LMAX, CUTOFF = "16x0e + 8x1o + 4x2e", 2, 2, 0.6

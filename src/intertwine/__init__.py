@@ -5,14 +5,12 @@ Every public name is loaded when it is first used, so that ``import intertwine``
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from intertwine import actions, data, models, nn, ops, patterns, reps, testing
-    from intertwine.audit import audit
+    from intertwine.auditing import audit
     from intertwine.groups import (
         E2,
         E3,
@@ -53,7 +51,7 @@ if TYPE_CHECKING:
         Tetrahedral,
         Translations,
     )
-    from intertwine.intertwiners import intertwiners, steerable_kernel
+    from intertwine.hom import intertwiners, steerable_kernel
     from intertwine.reps import (
         CONVENTION_VERSION,
         CartesianTensor,
@@ -174,14 +172,28 @@ _HOMES = {
     "Tetrahedral": "groups",
     "Translations": "groups",
     "U1": "groups",
-    "audit": "audit",
+    "audit": "auditing",
     "character_table": "reps",
     "equivalence": "reps",
-    "intertwiners": "intertwiners",
+    "intertwiners": "hom",
     "unitarize": "reps",
-    "steerable_kernel": "intertwiners",
+    "steerable_kernel": "hom",
 }
-_FLOORS = {"actions", "data", "groups", "models", "nn", "ops", "patterns", "reps", "tasks", "testing", "training"}
+_FLOORS = {
+    "actions",
+    "auditing",
+    "data",
+    "groups",
+    "hom",
+    "models",
+    "nn",
+    "ops",
+    "patterns",
+    "reps",
+    "tasks",
+    "testing",
+    "training",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -196,15 +208,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _House(ModuleType):
-    """Two floors share their name with the verb they exist for, `audit` and `intertwiners`: here the verb wins."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _House

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from intertwine.actions import Action
-from intertwine.audit import Report, audit
-from intertwine.audit._subject import Form, Mode
+from intertwine.auditing import Report, audit
+from intertwine.auditing._audited_module import Form, Mode
 from intertwine.reps import Rep
 
 __all__ = ["assert_equivariant"]

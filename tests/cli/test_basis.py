@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from intertwine._errors import UsageError
 from intertwine.cli._basis import basis
-from intertwine.intertwiners import _table
+from intertwine.hom import _table
 
 
 def run(*words):

@@ -11,7 +11,7 @@ import pytest
 
 from intertwine import __version__
 from intertwine.cli import _app, main
-from intertwine.cli._guard import guard
+from intertwine.cli._interrupts import guard
 from intertwine.cli._usage import missing_extra
 
 

@@ -7,7 +7,7 @@ from intertwine.actions import PointCloud
 from intertwine.groups import O2, O3, SO3
 from intertwine.models import FrameAverage, LearnedFrame, PointEncoder, PrincipalFrame
 from intertwine.nn import Pool
-from intertwine.nn._turn import Turn
+from intertwine.nn._rotate_features import Turn
 from intertwine.ops import nearest_neighbors, radius_graph
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from intertwine.actions import LinearAction, PointCloud
-from intertwine.audit import audit
+from intertwine.auditing import audit
 from intertwine.groups import SO3
 from intertwine.models import Lifted, PointEncoder
 from intertwine.models._lifted import rotation_group

@@ -5,7 +5,7 @@ import torch
 from e3nn import o3
 
 from intertwine.groups import O2, O3, SE3, SL, SO2, SO3, Cyclic, Dihedral, FullLorentz, Lorentz, Sp
-from intertwine.intertwiners import intertwiners
+from intertwine.hom import intertwiners
 from intertwine.nn import Linear
 from intertwine.testing import assert_equivariant
 

@@ -8,7 +8,7 @@ from e3nn.nn import S2Activation
 
 from intertwine.groups import O2, O3, SO2, SO3, Dihedral
 from intertwine.nn import FourierNonlinearity, SphereNonlinearity
-from intertwine.nn._sampled import ACTIVATIONS
+from intertwine.nn.nonlinear._sampled import ACTIVATIONS
 from intertwine.testing import assert_equivariant
 
 SPHERE = {lmax: O3().rep(" + ".join(f"20x{l}{'eo'[l % 2]}" for l in range(lmax + 1))) for lmax in (1, 2, 3, 4, 6)}

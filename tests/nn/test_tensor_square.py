@@ -5,7 +5,7 @@ import torch
 from e3nn import o3
 
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
-from intertwine.intertwiners import intertwiners
+from intertwine.hom import intertwiners
 from intertwine.nn import TensorSquare
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant

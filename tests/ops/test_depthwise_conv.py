@@ -5,8 +5,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from intertwine.ops import Coupling, Graph, arrange, depthwise_conv
-from intertwine.ops import _depthwise_kernels as kernels
-from intertwine.ops._chunks import chunks
+from intertwine.ops.graph._chunks import chunks
+from intertwine.ops.steerable import _depthwise_kernels as kernels
 
 COUPLING = Coupling.depthwise((((0, 1), 3), ((1, -1), 2), ((2, 1), 1), ((1, -1), 1)), [(1, -1), (0, 1), (1, 1)], 2)
 SMALL = Coupling.depthwise((((0, 1), 1), ((1, -1), 2)), [(0, 1), (1, -1)], 1)

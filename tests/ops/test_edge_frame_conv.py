@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import O3, SO3
-from intertwine.intertwiners import steerable_kernel
+from intertwine.hom import steerable_kernel
 from intertwine.ops import (
     Coupling,
     EdgeCoupling,
@@ -17,8 +17,8 @@ from intertwine.ops import (
     path_weights,
     spherical_harmonics,
 )
-from intertwine.ops import _edge_kernels as kernels
-from intertwine.ops._edge_coupling import decode_edges, edge_layout
+from intertwine.ops.so2 import _so2_kernels as kernels
+from intertwine.ops.so2._so2_coupling import decode_edges, edge_layout
 from intertwine.reps import wigner_3j
 
 POLAR = EdgeCoupling((((0, 1), 4), ((1, -1), 2), ((2, 1), 2)), (((1, -1), 2), ((0, 1), 4), ((3, -1), 1)), mmax=3)

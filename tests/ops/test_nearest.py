@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from intertwine.ops import _nearest as module
 from intertwine.ops import nearest_points
+from intertwine.ops.points import _nearest_points as module
 
 
 def by_loops(points: torch.Tensor, count: int, batch: torch.Tensor) -> list[list[int]]:

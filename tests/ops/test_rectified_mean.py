@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from intertwine.ops import EdgeVectors, Graph, arrange, edge_moments, fan, rectified_mean, rectify
-from intertwine.ops import _edge_vectors as edge_vectors
-from intertwine.ops._rectified_mean import composite_mean, composite_moments
+from intertwine.ops.vector_neurons import _edge_vectors as edge_vectors
+from intertwine.ops.vector_neurons._vn_relu_mean import composite_mean, composite_moments
 
 NODES, CHANNELS, MIXED = 30, 5, 2
 CASES = list(itertools.product((2, 3), (False, True), (False, True), (False, True), (1, CHANNELS)))

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from intertwine.ops import Coupling, Graph, _small_kernels, arrange, steerable_conv
-from intertwine.ops import _conv_call as calls
-from intertwine.ops._chunks import chunks
-from intertwine.ops._coupling import decode
-from intertwine.ops._fused_conv import fused_conv
-from intertwine.ops._small_conv import _matrix, small_conv
+from intertwine.ops.graph._chunks import chunks
+from intertwine.ops.steerable import _conv_inputs as calls
+from intertwine.ops.steerable._coupling import decode
+from intertwine.ops.steerable._fused_conv import fused_conv
+from intertwine.ops.steerable._small_conv import _matrix, small_conv
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
 SMALL = Coupling((((0, 1), 1), ((1, -1), 2)), (((0, 1), 1), ((1, -1), 1)), lmax=1)

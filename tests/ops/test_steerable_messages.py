@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from intertwine.ops import Coupling, Graph, arrange, outgoing, segment_sum, steerable_conv, steerable_messages
-from intertwine.ops import _conv_call as many
-from intertwine.ops import _small_kernels as few
-from intertwine.ops import _steerable_messages as module
+from intertwine.ops.steerable import _conv_inputs as many
+from intertwine.ops.steerable import _small_kernels as few
+from intertwine.ops.steerable import _steerable_messages as module
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
 SMALL = Coupling((((0, 1), 1), ((1, -1), 2)), (((0, 1), 2), ((1, -1), 1)), lmax=1)

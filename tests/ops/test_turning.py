@@ -3,7 +3,7 @@
 import torch
 
 from intertwine.groups import O3, SO3
-from intertwine.ops._turning import lever, spin, split_degrees, torque, turn_features
+from intertwine.ops.so2._wigner_factors import lever, spin, split_degrees, torque, turn_features
 from intertwine.reps import wigner_d
 
 

@@ -19,8 +19,8 @@ from intertwine.groups import (
     Symmetric,
 )
 from intertwine.reps import Component, equivalence, solve_constraints, unitarize
-from intertwine.reps._commutant import commutant
 from intertwine.reps._elementary import Vector
+from intertwine.reps.solve._commutant import commutant
 
 
 def seeded(seed=0):
@@ -78,8 +78,8 @@ def test_permutations_of_many_things_need_no_list():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
 def test_young_elements_single_out_the_same_maps_as_averages(n):
-    from intertwine.reps._averages import averaged_maps
-    from intertwine.reps._catalogue import catalogue
+    from intertwine.reps.irreps._irrep_table import catalogue
+    from intertwine.reps.solve._averages import averaged_maps
 
     group = Symmetric(n)
     rep = group.vector**2

@@ -5,8 +5,8 @@ import torch
 
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
 from intertwine.reps import Decomposition, SphericalIrrep, solve_constraints
-from intertwine.reps._constraints import canonical_basis
-from intertwine.reps._decompose import _solved_columns
+from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.solve._decompose import _solved_columns
 
 
 def check(rep, generator):
@@ -146,7 +146,7 @@ def test_canonical_basis_depends_on_the_space_alone(generator):
 
 
 def test_the_rank_must_be_clear():
-    from intertwine.reps._constraints import _nullity
+    from intertwine.reps.solve._constraints import _nullity
 
     assert _nullity(torch.tensor([0.0, 1e-16, 0.5, 1.0], dtype=torch.float64), "") == 2
     assert _nullity(torch.tensor([0.1, 0.5], dtype=torch.float64), "") == 0

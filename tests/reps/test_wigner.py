@@ -155,7 +155,7 @@ def test_3j_tensors_resolve_the_identity():
 
 def test_complex_coefficients_equal_those_of_sympy():
     cg = pytest.importorskip("sympy.physics.quantum.cg").CG
-    from intertwine.reps._clebsch_gordan import _complex_coefficient
+    from intertwine.reps.solve._clebsch_gordan import _complex_coefficient
 
     for a, b, c in [(1, 1, 0), (1, 1, 1), (1, 2, 2), (2, 2, 3), (3, 2, 1), (3, 3, 3)]:
         for m in range(-a, a + 1):
@@ -186,7 +186,7 @@ import hashlib, sys, torch
 torch.set_default_dtype(getattr(torch, sys.argv[1]))
 from intertwine.groups import *
 from intertwine.reps import *
-from intertwine.intertwiners import intertwiners
+from intertwine.hom import intertwiners
 digest = hashlib.sha256()
 for G in (SO2(), O2(), SO3(), O3(), Cyclic(6), Dihedral(4)):
     g = G.sample(3, generator=torch.Generator().manual_seed(0))

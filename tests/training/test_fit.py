@@ -125,7 +125,7 @@ def test_death_between_two_saves_leaves_neither_behind(whole, tmp_path, monkeypa
             fail()
         _storage.replace_folder(path, files)
 
-    monkeypatch.setattr("intertwine.training._keeper.replace_folder", deadly)
+    monkeypatch.setattr("intertwine.training._run_callback.replace_folder", deadly)
     with pytest.raises(LookupError):
         fit(Toy(dropout=0.3), tmp_path / "x", SETTINGS, console=SILENT)
     monkeypatch.undo()
@@ -284,7 +284,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, 
     monkeypatch.setattr(_storage, "write_file", filling)
     if what == "log.csv":
         monkeypatch.setattr(
-            "intertwine.training._keeper.append_log",
+            "intertwine.training._run_callback.append_log",
             lambda path, row: full_disk(path) if row["epoch"] == 3 else keeper_append(path, row),
         )
     with pytest.raises(UsageError, match="No space left on device") as caught:

@@ -4,9 +4,9 @@ from intertwine.actions._action import Action, Part
 from intertwine.actions._arrays import Array, Indices
 from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._linear import LinearAction, as_action
-from intertwine.actions._motion import Motion
 from intertwine.actions._points import PointCloud, PointFeatures
-from intertwine.actions._together import Together
+from intertwine.actions._transform import Motion
+from intertwine.actions._tuple import Together
 
 __all__ = [
     "Action",

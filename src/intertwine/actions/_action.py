@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.actions._motion import Motion
+from intertwine.actions._transform import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -41,7 +41,7 @@ class Action(ABC):
         Periodic signals, shifted. The element is a whole number:
 
         >>> import torch
-        >>> from intertwine.audit import audit
+        >>> from intertwine.auditing import audit
         >>> class Shift(Action):
         ...     def sample(self, data, generator=None):
         ...         return int(torch.randint(1, data.shape[-1], (), generator=generator))

@@ -11,7 +11,7 @@ from torch import Tensor
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
 from intertwine.actions._linear import LinearAction, rotate
-from intertwine.actions._motion import Motion
+from intertwine.actions._transform import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -33,7 +33,7 @@ class Array(Action):
 
     Example:
         >>> import torch
-        >>> from intertwine.audit import audit
+        >>> from intertwine.auditing import audit
         >>> matrix = Array("rows columns")
         >>> audit(lambda x: x - x.mean(0) + x.sum(), matrix, matrix).passed
         True

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
-from intertwine.actions._motion import Motion
+from intertwine.actions._transform import Motion
 from intertwine.groups import Group
 from intertwine.reps import Rep
 

@@ -11,7 +11,7 @@ import typer
 from intertwine import __version__
 from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _pattern, _predict
 from intertwine.cli._groups import NamedGroup
-from intertwine.cli._guard import guard
+from intertwine.cli._interrupts import guard
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": _evaluate.evaluate,

@@ -35,7 +35,7 @@ def audit_callable(
     folder: Annotated[Path | None, typer.Option(help="Where to write audit.json and audit.html.")] = None,
 ) -> int:
     """Equivariance of any model, layer by layer. Exit code 0 if it holds, 1 if not."""
-    from intertwine.audit import audit
+    from intertwine.auditing import audit
 
     question = _question(model)
     if full:

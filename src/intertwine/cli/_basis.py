@@ -11,7 +11,7 @@ import typer
 from intertwine._errors import UsageError
 
 if TYPE_CHECKING:
-    from intertwine.intertwiners import MapTable
+    from intertwine.hom import MapTable
 
 DONE, DISAGREES = 0, 1
 _PICTURES = (".png", ".svg", ".pdf", ".jpg")
@@ -65,7 +65,7 @@ def find(maps: str, folder: Path | None = None) -> MapTable:
     Raises:
         UsageError: If it cannot be read, or has no answer.
     """
-    from intertwine.intertwiners import read_question, tabulate
+    from intertwine.hom import read_question, tabulate
 
     rep_in, rep_out = read_question(maps)
     try:
@@ -94,7 +94,7 @@ def save_plot(table: MapTable, path: Path) -> None:
     Raises:
         UsageError: If there is nothing to draw or the file cannot be written.
     """
-    from intertwine.intertwiners import draw
+    from intertwine.hom import draw
 
     if not table.rows:
         raise UsageError("--plot has nothing to draw: no map commutes but zero")

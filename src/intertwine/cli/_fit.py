@@ -12,7 +12,7 @@ from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line
 from intertwine.cli._groups import NamedGroup
-from intertwine.cli._guard import Interrupted, guard
+from intertwine.cli._interrupts import Interrupted, guard
 from intertwine.cli._runs import INTERRUPTED, first_free
 from intertwine.cli._signature import command_from
 from intertwine.tasks import FitOptions, Task

@@ -20,7 +20,7 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._app import command
-from intertwine.cli._guard import ClosedPipe, Interrupted
+from intertwine.cli._interrupts import ClosedPipe, Interrupted
 from intertwine.cli._runs import INTERRUPTED
 from intertwine.cli._usage import ClickError, explain, missing_extra
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from intertwine.ops._neighbors import near_pairs
+from intertwine.ops.points._neighbors import near_pairs
 
 _ATOMS_AT_ONCE = 1 << 16
 

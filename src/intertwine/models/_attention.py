@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from intertwine.models._family import Family, Norm, Space, check_norm, make_norm
 from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
-from intertwine.nn._attention import for_heads
+from intertwine.nn.conv._attention import for_heads
 from intertwine.reps import Rep
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
 from intertwine.nn import Constant
-from intertwine.nn._turn import Turn
+from intertwine.nn._rotate_features import Turn
 from intertwine.ops import centers, principal_axes, segment_sum, structures_of
 from intertwine.reps import Rep
 

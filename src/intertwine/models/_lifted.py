@@ -31,7 +31,7 @@ from intertwine.nn import (
     Project,
     RegularBatchNorm,
 )
-from intertwine.nn._regular import GroupPooling, regular_copies
+from intertwine.nn.group._regular import GroupPooling, regular_copies
 from intertwine.reps import DirectSum, Rep
 
 _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedral": Icosahedral()}

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from intertwine.models._head import SLOPE, Head, Neighborhood, Neighbors, PointNetwork, Pooled, read
 from intertwine.models._vector import VectorEmbedding
 from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
-from intertwine.nn._geometry import graph_geometry
-from intertwine.nn._planes import Planes
+from intertwine.nn.conv._geometry import graph_geometry
+from intertwine.nn.vector._component_first import Planes
 from intertwine.reps import Rep
 
 

@@ -16,7 +16,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.intertwiners import intertwiners
+from intertwine.hom import intertwiners
 from intertwine.nn._blocks import Blocks, check_features
 from intertwine.nn._constant import Constant
 from intertwine.reps import Irrep, Rep
@@ -26,7 +26,7 @@ class Linear(nn.Module):
     """All equivariant linear maps ``rep_in -> rep_out``, for any group.
 
     Orthogonal representations go through their irreps; others, of the Lorentz group or of SL(n), term by term through
-    :func:`~intertwine.intertwiners.intertwiners`. The bias is whatever of the output is invariant. A block of the
+    :func:`~intertwine.hom.intertwiners`. The bias is whatever of the output is invariant. A block of the
     output that no block of the input maps to is zero.
 
     Args:

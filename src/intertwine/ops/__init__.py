@@ -1,28 +1,35 @@
 """Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
 
-from intertwine.ops._activation import silu
-from intertwine.ops._coupling import Coupling
-from intertwine.ops._depthwise_conv import depthwise_conv
-from intertwine.ops._edge_coupling import EdgeCoupling
-from intertwine.ops._edge_frame_conv import edge_frame_conv
-from intertwine.ops._edge_paths import edge_paths, frame_weights, path_weights
-from intertwine.ops._edge_rotations import edge_rotations
-from intertwine.ops._edge_vectors import EdgeVectors
-from intertwine.ops._farthest import farthest_points
-from intertwine.ops._frames import centers, gram_schmidt, principal_axes
-from intertwine.ops._graph import Graph, arrange, fan
-from intertwine.ops._grids import circle_grid, product_grid, sphere_grid
-from intertwine.ops._interpolate import interpolate, neighbor_mean
-from intertwine.ops._nearest import nearest_points
-from intertwine.ops._neighbors import nearest_neighbors, radius_graph
-from intertwine.ops._radial import bessel_basis, smooth_cutoff
-from intertwine.ops._rectified_mean import edge_moments, rectified_mean, rectify
-from intertwine.ops._segments import segment_apply, segment_max, segment_mean, segment_outer, segment_sum, structures_of
-from intertwine.ops._softmax import segment_softmax
-from intertwine.ops._spherical_harmonics import spherical_harmonics
-from intertwine.ops._steerable_conv import steerable_conv
-from intertwine.ops._steerable_messages import outgoing, steerable_messages
-from intertwine.ops._vectors import length, unit
+from intertwine.ops.functions._activation import silu
+from intertwine.ops.functions._quadrature import circle_grid, product_grid, sphere_grid
+from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
+from intertwine.ops.functions._safe_norm import length, unit
+from intertwine.ops.functions._spherical_harmonics import spherical_harmonics
+from intertwine.ops.graph._graph import Graph, arrange, fan
+from intertwine.ops.graph._segment_softmax import segment_softmax
+from intertwine.ops.graph._segments import (
+    segment_apply,
+    segment_max,
+    segment_mean,
+    segment_outer,
+    segment_sum,
+    structures_of,
+)
+from intertwine.ops.points._alignment import centers, gram_schmidt, principal_axes
+from intertwine.ops.points._farthest_points import farthest_points
+from intertwine.ops.points._interpolate import interpolate, neighbor_mean
+from intertwine.ops.points._nearest_points import nearest_points
+from intertwine.ops.points._neighbors import nearest_neighbors, radius_graph
+from intertwine.ops.so2._edge_rotations import edge_rotations
+from intertwine.ops.so2._path_weights import edge_paths, frame_weights, path_weights
+from intertwine.ops.so2._so2_conv import edge_frame_conv
+from intertwine.ops.so2._so2_coupling import EdgeCoupling
+from intertwine.ops.steerable._coupling import Coupling
+from intertwine.ops.steerable._depthwise_conv import depthwise_conv
+from intertwine.ops.steerable._steerable_conv import steerable_conv
+from intertwine.ops.steerable._steerable_messages import outgoing, steerable_messages
+from intertwine.ops.vector_neurons._edge_vectors import EdgeVectors
+from intertwine.ops.vector_neurons._vn_relu_mean import edge_moments, rectified_mean, rectify
 
 __all__ = [
     "Coupling",

@@ -16,9 +16,9 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine.groups._constant import constant
 from intertwine.reps._composite import tensor_product
-from intertwine.reps._decompose import Decomposition
 from intertwine.reps._elementary import Vector
 from intertwine.reps._rep import Rep
+from intertwine.reps.solve._decompose import Decomposition
 
 Signed = tuple[tuple[int, ...], int]
 """A permutation of the axes and its sign."""

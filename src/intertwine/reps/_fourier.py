@@ -24,7 +24,7 @@ from torch import Tensor
 from intertwine.groups import SO3, FiniteGroup, Group
 from intertwine.groups._constant import constant
 from intertwine.reps._rep import Irrep
-from intertwine.reps._wigner import wigner_matrices
+from intertwine.reps.irreps._wigner import wigner_matrices
 
 Coefficients = Mapping[Irrep, Tensor]
 """For each irrep the matrix ``(..., dim, dim)`` of coefficients."""

@@ -11,7 +11,7 @@ from intertwine.groups import SO3, Group, Homomorphism, Inclusion
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
 from intertwine.reps._elementary import Vector
 from intertwine.reps._rep import Rep
-from intertwine.reps._spherical import SphericalIrrep
+from intertwine.reps.irreps._spherical import SphericalIrrep
 
 
 def restrict(rep: Rep, subgroup: Group | Homomorphism) -> Rep:

@@ -13,7 +13,7 @@ from intertwine.groups import Group
 
 if TYPE_CHECKING:
     from intertwine.groups import Homomorphism
-    from intertwine.reps._decompose import Decomposition
+    from intertwine.reps.solve._decompose import Decomposition
 
 Kind = Literal["real", "complex", "quaternionic"]
 
@@ -93,7 +93,7 @@ class Rep(ABC):
             >>> str((V * V).decompose().irreps)
             '1x0 + 1x1 + 1x2'
         """
-        from intertwine.reps._decompose import decompose
+        from intertwine.reps.solve._decompose import decompose
 
         return decompose(self)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from intertwine.tasks._options import FitOptions
 
 if TYPE_CHECKING:
-    from intertwine.audit import Report
+    from intertwine.auditing import Report
     from intertwine.training import Checkpoint, Job, Outcome
 
 Progress = Callable[[int, int | None], None]

@@ -49,9 +49,9 @@ def fit(
         UsageError: Nothing to resume; a run in the way; another process at work there; a job that differs from the
             run's; a loss that is not finite; a disk that is full. ``last`` then holds what was saved before.
     """
-    from intertwine.training._processes import Companions
     from intertwine.training._stopping import Interrupted, StopRequest
     from intertwine.training._trainer import is_first_process, is_launched_outside, train
+    from intertwine.training._worker_processes import Companions
 
     folder = Path(folder)
     for name, size in (("train on", job.train_size()), ("validate on", job.validation_size())):

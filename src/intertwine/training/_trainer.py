@@ -20,12 +20,12 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from intertwine.training._display import Display
 from intertwine.training._job import Job
-from intertwine.training._keeper import Keeper
-from intertwine.training._processes import LocalEnvironment, Seat, joined
+from intertwine.training._run_callback import Keeper
 from intertwine.training._settings import Settings
 from intertwine.training._state import State
 from intertwine.training._stopping import StopRequest
-from intertwine.training._trainee import Trainee
+from intertwine.training._training_module import Trainee
+from intertwine.training._worker_processes import LocalEnvironment, Seat, joined
 
 
 def is_launched_outside(settings: Settings) -> bool:

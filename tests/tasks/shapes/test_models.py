@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from intertwine.audit import audit
+from intertwine.auditing import audit
 from intertwine.ops import nearest_neighbors
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter

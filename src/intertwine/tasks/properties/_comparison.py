@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from intertwine.audit import Report
+from intertwine.auditing import Report
 from intertwine.data import Structures
 from intertwine.groups import SO3
 from intertwine.tasks._task import Auditing

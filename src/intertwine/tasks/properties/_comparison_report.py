@@ -8,7 +8,7 @@ from typing import Any
 
 from intertwine import _figures as figures
 from intertwine import _page as page
-from intertwine.audit import html_section
+from intertwine.auditing import html_section
 from intertwine.tasks.properties._comparison import ANGLES, Result
 
 _COLORS = (figures.BLUE, figures.ORANGE, figures.GREEN)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.audit import Report, audit
+from intertwine.auditing import Report, audit
 from intertwine.data import Split, Structures, StructureSet, qm9, write_csv, write_extxyz
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import Auditing, Evaluation, Progress

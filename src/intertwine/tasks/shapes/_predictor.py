@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine._errors import UsageError
-from intertwine.audit import Report, audit
+from intertwine.auditing import Report, audit
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import Auditing, Evaluation, Progress

@@ -1,0 +1,195 @@
+"""What is audited, in one of the forms that it may take: copied, cast, trained, compiled, exported."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.auditing._measure import cast, convert, floats, tree_map
+
+Mode = Literal["eval", "train"]
+Form = Literal["eager", "compiled", "exported"]
+MODES: tuple[Mode, ...] = ("eval", "train")
+FORMS: tuple[Form, ...] = ("eager", "compiled", "exported")
+
+
+class FunctionError(RuntimeError):
+    """A function that is audited raises; one line that says what, where, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a function is evaluated: its dtype, its mode, its form, and whether values or gradients are compared."""
+
+    dtype: torch.dtype
+    mode: Mode = "eval"
+    form: Form = "eager"
+    gradient: bool = False
+
+
+class Subject:
+    """A function under one condition. A module is copied: what is done to it here, the original does not feel.
+
+    Attributes:
+        function: The function or the copy.
+        condition: The condition.
+    """
+
+    def __init__(self, f: Callable[..., Any], condition: Condition, name: str, seed: int = 0) -> None:
+        self.function, self.condition, self._name, self._seed = f, condition, name, seed
+        self._device = torch.device("cpu")
+        self._running: list[str] = []
+        self._forms: dict[Any, Callable[..., Any]] = {}
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        if isinstance(f, nn.Module):
+            self.function = _copied(f, name).to(condition.dtype).train(condition.mode == "train")
+            if condition.form == "eager":
+                self._watch(self.function)
+            self._device = next((part.device for part in (*f.parameters(), *f.buffers())), self._device)
+
+    def __call__(self, data: Any) -> Any:
+        """What it returns for data in float64, in its own dtype; differentiable in the data."""
+        data = convert(data, self.condition.dtype, self._device)
+        if self.condition.mode == "train":
+            torch.default_generator.manual_seed(self._seed)
+        self._running.clear()
+        try:
+            return call(self._form(data), data)
+        except Exception as error:
+            raise FunctionError(self._complaint(error, data)) from error
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What can be learned."""
+        f = self.function
+        return [x for x in f.parameters() if x.requires_grad] if isinstance(f, nn.Module) else []
+
+    def _form(self, data: Any) -> Callable[..., Any]:
+        if self.condition.form == "eager":
+            return self.function
+        if self.condition.form == "compiled":
+            if not self._forms:
+                torch.compiler.reset()
+                self._forms[()] = torch.compile(self.function, backend="aot_eager", fullgraph=True)
+            return self._forms[()]
+        key = tuple(tuple(x.shape) for x in _tensors(data))
+        if key not in self._forms:
+            self._forms[key] = _exported(self.function, cast(data, self.condition.dtype))
+        return self._forms[key]
+
+    def _watch(self, module: nn.Module) -> None:
+        """Keep the names of the layers that are running, for the case that one of them raises."""
+
+        def entering(name: str) -> Callable[..., None]:
+            return lambda *_: self._running.append(name)
+
+        def leave(*_: Any) -> None:
+            if self._running:
+                self._running.pop()
+
+        for name, part in module.named_modules():
+            if name:
+                self._hooks.append(part.register_forward_pre_hook(entering(name)))
+                self._hooks.append(part.register_forward_hook(leave))
+
+    def release(self) -> Callable[..., Any]:
+        """The function, no longer watched."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+        return self.function
+
+    def _complaint(self, error: Exception, data: Any) -> str:
+        said = (str(error).strip().splitlines() or [""])[0][:300]
+        condition = self.condition
+        where = f" in layer {self._running[-1]}" if self._running else ""
+        shapes = ", ".join(f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in _tensors(data))
+        form = "" if condition.form == "eager" else f" {condition.form}"
+        mend = "give inputs= that it accepts, or dtypes= that it knows"
+        if form:
+            mend = f'mend it, or leave "{condition.form}" out of forms='
+        return f"{self._name}{form} raised {type(error).__name__}: {said}{where}, called with {shapes}; {mend}"
+
+
+def call(f: Callable[..., Any], data: Any) -> Any:
+    """f(*data) when data are a tuple, f(**data) when a dict, else f(data)."""
+    if isinstance(data, tuple):
+        return f(*data)
+    return f(**data) if isinstance(data, Mapping) else f(data)
+
+
+def trained(f: Callable[..., Any], inputs: list[Any], steps: int, name: str, seed: int) -> Callable[..., Any]:
+    """A copy after some steps of Adam towards random outputs, in float64: weights and statistics as in use.
+
+    Args:
+        f: A module.
+        inputs: Data in float64, taken in turn.
+        steps: How many.
+        name: Its name, for errors.
+        seed: Seed of the outputs.
+
+    Returns:
+        The copy.
+
+    Raises:
+        TypeError: If f is not a module.
+    """
+    if not isinstance(f, nn.Module):
+        raise TypeError(f"steps= trains a module, {type(f).__name__} is none")
+    subject = Subject(f, Condition(torch.float64, "train"), name, seed)
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
+    with torch.enable_grad():
+        for step in range(steps):
+            outputs = list(floats(subject(cast(inputs[step % len(inputs)], torch.float64))))
+            goals = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device) for x in outputs]
+            loss = torch.stack([(x - y).abs().square().mean() for x, y in zip(outputs, goals, strict=True)]).sum()
+            if optimizer is not None and loss.requires_grad:
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+    return subject.release()
+
+
+def _copied(module: nn.Module, name: str) -> nn.Module:
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FunctionError(f"{name} cannot be copied: {said}; mend it, or give a function that calls it") from error
+
+
+def _tensors(data: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+
+    def see(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    tree_map(see, data)
+    return found
+
+
+class _Wrapped(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.f(*args, **kwargs)
+
+
+def _exported(f: Callable[..., Any], data: Any) -> Callable[..., Any]:
+    module = f if isinstance(f, nn.Module) else _Wrapped(f)
+    if isinstance(data, Mapping):
+        program = torch.export.export(module, (), kwargs=dict(data))
+    else:
+        program = torch.export.export(module, data if isinstance(data, tuple) else (data,))
+    return program.module()

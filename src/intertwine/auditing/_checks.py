@@ -1,0 +1,102 @@
+"""Is the question well put? Elements that belong to the group, actions that are actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from intertwine.actions import Action, Motion
+from intertwine.auditing._measure import distance, floats, same_shapes
+
+_PAIRS = 3
+_ROUNDING = 1e-6
+
+
+def acts(action: Action, motion: Any) -> bool:
+    """Whether the matrix of a motion belongs to the group of an action."""
+    group, g = action.group, getattr(motion, "linear", None)
+    if group is None:
+        return True
+    return g is not None and g.shape[-1] == group.dimension and bool(group.contains(g).all())
+
+
+def check_elements(source: Action, target: Action, motions: list[Any]) -> None:
+    """The elements belong to the groups of both actions.
+
+    Raises:
+        ValueError: If not.
+    """
+    for place, motion in enumerate(motions):
+        if not acts(source, motion):
+            raise ValueError(_foreign(source, motion, place))
+        if acts(target, motion):
+            continue
+        if source.group is None:
+            raise ValueError(f"the output moves by {_name(target)}, of which {source!r} draws no elements")
+        raise ValueError(
+            f"the input moves by {_name(source)} and the output by {_name(target)}: "
+            f"give an output action of {_name(source)}"
+        )
+
+
+def _foreign(source: Action, motion: Any, place: int) -> str:
+    group, g = source.group, getattr(motion, "linear", None)
+    assert group is not None, "an action without a group takes any motion"
+    if g is None:
+        return f"element {place} has no matrix of {group.name}: sample must draw one"
+    reason = f"a matrix {tuple(g.shape)}"
+    if g.shape == (group.dimension, group.dimension):
+        reason = f"det g = {float(torch.linalg.det(g)):.2g}"
+        if group.orthogonal:
+            defect = float((g @ g.mT - torch.eye(len(g), dtype=g.dtype)).abs().max())
+            reason = f"g g^T - 1 is as large as {defect:.1e}, {reason}" if defect > _ROUNDING else reason
+    return (
+        f"element {place} is not in {group.name}: {reason}; draw elements with the group's sample, "
+        "or name the group that they belong to"
+    )
+
+
+def check_action(action: Action, role: str, motions: list[Any], data: Any) -> None:
+    """The action is one, on these data: (a b) x = a (b x), as far as it is exact and its elements multiply.
+
+    Args:
+        action: The action.
+        role: "input" or "output".
+        motions: Elements.
+        data: What it moves, float64.
+
+    Raises:
+        ValueError: If not, or if the data do not fit the action.
+    """
+    for a, b in zip(motions[:_PAIRS], [*motions[1 : _PAIRS + 1], motions[0]], strict=False):
+        try:
+            once = action(b, data)
+            if not (action.exact and isinstance(a, Motion)):
+                continue
+            left, right = action(a @ b, data), action(a, once)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"the {role} does not fit the {role} action: {error}") from error
+        if not same_shapes(left, right) or not _finite(left):
+            continue
+        defect = distance(left, right).error
+        if defect > _ROUNDING:
+            raise ValueError(
+                f"the {role} action is not an action: moving by b, then by a, and moving by a b at once differ by "
+                f"{defect:.1e} for a = {action.describe(a)}, b = {action.describe(b)}; mend {_short(action)}"
+            )
+
+
+def _finite(data: Any) -> bool:
+    """Whether there are numbers, and all of them are finite."""
+    found = list(floats(data))
+    return bool(found) and all(bool(torch.isfinite(x).all()) for x in found)
+
+
+def _name(action: Action) -> str:
+    return type(action).__name__ if action.group is None else action.group.name
+
+
+def _short(action: Action) -> str:
+    rep = getattr(action, "rep", None)
+    return type(action).__name__ if rep is None else f"the representation {rep} of {type(action).__name__}"

@@ -1,0 +1,30 @@
+"""What commutes: all linear maps W with rho_out(g) W = W rho_in(g), and the kernels that they make on orbits."""
+
+from intertwine.hom._basis import character_count, hom_dimension, intertwiners
+from intertwine.hom._characters import Count
+from intertwine.hom._generator_rep import GivenRep, given_rep
+from intertwine.hom._generators import Generators
+from intertwine.hom._kernel import SteerableKernel, steerable_kernel
+from intertwine.hom._named_basis import name_map
+from intertwine.hom._parse import read_group, read_question, read_space
+from intertwine.hom._table import MapRow, MapTable, draw, tabulate
+
+__all__ = [
+    "Count",
+    "Generators",
+    "GivenRep",
+    "MapRow",
+    "MapTable",
+    "SteerableKernel",
+    "character_count",
+    "draw",
+    "given_rep",
+    "hom_dimension",
+    "intertwiners",
+    "name_map",
+    "read_group",
+    "read_question",
+    "read_space",
+    "steerable_kernel",
+    "tabulate",
+]

@@ -1,0 +1,232 @@
+"""A space of maps as one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
+
+line     = GROUP : sum -> sum
+sum      = product + product + ..
+product  = factor x factor x ..          (a cross between blanks; * between blanks does as well)
+factor   = [COPIESx] atom [^POWER] [*]   (copies without blanks, 8x1o; a star at the end is the dual)
+atom     = an irrep's label | V | vector | regular | trivial | a name of the group's file | ( sum )
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from intertwine import groups
+from intertwine._errors import UsageError
+from intertwine.groups import Group
+from intertwine.hom._generator_rep import given_rep, read_matrices
+from intertwine.reps import Rep, catalogue
+
+_PLAIN = ("SO2", "O2", "SO3", "O3", "U1", "SU2", "Lorentz", "FullLorentz", "SE2", "SE3", "E2", "E3")
+_POLYHEDRAL = ("Tetrahedral", "Octahedral", "Icosahedral", "FullTetrahedral", "FullOctahedral", "FullIcosahedral")
+_OF_A_NUMBER = ("Cyclic", "Dihedral", "Symmetric", "Alternating", "SO", "O", "SL", "Sp")
+_SHORT = {
+    "C": "Cyclic",
+    "Z": "Cyclic",
+    "D": "Dihedral",
+    "S": "Symmetric",
+    "A": "Alternating",
+    "T": "Tetrahedral",
+    "I": "Icosahedral",
+    "SO+(1,3)": "Lorentz",
+    "SO(1,3)+": "Lorentz",
+    "O(1,3)": "FullLorentz",
+}
+_NUMBERED = re.compile(r"([A-Za-z]+)_?\(?(\d+)\)?")
+_WORDS: dict[str, Callable[[Group], Rep]] = {
+    "vector": lambda group: group.vector,
+    "trivial": lambda group: group.trivial,
+    "regular": lambda group: group.regular,
+    "V": lambda group: group.vector,
+}
+EXAMPLE = '"SO3: 1 x 1 -> 0 + 1 + 2"'
+
+
+class Question(NamedTuple):
+    """Which maps are asked for."""
+
+    rep_in: Rep
+    rep_out: Rep
+
+
+def read_question(text: str) -> Question:
+    """Read "GROUP: IN -> OUT".
+
+    Args:
+        text: The line; the group is a name such as SO3, C4, Dihedral(6), S5, or a JSON file of generators.
+
+    Raises:
+        UsageError: If it cannot be read.
+
+    Example:
+        >>> rep_in, rep_out = read_question("O3: V x V -> 0e + 2x(1o x 1o)")
+        >>> rep_in.dim, rep_out.dim
+        (9, 19)
+    """
+    name, colon, maps = text.rpartition(":")
+    before, arrow, after = maps.partition("->")
+    if not colon or not arrow or "->" in after:
+        raise UsageError(f'expected "GROUP: IN -> OUT" such as {EXAMPLE}, got "{text}"')
+    group, own = read_group(name.strip())
+    return Question(read_space(group, before, own), read_space(group, after, own))
+
+
+def read_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
+    """A group by its name or from a JSON file, and the representations that the file names.
+
+    Raises:
+        UsageError: If there is no such group, or the file does not describe one.
+    """
+    if name.endswith(".json") or "/" in name:
+        return _read_file(Path(name).expanduser())
+    known = _SHORT.get(name, name)
+    if known in (*_PLAIN, *_POLYHEDRAL) and hasattr(groups, known):
+        return getattr(groups, known)(), {}
+    match = _NUMBERED.fullmatch(name)
+    if match:
+        family, number = _SHORT.get(match[1], match[1]), int(match[2])
+        if f"{family}{number}" in _PLAIN and hasattr(groups, f"{family}{number}"):
+            return getattr(groups, f"{family}{number}")(), {}
+        if family in _OF_A_NUMBER and hasattr(groups, family):
+            try:
+                return getattr(groups, family)(number), {}
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+    names = [n for n in (*_PLAIN, *_POLYHEDRAL) if hasattr(groups, n)]
+    families = [n for n in _OF_A_NUMBER if hasattr(groups, n)]
+    near = get_close_matches(name, [*names, *families], n=1)
+    question = f'; did you mean "{near[0]}"?' if near else "."
+    raise UsageError(
+        f'no group "{name}"{question} Known: {", ".join(names)}, {", ".join(f"{n}(n)" for n in families)}, C4, D6,'
+        " S5 .., or a file of generators such as mine.json"
+    )
+
+
+def _read_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
+    """{"name": .., "algebra": [..], "generators": [..], "reps": {NAME: {"algebra": [..], "generators": [..]}}}."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path} is not JSON: {error}") from None
+    allowed = {"name", "algebra", "generators", "reps"}
+    if not isinstance(content, dict) or not set(content) <= allowed or not set(content) & {"algebra", "generators"}:
+        raise UsageError(
+            f'{path} expects an object with "generators" or "algebra", lists of square matrices, and perhaps "name"'
+            ' and "reps"'
+        )
+    algebra = read_matrices(content.get("algebra", ()), f"{path}: algebra")
+    generators = read_matrices(content.get("generators", ()), f"{path}: generators")
+    try:
+        group = groups.MatrixGroup(generators, algebra, str(content.get("name", path.stem)))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    reps = content.get("reps", {})
+    if not isinstance(reps, dict) or not all(isinstance(value, dict) for value in reps.values()):
+        raise UsageError(f'{path}: "reps" expects an object of objects with "algebra" and "generators"')
+    return group, {name: _file_rep(group, name, value) for name, value in reps.items()}
+
+
+def _file_rep(group: Group, name: str, value: Mapping[str, Any]) -> Rep:
+    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in _WORDS:
+        raise UsageError(f'"{name}" is no name for a representation: expected letters and digits, none of V, vector ..')
+    return given_rep(group, name, algebra=value.get("algebra", ()), generators=value.get("generators", ()))
+
+
+def read_space(group: Group, text: str, own: Mapping[str, Rep] | None = None) -> Rep:
+    """Read a sum of products of representations.
+
+    Args:
+        group: The group.
+        text: Such as "2x1o x 1o + V^3"; "0" alone reads as the irrep of that label.
+        own: Representations by name, besides those of the group.
+
+    Raises:
+        UsageError: If it cannot be read.
+
+    Example:
+        >>> from intertwine.groups import SO3
+        >>> read_space(SO3(), "(0 + 1) x V^2").dim
+        36
+    """
+    return _Reader(group, text.strip(), own or {}).read()
+
+
+class _Reader:
+    """Recursive descent; ``at`` is where it stands in the text."""
+
+    def __init__(self, group: Group, text: str, own: Mapping[str, Rep]) -> None:
+        self.group, self.text, self.at = group, text, 0
+        self.words = {word: partial(make, group) for word, make in _WORDS.items()}
+        self.own = own
+        self.pattern = catalogue(group).pattern
+
+    def read(self) -> Rep:
+        rep = self.sum()
+        if self.at < len(self.text):
+            raise self.error()
+        return rep
+
+    def sum(self) -> Rep:
+        total = self.product()
+        while self.take(r"\s*\+\s*"):
+            total = total + self.product()
+        return total
+
+    def product(self) -> Rep:
+        total = self.factor()
+        while self.take(r"\s+[x*]\s+|\s*[⊗×]\s*"):
+            total = total * self.factor()
+        return total
+
+    def factor(self) -> Rep:
+        copies = self.take(r"\s*(\d+)x(?=\S)")
+        rep = self.atom()
+        power = self.take(r"\s*(?:\^|\*\*)\s*(\d+)")
+        if power:
+            rep = rep ** int(power[1])
+        if self.take(r"\*(?!\*)"):
+            rep = rep.dual
+        return int(copies[1]) * rep if copies else rep
+
+    def atom(self) -> Rep:
+        start = self.at
+        word = self.take(r"\s*([A-Za-z]\w*)")
+        if word and word[1] in self.own:
+            return self.own[word[1]]
+        if word and word[1] in self.words:
+            try:
+                return self.words[word[1]]()
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        self.at = start
+        label = self.take(rf"\s*({self.pattern})(?![A-Za-z0-9])")
+        if label:
+            return self.group.irrep(label[1])
+        if self.take(r"\s*\(\s*"):
+            inner = self.sum()
+            if not self.take(r"\s*\)"):
+                raise self.error("a closing bracket")
+            return inner
+        raise self.error()
+
+    def take(self, pattern: str) -> re.Match[str] | None:
+        match = re.compile(pattern).match(self.text, self.at)
+        self.at = match.end() if match else self.at
+        return match
+
+    def error(self, expected: str = "") -> UsageError:
+        rest = self.text[self.at :].strip() or "its end"
+        known = catalogue(self.group)
+        names = ", ".join([*self.own, "V", "trivial"])
+        wanted = (
+            expected or f"an irrep such as {known.example.split(' + ')[-1]}, {names}, copies as 8xV, products as V x V"
+        )
+        return UsageError(f'cannot read "{self.text}" at "{rest}": expected {wanted}')

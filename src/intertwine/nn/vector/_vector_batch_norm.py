@@ -1,0 +1,102 @@
+"""Batch normalization of the lengths of vectors."""
+
+from __future__ import annotations
+
+from math import exp, lgamma, sqrt
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.nn.vector._component_first import Planes
+from intertwine.ops import EdgeVectors, Graph, edge_moments, fan, rectify
+from intertwine.ops.vector_neurons._vn_relu_kernels import EPSILON
+from intertwine.reps import Rep
+
+
+class VectorBatchNorm(nn.Module):
+    """Batch normalization of the length of each vector, which keeps its direction, or turns it round.
+
+        v -> BN(|v|) / |v| v,      BN(x) = weight (x - mean) / sqrt(variance + eps) + bias
+
+    Mean and variance are those of the channel over all vectors of the batch in training, and running averages of them
+    in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a Gaussian vector,
+    2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it begins by turning
+    every second vector round, and networks learn slowly.)
+
+    Args:
+        rep: Copies of a vector: comes in and goes out.
+        momentum: Share of the latest batch in the running averages.
+        eps: Under the square root.
+
+    Raises:
+        ValueError: If ``rep`` is not copies of one vector; in ``forward`` if the shape does not fit.
+
+    Law: ``f(rho(g) x) = rho(g) f(x)``, in training as well: lengths are invariant.
+
+    Reference: Deng et al., Vector Neurons, ICCV 2021, section 3.4.
+
+    Example:
+        >>> from intertwine.groups import SO3
+        >>> norm = VectorBatchNorm(SO3().rep("1x1"))
+        >>> norm(torch.tensor([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]])).round().tolist()
+        [[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+
+    running_mean: Tensor
+    running_variance: Tensor
+
+    def __init__(self, rep: Rep, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.rep_in = self.rep_out = rep
+        self.momentum, self.eps = momentum, eps
+        self._planes = Planes.of(rep, "VectorBatchNorm")
+        copies = self._planes.copies
+        self.weight = nn.Parameter(torch.ones(copies, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.full((copies,), mean_over_spread(self._planes.width), dtype=torch.float32))
+        self.register_buffer("running_mean", torch.zeros(copies, dtype=torch.float32))
+        self.register_buffer("running_variance", torch.ones(copies, dtype=torch.float32))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(..., rep.dim)`` to the same shape."""
+        planes = self._planes.split(features, "VectorBatchNorm")
+        graph = fan(torch.arange(planes.shape[1], device=planes.device)[:, None])
+        affine = self.affine(EdgeVectors(planes), graph)
+        return self._planes.join(rectify(planes, planes, affine=affine, slope=1.0), features)
+
+    def affine(self, values: EdgeVectors, graph: Graph, edges: Tensor | None = None) -> Tensor:
+        """Scale and shift for vectors on edges; in training the running averages take note of them.
+
+        Args:
+            values: The vectors.
+            graph: The edges.
+            edges: As in :func:`intertwine.ops.rectified_mean`.
+
+        Returns:
+            ``(2, C)``: BN(|v|) / |v| = scale + shift / |v|.
+        """
+        mean, variance = self.running_mean, self.running_variance
+        if self.training:
+            count = graph.source.shape[0]
+            mean, variance = edge_moments(values, graph, edges)
+            if count > 0:
+                with torch.no_grad():
+                    self.running_mean.lerp_(mean.detach(), self.momentum)
+                    self.running_variance.lerp_(variance.detach() * (count / max(count - 1, 1)), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return torch.stack([scale, self.bias - scale * (mean + EPSILON)])
+
+    def extra_repr(self) -> str:
+        """The representation."""
+        return str(self.rep_in)
+
+
+def mean_over_spread(dimension: int) -> float:
+    """The mean of the length of a Gaussian vector over its standard deviation.
+
+    E|v| = sqrt(2) Gamma((n + 1) / 2) / Gamma(n / 2),    E|v|^2 = n
+
+    >>> round(mean_over_spread(3), 3)
+    2.37
+    """
+    mean = sqrt(2) * exp(lgamma((dimension + 1) / 2) - lgamma(dimension / 2))
+    return mean / sqrt(dimension - mean**2)

@@ -1,0 +1,112 @@
+"""Invariants of vectors that keep everything but the orientation: coordinates in a frame that turns along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.nn._linear import Linear
+from intertwine.nn.vector._component_first import Planes, mix
+from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
+from intertwine.nn.vector._vector_relu import VectorLeakyReLU, one_copy
+from intertwine.ops import EdgeVectors, fan, structures_of
+from intertwine.reps import Rep
+
+Scope = Literal["structure", "point"]
+
+
+class VectorInvariant(nn.Module):
+    """Each point's vectors in coordinates of vectors that a small network of vector neurons makes of them.
+
+        y_n = V_n T_n^T,      T_n = VN([V_n, mean_m V_m])
+
+    T_n is n x n: n vectors with n components. Both factors turn alike, and their inner products stay.
+
+    Args:
+        rep_in: Copies of a vector.
+        hidden: Copies in the two hidden layers of VN; ``None`` for the copies of ``rep_in`` and half of them.
+        scope: Whether T_n sees the mean of its ``"structure"`` or its own ``"point"`` alone.
+        norm: Makes the normalization of each hidden layer from its representation; ``None`` for nothing.
+
+    Raises:
+        ValueError: If ``rep_in`` is not copies of one vector, or ``scope`` is neither; in ``forward`` if the shape does
+            not fit.
+
+    Law: ``f(rho_in(g) x) = f(x)``, under all orthogonal matrices.
+
+    Reference: Deng et al., Vector Neurons, ICCV 2021, section 3.5, eqs. 10-11.
+
+    Example:
+        >>> from intertwine.groups import SO3
+        >>> layer = VectorInvariant(SO3().rep("8x1"))
+        >>> print(layer.rep_out)
+        24x0
+    """
+
+    def __init__(
+        self,
+        rep_in: Rep,
+        *,
+        hidden: Sequence[int] | None = None,
+        scope: Scope = "structure",
+        norm: Callable[[Rep], VectorBatchNorm] | None = VectorBatchNorm,
+    ) -> None:
+        super().__init__()
+        if scope not in ("structure", "point"):
+            raise ValueError(f'scope is "structure" or "point", got {scope!r}')
+        self.rep_in, self.scope = rep_in, scope
+        self._in = Planes.of(rep_in, "VectorInvariant")
+        self.rep_out: Rep = (self._in.copies * self._in.width) * rep_in.group.trivial
+        copies, vector = self._in.copies, one_copy(rep_in)
+        hidden = (max(copies, 1), max(copies // 2, 1)) if hidden is None else hidden
+        if len(hidden) != 2 or min(hidden) < 1:
+            raise ValueError(f"hidden must be the copies in two layers, at least one each, got {tuple(hidden)}")
+        first, second = hidden
+        wide, narrow = first * vector, second * vector
+        self.first = VectorLeakyReLU(rep_in, wide, norm=None if norm is None else norm(wide))
+        self.second = VectorLeakyReLU(wide, narrow, norm=None if norm is None else norm(narrow))
+        self.frame = Linear(narrow, self._in.width * vector)
+        seen = rep_in if scope == "structure" else 0 * rep_in
+        self.mean_values, self.mean_directions = Linear(seen, wide), Linear(seen, wide)
+
+    def forward(self, features: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
+        """Make invariants.
+
+        Args:
+            features: ``(N, rep_in.dim)``; any leading shape if there is no mean of a structure.
+            batch: ``(N,)`` structure of each point; ``None`` for a single structure.
+            structures: How many structures; read off ``batch`` where it is not given.
+
+        Returns:
+            ``(N, n C)``: the products with the first vector of the frame for all channels, then with the second ...
+        """
+        planes = self._in.split(features, "VectorInvariant")
+        return self.planes(planes, batch, structures).reshape(*features.shape[:-1], self.rep_out.dim)
+
+    def planes(self, planes: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
+        """The same from planes ``(n, N, C)`` to ``(N, n C)``."""
+        if self.scope == "point":
+            hidden = self.first.planes(planes)
+        else:
+            batch, structures = structures_of(planes[0], batch, structures)
+            hidden = self._with_mean(planes, self._means(planes, batch, structures), batch)
+        frame = mix(self.frame, self.second.planes(hidden))
+        return torch.bmm(frame.permute(1, 2, 0), planes.transpose(0, 1)).flatten(1)
+
+    def _means(self, planes: Tensor, batch: Tensor, structures: int) -> Tensor:
+        totals = planes.new_zeros(planes.shape[0], structures, planes.shape[2]).index_add(1, batch, planes)
+        counts = torch.zeros_like(totals[0, :, :1]).index_add(0, batch, torch.ones_like(planes[0, :, :1]))
+        return totals / counts.clamp_min(1)
+
+    def _with_mean(self, planes: Tensor, means: Tensor, batch: Tensor) -> Tensor:
+        """The first hidden layer: what depends on the mean is made once for each structure."""
+        values = EdgeVectors(mix(self.first.values, planes), mix(self.mean_values, means))
+        directions = EdgeVectors(mix(self.first.directions, planes), mix(self.mean_directions, means))
+        return self.first.rectified(values, directions, fan(batch[:, None]))
+
+    def extra_repr(self) -> str:
+        """The two representations and the scope."""
+        return f"{self.rep_in} -> {self.rep_out}, {self.scope}"

@@ -1,0 +1,120 @@
+"""The nonlinearity of vector neurons: what points against a learned direction is taken away."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.nn._linear import Linear
+from intertwine.nn.vector._component_first import Planes, mix
+from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
+from intertwine.ops import EdgeVectors, Graph, fan, rectified_mean
+from intertwine.reps import Rep
+
+Directions = Literal["each", "shared"]
+
+
+class VectorReLU(nn.Module):
+    """A linear map, and what of each vector points against a direction, linear as well, is taken away.
+
+        q = W V,  k = U V,      q -> q               where <q, k> >= 0
+                                q -> q - (1 - slope) <q, k> / |k|^2 k   else
+
+    Args:
+        rep_in: Copies of a vector.
+        rep_out: Copies of the same vector; ``None`` for as many.
+        slope: What is left of the part that is taken away.
+        directions: ``"each"`` channel has a direction k of its own, or one is ``"shared"`` by all.
+        norm: Normalizes q before it is rectified; ``None`` for nothing.
+
+    Raises:
+        ValueError: If a rep is not copies of one vector, or ``directions`` is neither; in ``forward`` if the shape does
+            not fit.
+
+    Law: ``f(rho_in(g) x) = rho_out(g) f(x)``. The zero vector stays zero, with a finite gradient.
+
+    Reference: Deng et al., Vector Neurons, ICCV 2021, eqs. 4-6, with their 1e-6 under |k|^2.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import O3
+        >>> VectorReLU(O3().rep("4x1o"), O3().rep("6x1o"))(torch.ones(2, 12)).shape
+        torch.Size([2, 18])
+    """
+
+    def __init__(
+        self,
+        rep_in: Rep,
+        rep_out: Rep | None = None,
+        *,
+        slope: float = 0.0,
+        directions: Directions = "each",
+        norm: VectorBatchNorm | None = None,
+    ) -> None:
+        super().__init__()
+        rep_out = rep_in if rep_out is None else rep_out
+        if directions not in ("each", "shared"):
+            raise ValueError(f'directions are "each" or "shared", got {directions!r}')
+        self.rep_in, self.rep_out, self.slope = rep_in, rep_out, float(slope)
+        self._in, self._out = Planes.both(rep_in, rep_out, type(self).__name__)
+        check_norm(norm, rep_out)
+        self.values = Linear(rep_in, rep_out)
+        self.directions = Linear(rep_in, rep_out if directions == "each" else one_copy(rep_out))
+        self.norm = norm
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(..., rep_in.dim)`` to ``(..., rep_out.dim)``."""
+        planes = self._in.split(features, type(self).__name__)
+        return self._out.join(self.planes(planes), features)
+
+    def planes(self, planes: Tensor) -> Tensor:
+        """The same on planes, ``(n, N, C)``."""
+        own = fan(torch.arange(planes.shape[1], device=planes.device)[:, None])
+        return self.rectified(EdgeVectors(mix(self.values, planes)), EdgeVectors(mix(self.directions, planes)), own)
+
+    def rectified(self, values: EdgeVectors, directions: EdgeVectors, graph: Graph) -> Tensor:
+        """The same after the linear maps, for vectors on edges: the mean over each node's."""
+        affine = None if self.norm is None else self.norm.affine(values, graph)
+        return rectified_mean(values, directions, graph, affine=affine, slope=self.slope)
+
+    def extra_repr(self) -> str:
+        """The two representations and the slope."""
+        return f"{self.rep_in} -> {self.rep_out}, slope={self.slope}"
+
+
+class VectorLeakyReLU(VectorReLU):
+    """:class:`VectorReLU` that leaves a fifth of what it takes away, as the authors' networks do.
+
+    Example:
+        >>> from intertwine.groups import SO2
+        >>> VectorLeakyReLU(SO2().rep("4x1")).slope
+        0.2
+    """
+
+    def __init__(
+        self,
+        rep_in: Rep,
+        rep_out: Rep | None = None,
+        *,
+        slope: float = 0.2,
+        directions: Directions = "each",
+        norm: VectorBatchNorm | None = None,
+    ) -> None:
+        super().__init__(rep_in, rep_out, slope=slope, directions=directions, norm=norm)
+
+
+def one_copy(rep: Rep) -> Rep:
+    """One of the copies that a rep is made of; the group's vector where there is none."""
+    return rep.irreps[0][1] if rep.irreps else rep.group.vector
+
+
+def check_norm(norm: VectorBatchNorm | None, rep: Rep) -> None:
+    """Refuse a normalization of something else.
+
+    Raises:
+        ValueError: If it is of another representation.
+    """
+    if norm is not None and norm.rep_in != rep:
+        raise ValueError(f"norm must be of {rep}, as what it normalizes, got one of {norm.rep_in}")

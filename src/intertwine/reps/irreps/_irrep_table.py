@@ -1,0 +1,166 @@
+"""What is known of a group's representations: its irreps, their labels, and the grammar that reads them.
+
+A group class gets its own catalogue by ``catalogue.register(GroupClass, CatalogueClass)``; subclasses inherit it.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import singledispatch
+
+import torch
+from torch import Tensor
+
+from intertwine._errors import UsageError
+from intertwine.groups import FiniteGroup, Group
+from intertwine.reps._composite import direct_sum
+from intertwine.reps._elementary import Regular, Trivial, Vector
+from intertwine.reps._rep import Irrep, Rep
+from intertwine.reps.solve._averages import LARGEST, averaged_maps
+from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
+from intertwine.reps.solve._constraints import canonical_basis, solve_constraints
+
+
+class Catalogue(ABC):
+    """The irreps of one group. A subclass states the grammar of its labels and how to read, list and bound them."""
+
+    pattern: str
+    """A regular expression of one label."""
+    example: str
+    """A sum of irreps, to show in messages."""
+    complete: bool = True
+    """Whether all irreps over the reals are known."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    @property
+    @abstractmethod
+    def trivial(self) -> Irrep:
+        """The trivial irrep."""
+
+    @property
+    def vector(self) -> Rep:
+        """The defining rep; a subclass returns the equal sum of irreps where there is one."""
+        return Vector(self.group)
+
+    @property
+    def regular(self) -> Rep:
+        """The regular rep of a finite group."""
+        if not isinstance(self.group, FiniteGroup):
+            raise ValueError(f"{self.group} is infinite and has no regular representation of finite dimension")
+        return Regular(self.group)
+
+    @abstractmethod
+    def read(self, *label: object) -> Irrep | None:
+        """The irrep of this label, or None when there is none."""
+
+    @abstractmethod
+    def describe_labels(self) -> str:
+        """What ``irrep`` accepts, for messages."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Irrep]:
+        """All irreps by increasing degree."""
+
+    def candidates(self, rep: Rep) -> Iterator[Irrep]:
+        """The irreps, finitely many and in order, that can occur in a rep."""
+        return iter(self)
+
+    def maps(self, irrep: Irrep, rep: Rep) -> Tensor:
+        """An orthonormal basis ``(k, rep.dim, irrep.dim)`` of Hom_G(irrep, rep), by averages or by equations."""
+        if isinstance(self.group, FiniteGroup) and self.group.order <= LARGEST:
+            return averaged_maps(irrep, rep)
+        if rep.orthogonal and len(self.group.lie_algebra):
+            return _maps_by_casimir(irrep, rep)
+        return solve_constraints(irrep, rep)
+
+    def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep] | None:
+        """Clebsch-Gordan in closed form: Q and irreps with kron(left, right) = Q irreps Q^T; None where unknown."""
+        return None
+
+    def irrep(self, *label: object) -> Irrep:
+        """One irrep by its label.
+
+        Raises:
+            UsageError: If there is no such irrep.
+        """
+        if len(label) == 1 and isinstance(label[0], Irrep):
+            if label[0].group != self.group:
+                raise ValueError(f"{label[0]!r} is an irrep of {label[0].group}, not of {self.group}")
+            return label[0]
+        plain = [item if isinstance(item, int) and not isinstance(item, bool) else str(item).strip() for item in label]
+        found = self.read(*plain)
+        if found is None:
+            shown = ", ".join(repr(item) for item in plain)
+            raise UsageError(f"{self.group} has no irrep ({shown}); it has {self.describe_labels()}")
+        return found
+
+    def rep(self, text: object) -> Rep:
+        """Read a sum of irreps such as "8x0e + 4x1o"; see ``Group.rep``."""
+        if isinstance(text, Rep):
+            if text.group != self.group:
+                raise ValueError(f"{text!r} is a rep of {text.group}, not of {self.group}")
+            return text
+        if not isinstance(text, str) and not hasattr(text, "dim"):
+            raise TypeError(f'a rep is text such as "{self.example}", got {type(text).__name__}')
+        return direct_sum(self.group, self._terms(str(text)))
+
+    def _terms(self, text: str) -> Iterator[tuple[int, Irrep]]:
+        term = re.compile(rf"\s*(?:(\d+)\s*x\s*)?({self.pattern})\s*(\+|$)")
+        start, more = 0, bool(text.strip())
+        while more:
+            match = term.match(text, start)
+            if match is None:
+                piece = re.match(r"[^+]*\+?(?=\s*\+|\s*$)|[^+]*", text[start:])
+                shown = piece.group().strip() if piece else ""
+                raise UsageError(
+                    f'cannot read "{shown}" in "{text}": expected MULTIPLICITYxIRREP such as {self._example_term()}'
+                )
+            yield int(match[1] or 1), self.irrep(match[2])
+            start, more = match.end(), match[3] == "+"
+
+    def _example_term(self) -> str:
+        return self.example.split(" + ")[-1]
+
+
+class OpenCatalogue(Catalogue):
+    """Of a group whose irreps nobody has told us: the trivial one, the defining rep, and what is built of them."""
+
+    pattern = "trivial"
+    example = "2xtrivial"
+    complete = False
+
+    @property
+    def trivial(self) -> Irrep:
+        """The trivial irrep."""
+        return Trivial(self.group)
+
+    def read(self, *label: object) -> Irrep | None:
+        """The trivial irrep by the label "trivial"."""
+        return self.trivial if label == ("trivial",) else None
+
+    def describe_labels(self) -> str:
+        """The one label that is known."""
+        return 'no known irreps but "trivial"'
+
+    def __iter__(self) -> Iterator[Irrep]:
+        yield self.trivial
+
+
+def _maps_by_casimir(irrep: Irrep, rep: Rep) -> Tensor:
+    """Hom_G(irrep, rep), solved for inside the one eigenspace of the Casimir operator where images of the irrep lie."""
+    value = float(casimir(irrep).diagonal().mean()) if irrep.dim else 0.0
+    for found, space in eigenspaces(casimir(rep)):
+        if abs(found - value) <= APART * max(1.0, abs(value)):
+            maps = space @ solve_constraints(irrep, Subspace(rep.group, rep, space))
+            return canonical_basis(maps.flatten(1)).reshape(maps.shape)
+    return torch.zeros(0, rep.dim, irrep.dim, dtype=torch.float64)
+
+
+@singledispatch
+def catalogue(group: Group) -> Catalogue:
+    """What is known of the representations of a group."""
+    return OpenCatalogue(group)

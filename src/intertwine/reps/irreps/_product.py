@@ -1,0 +1,217 @@
+"""Irreps of a direct product G x H: tensor products of those of the factors, taken apart where the reals demand it.
+
+rho (x) sigma has the endomorphisms End(rho) (x) End(sigma): it is irreducible when one of them is R; C (x) C = C + C
+makes two inequivalent halves, C (x) H two equivalent ones, H (x) H = M_4(R) four. Each is an eigenspace of J (x) J'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from intertwine.groups import DirectProduct, FiniteDirectProduct, factor_embeddings
+from intertwine.groups._constant import constant
+from intertwine.reps._composite import _kron, direct_sum
+from intertwine.reps._rep import Irrep, Kind, Rep
+from intertwine.reps.irreps._irrep_table import Catalogue, OpenCatalogue, catalogue
+from intertwine.reps.solve._averages import LARGEST
+from intertwine.reps.solve._constraints import canonical_basis
+
+
+@dataclass(frozen=True, repr=False)
+class ProductIrrep(Irrep):
+    """An irrep of G x H inside the product of an irrep of G and one of H.
+
+    Args:
+        group: G * H.
+        left: An irrep of G.
+        right: An irrep of H.
+        sign: +1 or -1 for the halves of two irreps of the complex kind, else 0.
+    """
+
+    left: Irrep
+    right: Irrep
+    sign: int = 0
+
+    @property
+    def _kinds(self) -> tuple[Kind, ...]:
+        return tuple(sorted((self.left.kind, self.right.kind)))
+
+    @property
+    def dim(self) -> int:
+        """The product of the dimensions, halved for two complex kinds and for one, quartered for two quaternionic."""
+        parts = 1 if "real" in self._kinds else 4 if self._kinds[0] == "quaternionic" else 2
+        return self.left.dim * self.right.dim // parts
+
+    @property
+    def label(self) -> str:
+        """Both labels, "(1,A)"; a sign behind tells the halves apart."""
+        return f"({self.left.label},{self.right.label})" + {0: "", 1: "+", -1: "-"}[self.sign]
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """By the left irrep, then by the right one."""
+        return (*self.left.key, *self.right.key, -self.sign)
+
+    @property
+    def kind(self) -> Kind:
+        """Real times real and quaternionic times quaternionic are real; complex with anything is complex."""
+        if "complex" in self._kinds:
+            return "complex"
+        return "quaternionic" if set(self._kinds) == {"real", "quaternionic"} else "real"
+
+    @property
+    def endomorphisms(self) -> Tensor:
+        """Those of a factor: ``(e, dim, dim)``."""
+        if self.kind == "real":
+            return super().endomorphisms
+        found = _endomorphisms(self)
+        found[0] = torch.eye(self.dim, dtype=torch.float64)
+        return found
+
+    @property
+    def generators(self) -> Tensor:
+        """The derivative along the Lie algebra of G, then of H: ``(d, dim, dim)``."""
+        one_left = torch.eye(self.left.dim, dtype=torch.float64)
+        one_right = torch.eye(self.right.dim, dtype=torch.float64)
+        both = [_kron(self.left.generators, one_right), _kron(one_left, self.right.generators)]
+        return self._cut(torch.cat(both))
+
+    def matrix(self, g: Tensor) -> Tensor:
+        """The matrices, ``(..., dim, dim)``, of the dtype and device of g."""
+        assert isinstance(self.group, DirectProduct), "a product irrep has a product group"
+        a, b = self.group.factors(g)
+        return self._cut(_kron(self.left.matrix(a), self.right.matrix(b)))
+
+    def _cut(self, matrix: Tensor) -> Tensor:
+        if "real" in self._kinds:
+            return matrix
+        basis = _isometry(self).to(matrix)
+        return basis.T @ matrix @ basis
+
+
+@constant
+def _isometry(irrep: ProductIrrep) -> Tensor:
+    """The joint eigenspace of J (x) J' that an irrep is, ``(dim left dim right, dim)``."""
+    left, right = irrep.left.endomorphisms[1:], irrep.right.endomorphisms[1:]
+    projection = torch.eye(irrep.left.dim * irrep.right.dim, dtype=torch.float64)
+    for a, b in list(zip(left, right, strict=False))[:2]:
+        one = torch.eye(len(projection), dtype=torch.float64)
+        projection = projection @ (one + (irrep.sign or 1) * _kron(a, b)) / 2
+    vectors = torch.linalg.eigh((projection + projection.T) / 2).eigenvectors[:, -irrep.dim :]
+    return canonical_basis(vectors.T).T
+
+
+@constant
+def _endomorphisms(irrep: ProductIrrep) -> Tensor:
+    """The algebra of one factor that is not real, inside the irrep; the complex one where there is one."""
+    left, right = irrep.left, irrep.right
+    if left.kind == irrep.kind:
+        return irrep._cut(_kron(left.endomorphisms, torch.eye(right.dim, dtype=torch.float64)))
+    return irrep._cut(_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
+
+
+class ProductCatalogue(Catalogue):
+    """Pairs of labels: "(1o,A1)"."""
+
+    def __init__(self, group: DirectProduct) -> None:
+        super().__init__(group)
+        self._product = group
+        self._left, self._right = catalogue(group.left), catalogue(group.right)
+        self.pattern = rf"\((?:{self._left.pattern}),(?:{self._right.pattern})\)[+-]?"
+        self.example = f"2x({self._left.trivial.label},{self._right.trivial.label})"
+
+    @property
+    def trivial(self) -> Irrep:
+        """Both trivial."""
+        return ProductIrrep(self.group, self._left.trivial, self._right.trivial)
+
+    @property
+    def vector(self) -> Rep:
+        """The sum of both defining reps, each lifted to the product."""
+        left, right = self.lift(self._left.vector, onto="left"), self.lift(self._right.vector, onto="right")
+        return super().vector if left is None or right is None else left + right
+
+    def lift(self, rep: Rep, onto: str) -> Rep | None:
+        """A sum of irreps of one factor as a sum of irreps of the product; None where it is not written as a sum."""
+        if rep.irreps is None:
+            return None
+        if onto == "left":
+            terms = [(copies, ProductIrrep(self.group, irrep, self._right.trivial)) for copies, irrep in rep.irreps]
+        else:
+            terms = [(copies, ProductIrrep(self.group, self._left.trivial, irrep)) for copies, irrep in rep.irreps]
+        return direct_sum(self.group, terms)
+
+    def read(self, *label: object) -> Irrep | None:
+        """A text "(a,b)", or both labels."""
+        sign = ""
+        if len(label) == 1:
+            text = str(label[0])
+            text, sign = (text[:-1], text[-1]) if text[-1:] in ("+", "-") else (text, "")
+            if not (text.startswith("(") and text.endswith(")")):
+                return None
+            heads = [(k, text[1:k]) for k, letter in enumerate(text) if letter == ","]
+            pairs = [
+                (head.strip(), text[k + 1 : -1].strip()) for k, head in heads if head.count("(") == head.count(")")
+            ]
+        else:
+            pairs = [(str(label[0]), str(label[1]))] if len(label) == 2 else []
+        for left_label, right_label in pairs:
+            left, right = self._left.read(left_label), self._right.read(right_label)
+            if left is not None and right is not None:
+                halves = {irrep.label: irrep for irrep in self._pair(left, right)}
+                return halves.get(f"({left.label},{right.label}){sign}")
+        return None
+
+    def _pair(self, left: Irrep, right: Irrep) -> list[Irrep]:
+        signs = (1, -1) if left.kind == right.kind == "complex" else (0,)
+        return [ProductIrrep(self.group, left, right, sign) for sign in signs]
+
+    def describe_labels(self) -> str:
+        """The labels of both."""
+        return f'pairs "(a,b)" of a: {self._left.describe_labels()} and b: {self._right.describe_labels()}'
+
+    def __iter__(self) -> Iterator[Irrep]:
+        if self._product.right.order is not None:
+            for left in self._left:
+                for right in self._right:
+                    yield from self._pair(left, right)
+            return
+        if self._product.left.order is not None:
+            for right in self._right:
+                for left in self._left:
+                    yield from self._pair(left, right)
+            return
+        lefts: list[Irrep] = []
+        rights: list[Irrep] = []
+        endless_left, endless_right = iter(self._left), iter(self._right)
+        for total in count():  # along the diagonals
+            lefts.append(next(endless_left))
+            rights.append(next(endless_right))
+            for k in range(total + 1):
+                yield from self._pair(lefts[k], rights[total - k])
+
+    def candidates(self, rep: Rep) -> Iterator[Irrep]:
+        """Pairs of what can occur in the rep restricted to each factor."""
+        into_left, into_right = factor_embeddings(self._product)
+        rights = list(self._right.candidates(rep.restrict(into_right)))
+        for left in self._left.candidates(rep.restrict(into_left)):
+            for right in rights:
+                yield from self._pair(left, right)
+
+
+@catalogue.register
+def product_catalogue(group: DirectProduct) -> Catalogue:
+    """Pairs of irreps where those of both factors are known; else what is known of any group."""
+    known = catalogue(group.left).complete and catalogue(group.right).complete
+    return ProductCatalogue(group) if known else OpenCatalogue(group)
+
+
+@catalogue.register
+def finite_product_catalogue(group: FiniteDirectProduct) -> Catalogue:
+    """As of any direct product, up to 1000 elements."""
+    return product_catalogue(group) if group.order <= LARGEST else OpenCatalogue(group)

@@ -1,0 +1,142 @@
+"""Counting without solving: weights, elements, cycle types, orbits."""
+
+from itertools import islice
+from math import factorial
+
+import pytest
+import torch
+
+from intertwine.groups import (
+    O2,
+    O3,
+    SE2,
+    SL,
+    SO,
+    SO2,
+    SO3,
+    SU2,
+    Cyclic,
+    Dihedral,
+    FullLorentz,
+    Lorentz,
+    MatrixGroup,
+    Sp,
+    Symmetric,
+)
+from intertwine.hom import character_count, hom_dimension
+from intertwine.hom._characters import finite_count, list_elements
+from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
+from intertwine.hom._generators import Generators, discrete_constraints, normalized
+from intertwine.hom._signed_permutations import orbit_basis, orbit_signs, product_permutation, signed_permutation
+from intertwine.hom._weights import invariant_count
+from intertwine.reps import solve_constraints
+
+
+@pytest.mark.parametrize("group", [SO2(), O2(), SO3(), O3(), Cyclic(5), Dihedral(6)], ids=str)
+def test_characters_agree_with_schur_on_irreps_and_sums(group):
+    irreps = list(islice(group.irreps(), 5))
+    for a in irreps:
+        for b in irreps:
+            assert character_count(a, b).dimension == (len(a.endomorphisms) if a == b else 0)
+    rep_in, rep_out = irreps[-1] * irreps[-2] + 2 * irreps[0], irreps[-1] * group.vector + 3 * irreps[1]
+    assert character_count(rep_in, rep_out).dimension == hom_dimension(rep_in, rep_out)
+
+
+@pytest.mark.parametrize(
+    ("group", "power", "dimension"),
+    [
+        (SO3(), 12, 4213),
+        (SO(5), 6, 15),
+        (SO(5), 5, 1),
+        (SO(6), 6, 16),
+        (SU2(), 6, 320),
+        (Sp(4), 6, 14),
+        (SL(3), 6, 5),
+        (Lorentz(), 6, 25),
+    ],
+    ids=str,
+)
+def test_weights(group, power, dimension):
+    """Brauer: pairings of the factors, fewer where these are many for the group, and determinants."""
+    assert invariant_count(group.trivial, group.vector**power, group.lie_algebra) == dimension
+
+
+def test_weights_refuse_what_is_not_reductive():
+    G = SE2()
+    assert invariant_count(G.vector, G.vector, G.lie_algebra) is None
+    jordan = MatrixGroup(algebra=[[[0.0, 1.0], [0.0, 0.0]]])
+    assert character_count(jordan.vector, jordan.vector) is None
+
+
+def test_components_are_averaged():
+    assert character_count(O3().trivial, O3().vector ** 4).dimension == 3
+    assert character_count(O2().vector, O2().vector).dimension == 1
+    assert character_count(FullLorentz().vector, FullLorentz().vector ** 3).dimension == 3
+
+
+def test_units_of_the_lie_algebra_do_not_matter():
+    basis = normalized(1e-7 * SO3().lie_algebra)
+    assert torch.allclose(basis.flatten(1) @ basis.flatten(1).T, 2 * torch.eye(3, dtype=torch.float64))
+    twice = torch.cat([SO3().lie_algebra, SO3().lie_algebra])
+    assert len(normalized(twice)) == 3
+    assert torch.equal(normalized(SO3().lie_algebra), SO3().lie_algebra)
+
+
+def test_elements_from_generators():
+    assert len(list_elements(Symmetric(4).discrete_generators)) == 24
+    assert list_elements(Symmetric(8).discrete_generators, limit=1000) is None
+    assert list_elements(torch.tensor([[[2.0]]], dtype=torch.float64)) is None
+    third = torch.tensor([[[-0.5, -(0.75**0.5)], [0.75**0.5, -0.5]]], dtype=torch.float64)
+    assert len(list_elements(third)) == 3
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_cycle_types_are_the_classes_of_the_symmetric_group(n):
+    matrices, shares = symmetric_classes(n)
+    assert sum(map(class_size, partitions(n))) == factorial(n)
+    assert float(shares.sum()) == pytest.approx(1)
+    assert Symmetric(n).contains(matrices).all()
+    V = Symmetric(n).vector
+    for rep in (V, V * V):
+        by_elements = finite_count(rep, rep, Symmetric(n).elements)
+        assert finite_count(rep, rep, matrices, shares) == by_elements
+
+
+def test_burnside_on_a_group_of_millions():
+    V = Symmetric(10).vector
+    count = character_count(V * V, V * V)
+    assert count == (15, "characters")
+    assert character_count(Symmetric(30).vector, Symmetric(30).vector).dimension == 2
+
+
+def test_characters_of_what_is_no_representation():
+    V = Cyclic(4).vector
+    with pytest.raises(ArithmeticError, match="no whole number"):
+        finite_count(V, V, Cyclic(4).elements[:3])
+
+
+def test_signed_permutations():
+    matrix = torch.tensor([[0, -1], [1, 0]], dtype=torch.float64)
+    places, signs = signed_permutation(matrix)
+    assert places.tolist() == [1, 0]
+    assert signs.tolist() == [1, -1]
+    assert signed_permutation(torch.tensor([[1.0, 1.0], [0.0, 1.0]])) is None
+    assert signed_permutation(torch.eye(2) / 2) is None
+    assert product_permutation([matrix, torch.ones(2, 2)]) is None
+    product = torch.kron(matrix, matrix)
+    places, signs = product_permutation([matrix, matrix])
+    again = torch.zeros(4, 4, dtype=torch.float64)
+    again[places, torch.arange(4)] = signs.to(torch.float64)
+    assert torch.equal(again, product)
+
+
+def test_orbits_with_signs_equal_the_dense_null_space():
+    for group in (Cyclic(4), Dihedral(4), Symmetric(4), Cyclic(2)):
+        V = group.vector
+        for rep_in, rep_out in ((V, V), (V * V, V * V), (group.trivial, V**3)):
+            constraints = discrete_constraints(rep_in, rep_out, Generators.of(group).discrete)
+            basis = orbit_basis(*orbit_signs(constraints))
+            dense = solve_constraints(rep_in, rep_out)
+            assert torch.allclose(basis.reshape(dense.shape), dense, atol=1e-12)
+    V = Cyclic(3).vector
+    assert orbit_signs(discrete_constraints(V, V, Cyclic(3).discrete_generators)) is None

@@ -1,0 +1,198 @@
+"""The matrix-free solver: golden ranks, the dense solution beside it, a certificate that notices what is wrong."""
+
+import pytest
+import torch
+
+from intertwine.groups import (
+    O2,
+    O3,
+    SE2,
+    SL,
+    SO,
+    SO2,
+    SO3,
+    SU2,
+    FullLorentz,
+    Icosahedral,
+    Lorentz,
+    MatrixGroup,
+    Octahedral,
+    Scaling,
+    Sp,
+    Symmetric,
+    Tetrahedral,
+)
+from intertwine.hom import Count, character_count, hom_dimension, intertwiners
+from intertwine.hom import _null_space as solver
+from intertwine.hom._generators import Generators, discrete_constraints, lie_constraints
+from intertwine.hom._null_space import null_space, solve
+from intertwine.hom._projection import matrix_free_null_space, project
+from intertwine.reps import solve_constraints
+
+INVARIANTS = [
+    (SO3(), [1, 0, 1, 1, 3, 6, 15, 36]),
+    (O3(), [1, 0, 1, 0, 3, 0, 15, 0]),
+    (SO2(), [1, 0, 2, 0, 6, 0, 20]),
+    (O2(), [1, 0, 1, 0, 3, 0, 10]),
+    (Symmetric(6), [1, 1, 2, 5, 15, 52]),
+    (Lorentz(), [1, 0, 1, 0, 4]),
+    (FullLorentz(), [1, 0, 1, 0, 3]),
+    (SU2(), [1, 0, 4, 0, 32]),
+    (SL(2), [1, 0, 1, 0, 2, 0, 5]),
+    (Sp(4), [1, 0, 1, 0, 3]),
+    (SO(4), [1, 0, 1, 0, 4]),
+    (Tetrahedral(), [1, 0, 1, 2, 7, 20]),
+    (Octahedral(), [1, 0, 1, 1, 4, 10]),
+    (Icosahedral(), [1, 0, 1, 1, 3, 6]),
+]
+
+
+def residual(rep_in, rep_out, basis):
+    symmetry = Generators.of(rep_in.group)
+    vectors = basis.flatten(1).T
+    constraints = lie_constraints(rep_in, rep_out, symmetry.algebra)
+    constraints += discrete_constraints(rep_in, rep_out, symmetry.discrete)
+    return max(float(constraint(vectors).abs().max()) for constraint in constraints) if len(basis) else 0.0
+
+
+def is_orthonormal(basis):
+    gram = basis.flatten(1) @ basis.flatten(1).T
+    return torch.allclose(gram, torch.eye(len(basis), dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("group", "dimensions"), INVARIANTS, ids=str)
+def test_invariants_of_tensor_powers(group, dimensions):
+    for power, dimension in enumerate(dimensions):
+        space = group.vector**power
+        basis, count = solve(group.trivial, space, Generators.of(group))
+        assert len(basis) == dimension
+        assert count is not None
+        assert count.dimension == dimension
+        assert is_orthonormal(basis)
+        assert residual(group.trivial, space, basis) <= 1e-10
+
+
+def test_goldens_of_the_constraint_solver():
+    V = Symmetric(10).vector
+    assert [hom_dimension(V, V), hom_dimension(V * V, V), hom_dimension(V * V, V * V)] == [2, 5, 15]
+    for group, dimension in ((Lorentz(), 4), (FullLorentz(), 3)):
+        V = group.vector
+        basis = intertwiners(V, V * V * V.dual)
+        assert len(basis) == dimension
+        assert residual(V, V * V * V.dual, basis) <= 1e-10
+    assert len(null_space(SO2().vector, SO2().vector)) == 2
+
+
+@pytest.mark.parametrize(
+    ("rep_in", "rep_out", "dimension"),
+    [
+        (SO3().trivial, SO3().vector ** 7, 36),
+        (Symmetric(10).vector ** 2, Symmetric(10).vector ** 2, 15),
+    ],
+    ids=str,
+)
+def test_large_spaces_never_meet_a_dense_constraint(rep_in, rep_out, dimension):
+    largest = 0
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor):
+                largest = max(largest, out.numel())
+            return out
+
+    with Watch():
+        basis, count = solve(rep_in, rep_out, Generators.of(rep_in.group))
+    unknowns = rep_in.dim * rep_out.dim
+    assert len(basis) == count.dimension == dimension
+    assert is_orthonormal(basis)
+    assert residual(rep_in, rep_out, basis) <= 1e-10
+    assert largest < 60 * unknowns  # the square of the unknowns is 2,187 or 10,000 times as many
+
+
+def dense_pairs():
+    for group in (SO3(), O3(), O2(), Lorentz(), SL(2), SU2(), Tetrahedral(), MatrixGroup([[[0, -1], [1, -1]]])):
+        V = group.vector
+        yield V, V
+        yield V * V, V
+        yield V, V * V.dual
+    yield SE2().vector, SE2().vector * SE2().vector
+    yield Scaling(2).vector, Scaling(2).vector
+
+
+@pytest.mark.parametrize(("rep_in", "rep_out"), list(dense_pairs()), ids=str)
+def test_the_dense_null_space_is_the_same(rep_in, rep_out):
+    slow, fast = solve_constraints(rep_in, rep_out), solve(rep_in, rep_out, Generators.of(rep_in.group))[0]
+    assert slow.shape == fast.shape
+    assert torch.allclose(slow, fast, rtol=0, atol=1e-9)  # both in echelon form, hence equal
+
+
+def test_the_same_basis_every_time_and_whatever_the_units():
+    V = SO3().vector
+    first = null_space(V**2, V**2)
+    assert torch.equal(first, null_space(V**2, V**2))
+    turned = MatrixGroup(algebra=1e5 * SO3().lie_algebra)
+    W = turned.vector
+    assert torch.allclose(first, null_space(W**2, W**2), atol=1e-10)
+
+
+def test_projection_is_the_projection():
+    V = SO3().vector
+    constraints = lie_constraints(V, V**3, Generators.of(SO3()).algebra)
+    z = torch.randn(81, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    basis = solve_constraints(V, V**3).flatten(1)
+    assert torch.allclose(project(constraints, z), basis.T @ (basis @ z), atol=1e-12)
+
+
+def test_the_rank_is_found_without_characters_too():
+    V = SO3().vector
+    constraints = lie_constraints(V**3, V**3, Generators.of(SO3()).algebra)
+    assert len(matrix_free_null_space(constraints, 27**2, None, "V^6")) == 15
+    constraints = lie_constraints(V**3, V**4, Generators.of(SO3()).algebra)
+    assert len(matrix_free_null_space(constraints, 27 * 81, None, "V^7")) == 36  # more than the first guess of 24
+
+
+@pytest.mark.parametrize("wrong", [0, 2, 4])
+def test_a_rank_that_characters_deny_is_an_error(wrong, monkeypatch):
+    V = SO3().vector
+    monkeypatch.setattr(solver, "lie_count", lambda *_: Count(wrong, "weights"))
+    with pytest.raises(ArithmeticError, match=f"characters count {wrong}"):
+        null_space(V * V, V * V)
+    monkeypatch.setattr(solver, "discrete_count", lambda *_: Count(wrong, "characters"))
+    with pytest.raises(ArithmeticError, match=f"characters count {wrong}"):
+        null_space(Symmetric(4).vector, Symmetric(4).vector * Symmetric(4).vector)
+
+
+def test_a_wrong_solution_breaks_a_constraint(monkeypatch):
+    V = SO3().vector
+    monkeypatch.setattr(solver, "canonical_basis", lambda basis: basis + 1e-6)
+    with pytest.raises(ArithmeticError, match="breaks a constraint by"):
+        null_space(V * V, V * V)
+
+
+def test_groups_that_are_not_reductive_are_solved_without_a_certificate():
+    V = SE2().vector
+    assert character_count(V, V) is None
+    basis, count = solve(V, V * V, Generators.of(SE2()))
+    assert count is None
+    assert residual(V, V * V, basis) <= 1e-10
+    assert hom_dimension(V, V * V) == len(basis)
+
+
+def test_sums_are_solved_term_by_term():
+    V = Lorentz().vector
+    rep_in, rep_out = 2 * V + V * V, V + 3 * (V * V)
+    basis = intertwiners(rep_in, rep_out)
+    assert len(basis) == hom_dimension(rep_in, rep_out) == 2 * 1 + 3 * 4
+    assert is_orthonormal(basis)
+    g = Lorentz().sample(4, generator=torch.Generator().manual_seed(0))
+    left, right = rep_out.matrix(g)[:, None] @ basis, basis @ rep_in.matrix(g)[:, None]
+    assert torch.allclose(left, right, rtol=1e-9, atol=1e-9)
+
+
+def test_too_large_a_basis_is_refused_before_it_is_solved():
+    with pytest.raises(ValueError, match=r"dense basis of .* would have"):
+        intertwiners(SO3().vector ** 9, SO3().vector ** 9)
+    with pytest.raises(ValueError, match=r"dense basis of .* would have"):
+        intertwiners(O3().vector ** 9, O3().vector ** 8)
