@@ -10,7 +10,7 @@ from peers import E3nnAttention
 
 from intertwine.groups import O3
 from intertwine.nn import SteerableAttention
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 
 CASES = [
     ("32 channels to degree 1, 4 heads", "32x0e + 32x1o", 4, (8, 64)),
@@ -28,7 +28,7 @@ def layer(
     irreps = O3().rep(rep)
     attend = SteerableAttention(irreps, irreps, heads=heads, radial=radial, cutoff=3.0, neighbors=NEIGHBORS)
     positions = torch.randn(POINTS, 3)
-    inputs = (torch.randn(POINTS, irreps.dim), positions, nearest_neighbors(positions, NEIGHBORS))
+    inputs = (torch.randn(POINTS, irreps.dim), positions, knn_graph(positions, NEIGHBORS))
     return attend if which == "ours" else E3nnAttention(attend), inputs
 
 

@@ -12,8 +12,8 @@ from peers import E3nnEdgeConv
 from scipy.stats import linregress
 
 from intertwine.groups import O3
-from intertwine.nn import EdgeFrameConv
-from intertwine.ops import nearest_neighbors
+from intertwine.nn import SO2Conv
+from intertwine.ops import knn_graph
 
 FEW, MANY, NEIGHBORS = 32, 256, 16  # e3nn takes a megabyte of weights for each edge at degree 6
 
@@ -24,9 +24,9 @@ def layer(
     """Our layer or e3nn's with our weights, and an input: 32 channels of each degree."""
     torch.manual_seed(0)
     rep = O3().rep(" + ".join(f"32x{degree}{'eo'[degree % 2]}" for degree in range(lmax + 1)))
-    conv = EdgeFrameConv(rep, rep, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
+    conv = SO2Conv(rep, rep, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
     positions = torch.randn(points, 3)
-    inputs = torch.randn(points, rep.dim), positions, nearest_neighbors(positions, neighbors)
+    inputs = torch.randn(points, rep.dim), positions, knn_graph(positions, neighbors)
     return conv if which == "ours" else E3nnEdgeConv(conv), inputs
 
 
@@ -74,7 +74,7 @@ def degrees() -> str:
     print(peaks, flush=True)
     return f"""## High degrees
 
-`EdgeFrameConv`, {NEIGHBORS} neighbors, against e3nn's sum over all paths with weights made for each edge.
+`SO2Conv`, {NEIGHBORS} neighbors, against e3nn's sum over all paths with weights made for each edge.
 
 {table("layer|ours|e3nn|time|our peak|e3nn's|memory|difference|our largest item", [line])}
 

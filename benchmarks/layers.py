@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from intertwine.groups import O3
 from intertwine.nn import DepthwiseConv, SteerableConv
-from intertwine.ops import nearest_neighbors, radius_graph
+from intertwine.ops import knn_graph, radius_graph
 
 FULL = [
     ("16x0e + 16x1o, 32 neighbors", SteerableConv, "16x0e + 16x1o", 1, 32),
@@ -43,7 +43,7 @@ def layer(kind: Layer, rep: str, lmax: int, neighbors: int, which: str) -> tuple
 def cloud(neighbors: int) -> tuple[Tensor, Tensor]:
     """Points with equally many neighbors each."""
     positions = torch.randn(POINTS, 3)
-    return positions, nearest_neighbors(positions, neighbors)
+    return positions, knn_graph(positions, neighbors)
 
 
 def ragged(neighbors: int, cutoff: float = 3.0) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from intertwine.nn import DepthwiseConv, EdgeFrameConv, SteerableAttention, SteerableConv, e3nn_weights
+from intertwine.nn import DepthwiseConv, SO2Conv, SteerableAttention, SteerableConv, e3nn_weights
 from intertwine.ops import bessel_basis, path_weights, smooth_cutoff
 
 
@@ -127,9 +127,9 @@ class E3nnAttention(nn.Module):
 
 
 class E3nnEdgeConv(nn.Module):
-    """An `EdgeFrameConv` as e3nn's tensor product over all paths; each edge scales the channels of shared matrices."""
+    """An `SO2Conv` as e3nn's tensor product over all paths; each edge scales the channels of shared matrices."""
 
-    def __init__(self, conv: EdgeFrameConv) -> None:
+    def __init__(self, conv: SO2Conv) -> None:
         super().__init__()
         self.irreps_in, self.irreps_out = o3.Irreps(str(conv.rep_in)), o3.Irreps(str(conv.rep_out))
         self.harmonics = o3.Irreps.spherical_harmonics(self.irreps_in.lmax + self.irreps_out.lmax)

@@ -10,7 +10,7 @@ from measure import peak_megabytes, seconds, table
 
 from intertwine.groups import O3
 from intertwine.nn import SteerableConv
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 
 REP = "32x0e + 32x1o + 32x2e"
 SIZES = [(1_000, 16), (3_000, 16), (10_000, 16), (30_000, 16), (100_000, 16), (1_000, 32), (1_000, 64), (1_000, 128)]
@@ -24,7 +24,7 @@ def step(points: int, neighbors: int) -> Callable[[], object]:
     features = torch.randn(points, conv.rep_in.dim, requires_grad=True)
 
     def run() -> None:
-        edges = nearest_neighbors(positions, neighbors)
+        edges = knn_graph(positions, neighbors)
         conv(features, positions, edges).square().sum().backward()
 
     return run

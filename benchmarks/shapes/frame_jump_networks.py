@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from intertwine._figures import BLUE, GRAY, GREEN, ORANGE, RED
 from intertwine.groups import SO3
 from intertwine.models import FrameAverage, LearnedFrame, PointEncoder, PrincipalFrame, VectorDGCNN
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 
 OUT, NEAR, CHUNK = 8, 8, 100
 PURPLE = "#7b5ea7"
@@ -26,7 +26,7 @@ def every_pair(positions: Tensor) -> Tensor:
 
 def nearest(positions: Tensor) -> Tensor:
     """The nearest neighbors of each point."""
-    return nearest_neighbors(positions, NEAR)
+    return knn_graph(positions, NEAR)
 
 
 def batched(network: nn.Module, graph: Callable[[Tensor], Tensor]) -> Function:

@@ -19,7 +19,7 @@ from intertwine._figures import BLUE, GRAY, GREEN, ORANGE, RED, figure
 from intertwine.groups import SO3
 from intertwine.models import PointEncoder
 from intertwine.models._lifted import rotation_group
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "lifting.png"
 GROUPS = {
@@ -68,7 +68,7 @@ def errors(name: str, seed: int) -> list[tuple[float, float, float]]:
     options: dict[str, Any] = {"hidden": "8", "layers": 2, "cutoff": 0.8, "neighbors": NEIGHBORS, "pool": "mean"}
     encoder = PointEncoder("1x0e + 1x1o", "16x0e", layer=layer, **options).double()
     points = clouds(generator)
-    edges = torch.cat([nearest_neighbors(x, NEIGHBORS) + i * POINTS for i, x in enumerate(points)], 1)
+    edges = torch.cat([knn_graph(x, NEIGHBORS) + i * POINTS for i, x in enumerate(points)], 1)
     for _ in range(30):
         encoder.train()(*batched(points, edges))
     before = encoder.eval()(*batched(points, edges))

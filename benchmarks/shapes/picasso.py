@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 
 from intertwine._figures import BLUE, GREEN, INK, ORANGE, RED
 from intertwine.groups import SO3
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 
 RUNS = Path("build/picasso")
 SEEDS = (0, 1, 2)
@@ -35,7 +35,7 @@ TRAINING, TEST, BATCH, RATE = 1024, 512, 32, 0.003
 
 def edges_of(points: Tensor) -> Tensor:
     """As many neighbors of each point as its wire has other points, ``(n, 2, E)``; no rotation changes them."""
-    return torch.stack([nearest_neighbors(cloud, POINTS - 1) for cloud in points])
+    return torch.stack([knn_graph(cloud, POINTS - 1) for cloud in points])
 
 
 @torch.no_grad()

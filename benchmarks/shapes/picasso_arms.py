@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.models import PointEncoder, PointNet, VectorDGCNN
-from intertwine.nn import Invariants
+from intertwine.nn import NormInvariants
 from intertwine.tasks.shapes._network import BatchNorm, layer
 
 
@@ -26,7 +26,7 @@ class Whole(nn.Module):
         self.encoder = PointEncoder(
             f"{parts}x0e + 1x1o", out, layers=2, cutoff=4.0, neighbors=points - 1, pool="mean", **options
         )
-        self.lengths = Invariants(self.encoder.rep_out)
+        self.lengths = NormInvariants(self.encoder.rep_out)
         channels = self.seen(self.lengths.rep_out.dim, parts)
         self.head = nn.Sequential(BatchNorm(channels), *layer(channels, head), nn.Linear(head, classes))
 

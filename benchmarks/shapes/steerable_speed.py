@@ -26,7 +26,7 @@ from measure import machine, peak_megabytes
 from intertwine.models import PointEncoder
 from intertwine.nn import Gate, Linear, SteerableConv, e3nn_weights
 from intertwine.nn.nonlinear._gate import _SIGMOID, _SILU
-from intertwine.ops import bessel_basis, nearest_neighbors, smooth_cutoff
+from intertwine.ops import bessel_basis, knn_graph, smooth_cutoff
 
 HIDDEN, LAYERS, LMAX, CUTOFF = "16x0e + 8x1o + 4x2e", 2, 2, 0.6
 RADIAL = {"8 radial functions": (8,), "8 radial functions, 64 hidden": (8, 64)}
@@ -135,7 +135,7 @@ def clouds(count: int, points: int, neighbors: int, dtype: torch.dtype = torch.f
     positions = torch.randn(count * points, 3, generator=generator, dtype=torch.float64)
     positions = positions / positions.norm(dim=1, keepdim=True)
     batch = torch.arange(count).repeat_interleave(points)
-    edges = nearest_neighbors(positions, neighbors, batch)
+    edges = knn_graph(positions, neighbors, batch)
     positions = positions.to(dtype)
     return torch.cat([torch.ones_like(positions[:, :1]), positions], 1), positions, edges
 

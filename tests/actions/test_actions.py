@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from intertwine.actions import LinearAction, Motion, PointCloud, PointFeatures, as_action
+from intertwine.actions import LinearAction, PointCloud, PointFeatures, Transform, as_action
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
 
 ACTIONS = [
@@ -44,7 +44,7 @@ class TestAxioms:
     def test_identity_and_inverse(self, action, generator):
         data = action.example(generator)
         motion = action.sample(data, generator)
-        assert same(action(Motion(action.group.identity), data), data)
+        assert same(action(Transform(action.group.identity), data), data)
         assert same(action(motion.inverse, action(motion, data)), data)
         assert same(action(motion @ motion.inverse, data), data)
 
@@ -85,7 +85,7 @@ def test_the_order_of_the_factors_matters(generator):
     data = action.example(generator)
     a, b = action.sample(data, generator), action.sample(data, generator)
     assert not same(action(a @ b, data), action(b, action(a, data)))
-    wrong = Motion(a.linear @ b.linear, (a @ b).translation, a.permutation[b.permutation])
+    wrong = Transform(a.linear @ b.linear, (a @ b).translation, a.permutation[b.permutation])
     assert not same(action(wrong, data), action(a, action(b, data)))
 
 
@@ -157,12 +157,12 @@ class TestPointCloud:
 class TestWords:
     def test_describe(self):
         g = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
-        motion = Motion(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
+        motion = Transform(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
         words = motion.describe(SO3())
         assert words.startswith("rotation 180.0 deg about (1.00, 0.00, 0.00)")
         assert words.endswith("translation 5.00, 2 of 3 rows permuted")
         assert motion.only("translation").describe(SO3()) == "translation 5.00"
-        assert Motion(SO3().identity).describe(SO3()) == "identity"
+        assert Transform(SO3().identity).describe(SO3()) == "identity"
 
     def test_symbols(self):
         assert dict(PointCloud(O3().vector).laws) == {"rotation": "O(3)", "translation": "T", "permutation": "S_n"}
@@ -172,7 +172,7 @@ class TestWords:
 class TestErrors:
     def test_wrong_dimension(self):
         with pytest.raises(ValueError, match=r"expected a tensor \(\.\.\., 3\) of type 1o, got shape \(2, 4\)"):
-            LinearAction(O3().rep("1x1o"))(Motion(O3().identity), torch.zeros(2, 4))
+            LinearAction(O3().rep("1x1o"))(Transform(O3().identity), torch.zeros(2, 4))
 
     def test_wrong_positions(self):
         with pytest.raises(ValueError, match=r"expected positions \(N, 3\), on which O\(3\) acts, got \(5, 2\)"):
@@ -193,7 +193,7 @@ class TestErrors:
 
     def test_unknown_law(self):
         with pytest.raises(ValueError, match='no law "rotations"; known: rotation'):
-            Motion(O3().identity).only("rotations")
+            Transform(O3().identity).only("rotations")
 
     def test_neither_action_nor_rep(self):
         with pytest.raises(TypeError, match="expected an Action or a Rep"):

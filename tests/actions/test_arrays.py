@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from intertwine.actions import Array, Images, Indices, LinearAction, Motion, PointCloud, PointFeatures, Together
+from intertwine.actions import Array, Images, Indices, LinearAction, PointCloud, PointFeatures, Transform, TupleAction
 from intertwine.groups import O3, SO2, SO3, Cyclic
 
 ACTIONS = [
     Array("rows columns"),
     Array("nodes nodes"),
     Array("rows . columns", SO3().vector),
-    Together(Array("nodes"), Array("nodes nodes"), Array("features nodes")),
-    Together(weight=Array("hidden inputs"), bias=Array("hidden")),
-    Together(PointCloud(O3().vector), PointFeatures(O3().rep("1x0e")), O3().rep("1x1e")),
-    Together(a=SO2().vector, b=Together(SO2().vector, SO2().trivial)),
+    TupleAction(Array("nodes"), Array("nodes nodes"), Array("features nodes")),
+    TupleAction(weight=Array("hidden inputs"), bias=Array("hidden")),
+    TupleAction(PointCloud(O3().vector), PointFeatures(O3().rep("1x0e")), O3().rep("1x1e")),
+    TupleAction(a=SO2().vector, b=TupleAction(SO2().vector, SO2().trivial)),
 ]
 
 
@@ -74,14 +74,14 @@ class TestAxioms:
 class TestArray:
     def test_rows_and_columns(self):
         x = torch.arange(6).reshape(2, 3)
-        motion = Motion(permutations={"rows": torch.tensor([1, 0]), "columns": torch.tensor([2, 0, 1])})
+        motion = Transform(permutations={"rows": torch.tensor([1, 0]), "columns": torch.tensor([2, 0, 1])})
         assert Array("rows columns")(motion, x).tolist() == [[5, 3, 4], [2, 0, 1]]
         assert Array("columns")(motion, torch.tensor([1, 2, 3])).tolist() == [3, 1, 2]
         assert Array(". columns")(motion, x).tolist() == [[2, 0, 1], [5, 3, 4]]
         assert dict(Array("rows columns").laws) == {"rows": "S_rows", "columns": "S_columns"}
 
     def test_an_edge_joins_the_same_nodes(self, generator):
-        graph = Together(Array("nodes"), Array("nodes nodes"), Indices("nodes"))
+        graph = TupleAction(Array("nodes"), Array("nodes nodes"), Indices("nodes"))
         edges = torch.tensor([[0, 1, 4], [1, 2, 0]])
         features, adjacency = torch.randn(5, 2, generator=generator), torch.zeros(5, 5)
         adjacency[edges[0], edges[1]] = torch.tensor([1.0, 2.0, 3.0])
@@ -92,7 +92,7 @@ class TestArray:
         assert moved_adjacency[moved[0], moved[1]].tolist() == [1.0, 2.0, 3.0]
 
     def test_indices_to_nowhere_stay(self):
-        motion = Motion(permutations={"nodes": torch.tensor([1, 2, 0])})
+        motion = Transform(permutations={"nodes": torch.tensor([1, 2, 0])})
         assert Indices("nodes")(motion, torch.tensor([-1, 0])).tolist() == [-1, 2]
         assert Indices("nodes")(motion, torch.zeros(2, 0, dtype=torch.int64)).shape == (2, 0)
 
@@ -106,30 +106,30 @@ class TestArray:
 
 class TestTogether:
     def test_one_element_for_all(self, generator):
-        action = Together(SO3().vector, SO3().vector)
+        action = TupleAction(SO3().vector, SO3().vector)
         x = torch.randn(4, 3, generator=generator, dtype=torch.float64)
         a, b = action(action.sample((x, x), generator), (x, x))
         assert torch.equal(a, b)
 
     def test_keeps_the_kind_and_what_stays(self, generator):
-        action = Together(SO3().vector, None)
+        action = TupleAction(SO3().vector, None)
         data = [torch.ones(1, 3), "a word"]
         moved = action(action.sample(data, generator), data)
         assert isinstance(moved, list)
         assert moved[1] == "a word"
 
     def test_laws_of_all(self):
-        action = Together(Array("nodes"), PointCloud(O3().vector), SO3().vector)
+        action = TupleAction(Array("nodes"), PointCloud(O3().vector), SO3().vector)
         assert dict(action.laws) == {"nodes": "S_nodes", "rotation": "O(3)", "translation": "T", "permutation": "S_n"}
 
     def test_parts_have_names(self, generator):
-        action = Together(energy=O3().rep("1x0e"), dipole=O3().rep("1x1o + 1x0e"))
+        action = TupleAction(energy=O3().rep("1x0e"), dipole=O3().rep("1x1o + 1x0e"))
         names = [part.name for part in action.parts(action.example(generator))]
         assert names == ["energy", "energy 0e", "dipole", "dipole 1o", "dipole 0e"]
 
     def test_printed_as_written(self):
-        assert repr(Together(x=SO2().vector, y=None)).startswith("Together(x=LinearAction(")
-        assert Together(SO2().vector) == Together(LinearAction(SO2().vector))
+        assert repr(TupleAction(x=SO2().vector, y=None)).startswith("TupleAction(x=LinearAction(")
+        assert TupleAction(SO2().vector) == TupleAction(LinearAction(SO2().vector))
 
 
 class TestErrors:
@@ -147,14 +147,14 @@ class TestErrors:
                 Array(wrong)
 
     def test_unknown_set(self):
-        motion = Motion(permutations={"rows": torch.arange(4)})
+        motion = Transform(permutations={"rows": torch.arange(4)})
         with pytest.raises(ValueError, match='the motion permutes rows, but not "columns"'):
             Array("columns")(motion, torch.zeros(4))
         with pytest.raises(ValueError, match='the motion permutes 4 "rows", the tensor has 5'):
             Array("rows")(motion, torch.zeros(5))
 
     def test_indices(self):
-        motion = Motion(permutations={"nodes": torch.arange(4)})
+        motion = Transform(permutations={"nodes": torch.arange(4)})
         with pytest.raises(ValueError, match='index 4 points outside of "nodes", which has 4'):
             Indices("nodes")(motion, torch.tensor([4]))
         with pytest.raises(ValueError, match="expected a tensor of whole numbers"):
@@ -162,22 +162,22 @@ class TestErrors:
 
     def test_wrong_parts(self):
         with pytest.raises(ValueError, match="expected a dict with the keys a, b, got keys a, c"):
-            Together(a=SO2().vector, b=None).sample({"a": torch.zeros(2), "c": 1})
+            TupleAction(a=SO2().vector, b=None).sample({"a": torch.zeros(2), "c": 1})
         with pytest.raises(ValueError, match="expected a tuple of 2 parts, got 3"):
-            Together(SO2().vector, None).sample((1, 2, 3))
-        action = Together(SO2().vector, SO2().vector)
+            TupleAction(SO2().vector, None).sample((1, 2, 3))
+        action = TupleAction(SO2().vector, SO2().vector)
         with pytest.raises(ValueError, match=r"part 1: expected a tensor \(\.\.\., 2\)"):
-            action(Motion(SO2().identity), (torch.zeros(2), torch.zeros(3)))
+            action(Transform(SO2().identity), (torch.zeros(2), torch.zeros(3)))
 
     def test_nothing_that_moves(self):
         for wrong in ((), (None,)):
-            with pytest.raises(TypeError, match="Together"):
-                Together(*wrong)
-        with pytest.raises(TypeError, match="Together"):
-            Together(SO2().vector, b=SO2().vector)
+            with pytest.raises(TypeError, match="TupleAction"):
+                TupleAction(*wrong)
+        with pytest.raises(TypeError, match="TupleAction"):
+            TupleAction(SO2().vector, b=SO2().vector)
         with pytest.raises(TypeError, match="give inputs="):
-            Together(Images(Cyclic(4).trivial), None).example()
+            TupleAction(Images(Cyclic(4).trivial), None).example()
 
     def test_a_matrix_is_needed(self):
         with pytest.raises(ValueError, match=r"the motion has no element of SO\(3\)"):
-            LinearAction(SO3().vector)(Motion(), torch.zeros(3))
+            LinearAction(SO3().vector)(Transform(), torch.zeros(3))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from intertwine.actions import Images, LinearAction, Motion, RotatedImages
+from intertwine.actions import Images, LinearAction, RotatedImages, Transform
 from intertwine.groups import O2, SO2, SO3, Cyclic, Dihedral
 
 EXACT = [
@@ -41,7 +41,7 @@ class TestAxioms:
         data = action.example(generator)
         motion = action.sample(data, generator)
         assert torch.allclose(action(motion.inverse, action(motion, data)), data, atol=1e-14)
-        assert torch.equal(action(Motion(action.group.identity), data), data)
+        assert torch.equal(action(Transform(action.group.identity), data), data)
 
     def test_values_are_only_moved(self, action, generator):
         data = action.example(generator)
@@ -72,11 +72,11 @@ class TestDirections:
         g = group.elements[element]
         x, y = (g @ torch.tensor([2.0, 1.0], dtype=torch.float64)).round().int().tolist()
         for action in (Images(group.trivial), RotatedImages(O2().trivial, margin=0)):
-            moved = action(Motion(g), dot(2, 1))
+            moved = action(Transform(g), dot(2, 1))
             assert torch.allclose(moved, dot(x, y), atol=1e-13)
 
     def test_shift(self):
-        motion = Motion(torch.eye(2, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64))
+        motion = Transform(torch.eye(2, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64))
         assert torch.equal(Images(Cyclic(1).trivial)(motion, dot(0, 0)), dot(1, 2))
         assert torch.equal(Images(Cyclic(1).trivial, stride=1)(motion.inverse, dot(0, 0)), dot(-1, -2))
 
@@ -86,13 +86,13 @@ class TestDirections:
         y, x = torch.meshgrid(-axis, axis, indexing="ij")
         field = torch.stack([x, y])
         for g in Dihedral(4).elements:
-            assert torch.allclose(Images(Dihedral(4).vector)(Motion(g), field), field, atol=1e-14)
-        assert not torch.allclose(Images(Cyclic(4).rep("2x0"))(Motion(Cyclic(4).elements[1]), field), field)
+            assert torch.allclose(Images(Dihedral(4).vector)(Transform(g), field), field, atol=1e-14)
+        assert not torch.allclose(Images(Cyclic(4).rep("2x0"))(Transform(Cyclic(4).elements[1]), field), field)
 
     def test_not_square(self):
         data = torch.arange(6.0).reshape(1, 2, 3)
         action = Images(Cyclic(4).trivial)
-        assert action(Motion(Cyclic(4).elements[1]), data).tolist() == [[[2, 5], [1, 4], [0, 3]]]
+        assert action(Transform(Cyclic(4).elements[1]), data).tolist() == [[[2, 5], [1, 4], [0, 3]]]
 
 
 class TestInterpolation:
@@ -107,7 +107,7 @@ class TestInterpolation:
         turn = math.radians(angle)
         g = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]], dtype=torch.float64)
         x, y = (g @ torch.tensor([5.0, 2.0], dtype=torch.float64)).tolist()
-        moved = RotatedImages(SO2().trivial)(Motion(g), blob(5.0, 2.0))
+        moved = RotatedImages(SO2().trivial)(Transform(g), blob(5.0, 2.0))
         assert (moved - blob(x, y)).abs().max() < 1e-8
 
     @pytest.mark.parametrize("size", [(16, 16), (15, 17), (16, 9)])
@@ -115,7 +115,7 @@ class TestInterpolation:
         data = torch.randn(3, *size, generator=generator, dtype=torch.float64)
         exact, soft = Images(Dihedral(2).rep("3xA1"), step=0), RotatedImages(O2().rep("3x0+"))
         for g in Dihedral(2).elements:
-            assert torch.allclose(exact(Motion(g), data), soft(Motion(g), data), atol=1e-12)
+            assert torch.allclose(exact(Transform(g), data), soft(Transform(g), data), atol=1e-12)
 
     def test_dtype_and_gradient(self, generator):
         action = RotatedImages(SO2().vector)
@@ -159,7 +159,7 @@ class TestErrors:
         with pytest.raises(ValueError, match="C_8 turns pixels"):
             Images(Cyclic(8).regular)
         with pytest.raises(ValueError, match="expected a quarter turn"):
-            Images(Cyclic(4).trivial)(Motion(Cyclic(8).elements[1]), torch.zeros(1, 4, 4))
+            Images(Cyclic(4).trivial)(Transform(Cyclic(8).elements[1]), torch.zeros(1, 4, 4))
 
     def test_not_planar(self):
         with pytest.raises(ValueError, match=r"images are of the plane, SO\(3\) acts in 3 dimensions"):
@@ -170,7 +170,7 @@ class TestErrors:
             Images(Cyclic(4).vector).sample(torch.zeros(1, 3, 8, 8))
 
     def test_half_a_pixel(self):
-        motion = Motion(translation=torch.tensor([3.0, 0.0]))
+        motion = Transform(translation=torch.tensor([3.0, 0.0]))
         with pytest.raises(ValueError, match=r"a shift by \(3, 0\) pixels is no whole shift .* stride 2.*step=2"):
             Images(Cyclic(1).trivial, stride=2)(motion, torch.zeros(1, 4, 4))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from intertwine.actions import Action, Images, LinearAction, Motion, PointCloud, Together
+from intertwine.actions import Action, Images, LinearAction, PointCloud, Transform, TupleAction
 from intertwine.auditing import FunctionError, audit
 from intertwine.groups import O3, SO3, Cyclic
 from intertwine.reps import Rep
@@ -43,7 +43,7 @@ class TestDimensions:
         assert said.startswith("the output does not fit the output action: expected a tensor (..., 3)")
 
     def test_output_of_a_dict(self):
-        said = message(ValueError, lambda x: {"a": x}, V, Together(a=V, b=V))
+        said = message(ValueError, lambda x: {"a": x}, V, TupleAction(a=V, b=V))
         assert "the output does not fit the output action: expected a dict with the keys a, b, got keys a" in said
 
 
@@ -79,7 +79,7 @@ class TestRaisingFunction:
         assert isinstance(caught.value.__cause__, KeyError)
 
     def test_wrong_number_of_arguments(self):
-        said = message(FunctionError, lambda a: a, Together(V, V), V)
+        said = message(FunctionError, lambda a: a, TupleAction(V, V), V)
         assert "raised TypeError" in said
         assert "called with float32 (16, 3), float32 (16, 3)" in said
 
@@ -144,7 +144,7 @@ class TestElements:
     def test_drawn_by_a_careless_action(self):
         class Stretch(LinearAction):
             def sample(self, data, generator=None):
-                return Motion(2 * self.group.identity)
+                return Transform(2 * self.group.identity)
 
         assert "element 0 is not in SO(3)" in message(ValueError, same, Stretch(V), V)
 

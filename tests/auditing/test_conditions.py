@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from intertwine.actions import Array, PointCloud, PointFeatures, Together
+from intertwine.actions import Array, PointCloud, PointFeatures, TupleAction
 from intertwine.auditing import EquivarianceError, FunctionError, audit
 from intertwine.groups import O3, SO3
 from intertwine.testing import assert_equivariant
@@ -106,7 +106,7 @@ class TestForms:
         def scaled(x, y):
             return x * y
 
-        action = Together(x=V, y=O3().trivial)
+        action = TupleAction(x=V, y=O3().trivial)
         audit(scaled, action, V, samples=2, forms=("compiled", "exported"), dtypes=DOUBLE).check(1e-13)
 
 

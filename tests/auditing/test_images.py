@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertwine.actions import Images, LinearAction, Motion, RotatedImages
+from intertwine.actions import Images, LinearAction, RotatedImages, Transform
 from intertwine.auditing import EquivarianceError, audit
 from intertwine.groups import O2, SO2, Cyclic, Dihedral
 from intertwine.hom import intertwiners
@@ -112,7 +112,7 @@ class TestGroupConvolution:
     @staticmethod
     def average(group, kernels):
         action = Images(group.regular * group.regular, step=0)
-        moved = [action(Motion(h), kernels.flatten(-4, -3)) for h in group.elements]
+        moved = [action(Transform(h), kernels.flatten(-4, -3)) for h in group.elements]
         return torch.stack(moved).mean(0).reshape(kernels.shape)
 
     def kernel(self, group):

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from intertwine.actions import PointCloud, PointFeatures, Together
+from intertwine.actions import PointCloud, PointFeatures, TupleAction
 from intertwine.auditing import EquivarianceError, audit
 from intertwine.auditing._measure import distance, rounding
 from intertwine.groups import O3, SO3, Cyclic
@@ -71,7 +71,7 @@ def test_finite_groups_and_one_irrep():
 
 def test_keys_of_a_dict():
     V = O3().vector
-    output = Together(energy=O3().trivial, force=V)
+    output = TupleAction(energy=O3().trivial, force=V)
 
     def f(x):
         return {"energy": 1e9 * x.norm(dim=-1, keepdim=True), "force": x.relu()}

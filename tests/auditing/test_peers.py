@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from intertwine.actions import Array, Images, Indices, PointCloud, PointFeatures, Together
+from intertwine.actions import Array, Images, Indices, PointCloud, PointFeatures, TupleAction
 from intertwine.auditing import EquivarianceError, audit
 from intertwine.groups import O3, SO3, Cyclic
 
@@ -101,7 +101,7 @@ class TestE2cnn:
 class TestPyG:
     def test_graph_convolution_under_permutations(self):
         pyg = pytest.importorskip("torch_geometric.nn")
-        graph = Together(Array("nodes"), Indices("nodes"))
+        graph = TupleAction(Array("nodes"), Indices("nodes"))
         data = torch.randn(7, 4), torch.randint(7, (2, 20))
         report = audit(pyg.GCNConv(4, 3), graph, Array("nodes"), inputs=data, samples=8, gradients=True)
         report.check(1e-5)

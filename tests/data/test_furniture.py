@@ -53,7 +53,7 @@ def test_kin_stand_in_one_part():
     assert all(count > 1 for count in Counter(row.kin for row in table() if row.kin).values())
 
 
-def catalogue(models):
+def irrep_table(models):
     """A catalogue of boxes: id -> (extents with y up, further properties)."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -75,14 +75,14 @@ def package(cache, make_deb, monkeypatch):
         Row("table", "validation", "", "A#three", "Table"),
     ]
     files = {
-        "usr/share/a.sh3f": catalogue(
+        "usr/share/a.sh3f": irrep_table(
             {
                 "A#one": ((1, 4, 2), {}),
                 "A#not wanted": ((1, 1, 1), {}),
                 "A#three": ((1, 4, 2), {"modelRotation": "1 0 0 0 0 -1 0 1 0"}),
             }
         ),
-        "usr/share/b.sh3f": catalogue({"B#two": ((10, 40, 20), {})}),
+        "usr/share/b.sh3f": irrep_table({"B#two": ((10, 40, 20), {})}),
         "usr/share/doc/changelog.gz": b"",
     }
     monkeypatch.setattr(_furniture, "table", lambda: rows)

@@ -94,7 +94,7 @@ def test_a_folder_that_refuses_costs_a_warning(tmp_path, caplog):
 
 def test_a_group_of_the_same_name_is_another_value(tmp_path):
     @dataclass(frozen=True, repr=False)
-    class Turns(Group):
+    class WignerFactors(Group):
         n: int
         name = "turns"
         dimension = 2
@@ -110,7 +110,7 @@ def test_a_group_of_the_same_name_is_another_value(tmp_path):
         def contains(self, g, tolerance=1e-6):
             return Cyclic(self.n).contains(g, tolerance)
 
-    two, three = Turns(2).vector, Turns(3).vector
+    two, three = WignerFactors(2).vector, WignerFactors(3).vector
     assert repr(two) == repr(three)
     assert basis_path(tmp_path, two, two) != basis_path(tmp_path, three, three)
     assert len(intertwiners(two, two, folder=tmp_path)) == 4

@@ -7,7 +7,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.groups import O2, O3, SO, SO3, Cyclic, Dihedral, FullLorentz, Lorentz, Symmetric, Tetrahedral
-from intertwine.hom import given_rep, intertwiners, read_group, read_question, read_space
+from intertwine.hom import given_rep, intertwiners, parse_hom, read_group, read_space
 
 J = SO3().lie_algebra.tolist()
 QUARTER = [[0, -1], [1, 0]]
@@ -63,7 +63,7 @@ def test_spaces():
 
 
 def test_a_question():
-    rep_in, rep_out = read_question("O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e")
+    rep_in, rep_out = parse_hom("O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e")
     assert rep_in == O3().vector ** 2
     assert str(rep_out) == "1x0e + 1x1e + 1x2e"
 
@@ -91,7 +91,7 @@ def test_a_question():
 )
 def test_what_cannot_be_read(text, words):
     with pytest.raises(UsageError) as caught:
-        read_question(text)
+        parse_hom(text)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -105,7 +105,7 @@ def write(folder, **content):
 def test_a_group_from_a_file(tmp_path):
     sign = {"generators": [[[-1]]]}
     name = write(tmp_path, name="turns", generators=[QUARTER], reps={"sign": sign})
-    rep_in, rep_out = read_question(f"{name}: V x V -> 2xsign + trivial")
+    rep_in, rep_out = parse_hom(f"{name}: V x V -> 2xsign + trivial")
     assert rep_in.group.name == "turns"
     assert len(intertwiners(rep_in, rep_out)) == 2 * 2 + 2
     g = rep_in.group.elements
@@ -116,10 +116,10 @@ def test_a_group_from_a_file(tmp_path):
 def test_a_lie_group_from_a_file(tmp_path):
     spin2 = SO3().irrep(2).algebra(SO3().lie_algebra).tolist()
     name = write(tmp_path, algebra=J, generators=[(-torch.eye(3)).tolist()], reps={})
-    assert len(intertwiners(*read_question(f"{name}: V x V -> V x V"))) == 3
-    assert len(intertwiners(*read_question(f"{name}: V x V -> V"))) == 0
+    assert len(intertwiners(*parse_hom(f"{name}: V x V -> V x V"))) == 3
+    assert len(intertwiners(*parse_hom(f"{name}: V x V -> V"))) == 0
     name = write(tmp_path, algebra=J, reps={"W": {"algebra": spin2}})
-    assert len(intertwiners(*read_question(f"{name}: V x V -> W + V"))) == 2
+    assert len(intertwiners(*parse_hom(f"{name}: V x V -> W + V"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_lie_group_from_a_file(tmp_path):
 )
 def test_files_that_describe_no_group_or_no_representation(tmp_path, content, words):
     with pytest.raises(UsageError) as caught:
-        read_question(f"{write(tmp_path, **content)}: V -> V")
+        parse_hom(f"{write(tmp_path, **content)}: V -> V")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -160,7 +160,7 @@ def test_files_that_describe_no_group_or_no_representation(tmp_path, content, wo
 def test_a_file_that_is_no_json(tmp_path):
     (tmp_path / "mine.json").write_text("{")
     with pytest.raises(UsageError, match="is not JSON"):
-        read_question(f"{tmp_path / 'mine.json'}: V -> V")
+        parse_hom(f"{tmp_path / 'mine.json'}: V -> V")
 
 
 def test_given_representations():

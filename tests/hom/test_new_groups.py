@@ -10,7 +10,7 @@ from intertwine.groups import FiniteGroup, Group
 from intertwine.hom import hom_dimension, intertwiners
 from intertwine.hom._null_space import null_space
 from intertwine.hom._schur import schur
-from intertwine.reps import Catalogue, Irrep, Trivial, catalogue
+from intertwine.reps import Irrep, IrrepTable, Trivial, irrep_table
 
 METRIC = torch.diag(torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64))
 
@@ -129,7 +129,7 @@ class QuaternionIrrep(Irrep):
         return sign[..., None, None]
 
 
-class QuaternionCatalogue(Catalogue):
+class QuaternionIrrepTable(IrrepTable):
     pattern = "[1ijkH]"
     example = "1 + 2xH"
     trivial = property(lambda self: QuaternionIrrep(self.group, "1"))
@@ -145,7 +145,7 @@ class QuaternionCatalogue(Catalogue):
         return (QuaternionIrrep(self.group, label) for label in "1ijkH")
 
 
-catalogue.register(Quaternions, QuaternionCatalogue)
+irrep_table.register(Quaternions, QuaternionIrrepTable)
 
 
 @pytest.mark.parametrize(("reversal", "dimensions"), [(False, [1, 0, 1, 0, 4]), (True, [1, 0, 1, 0, 3])])

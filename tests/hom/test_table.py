@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from intertwine.groups import SO3, Lorentz
-from intertwine.hom import Count, MapTable, draw, intertwiners, name_map, read_question, tabulate
+from intertwine.hom import Count, MapTable, draw, intertwiners, name_map, parse_hom, tabulate
 from intertwine.hom._named_basis import adapted
 
 SUMMARIES = {
@@ -36,7 +36,7 @@ SUMMARIES = {
 
 @pytest.mark.parametrize("question", SUMMARIES)
 def test_summaries(question):
-    assert tabulate(*read_question(question)).summary() == SUMMARIES[question]
+    assert tabulate(*parse_hom(question)).summary() == SUMMARIES[question]
 
 
 def test_names_are_of_what_they_do():
@@ -76,14 +76,14 @@ def test_the_adapted_basis_spans_the_same_maps():
 
 
 def test_the_rows_are_a_basis():
-    rep_in, rep_out = read_question("SO3: 2x1 + 1 x 1 -> 0 + 2x1 + 2")
+    rep_in, rep_out = parse_hom("SO3: 2x1 + 1 x 1 -> 0 + 2x1 + 2")
     table = tabulate(rep_in, rep_out)
     assert table.dimension == len(intertwiners(rep_in, rep_out))
     assert all(float(row.matrix.norm()) == pytest.approx(1) for row in table.rows)
 
 
 def test_small_tables_and_formulas():
-    cross = tabulate(*read_question("SO3: 1 x 1 -> 1")).rows[0]
+    cross = tabulate(*parse_hom("SO3: 1 x 1 -> 1")).rows[0]
     assert cross.lines() == [
         "cross product: 1 x 1 -> 1   (0.4082 times)",
         "     xx  xy  xz  yx  yy  yz  zx  zy  zz",
@@ -91,18 +91,18 @@ def test_small_tables_and_formulas():
         "  y   .   .  -1   .   .   .   1   .   .",
         "  z   .   1   .  -1   .   .   .   .   .",
     ]
-    triple = tabulate(*read_question("SO3: V^3 -> 0")).rows[0]
+    triple = tabulate(*parse_hom("SO3: V^3 -> 0")).rows[0]
     assert triple.lines()[1] == "  y[1] = x[xyz] - x[xzy] - x[yxz] + x[yzx] + x[zxy] - x[zyx]"
     matrix, factor = cross.scaled()
     assert torch.allclose(matrix * factor, cross.matrix)
-    many = tabulate(*read_question("S10: V x V -> V x V")).rows[0].lines()
+    many = tabulate(*parse_hom("S10: V x V -> V x V")).rows[0].lines()
     assert many[1] == "  y[1,1] = x[1,1]"
     assert many[-1] == "  all others 0"
     assert len(many) < 20
 
 
 def test_json_holds_the_maps_themselves():
-    table = tabulate(*read_question("O2: V x V -> 0+ + 2"))
+    table = tabulate(*parse_hom("O2: V x V -> 0+ + 2"))
     content = json.loads(json.dumps(table.to_json()))
     assert content["dimension"] == 2
     assert content["dense"] == 12
@@ -111,7 +111,7 @@ def test_json_holds_the_maps_themselves():
 
 
 def test_characters_that_disagree_are_said_to():
-    rep_in, rep_out = read_question("SO3: 1 -> 1")
+    rep_in, rep_out = parse_hom("SO3: 1 -> 1")
     table = tabulate(rep_in, rep_out)
     wrong = MapTable(rep_in, rep_out, table.rows, Count(7, "weights"))
     assert not wrong.agrees
@@ -121,7 +121,7 @@ def test_characters_that_disagree_are_said_to():
 @pytest.mark.parametrize("question", ["SO3: 1 x 1 -> 0 + 1 + 2", "S3: V x V -> V", "SO3: 0 -> 0", "SO3: 3 x 3 -> 6"])
 def test_pictures(question, tmp_path):
     pytest.importorskip("matplotlib")
-    table = tabulate(*read_question(question))
+    table = tabulate(*parse_hom(question))
     figure = draw(table)
     assert len(figure.axes) == len(table.rows)
     titles = [axes.get_title() for axes in figure.axes]

@@ -7,8 +7,8 @@ from intertwine.actions import PointCloud
 from intertwine.groups import O2, O3, SO3
 from intertwine.models import FrameAverage, LearnedFrame, PointEncoder, PrincipalFrame
 from intertwine.nn import Pool
-from intertwine.nn._rotate_features import Turn
-from intertwine.ops import nearest_neighbors, radius_graph
+from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.ops import knn_graph, radius_graph
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
@@ -43,7 +43,7 @@ def ragged(rep: Rep, *sizes: int) -> tuple[torch.Tensor, ...]:
     order = torch.randperm(len(batch), generator=generator)
     features = torch.randn(len(batch), rep.dim, generator=generator, dtype=torch.float64)
     positions = torch.randn(len(batch), 3, generator=generator, dtype=torch.float64) * torch.tensor([3.0, 2.0, 1.0])
-    return features, positions, nearest_neighbors(positions, 4, batch[order]), batch[order], len(sizes)
+    return features, positions, knn_graph(positions, 4, batch[order]), batch[order], len(sizes)
 
 
 @pytest.mark.parametrize("arm", [PrincipalFrame, FrameAverage, LearnedFrame])
@@ -137,7 +137,7 @@ def test_turning_is_the_representation(rep: str) -> None:
     features = torch.randn(6, rep.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     g = O3().sample(6, generator=torch.Generator().manual_seed(1))
     expected = torch.einsum("nij,nj->ni", rep.matrix(g), features)
-    torch.testing.assert_close(Turn(rep).double()(features, g), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(RotateFeatures(rep).double()(features, g), expected, rtol=1e-12, atol=1e-12)
 
 
 DEGENERATE = {

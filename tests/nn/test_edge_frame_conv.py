@@ -5,8 +5,8 @@ import torch
 from e3nn import o3
 
 from intertwine.groups import O3, SO3
-from intertwine.nn import EdgeFrameConv, SteerableConv, geometry
-from intertwine.ops import arrange, edge_frame_conv, path_weights, radius_graph, spherical_harmonics
+from intertwine.nn import SO2Conv, SteerableConv, geometry
+from intertwine.ops import arrange, path_weights, radius_graph, so2_conv, spherical_harmonics
 from intertwine.testing import assert_equivariant
 
 SETS = [
@@ -28,7 +28,7 @@ def cloud(points: int = 14) -> tuple[torch.Tensor, torch.Tensor]:
     return positions, torch.cat([radius_graph(positions, 4.0), torch.tensor([[2], [2]])], 1)
 
 
-def scales_by_block(conv: EdgeFrameConv) -> dict[int, torch.Tensor]:
+def scales_by_block(conv: SO2Conv) -> dict[int, torch.Tensor]:
     order = conv.coupling.scale_order()
     return dict(zip(order, conv.scales.split([conv.coupling.inputs[i][1] for i in order], 1), strict=True))
 
@@ -56,7 +56,7 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         torch.manual_seed(0)
-        conv = EdgeFrameConv(O3().rep(rep_in), O3().rep(rep_out), radial=(4, 8), neighbors=3).double()
+        conv = SO2Conv(O3().rep(rep_in), O3().rep(rep_out), radial=(4, 8), neighbors=3).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), conv.rep_in.dim, dtype=torch.float64)
         with torch.no_grad():
@@ -79,7 +79,7 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
 )
 def test_a_steerable_conv_whose_radial_weights_are_products(group, rep_in: str, rep_out: str) -> None:
     torch.manual_seed(0)
-    conv = EdgeFrameConv(group.rep(rep_in), group.rep(rep_out), radial=(4, 8), neighbors=3).double()
+    conv = SO2Conv(group.rep(rep_in), group.rep(rep_out), radial=(4, 8), neighbors=3).double()
     top = [max(degree for (degree, _), _ in side) for side in (conv.coupling.inputs, conv.coupling.outputs)]
     other = SteerableConv(conv.rep_in, conv.rep_out, lmax=sum(top), radial=(4, 8), neighbors=3).double()
     other.radial.load_state_dict(conv.radial.state_dict())
@@ -99,7 +99,7 @@ def test_a_steerable_conv_whose_radial_weights_are_products(group, rep_in: str, 
 def test_equivariant_however_many_orders_are_mixed(group, mmax: int) -> None:
     torch.manual_seed(0)
     rep = group.rep("3x0 + 2x1 + 1x2 + 1x4" if group == SO3() else "3x0e + 2x1o + 1x2e + 1x1e + 1x0o + 1x4e")
-    assert_equivariant(EdgeFrameConv(rep, rep, mmax=mmax, radial=(4, 8)))
+    assert_equivariant(SO2Conv(rep, rep, mmax=mmax, radial=(4, 8)))
 
 
 def test_one_weight_out_of_place_is_caught() -> None:
@@ -107,7 +107,7 @@ def test_one_weight_out_of_place_is_caught() -> None:
     torch.manual_seed(0)
     rep = O3().rep("1x0e + 1x1o")
 
-    class Broken(EdgeFrameConv):
+    class Broken(SO2Conv):
         def forward(self, features, positions, edges=None):
             found = super().forward(features, positions, edges)
             return found + 0.01 * torch.nn.functional.pad(features[:, 3:], (3, 0))
@@ -119,26 +119,24 @@ def test_one_weight_out_of_place_is_caught() -> None:
 def test_high_degrees_keep_their_digits() -> None:
     torch.manual_seed(0)
     rep = O3().rep(" + ".join(f"1x{degree}{'eo'[degree % 2]}" for degree in (0, 3, 7)))
-    assert_equivariant(EdgeFrameConv(rep, rep, radial=(4,)))
+    assert_equivariant(SO2Conv(rep, rep, radial=(4,)))
 
 
 def test_keeps_the_variance_of_independent_features() -> None:
     torch.manual_seed(0)
     rep, ring = O3().rep("64x0e + 64x1o + 64x2e"), torch.stack([torch.arange(64).roll(1), torch.arange(64)])
-    conv = EdgeFrameConv(rep, rep)
+    conv = SO2Conv(rep, rep)
     features, ones = torch.randn(64, rep.dim), torch.ones(64, 1)
     with torch.no_grad():
         graph, weights = arrange(ring, 64), list(conv.weights)
-        found = edge_frame_conv(
-            features, ones, torch.randn(64, 3), graph, conv.coupling, torch.ones(1, 192), weights
-        ).square()
+        found = so2_conv(features, ones, torch.randn(64, 3), graph, conv.coupling, torch.ones(1, 192), weights).square()
     for part in found.split([64, 192, 320], 1):
         assert 0.8 < part.mean() < 1.25
 
 
 def test_the_order_of_the_edges_is_of_no_consequence_and_a_geometry_serves() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    conv = EdgeFrameConv(rep, rep, radial=(4,)).double()
+    conv = SO2Conv(rep, rep, radial=(4,)).double()
     positions, edges = cloud()
     features = torch.randn(len(positions), rep.dim, dtype=torch.float64)
     expected = conv(features, positions, edges)
@@ -149,7 +147,7 @@ def test_the_order_of_the_edges_is_of_no_consequence_and_a_geometry_serves() -> 
 
 def test_few_points_or_none() -> None:
     rep, nothing = O3().rep("2x0e + 1x1o"), torch.zeros((2, 0), dtype=torch.int64)
-    conv = EdgeFrameConv(rep, rep)
+    conv = SO2Conv(rep, rep)
     output = conv(torch.ones(3, 5), torch.tensor([[0.0, 0, 0], [1, 0, 0], [9, 9, 9]]), torch.tensor([[1, 0], [0, 1]]))
     assert (output[2] == 0).all()
     assert output[:2].abs().max() > 0
@@ -159,7 +157,7 @@ def test_few_points_or_none() -> None:
 
 def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
     rep = O3().rep("1x0e + 1x1o")
-    conv = EdgeFrameConv(rep, rep, cutoff=2.0).double()
+    conv = SO2Conv(rep, rep, cutoff=2.0).double()
     features, edges = torch.ones(2, 4, dtype=torch.float64), torch.tensor([[1, 0], [0, 1]])
     for distance, bound in [(2.0 - 1e-4, 1e-8), (2.0, 0.0), (2.5, 0.0)]:
         positions = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
@@ -172,7 +170,7 @@ def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
 
 def test_forces_can_be_trained_on() -> None:
     torch.manual_seed(0)
-    conv = EdgeFrameConv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o + 1x1e"), radial=(3, 4)).double()
+    conv = SO2Conv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o + 1x1e"), radial=(3, 4)).double()
     positions = torch.randn(4, 3, dtype=torch.float64)
     positions[1] = positions[0] + torch.tensor([0.0, 1.0, 0.0])  # the poles
     edges = torch.tensor([[0, 1, 2, 3, 1, 0], [1, 0, 0, 1, 2, 3]])
@@ -185,7 +183,7 @@ def test_forces_can_be_trained_on() -> None:
 def test_compiled_gradients_are_the_same() -> None:
     torch.manual_seed(0)
     rep = O3().rep("3x0e + 2x1o + 1x2e")
-    conv = EdgeFrameConv(rep, rep, radial=(4, 8))
+    conv = SO2Conv(rep, rep, radial=(4, 8))
     positions, edges = cloud()
     positions, features = positions.float().requires_grad_(), torch.randn(len(positions), rep.dim)
     torch._dynamo.reset()
@@ -199,12 +197,12 @@ def test_compiled_gradients_are_the_same() -> None:
 def test_bad_use_says_so() -> None:
     rep = O3().rep("2x0e + 1x1o")
     with pytest.raises(ValueError, match="one group"):
-        EdgeFrameConv(rep, SO3().rep("1x0"))
+        SO2Conv(rep, SO3().rep("1x0"))
     with pytest.raises(ValueError, match="sum of irreps"):
-        EdgeFrameConv(O3().vector * O3().vector, rep)
+        SO2Conv(O3().vector * O3().vector, rep)
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
-        EdgeFrameConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
+        SO2Conv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
     with pytest.raises(ValueError, match="neighbors"):
-        EdgeFrameConv(rep, rep, neighbors=0)
+        SO2Conv(rep, rep, neighbors=0)
     with pytest.raises(ValueError, match="mmax"):
-        EdgeFrameConv(rep, rep, mmax=-1)
+        SO2Conv(rep, rep, mmax=-1)

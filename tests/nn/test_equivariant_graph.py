@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.groups import O2, O3
-from intertwine.nn import EquivariantGraphConv, VelocityGraphConv
+from intertwine.nn import EGNNConv, VelocityEGNNConv
 from intertwine.testing import assert_equivariant
 
 
@@ -20,7 +20,7 @@ def some_edges(points: int = 8) -> Tensor:
     return torch.stack([source, target])
 
 
-def networks(layer: EquivariantGraphConv) -> tuple[nn.Module, nn.Module | None, nn.Module]:
+def networks(layer: EGNNConv) -> tuple[nn.Module, nn.Module | None, nn.Module]:
     """phi_e, phi_x and phi_h as the reference writes them: on concatenated arguments."""
     joined = nn.Linear(2 * layer.rep_in.dim + layer.edge.in_features, layer.receiver.out_features).double()
     with torch.no_grad():
@@ -29,7 +29,7 @@ def networks(layer: EquivariantGraphConv) -> tuple[nn.Module, nn.Module | None, 
     return nn.Sequential(joined, nn.SiLU(), layer.message, nn.SiLU()), layer.move, layer.update
 
 
-def loop(layer: EquivariantGraphConv, h: Tensor, x: Tensor, edges: Tensor, a: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+def loop(layer: EGNNConv, h: Tensor, x: Tensor, edges: Tensor, a: Tensor, u: Tensor) -> tuple[Tensor, ...]:
     """Edge by edge, channel by channel."""
     phi_e, phi_x, phi_h = networks(layer)
     moved, heard = x.clone(), torch.zeros(len(h), layer.message.out_features, dtype=torch.float64)
@@ -46,7 +46,7 @@ def loop(layer: EquivariantGraphConv, h: Tensor, x: Tensor, edges: Tensor, a: Te
 @pytest.mark.parametrize(("channels", "attributes", "dimension"), [(1, 0, 3), (3, 2, 3), (2, 1, 5), (0, 1, 3)])
 def test_equals_the_loop_over_the_formulas(channels: int, attributes: int, dimension: int) -> None:
     torch.manual_seed(0)
-    layer = EquivariantGraphConv(
+    layer = EGNNConv(
         O3().rep("4x0e"), O3().rep("3x0e"), channels=channels, attributes=attributes, hidden=8, neighbors=3.0
     ).double()
     h, x, edges = draw(8, 4), draw(8, channels, dimension, seed=1), some_edges()
@@ -62,7 +62,7 @@ def test_equals_the_loop_over_the_formulas(channels: int, attributes: int, dimen
 def test_equals_egnn_pytorch_with_the_same_networks() -> None:
     egnn_pytorch = pytest.importorskip("egnn_pytorch")
     torch.manual_seed(0)
-    layer = EquivariantGraphConv(O3().rep("4x0e"), hidden=8).double()
+    layer = EGNNConv(O3().rep("4x0e"), hidden=8).double()
     peer = egnn_pytorch.EGNN(dim=4, m_dim=8).double()
     peer.edge_mlp, peer.coors_mlp, peer.node_mlp = networks(layer)
     h, x = draw(7, 4), draw(7, 3, seed=1)
@@ -75,14 +75,14 @@ def test_equals_egnn_pytorch_with_the_same_networks() -> None:
 
 def test_equivariant_under_rotations_reflections_translations_and_renumbering() -> None:
     torch.manual_seed(0)
-    assert_equivariant(EquivariantGraphConv(O3().rep("4x0e"), O3().rep("3x0e"), hidden=8))
-    plane = EquivariantGraphConv(3 * O2().trivial, hidden=8)
+    assert_equivariant(EGNNConv(O3().rep("4x0e"), O3().rep("3x0e"), hidden=8))
+    plane = EGNNConv(3 * O2().trivial, hidden=8)
     inputs = draw(8, 3), draw(8, 2), some_edges()
     assert_equivariant(plane, inputs=inputs)
 
 
 def test_a_layer_that_moves_points_along_an_axis_is_caught() -> None:
-    class Drifting(EquivariantGraphConv):
+    class Drifting(EGNNConv):
         def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
             features, positions = super().forward(*inputs)
             return features, positions + torch.eye(3)[0].to(positions)
@@ -93,28 +93,28 @@ def test_a_layer_that_moves_points_along_an_axis_is_caught() -> None:
 
 def test_velocities_turn_along() -> None:
     torch.manual_seed(0)
-    layer = VelocityGraphConv(O3().rep("4x0e"), hidden=8, neighbors=3.0).double()
+    layer = VelocityEGNNConv(O3().rep("4x0e"), hidden=8, neighbors=3.0).double()
     h, x, v, edges = draw(8, 4), draw(8, 3, seed=1), draw(8, 3, seed=2), some_edges()
     features, positions = layer(h, x, edges, v)
     still_features, still = layer(h, x, edges, torch.zeros_like(v))
     torch.testing.assert_close(positions - still, layer.drift(h) * v)
-    torch.testing.assert_close(still, EquivariantGraphConv.forward(layer, h, x, edges)[1])
+    torch.testing.assert_close(still, EGNNConv.forward(layer, h, x, edges)[1])
     torch.testing.assert_close(features, still_features)
     for g in O3().sample(32, generator=torch.Generator().manual_seed(0)):
         turned = layer(h, x @ g.mT + 5, edges, v @ g.mT)
         torch.testing.assert_close(turned[0], features, rtol=0, atol=1e-11)
         torch.testing.assert_close(turned[1], positions @ g.mT + 5, rtol=0, atol=1e-11)
-    many = VelocityGraphConv(O3().rep("4x0e"), channels=2, hidden=8).double()
+    many = VelocityEGNNConv(O3().rep("4x0e"), channels=2, hidden=8).double()
     two = draw(8, 2, 3, seed=4)
     torch.testing.assert_close(
-        many(h, two, edges, two)[1] - EquivariantGraphConv.forward(many, h, two, edges)[1],
+        many(h, two, edges, two)[1] - EGNNConv.forward(many, h, two, edges)[1],
         many.drift(h)[..., None] * two,
     )
 
 
 def test_coincident_points_stay_together_with_right_gradients() -> None:
     torch.manual_seed(0)
-    layer = EquivariantGraphConv(O3().rep("2x0e"), hidden=4).double()
+    layer = EGNNConv(O3().rep("2x0e"), hidden=4).double()
     h, edges = torch.ones(3, 2, dtype=torch.float64, requires_grad=True), torch.tensor([[1, 0, 2], [0, 1, 0]])
     x = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.equal(layer(h, x, edges)[1], x)
@@ -123,7 +123,7 @@ def test_coincident_points_stay_together_with_right_gradients() -> None:
 
 
 def test_no_points_one_point_no_edges() -> None:
-    layer = EquivariantGraphConv(O3().rep("2x0e"), hidden=4)
+    layer = EGNNConv(O3().rep("2x0e"), hidden=4)
     none = torch.zeros((2, 0), dtype=torch.int64)
     for points in (0, 1, 3):
         features, positions = layer(torch.ones(points, 2), torch.ones(points, 3), none)
@@ -134,14 +134,14 @@ def test_no_points_one_point_no_edges() -> None:
 def test_bad_use_says_so() -> None:
     scalars = O3().rep("2x0e")
     with pytest.raises(ValueError, match=r"are invariants, got 1x0e \+ 1x1o"):
-        EquivariantGraphConv(O3().rep("1x0e + 1x1o"))
+        EGNNConv(O3().rep("1x0e + 1x1o"))
     with pytest.raises(ValueError, match="one group"):
-        EquivariantGraphConv(scalars, 2 * O2().trivial)
+        EGNNConv(scalars, 2 * O2().trivial)
     with pytest.raises(ValueError, match="nor both 0"):
-        EquivariantGraphConv(scalars, channels=0)
+        EGNNConv(scalars, channels=0)
     with pytest.raises(ValueError, match="neighbors positive"):
-        EquivariantGraphConv(scalars, neighbors=0)
-    layer, edges = EquivariantGraphConv(scalars), torch.tensor([[1], [0]])
+        EGNNConv(scalars, neighbors=0)
+    layer, edges = EGNNConv(scalars), torch.tensor([[1], [0]])
     with pytest.raises(ValueError, match=r"positions must be \(2, 1, dimension\), got \(2, 2, 3\)"):
         layer(torch.ones(2, 2), torch.ones(2, 2, 3), edges)
     with pytest.raises(ValueError, match="expected 0 attributes for each edge, got 3"):
@@ -149,4 +149,4 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 2\)"):
         layer(torch.ones(2, 3), torch.ones(2, 3), edges)
     with pytest.raises(ValueError, match="velocities must be like"):
-        VelocityGraphConv(scalars)(torch.ones(2, 2), torch.ones(2, 3), edges, torch.ones(2, 2))
+        VelocityEGNNConv(scalars)(torch.ones(2, 2), torch.ones(2, 3), edges, torch.ones(2, 2))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import O2, O3, SO2, SO3, Dihedral
-from intertwine.nn import Gate, Invariants, NormNonlinearity, Pool
+from intertwine.nn import Gate, NormInvariants, NormNonlinearity, Pool
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
@@ -19,7 +19,7 @@ REPS = [
 
 
 @pytest.mark.parametrize("rep", REPS, ids=str)
-@pytest.mark.parametrize("make", [Gate, NormNonlinearity, Invariants])
+@pytest.mark.parametrize("make", [Gate, NormNonlinearity, NormInvariants])
 def test_equivariant(make, rep: Rep) -> None:
     layer = make(rep)
     for parameter in layer.parameters():
@@ -58,7 +58,7 @@ def test_gates_keep_the_mean_square() -> None:
     assert out[:, 4000:].square().mean() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("make", [Gate, NormNonlinearity, Invariants])
+@pytest.mark.parametrize("make", [Gate, NormNonlinearity, NormInvariants])
 def test_gradients_are_finite_at_zero(make) -> None:
     layer = make(O3().rep("2x0e + 2x1o"))
     x = torch.zeros(3, layer.rep_in.dim, requires_grad=True)

@@ -7,28 +7,28 @@ from intertwine.groups import O3, SO3
 from intertwine.hom import steerable_kernel
 from intertwine.ops import (
     Coupling,
-    EdgeCoupling,
     Graph,
+    SO2Coupling,
     arrange,
-    edge_frame_conv,
     edge_paths,
     edge_rotations,
     frame_weights,
     path_weights,
+    so2_conv,
     spherical_harmonics,
 )
 from intertwine.ops.so2 import _so2_kernels as kernels
 from intertwine.ops.so2._so2_coupling import decode_edges, edge_layout
 from intertwine.reps import wigner_3j
 
-POLAR = EdgeCoupling((((0, 1), 4), ((1, -1), 2), ((2, 1), 2)), (((1, -1), 2), ((0, 1), 4), ((3, -1), 1)), mmax=3)
-MIXED = EdgeCoupling(
+POLAR = SO2Coupling((((0, 1), 4), ((1, -1), 2), ((2, 1), 2)), (((1, -1), 2), ((0, 1), 4), ((3, -1), 1)), mmax=3)
+MIXED = SO2Coupling(
     (((1, -1), 2), ((0, 1), 3), ((0, -1), 1), ((2, -1), 1), ((1, 1), 2)),
     (((2, 1), 2), ((1, 1), 1), ((1, -1), 3), ((0, -1), 2)),
     mmax=2,
 )
-FREE = EdgeCoupling((((0, 1), 2), ((2, 1), 1), ((1, 1), 3)), (((1, 1), 2), ((3, 1), 1)), mmax=3, parity=False)
-TINY = EdgeCoupling((((0, 1), 1), ((1, -1), 1), ((1, 1), 1)), (((1, -1), 1), ((2, 1), 1)), mmax=2)
+FREE = SO2Coupling((((0, 1), 2), ((2, 1), 1), ((1, 1), 3)), (((1, 1), 2), ((3, 1), 1)), mmax=3, parity=False)
+TINY = SO2Coupling((((0, 1), 1), ((1, -1), 1), ((1, 1), 1)), (((1, -1), 1), ((2, 1), 1)), mmax=2)
 COUPLINGS = {"polar": POLAR, "mixed": MIXED, "free": FREE}
 
 
@@ -71,7 +71,7 @@ GRAPHS = {
 }
 
 
-def arguments(coupling: EdgeCoupling, graph: Graph, width: int = 3, seed: int = 0, zero: bool = True):
+def arguments(coupling: SO2Coupling, graph: Graph, width: int = 3, seed: int = 0, zero: bool = True):
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int) -> torch.Tensor:
@@ -87,9 +87,9 @@ def arguments(coupling: EdgeCoupling, graph: Graph, width: int = 3, seed: int = 
     return [x.requires_grad_() for x in found]
 
 
-def both(coupling: EdgeCoupling, graph: Graph):
+def both(coupling: SO2Coupling, graph: Graph):
     def fast(features, radial, vectors, scales, *weights):
-        return edge_frame_conv(features, radial, vectors, graph, coupling, scales, list(weights))
+        return so2_conv(features, radial, vectors, graph, coupling, scales, list(weights))
 
     def plain(features, radial, vectors, scales, *weights):
         return slow(features, radial, vectors, graph, coupling, scales, weights)
@@ -167,13 +167,13 @@ def test_sources_may_be_other_points_than_targets() -> None:
 @pytest.mark.parametrize("name", COUPLINGS)
 def test_a_lower_mmax_is_zero_weights_above_it(name: str, mmax: int) -> None:
     whole, graph = COUPLINGS[name], GRAPHS["ragged"]
-    cut = EdgeCoupling(whole.inputs, whole.outputs, mmax, whole.parity)
+    cut = SO2Coupling(whole.inputs, whole.outputs, mmax, whole.parity)
     features, radial, vectors, scales, *weights = arguments(whole, graph)
     kept = [weight if i < len(cut.weight_shapes()) else weight * 0 for i, weight in enumerate(weights)]
     assert [tuple(weight.shape) for weight in kept[: len(cut.weight_shapes())]] == cut.weight_shapes()
     found = []
     for coupling, part in ((cut, kept[: len(cut.weight_shapes())]), (whole, kept)):
-        result = edge_frame_conv(features, radial, vectors, graph, coupling, scales, part)
+        result = so2_conv(features, radial, vectors, graph, coupling, scales, part)
         slopes = torch.autograd.grad(result.square().sum(), (features, radial, vectors, scales))
         found.append((result, *slopes))
     for mine, theirs in zip(*found, strict=True):
@@ -188,7 +188,7 @@ def test_as_many_weights_as_there_are_kernels(parity: bool) -> None:
     group, pole = O3() if parity else SO3(), torch.tensor([0.0, 1.0, 0.0])
     for left in LABELS:
         for right in LABELS:
-            coupling = EdgeCoupling(((left, 1),), ((right, 1),), 9, parity)
+            coupling = SO2Coupling(((left, 1),), ((right, 1),), 9, parity)
             count = sum(rows * columns for rows, columns in coupling.weight_shapes())
             reps = (group.irrep(*label) if parity else group.irrep(label[0]) for label in (left, right))
             assert count == len(steerable_kernel(group, pole, *reps))
@@ -220,12 +220,12 @@ def test_the_kernel_is_the_one_that_the_stabilizer_allows(target: tuple[int, int
     d = edge_rotations(vectors, 3)
     framed = d[target[0]] @ kernel.at_point @ d[2].mT
     torch.testing.assert_close(kernel(vectors)[0], framed, atol=1e-12, rtol=0)
-    coupling, alone = EdgeCoupling((((2, 1), 1),), ((target, 1),), 9), torch.arange(5)
+    coupling, alone = SO2Coupling((((2, 1), 1),), ((target, 1),), 9), torch.arange(5)
     count = len(coupling.weight_shapes())
     assert count == len(kernel) == min(2, target[0]) + (target != (1, 1))
     one, found = torch.ones(5, 1, dtype=torch.float64), []
     for weights in torch.eye(count, dtype=torch.float64):
-        sent = edge_frame_conv(
+        sent = so2_conv(
             torch.eye(5, dtype=torch.float64),
             one,
             vectors.expand(5, 3),
@@ -241,7 +241,7 @@ def test_the_kernel_is_the_one_that_the_stabilizer_allows(target: tuple[int, int
 
 
 def test_no_common_components_no_output() -> None:
-    coupling = EdgeCoupling((((0, 1), 2),), (((0, -1), 3),), mmax=2)
+    coupling = SO2Coupling((((0, 1), 2),), (((0, -1), 3),), mmax=2)
     graph = GRAPHS["ragged"]
     inputs = arguments(coupling, graph)
     result = both(coupling, graph)[0](*inputs)
@@ -250,12 +250,12 @@ def test_no_common_components_no_output() -> None:
 
 
 def test_the_code_of_a_coupling_can_be_read_back() -> None:
-    for coupling in (*COUPLINGS.values(), TINY, EdgeCoupling((), (), 3, parity=False)):
+    for coupling in (*COUPLINGS.values(), TINY, SO2Coupling((), (), 3, parity=False)):
         assert decode_edges(tuple(coupling.code())) == coupling
 
 
 def test_paths_that_do_not_fit_are_refused() -> None:
-    narrow = EdgeCoupling((((2, 1), 1),), (((2, 1), 1),), mmax=1)
+    narrow = SO2Coupling((((2, 1), 1),), (((2, 1), 1),), mmax=1)
     with pytest.raises(ValueError, match="mmax >= 2"):
         frame_weights(narrow, {(0, 2, 0): torch.ones(1, 1)})
     with pytest.raises(ValueError, match="no path of degree 1"):
@@ -267,7 +267,7 @@ def test_the_operators_pass_torchs_own_examination() -> None:
     features, radial, vectors, scales, *weights = arguments(TINY, graph, 2)
     flat = torch.cat([weight.flatten() for weight in weights]).detach().requires_grad_()
     tensors = (features, radial, vectors, scales, flat, graph.source, graph.rank, graph.places)
-    torch.library.opcheck(torch.ops.intertwine.edge_frame_conv.default, (*tensors, TINY.code()))
+    torch.library.opcheck(torch.ops.intertwine.so2_conv.default, (*tensors, TINY.code()))
     grad = torch.randn(4, 8, dtype=torch.float64)
     needs = [True, False, True, True, True]
     operator = torch.ops.intertwine.edge_frame_conv_backward.default

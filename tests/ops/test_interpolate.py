@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from intertwine.groups import O3
-from intertwine.ops import arrange, interpolate, length, nearest_neighbors, neighbor_mean
+from intertwine.ops import arrange, interpolate, knn_graph, length, neighbor_mean
 
 
 def around(features, positions, queries, batch=None, query_batch=None, *, count: int = 16) -> torch.Tensor:
     """The mean over the nearest points."""
-    edges = nearest_neighbors(positions, count, batch, queries=queries, query_batch=query_batch)
+    edges = knn_graph(positions, count, batch, queries=queries, query_batch=query_batch)
     graph = arrange(edges, len(queries))
     return neighbor_mean(features, graph, length(graph.vectors(positions, queries)))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from intertwine.ops import EdgeVectors, Graph, arrange, edge_moments, fan, rectified_mean, rectify
+from intertwine.ops import EdgeVectors, Graph, arrange, edge_moments, fan, rectify, vn_relu_mean
 from intertwine.ops.vector_neurons import _edge_vectors as edge_vectors
 from intertwine.ops.vector_neurons._vn_relu_mean import composite_mean, composite_moments
 
@@ -43,7 +43,7 @@ def draw(n: int, graph: Graph, near: bool, mixed: bool, affine: bool, directions
 
 def fused(parts: list[Tensor | None], graph: Graph, slope: float) -> Tensor:
     values, directions = EdgeVectors(*parts[:3]), EdgeVectors(*parts[3:6])
-    return rectified_mean(values, directions, graph, edges=parts[6], affine=parts[7], slope=slope)
+    return vn_relu_mean(values, directions, graph, edges=parts[6], affine=parts[7], slope=slope)
 
 
 def slopes(output: Tensor, parts: list[Tensor | None]) -> list[Tensor]:
@@ -121,7 +121,7 @@ def test_second_derivatives() -> None:
 def test_nothing_is_made_of_no_edges() -> None:
     graph = arrange(torch.zeros((2, 0), dtype=torch.int64), 4)
     values = EdgeVectors(torch.ones(3, 4, 2, requires_grad=True), torch.ones(3, 4, 2))
-    output = rectified_mean(values, values, graph)
+    output = vn_relu_mean(values, values, graph)
     output.sum().backward()
     assert output.abs().sum() == 0
     assert values.own.grad.abs().sum() == 0

@@ -3,7 +3,7 @@
 import torch
 
 from intertwine.groups import O3, SO3
-from intertwine.ops.so2._wigner_factors import lever, spin, split_degrees, torque, turn_features
+from intertwine.ops.so2._wigner_factors import spin, split_degrees, torque, torque_to_gradient, turn_features
 from intertwine.reps import wigner_d
 
 
@@ -46,9 +46,9 @@ def test_the_lever_of_a_torque_is_the_gradient_of_a_turned_vector() -> None:
     vectors, along = draw(3, 3).requires_grad_(), draw(3, 3, seed=1)
     unit = vectors / vectors.norm(dim=1, keepdim=True)
     (expected,) = torch.autograd.grad((unit * along).sum(), vectors)
-    found = lever(torch.linalg.cross(unit.detach(), along), vectors.detach())
+    found = torque_to_gradient(torch.linalg.cross(unit.detach(), along), vectors.detach())
     torch.testing.assert_close(found, expected)
-    assert (lever(along, torch.zeros_like(along)) == 0).all()
+    assert (torque_to_gradient(along, torch.zeros_like(along)) == 0).all()
 
 
 def test_the_operators_pass_torchs_own_examination() -> None:

@@ -18,7 +18,7 @@ from intertwine.groups import (
     Scaling,
     Symmetric,
 )
-from intertwine.reps import Component, equivalence, solve_constraints, unitarize
+from intertwine.reps import NumericalIrrep, equivalence, solve_constraints, unitarize
 from intertwine.reps._elementary import Vector
 from intertwine.reps.solve._commutant import commutant
 
@@ -78,14 +78,14 @@ def test_permutations_of_many_things_need_no_list():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
 def test_young_elements_single_out_the_same_maps_as_averages(n):
-    from intertwine.reps.irreps._irrep_table import catalogue
+    from intertwine.reps.irreps._irrep_table import irrep_table
     from intertwine.reps.solve._averages import averaged_maps
 
     group = Symmetric(n)
     rep = group.vector**2
     assert sum(irrep.dim**2 for irrep in group.irreps()) == group.order
     for irrep in group.irreps():
-        young, averaged = catalogue(group).maps(irrep, rep), averaged_maps(irrep, rep)
+        young, averaged = irrep_table(group).maps(irrep, rep), averaged_maps(irrep, rep)
         assert young.shape == averaged.shape
         assert torch.allclose(young, averaged, atol=1e-10)
 
@@ -126,8 +126,8 @@ def test_components_are_irreps():
     V = SO(4).vector
     irreps = (V**3).decompose().irreps
     for copies, irrep in irreps.irreps:
-        assert isinstance(irrep, Component)
-        assert eval(repr(irrep), {"Component": Component, "SO": SO}) == irrep
+        assert isinstance(irrep, NumericalIrrep)
+        assert eval(repr(irrep), {"NumericalIrrep": NumericalIrrep, "SO": SO}) == irrep
         assert len(solve_constraints(irrep, irrep)) == len(irrep.endomorphisms) == 1
         assert copies >= 1
     first, second = (irrep for _, irrep in irreps.irreps if irrep.dim == 8)

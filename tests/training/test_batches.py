@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from intertwine.training import normal_draws
-from intertwine.training._batches import Shares, steps_in_epoch, to_device, train_draws, validation_draws
+from intertwine.training._batches import StepDataset, steps_in_epoch, to_device, train_draws, validation_draws
 from intertwine.training._draws import derive
 
 
@@ -49,7 +49,7 @@ def test_validation_sees_each_structure_once(world):
 
 def test_dropout_follows_from_the_step_and_the_process():
     def noise(rank, step):
-        return torch.rand(3) if Shares(train_draws(9, 3, 0, 0, rank, 2), lambda draw: draw, rank)[step] else None
+        return torch.rand(3) if StepDataset(train_draws(9, 3, 0, 0, rank, 2), lambda draw: draw, rank)[step] else None
 
     with torch.random.fork_rng():
         assert torch.equal(noise(0, 1), noise(0, 1))

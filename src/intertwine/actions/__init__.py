@@ -5,8 +5,8 @@ from intertwine.actions._arrays import Array, Indices
 from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._linear import LinearAction, as_action
 from intertwine.actions._points import PointCloud, PointFeatures
-from intertwine.actions._transform import Motion
-from intertwine.actions._tuple import Together
+from intertwine.actions._transform import Transform
+from intertwine.actions._tuple import TupleAction
 
 __all__ = [
     "Action",
@@ -14,11 +14,11 @@ __all__ = [
     "Images",
     "Indices",
     "LinearAction",
-    "Motion",
     "Part",
     "PointCloud",
     "PointFeatures",
     "RotatedImages",
-    "Together",
+    "Transform",
+    "TupleAction",
     "as_action",
 ]

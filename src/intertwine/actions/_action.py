@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -34,7 +34,7 @@ class Action(ABC):
     Law: ``action(a @ b, x) == action(a, action(b, x))`` and the identity moves nothing.
 
     A subclass says how to draw an element and how to apply it: two methods. Everything else has a default. An element
-    is a :class:`Motion`, or any object that both methods understand. Input and output of a function may move by two
+    is a :class:`Transform`, or any object that both methods understand. Input and output of a function may move by two
     different actions; the output action receives the elements that the input action drew.
 
     Example:
@@ -87,11 +87,11 @@ class Action(ABC):
 
     def factor(self, motion: Any, law: str) -> Any:
         """The factor of an element that one of the laws speaks of."""
-        return motion if len(self.laws) == 1 or not isinstance(motion, Motion) else motion.only(law)
+        return motion if len(self.laws) == 1 or not isinstance(motion, Transform) else motion.only(law)
 
     def describe(self, motion: Any) -> str:
         """An element in words."""
-        return motion.describe(self.group) if isinstance(motion, Motion) else str(motion)
+        return motion.describe(self.group) if isinstance(motion, Transform) else str(motion)
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Any:
         """Draw typical data.

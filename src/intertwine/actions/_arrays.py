@@ -11,7 +11,7 @@ from torch import Tensor
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
 from intertwine.actions._linear import LinearAction, rotate
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -61,14 +61,14 @@ class Array(Action):
         laws = {} if self.rep is None else {"rotation": self.rep.group.name}
         return laws | {name: f"S_{name}" for name in self._sets}
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A uniform permutation for each name, and a Haar element."""
         sizes = self._sizes(data)
         linear = None if self.rep is None else self.rep.group.sample(generator=generator)
         orders = {name: torch.randperm(size, generator=generator) for name, size in sizes.items()}
-        return Motion(linear, permutations=orders)
+        return Transform(linear, permutations=orders)
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """Permute the axes."""
         sizes = self._sizes(data)
         for axis, name in enumerate(self._names):
@@ -123,7 +123,7 @@ class Array(Action):
 class Indices(Action):
     """Integers that point into an index set: renumbered when the set is permuted, so that they point to the same thing.
 
-    ``Together(Array("nodes"), Indices("nodes"))`` is a graph with features ``(N, C)`` and edges ``(2, E)``. Negative
+    ``TupleAction(Array("nodes"), Indices("nodes"))`` is a graph with features ``(N, C)`` and edges ``(2, E)``. Negative
     integers point nowhere and stay.
 
     Attributes:
@@ -132,7 +132,7 @@ class Indices(Action):
     Example:
         >>> import torch
         >>> edges = torch.tensor([[0, 1], [1, 2]])
-        >>> Indices("nodes")(Motion(permutations={"nodes": torch.tensor([2, 0, 1])}), edges).tolist()
+        >>> Indices("nodes")(Transform(permutations={"nodes": torch.tensor([2, 0, 1])}), edges).tolist()
         [[1, 2], [2, 0]]
     """
 
@@ -143,11 +143,11 @@ class Indices(Action):
         """The symmetric group of the set."""
         return {self.of: f"S_{self.of}"}
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """Nothing: how many there are to point at, only the array knows."""
-        return Motion()
+        return Transform()
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """Renumber."""
         if not isinstance(data, Tensor) or data.is_floating_point() or data.dtype == torch.bool:
             got = data.dtype if isinstance(data, Tensor) else type(data).__name__
@@ -161,7 +161,7 @@ class Indices(Action):
         return torch.where(data < 0, data, place[data.clamp_min(0)].to(data.dtype))
 
 
-def _order(motion: Motion, name: str, size: int | None) -> Tensor:
+def _order(motion: Transform, name: str, size: int | None) -> Tensor:
     """The permutation of a set."""
     order = motion.permutations.get(name)
     if order is None:

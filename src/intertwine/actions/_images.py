@@ -12,7 +12,7 @@ from torch import Tensor
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
 from intertwine.actions._linear import LinearAction, rep_matrix
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -43,7 +43,7 @@ class Images(Action):
         >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-        >>> quarter = Motion(Cyclic(4).elements[1])
+        >>> quarter = Transform(Cyclic(4).elements[1])
         >>> Images(Cyclic(4).trivial)(quarter, image).tolist()
         [[[2.0, 4.0], [1.0, 3.0]]]
     """
@@ -74,23 +74,23 @@ class Images(Action):
         laws = {} if self.group.order == 1 and self.step else {"rotation": self.group.name}
         return laws | ({"translation": "T"} if self.step else {})
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A uniform element; uniform shifts."""
         _check_image(self.rep, data)
         linear = self.group.sample(generator=generator)
         if not self.step:
-            return Motion(linear)
+            return Transform(linear)
         shift = []
         for size in (data.shape[-1], data.shape[-2]):
             steps = (size // 2 if self.reach is None else self.reach) // self.step
             shift.append(self.step * int(torch.randint(-steps, steps + 1, (), generator=generator)))
-        return Motion(linear, torch.tensor(shift, dtype=torch.float64))
+        return Transform(linear, torch.tensor(shift, dtype=torch.float64))
 
-    def factor(self, motion: Motion, law: str) -> Motion:
+    def factor(self, motion: Transform, law: str) -> Transform:
         """Rotations or shifts alone."""
         return motion.only(law)
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """Turn, mix the channels, shift."""
         _check_image(self.rep, data)
         if motion.linear is not None:
@@ -168,12 +168,12 @@ class RotatedImages(Action):
         """False: pixels are interpolated."""
         return False
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A Haar element."""
         _check_image(self.rep, data)
-        return Motion(self.group.sample(generator=generator))
+        return Transform(self.group.sample(generator=generator))
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """Turn and mix the channels."""
         _check_image(self.rep, data)
         return data if motion.linear is None else _mix(self.rep, motion, _resample(motion.linear, data))
@@ -234,7 +234,7 @@ def _check_image(rep: Rep, data: Tensor) -> None:
         raise ValueError(f"expected images (..., {rep.dim}, height, width), channels of type {rep}, got {got}")
 
 
-def _mix(rep: Rep, motion: Motion, data: Tensor) -> Tensor:
+def _mix(rep: Rep, motion: Transform, data: Tensor) -> Tensor:
     """rho(g) on the channels."""
     return torch.einsum("ij,...jhw->...ihw", rep_matrix(rep, motion).to(data), data)
 

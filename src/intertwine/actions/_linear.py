@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -41,11 +41,11 @@ class LinearAction(Action):
         """The representation's group."""
         return self.rep.group
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A Haar element of the group."""
-        return Motion(self.group.sample(generator=generator))
+        return Transform(self.group.sample(generator=generator))
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """rho(g) x."""
         return rotate(self.rep, motion, data)
 
@@ -58,7 +58,7 @@ class LinearAction(Action):
         return irrep_parts(self.rep, data)
 
 
-def rotate(rep: Rep, motion: Motion, features: Tensor) -> Tensor:
+def rotate(rep: Rep, motion: Transform, features: Tensor) -> Tensor:
     """rho(g) on the last axis, computed in float64 and cast last."""
     if not isinstance(features, Tensor):
         raise TypeError(f"expected a tensor (..., {rep.dim}) of type {rep}, got {type(features).__name__}")
@@ -70,7 +70,7 @@ def rotate(rep: Rep, motion: Motion, features: Tensor) -> Tensor:
     return features @ rep_matrix(rep, motion).to(features).mT
 
 
-def rep_matrix(rep: Rep, motion: Motion) -> Tensor:
+def rep_matrix(rep: Rep, motion: Transform) -> Tensor:
     """rho(g), float64."""
     if motion.linear is None:
         raise ValueError(f"the motion has no element of {rep.group.name}: draw it with an action of that group")

@@ -12,7 +12,7 @@ from torch import Tensor
 from intertwine.actions._action import Action, Part
 from intertwine.actions._irreps import irrep_parts
 from intertwine.actions._linear import LinearAction, rotate
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
@@ -30,7 +30,7 @@ class PointFeatures(Action):
     Example:
         >>> import torch
         >>> from intertwine.groups import O3
-        >>> swap = Motion(torch.eye(3, dtype=torch.float64), permutation=torch.tensor([1, 0]))
+        >>> swap = Transform(torch.eye(3, dtype=torch.float64), permutation=torch.tensor([1, 0]))
         >>> PointFeatures(O3().rep("1x0e"))(swap, torch.tensor([[1.0], [2.0]])).tolist()
         [[2.0], [1.0]]
     """
@@ -47,12 +47,12 @@ class PointFeatures(Action):
         """The group and the permutations."""
         return {"rotation": self.group.name, "permutation": "S_n"}
 
-    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A Haar element and a uniform permutation of the rows."""
         permutation = torch.randperm(len(data), generator=generator)
-        return Motion(self.group.sample(generator=generator), permutation=permutation)
+        return Transform(self.group.sample(generator=generator), permutation=permutation)
 
-    def __call__(self, motion: Motion, data: Tensor) -> Tensor:
+    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
         """rho(g) f, rows permuted."""
         return _permute(motion, rotate(self.rep, motion, data))
 
@@ -103,7 +103,7 @@ class PointCloud(Action):
             laws["permutation"] = "S_n"
         return laws
 
-    def sample(self, data: tuple[Any, ...], generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: tuple[Any, ...], generator: torch.Generator | None = None) -> Transform:
         """A Haar element, a normal translation as long as the cloud is wide, a uniform permutation."""
         positions = self._positions(data)
         linear = self.group.sample(generator=generator)
@@ -113,9 +113,9 @@ class PointCloud(Action):
             translation = width * torch.randn(self.group.dimension, generator=generator, dtype=torch.float64)
         if self.permutations:
             permutation = torch.randperm(len(positions), generator=generator)
-        return Motion(linear, translation, permutation)
+        return Transform(linear, translation, permutation)
 
-    def __call__(self, motion: Motion, data: tuple[Any, ...]) -> tuple[Any, ...]:
+    def __call__(self, motion: Transform, data: tuple[Any, ...]) -> tuple[Any, ...]:
         """Move features and positions, renumber the rest."""
         positions = self._positions(data)
         features, _, *rest = data
@@ -183,7 +183,7 @@ def _has_rows(part: Any, rows: int) -> bool:
     return isinstance(part, Tensor) and part.ndim > 0 and len(part) == rows
 
 
-def _permute(motion: Motion, rows: Tensor) -> Tensor:
+def _permute(motion: Transform, rows: Tensor) -> Tensor:
     if motion.permutation is None:
         return rows
     if len(rows) != len(motion.permutation):

@@ -15,7 +15,7 @@ _NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Transform:
     """One element (g, t, p) of G x T x S_n: x_i -> g x_{p(i)} + t.
 
     Motions multiply as they act, ``(a @ b)`` moves by b first:
@@ -34,14 +34,14 @@ class Motion:
     permutation: Tensor | None = None
     permutations: Mapping[str, Tensor] = field(default_factory=lambda: _NONE)
 
-    def __matmul__(self, other: Motion) -> Motion:
+    def __matmul__(self, other: Transform) -> Transform:
         translation = self.translation
         if other.translation is not None:
             moved = other.translation if self.linear is None else self.linear @ other.translation
             translation = moved if translation is None else moved + translation
         names = [*self.permutations, *(name for name in other.permutations if name not in self.permutations)]
         named = {name: _after(self.permutations.get(name), other.permutations.get(name)) for name in names}
-        return Motion(
+        return Transform(
             _product(self.linear, other.linear),
             translation,
             _after(self.permutation, other.permutation),
@@ -49,20 +49,20 @@ class Motion:
         )
 
     @property
-    def inverse(self) -> Motion:
+    def inverse(self) -> Transform:
         """The motion that undoes this one."""
         linear = None if self.linear is None else torch.linalg.inv(self.linear)
         translation = self.translation
         if translation is not None:
             translation = -translation if linear is None else -(linear @ translation)
-        return Motion(
+        return Transform(
             linear,
             translation,
             None if self.permutation is None else torch.argsort(self.permutation),
             {name: torch.argsort(order) for name, order in self.permutations.items()},
         )
 
-    def only(self, law: str) -> Motion:
+    def only(self, law: str) -> Transform:
         """The factor of this motion that one law speaks of; the others become the identity.
 
         Args:
@@ -83,14 +83,14 @@ class Motion:
         linear = self.linear
         if linear is not None and law != "rotation":
             linear = torch.eye(linear.shape[-1], dtype=linear.dtype, device=linear.device)
-        return Motion(
+        return Transform(
             linear,
             self.translation if law == "translation" else None,
             self.permutation if law == "permutation" else None,
             {name: order if name == law else order.sort().values for name, order in self.permutations.items()},
         )
 
-    def merged(self, other: Motion) -> Motion:
+    def merged(self, other: Transform) -> Transform:
         """This motion, with what it lacks taken from another."""
         return replace(
             self,

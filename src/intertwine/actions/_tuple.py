@@ -11,16 +11,16 @@ from torch import Tensor
 
 from intertwine.actions._action import Action, Part
 from intertwine.actions._linear import as_action
-from intertwine.actions._transform import Motion
+from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
 
 @dataclass(frozen=True, init=False)
-class Together(Action):
+class TupleAction(Action):
     """The parts of a tuple or of a dict, each by its own action, all by the same element.
 
-    ``Together(a, b)`` acts on tuples and lists, ``Together(x=a, y=b)`` on dicts. A representation stands for the linear
+    ``TupleAction(a, b)`` acts on tuples and lists, ``TupleAction(x=a, y=b)`` on dicts. A representation stands for the linear
     action, None for a part that stays as it is. Where a function takes a tuple, the audit calls it as ``f(*data)``,
     where a dict, ``f(**data)``.
 
@@ -33,7 +33,7 @@ class Together(Action):
         >>> from intertwine.groups import SO3
         >>> from intertwine.auditing import audit
         >>> V = SO3().vector
-        >>> audit(torch.linalg.cross, Together(V, V), V).passed
+        >>> audit(torch.linalg.cross, TupleAction(V, V), V).passed
         True
     """
 
@@ -42,11 +42,13 @@ class Together(Action):
 
     def __init__(self, *places: Action | Rep | None, **keys: Action | Rep | None) -> None:
         if bool(places) == bool(keys):
-            raise TypeError("Together takes the actions of a tuple, Together(a, b), or of a dict, Together(x=a, y=b)")
+            raise TypeError(
+                "TupleAction takes the actions of a tuple, TupleAction(a, b), or of a dict, TupleAction(x=a, y=b)"
+            )
         given = keys.items() if keys else enumerate(places)
         actions = {name: None if action is None else as_action(action) for name, action in given}
         if not any(actions.values()):
-            raise TypeError("Together needs one part at least that moves")
+            raise TypeError("TupleAction needs one part at least that moves")
         object.__setattr__(self, "names", tuple(actions))
         object.__setattr__(self, "actions", tuple(actions.values()))
 
@@ -68,18 +70,18 @@ class Together(Action):
         """Whether all parts move without loss."""
         return all(action.exact for _, action in self._moving)
 
-    def sample(self, data: Any, generator: torch.Generator | None = None) -> Motion:
+    def sample(self, data: Any, generator: torch.Generator | None = None) -> Transform:
         """What the parts draw, merged: the first that draws a matrix (translation, permutation) draws it for all."""
         values = self._values(data)
-        motion = Motion()
+        motion = Transform()
         for name, action in self._moving:
             drawn = action.sample(values[name], generator)
-            if not isinstance(drawn, Motion):
-                raise TypeError(f"Together merges motions; part {name!r} draws a {type(drawn).__name__}")
+            if not isinstance(drawn, Transform):
+                raise TypeError(f"TupleAction merges motions; part {name!r} draws a {type(drawn).__name__}")
             motion = motion.merged(drawn)
         return motion
 
-    def __call__(self, motion: Motion, data: Any) -> Any:
+    def __call__(self, motion: Transform, data: Any) -> Any:
         """Each part by its action."""
         moved = self._values(data)
         for name, action in self._moving:
@@ -148,4 +150,4 @@ class Together(Action):
     def __repr__(self) -> str:
         prefix = "{}=" if self._keyed else ""
         parts = (prefix.format(name) + repr(action) for name, action in zip(self.names, self.actions, strict=True))
-        return f"Together({', '.join(parts)})"
+        return f"TupleAction({', '.join(parts)})"

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action, Motion, as_action
-from intertwine.auditing._audited_module import FORMS, MODES, Condition, Form, Mode, Subject, trained
+from intertwine.actions import Action, Transform, as_action
+from intertwine.auditing._audited_module import FORMS, MODES, AuditedModule, Condition, Form, Mode, trained
 from intertwine.auditing._checks import check_action, check_elements
 from intertwine.auditing._measure import cast
 from intertwine.auditing._report import Report
@@ -99,7 +99,7 @@ def audit(
         torch.default_generator.manual_seed(seed)
         if steps:
             f = trained(f, [data for data, _ in trials], steps, name, seed)
-        subjects = (Subject(f, condition, name, seed) for condition in conditions)
+        subjects = (AuditedModule(f, condition, name, seed) for condition in conditions)
         runs = tuple(run(subject, source, target, trials, layers, seed) for subject in subjects)
     symbols = dict(source.laws)
     symbols["all"] = " x ".join(symbols.values())
@@ -147,7 +147,7 @@ def _given(source: Action, elements: Tensor, data: Any, generator: torch.Generat
         raise ValueError(f"elements are a tensor (n, d, d) of matrices, got {got}")
     for element in elements:
         motion = source.sample(data, generator)
-        if not isinstance(motion, Motion) or motion.linear is None:
+        if not isinstance(motion, Transform) or motion.linear is None:
             raise ValueError(f"{type(source).__name__} draws no matrices, so that elements= cannot replace them")
         yield replace(motion, linear=element.detach().to("cpu", torch.float64))
 

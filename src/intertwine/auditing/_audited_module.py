@@ -32,7 +32,7 @@ class Condition:
     gradient: bool = False
 
 
-class Subject:
+class AuditedModule:
     """A function under one condition. A module is copied: what is done to it here, the original does not feel.
 
     Attributes:
@@ -141,7 +141,7 @@ def trained(f: Callable[..., Any], inputs: list[Any], steps: int, name: str, see
     """
     if not isinstance(f, nn.Module):
         raise TypeError(f"steps= trains a module, {type(f).__name__} is none")
-    subject = Subject(f, Condition(torch.float64, "train"), name, seed)
+    subject = AuditedModule(f, Condition(torch.float64, "train"), name, seed)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
     with torch.enable_grad():

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from intertwine.actions import Action, Motion
+from intertwine.actions import Action, Transform
 from intertwine.auditing._measure import distance, floats, same_shapes
 
 _PAIRS = 3
@@ -72,7 +72,7 @@ def check_action(action: Action, role: str, motions: list[Any], data: Any) -> No
     for a, b in zip(motions[:_PAIRS], [*motions[1 : _PAIRS + 1], motions[0]], strict=False):
         try:
             once = action(b, data)
-            if not (action.exact and isinstance(a, Motion)):
+            if not (action.exact and isinstance(a, Transform)):
                 continue
             left, right = action(a @ b, data), action(a, once)
         except (TypeError, ValueError) as error:

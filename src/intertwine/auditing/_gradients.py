@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from intertwine.actions import Action
-from intertwine.auditing._audited_module import FunctionError, Subject
+from intertwine.auditing._audited_module import AuditedModule, FunctionError
 from intertwine.auditing._measure import Distance, convert, distance, floats, tree_map
 
 
 def gradient_distance(
-    subject: Subject, source: Action, target: Action, element: Any, data: Any, generator: torch.Generator
+    subject: AuditedModule, source: Action, target: Action, element: Any, data: Any, generator: torch.Generator
 ) -> Distance:
     """How far the gradients of the two sides of the law are apart, in the data and in the weights.
 
@@ -47,7 +47,7 @@ def gradient_distance(
     return distance(left, right)
 
 
-def _gradient(subject: Subject, outputs: Any, weights: list[Tensor], leaves: list[Tensor]) -> dict[str, Tensor]:
+def _gradient(subject: AuditedModule, outputs: Any, weights: list[Tensor], leaves: list[Tensor]) -> dict[str, Tensor]:
     products = [(x.real * c).sum() for x, c in zip(floats(outputs), weights, strict=True) if x.requires_grad]
     if not products:
         raise FunctionError(

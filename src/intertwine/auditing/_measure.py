@@ -155,7 +155,7 @@ def _norm(tensor: Tensor) -> float:
 
 
 @dataclass
-class Tally:
+class ErrorStats:
     """The distances of one layer under one law: the worst, the mean, and whether they prove anything."""
 
     worst: float = -1.0

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.actions import Action, Motion
-from intertwine.auditing._audited_module import Subject
+from intertwine.actions import Action, Transform
+from intertwine.auditing._audited_module import AuditedModule
 from intertwine.auditing._checks import acts, check_action
 from intertwine.auditing._gradients import gradient_distance
 from intertwine.auditing._layers import Recorder, output_action
-from intertwine.auditing._measure import Distance, Tally, cast, distance, rounding, same_shapes
+from intertwine.auditing._measure import Distance, ErrorStats, cast, distance, rounding, same_shapes
 from intertwine.auditing._report import Element, Row, Run
 
 Trial = tuple[Any, list[Any]]
@@ -23,12 +23,12 @@ _WHOLE = ""
 class _Trials:
     """The tallies of one run."""
 
-    def __init__(self, subject: Subject, source: Action, target: Action, recorder: Recorder) -> None:
+    def __init__(self, subject: AuditedModule, source: Action, target: Action, recorder: Recorder) -> None:
         self._subject, self._source, self._target, self._recorder = subject, source, target, recorder
         self._slack = rounding(subject.condition.dtype)
         self._exact = source.exact and target.exact
         self.laws = [*source.laws, "all"] if len(source.laws) > 1 else [*source.laws]
-        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.tallies: dict[tuple[str, str], ErrorStats] = {}
         self.elements: list[Element] = []
         self.repeat_error = 0.0
 
@@ -86,7 +86,7 @@ class _Trials:
         return motion if law == "all" else self._source.factor(motion, law)
 
     def _add(self, name: str, law: str, found: Distance, element: Any, control: float) -> None:
-        self.tallies.setdefault((name, law), Tally()).add(found, element, control)
+        self.tallies.setdefault((name, law), ErrorStats()).add(found, element, control)
         if name == _WHOLE:
             self.elements.append(_element(law, found.error, element))
 
@@ -123,13 +123,13 @@ class _Trials:
             condition.gradient,
         )
 
-    def _row(self, name: str, law: str, tally: Tally) -> Row:
+    def _row(self, name: str, law: str, tally: ErrorStats) -> Row:
         worst = "" if tally.motion is None else self._source.describe(tally.motion)
         parts = tuple(tally.parts.items())
         return Row(name, law, tally.worst, tally.mean, worst, tally.zero, parts, tally.control)
 
 
-def run(subject: Subject, source: Action, target: Action, trials: list[Trial], layers: bool, seed: int) -> Run:
+def run(subject: AuditedModule, source: Action, target: Action, trials: list[Trial], layers: bool, seed: int) -> Run:
     """Measure a function under one condition.
 
     Args:
@@ -162,7 +162,7 @@ def tree_copy(data: Any) -> Any:
 
 
 def _element(law: str, error: float, motion: Any) -> Element:
-    g = motion.linear if isinstance(motion, Motion) else None
+    g = motion.linear if isinstance(motion, Transform) else None
     if g is None:
         return Element(law, error, None, improper=False)
     return Element(law, error, _angle(g), improper=bool(torch.linalg.det(g) < 0))

@@ -10,7 +10,7 @@ import typer
 
 from intertwine import __version__
 from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _pattern, _predict
-from intertwine.cli._groups import NamedGroup
+from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import guard
 
 COMMANDS: dict[str, Callable[..., int]] = {
@@ -39,7 +39,7 @@ def _root(
 @cache
 def command() -> Any:
     """The whole command line as one object of the argument parser."""
-    app = typer.Typer(name="intertwine", cls=NamedGroup, add_completion=False, invoke_without_command=True)
+    app = typer.Typer(name="intertwine", cls=SuggestingGroup, add_completion=False, invoke_without_command=True)
     app.callback()(_root)
     app.add_typer(_fit.app, name="fit", cls=_fit.TaskGroup, help=_fit.HELP, invoke_without_command=True)
     for name, function in COMMANDS.items():

@@ -12,7 +12,7 @@ from intertwine.cli._audit_callable import FAIL, PASS, audit_callable, names_cal
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive
-from intertwine.tasks import Auditing
+from intertwine.tasks import AuditSettings
 
 SUBJECT_HELP = "A checkpoint, such as runs/qm9-1/best; or module:name or file.py:name, a model of your own."
 
@@ -34,7 +34,7 @@ def audit(
     check_folder(checkpoint)
     check_data(data)
     predictor, loaded = restore(checkpoint)
-    report = replace(predictor.audit(data, Auditing(samples=samples, seed=seed)), tolerance=tolerance)
+    report = replace(predictor.audit(data, AuditSettings(samples=samples, seed=seed)), tolerance=tolerance)
     screen = console()
     screen.print(str(report), soft_wrap=True)
     folder = run_folder(loaded)

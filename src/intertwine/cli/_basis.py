@@ -65,9 +65,9 @@ def find(maps: str, folder: Path | None = None) -> MapTable:
     Raises:
         UsageError: If it cannot be read, or has no answer.
     """
-    from intertwine.hom import read_question, tabulate
+    from intertwine.hom import parse_hom, tabulate
 
-    rep_in, rep_out = read_question(maps)
+    rep_in, rep_out = parse_hom(maps)
     try:
         return tabulate(rep_in, rep_out, folder=folder)
     except (ValueError, ArithmeticError) as error:

@@ -11,7 +11,7 @@ import typer
 from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line
-from intertwine.cli._groups import NamedGroup
+from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import Interrupted, guard
 from intertwine.cli._runs import INTERRUPTED, first_free
 from intertwine.cli._signature import command_from
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HELP = "Train a model on your own files; or resume a run."
 
 
-class TaskGroup(NamedGroup):
+class TaskGroup(SuggestingGroup):
     """One command a task, made of its options when it is asked for."""
 
     kind = "task"

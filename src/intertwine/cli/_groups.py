@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from intertwine.tasks import unknown
 
 
-class NamedGroup(TyperGroup):
+class SuggestingGroup(TyperGroup):
     """A group that says which commands there are."""
 
     kind = "command"

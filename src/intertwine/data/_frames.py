@@ -23,7 +23,7 @@ _PER_ATOM = ("forces", "stresses", "charges", "magmoms", "energies", "born_effec
 _SHOWN_KEYS = 12
 
 
-class Frame(NamedTuple):
+class StructureRecord(NamedTuple):
     """numbers (n,), positions (n, 3) in Angstrom, targets name -> (d,), and where: a file and a number from 1."""
 
     numbers: npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class Frame(NamedTuple):
     number: int
 
 
-def frames_of(path: Path, targets: Mapping[str, Rep]) -> Iterator[Frame]:
+def frames_of(path: Path, targets: Mapping[str, Rep]) -> Iterator[StructureRecord]:
     """The structures of one file, one at a time.
 
     Args:
@@ -83,7 +83,7 @@ def _in_few_words(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
 
 
-def _frame(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> Frame:
+def _frame(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> StructureRecord:
     where = f"{path}, frame {number}"
     numbers = np.asarray(atoms.numbers, dtype=np.int64)
     positions = np.array(atoms.positions, dtype=np.float64)
@@ -107,7 +107,7 @@ def _frame(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> F
     if len(numbers) > 1 and not positions.any():
         raise UsageError(f'{where}: every atom is at the origin: is the column of coordinates called "pos"?')
     values = {name: _target(atoms, name, rep, where) for name, rep in targets.items()}
-    return Frame(numbers, positions, values, path.name, number)
+    return StructureRecord(numbers, positions, values, path.name, number)
 
 
 def _target(atoms: Any, name: str, rep: Rep, where: str) -> npt.NDArray[np.float64]:

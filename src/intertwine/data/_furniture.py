@@ -102,7 +102,7 @@ def meshes(progress: Progress | None = None) -> dict[str, Tensor]:
         wanted = {row.model for row in rows}
         with PACKAGE.open(progress) as package:
             for _, content in package_files(package, lambda name: name.endswith(".sh3f")):
-                for model, surface in _catalogue(content, wanted):
+                for model, surface in _irrep_table(content, wanted):
                     found[model] = surface
                     if progress is not None:
                         progress(len(found), len(rows))
@@ -111,7 +111,7 @@ def meshes(progress: Progress | None = None) -> dict[str, Tensor]:
     return tensors
 
 
-def _catalogue(content: bytes, wanted: set[str]) -> Iterator[tuple[str, Surface]]:
+def _irrep_table(content: bytes, wanted: set[str]) -> Iterator[tuple[str, Surface]]:
     """The wanted models of one catalogue: a zip with a table of properties and OBJ files."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         text = archive.read("PluginFurnitureCatalog.properties").decode("latin-1")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from intertwine._errors import UsageError
-from intertwine.data._frames import XYZ_SUFFIXES, Frame, frames_of
+from intertwine.data._frames import XYZ_SUFFIXES, StructureRecord, frames_of
 from intertwine.data._names import Names
 from intertwine.data._ragged import offsets_of
 from intertwine.data._structures import Structures
@@ -78,13 +78,13 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _chunks(frames: Iterable[Frame], chunk: int) -> Iterator[Structures]:
+def _chunks(frames: Iterable[StructureRecord], chunk: int) -> Iterator[Structures]:
     rest = iter(frames)
     while block := list(islice(rest, chunk)):
         yield _pack(block)
 
 
-def _pack(frames: list[Frame]) -> Structures:
+def _pack(frames: list[StructureRecord]) -> Structures:
     one_file = all(frame.file == frames[0].file for frame in frames)
     if one_file:
         names = Names(np.array([frame.number for frame in frames]), prefix=f"{frames[0].file}:")

@@ -15,7 +15,7 @@ from intertwine.groups._constant import constant
 
 if TYPE_CHECKING:
     from intertwine.groups._products import DirectProduct
-    from intertwine.reps import Catalogue, Irrep, Rep
+    from intertwine.reps import Irrep, IrrepTable, Rep
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +24,7 @@ class Group(ABC):
 
     A subclass states ``name``, ``dimension``, ``sample`` (through ``_sample``) and ``contains``, and generates itself:
     ``lie_algebra`` spans the identity component, ``discrete_generators`` reach the other components. Its
-    representations are the business of the floor above: see ``intertwine.reps.catalogue``.
+    representations are the business of the floor above: see ``intertwine.reps.irrep_table``.
     """
 
     @property
@@ -199,19 +199,19 @@ class Group(ABC):
         if g.shape[-2:] != (n, n):
             raise ValueError(f"elements of {self.name} are (..., {n}, {n}) matrices, got shape {tuple(g.shape)}")
 
-    def _catalogue(self) -> Catalogue:
+    def _irrep_table(self) -> IrrepTable:
         """What the floor above knows of this group's representations: the only door from a group to its reps."""
-        return cast("Catalogue", import_module("intertwine.reps").catalogue(self))
+        return cast("IrrepTable", import_module("intertwine.reps").irrep_table(self))
 
     @property
     def trivial(self) -> Irrep:
         """The trivial representation, rho(g) = 1."""
-        return self._catalogue().trivial
+        return self._irrep_table().trivial
 
     @property
     def vector(self) -> Rep:
         """The defining representation, rho(g) = g; a sum of irreps where it is equal to one."""
-        return self._catalogue().vector
+        return self._irrep_table().vector
 
     @property
     def adjoint(self) -> Rep:
@@ -225,7 +225,7 @@ class Group(ABC):
         Raises:
             ValueError: If the group is infinite.
         """
-        return self._catalogue().regular
+        return self._irrep_table().regular
 
     def irrep(self, *label: object) -> Irrep:
         """One irreducible representation by its label, such as ``SO3().irrep(2)`` or ``O3().irrep("1o")``.
@@ -233,11 +233,11 @@ class Group(ABC):
         Raises:
             UsageError: If the group has no such irrep, a ValueError; the message lists what it has.
         """
-        return self._catalogue().irrep(*label)
+        return self._irrep_table().irrep(*label)
 
     def irreps(self) -> Iterator[Irrep]:
         """All irreducible representations over the reals by increasing degree; endless for an infinite group."""
-        return iter(self._catalogue())
+        return iter(self._irrep_table())
 
     def rep(self, text: object) -> Rep:
         """Read a sum of irreps in the grammar "8x0e + 4x1o".
@@ -249,7 +249,7 @@ class Group(ABC):
             UsageError: If the text cannot be read, a ValueError.
             TypeError: If it is neither text nor a representation.
         """
-        return self._catalogue().rep(text)
+        return self._irrep_table().rep(text)
 
     def __str__(self) -> str:
         return self.name

@@ -2,17 +2,17 @@
 
 from intertwine.hom._basis import character_count, hom_dimension, intertwiners
 from intertwine.hom._characters import Count
-from intertwine.hom._generator_rep import GivenRep, given_rep
+from intertwine.hom._generator_rep import GeneratorRep, given_rep
 from intertwine.hom._generators import Generators
 from intertwine.hom._kernel import SteerableKernel, steerable_kernel
 from intertwine.hom._named_basis import name_map
-from intertwine.hom._parse import read_group, read_question, read_space
+from intertwine.hom._parse import parse_hom, read_group, read_space
 from intertwine.hom._table import MapRow, MapTable, draw, tabulate
 
 __all__ = [
     "Count",
+    "GeneratorRep",
     "Generators",
-    "GivenRep",
     "MapRow",
     "MapTable",
     "SteerableKernel",
@@ -22,8 +22,8 @@ __all__ = [
     "hom_dimension",
     "intertwiners",
     "name_map",
+    "parse_hom",
     "read_group",
-    "read_question",
     "read_space",
     "steerable_kernel",
     "tabulate",

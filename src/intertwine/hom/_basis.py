@@ -12,7 +12,7 @@ from intertwine.hom._generators import Generators, factors
 from intertwine.hom._null_space import check_size, null_space, solve
 from intertwine.hom._schur import multiplicities, schur
 from intertwine.hom._signed_permutations import signed_permutation
-from intertwine.reps import DirectSum, Rep, catalogue
+from intertwine.reps import DirectSum, Rep, irrep_table
 
 MEMORY = BasisMemory()
 _LARGEST_ORDER = 1000
@@ -162,7 +162,7 @@ def _known(rep_in: Rep, rep_out: Rep) -> bool:
         return False
     written = rep_in.irreps is not None and rep_out.irreps is not None
     cheap = (group.order or 0) <= _LARGEST_ORDER and max(rep_in.dim, rep_out.dim) <= _LARGEST_DIMENSION
-    return (written or (cheap and not _permutes(rep_in, rep_out))) and catalogue(group).complete
+    return (written or (cheap and not _permutes(rep_in, rep_out))) and irrep_table(group).complete
 
 
 def _permutes(rep_in: Rep, rep_out: Rep) -> bool:

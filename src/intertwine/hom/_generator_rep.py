@@ -20,7 +20,7 @@ _CLOSE = 1e-6
 
 
 @dataclass(frozen=True, repr=False)
-class GivenRep(Rep):
+class GeneratorRep(Rep):
     """The representation that sends each generator of a group to a given matrix; made by ``given_rep``.
 
     All elements have their matrix where the group can be listed; otherwise the generators, their inverses and the Lie
@@ -75,7 +75,7 @@ class GivenRep(Rep):
         return self.title
 
 
-def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = ()) -> GivenRep:
+def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = ()) -> GeneratorRep:
     """The representation that sends each generator of a group to a given matrix, after a check that there is one.
 
     Args:
@@ -106,7 +106,7 @@ def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = 
     sizes = {len(matrix) for matrices in images for matrix in matrices}
     if len(sizes) != 1:
         raise UsageError(f"{title}: the matrices of a representation have one size, got {sorted(sizes) or 'none'}")
-    rep = GivenRep(group, title, *images)
+    rep = GeneratorRep(group, title, *images)
     _check(rep)
     return rep
 
@@ -134,7 +134,7 @@ def _tensor(matrices: Matrices, size: int) -> Tensor:
     return torch.tensor(matrices, dtype=torch.float64).reshape(-1, size, size)
 
 
-def _pairs(rep: GivenRep) -> tuple[Tensor, bool]:
+def _pairs(rep: GeneratorRep) -> tuple[Tensor, bool]:
     """Elements and images as blocks of one matrix; and whether they are all, or only generators and inverses."""
     h, images = rep.group.discrete_generators, rep._images[1]
     n, size = rep.group.dimension, rep.group.dimension + rep.dim
@@ -150,13 +150,13 @@ def _pairs(rep: GivenRep) -> tuple[Tensor, bool]:
 
 
 @lru_cache(maxsize=32)
-def _listing(rep: GivenRep) -> tuple[Tensor, Tensor]:
+def _listing(rep: GeneratorRep) -> tuple[Tensor, Tensor]:
     pairs, _ = _pairs(rep)
     n = rep.group.dimension
     return pairs[:, :n, :n], pairs[:, n:, n:]
 
 
-def _check(rep: GivenRep) -> None:
+def _check(rep: GeneratorRep) -> None:
     """Raise unless products and commutators go to products and commutators."""
     group, (X, h) = rep.group, rep._images
     A = group.lie_algebra
@@ -184,7 +184,7 @@ def _check(rep: GivenRep) -> None:
     )
 
 
-def _refuse(miss: Tensor, rep: GivenRep, reason: str) -> None:
+def _refuse(miss: Tensor, rep: GeneratorRep, reason: str) -> None:
     if miss.numel() and float(miss.abs().max()) > 1e-6:
         raise UsageError(
             f"{rep.title} is not a representation of {rep.group}: {reason} (by {float(miss.abs().max()):.2g})"

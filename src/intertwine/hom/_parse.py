@@ -21,7 +21,7 @@ from intertwine import groups
 from intertwine._errors import UsageError
 from intertwine.groups import Group
 from intertwine.hom._generator_rep import given_rep, read_matrices
-from intertwine.reps import Rep, catalogue
+from intertwine.reps import Rep, irrep_table
 
 _PLAIN = ("SO2", "O2", "SO3", "O3", "U1", "SU2", "Lorentz", "FullLorentz", "SE2", "SE3", "E2", "E3")
 _POLYHEDRAL = ("Tetrahedral", "Octahedral", "Icosahedral", "FullTetrahedral", "FullOctahedral", "FullIcosahedral")
@@ -55,7 +55,7 @@ class Question(NamedTuple):
     rep_out: Rep
 
 
-def read_question(text: str) -> Question:
+def parse_hom(text: str) -> Question:
     """Read "GROUP: IN -> OUT".
 
     Args:
@@ -65,7 +65,7 @@ def read_question(text: str) -> Question:
         UsageError: If it cannot be read.
 
     Example:
-        >>> rep_in, rep_out = read_question("O3: V x V -> 0e + 2x(1o x 1o)")
+        >>> rep_in, rep_out = parse_hom("O3: V x V -> 0e + 2x(1o x 1o)")
         >>> rep_in.dim, rep_out.dim
         (9, 19)
     """
@@ -166,7 +166,7 @@ class _Reader:
         self.group, self.text, self.at = group, text, 0
         self.words = {word: partial(make, group) for word, make in _WORDS.items()}
         self.own = own
-        self.pattern = catalogue(group).pattern
+        self.pattern = irrep_table(group).pattern
 
     def read(self) -> Rep:
         rep = self.sum()
@@ -224,7 +224,7 @@ class _Reader:
 
     def error(self, expected: str = "") -> UsageError:
         rest = self.text[self.at :].strip() or "its end"
-        known = catalogue(self.group)
+        known = irrep_table(self.group)
         names = ", ".join([*self.own, "V", "trivial"])
         wanted = (
             expected or f"an irrep such as {known.example.split(' + ')[-1]}, {names}, copies as 8xV, products as V x V"

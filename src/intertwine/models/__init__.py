@@ -2,8 +2,8 @@
 
 from intertwine.models._attention import Attention
 from intertwine.models._egnn import Egnn
-from intertwine.models._family import Family, Space
-from intertwine.models._frames import Canonical, FrameAverage, PrincipalFrame
+from intertwine.models._family import Family, InteractionConfig
+from intertwine.models._frames import Canonicalization, FrameAverage, PrincipalFrame
 from intertwine.models._hierarchical import HierarchicalEncoder
 from intertwine.models._learned_frame import LearnedFrame
 from intertwine.models._lifted import Lifted
@@ -17,18 +17,18 @@ from intertwine.models._vector_networks import VectorDGCNN, VectorPointNet
 __all__ = [
     "DGCNN",
     "Attention",
-    "Canonical",
+    "Canonicalization",
     "Egnn",
     "Family",
     "FrameAverage",
     "HierarchicalEncoder",
+    "InteractionConfig",
     "LearnedFrame",
     "Lifted",
     "Message",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
-    "Space",
     "Steerable",
     "Vector",
     "VectorDGCNN",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from intertwine.models._family import Family, Norm, Space, check_norm, make_norm
+from intertwine.models._family import Family, InteractionConfig, Norm, check_norm, make_norm
 from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
 from intertwine.nn.conv._attention import for_heads
 from intertwine.reps import Rep
@@ -30,7 +30,7 @@ class Attention(Family):
     def __post_init__(self) -> None:
         check_norm(self.name, self.norm)
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Attend, gate, mix."""
         return AttentionInteraction(hidden, space, self.heads, self.norm)
 
@@ -38,7 +38,7 @@ class Attention(Family):
 class AttentionInteraction(nn.Module):
     """x <- x + linear(gate(norm(linear(attend(x)) + linear(x))))."""
 
-    def __init__(self, rep: Rep, space: Space, heads: int, norm: Norm = "none") -> None:
+    def __init__(self, rep: Rep, space: InteractionConfig, heads: int, norm: Norm = "none") -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.gate = Gate(rep)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from intertwine.models._family import Family, Space
-from intertwine.nn import EquivariantGraphConv, Geometry, Invariants, Linear
+from intertwine.models._family import Family, InteractionConfig
+from intertwine.nn import EGNNConv, Geometry, Linear, NormInvariants
 from intertwine.nn._blocks import Blocks
 from intertwine.ops import bessel_basis, smooth_cutoff
 from intertwine.reps import Rep
@@ -25,11 +25,11 @@ class Egnn(Family):
     name = "egnn"
     usual = "64x0e + 16x1o"
 
-    def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
+    def embedding(self, rep_in: Rep, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Invariants to scalars, vectors to vectors."""
         return EgnnEmbedding(rep_in, hidden)
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Send, move, update."""
         return EgnnInteraction(hidden, space)
 
@@ -62,7 +62,7 @@ class EgnnEmbedding(nn.Module):
         super().__init__()
         self.rep_in, self.rep_out = rep_in, hidden
         scalars, vectors = _parts(hidden)
-        self.invariants = Invariants(rep_in)
+        self.invariants = NormInvariants(rep_in)
         self.scalars = Linear(self.invariants.rep_out, scalars)
         self.vectors = Linear(rep_in, vectors) if vectors.dim else None
 
@@ -75,12 +75,12 @@ class EgnnEmbedding(nn.Module):
 class EgnnInteraction(nn.Module):
     """h <- h + h', v <- v + moves: the points of an EGNN layer are ``position / cutoff + v``."""
 
-    def __init__(self, rep: Rep, space: Space) -> None:
+    def __init__(self, rep: Rep, space: InteractionConfig) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         scalars, vectors = _parts(rep)
         self.sizes, self.cutoff, self.basis = [scalars.dim, vectors.dim], space.cutoff, space.radial[0]
-        self.conv = EquivariantGraphConv(
+        self.conv = EGNNConv(
             scalars,
             channels=vectors.dim // 3,
             attributes=self.basis,

@@ -20,7 +20,7 @@ Norm = Literal["batch", "none"]
 
 
 @dataclass(frozen=True)
-class Space:
+class InteractionConfig:
     """What the interactions of an encoder have in common: how they see the space between two points."""
 
     lmax: int
@@ -52,15 +52,15 @@ class Family(ABC):
         """The representation between the layers, likewise."""
         return self.outer(rep)
 
-    def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
+    def embedding(self, rep_in: Rep, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """A module ``(features (N, rep_in.dim), where) -> (N, hidden.dim)``."""
         return Embedding(rep_in, hidden)
 
     @abstractmethod
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """A module ``(features (N, hidden.dim), where) -> (N, hidden.dim)``."""
 
-    def pooling(self, fine: Rep, coarse: Rep, space: Space) -> nn.Module:
+    def pooling(self, fine: Rep, coarse: Rep, space: InteractionConfig) -> nn.Module:
         """A module ``(features (N, fine.dim), where, chosen (M,)) -> (M, coarse.dim)``.
 
         It goes from a cloud to M of its points; ``where`` is the geometry of the edges from it to them.

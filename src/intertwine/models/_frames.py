@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
 from intertwine.nn import Constant
-from intertwine.nn._rotate_features import Turn
-from intertwine.ops import centers, principal_axes, segment_sum, structures_of
+from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.ops import centers, principal_axes, resolve_batch, segment_sum
 from intertwine.reps import Rep
 
 Backbone = Callable[..., Tensor]
 
 
-class Canonical(nn.Module):
+class Canonicalization(nn.Module):
     """A backbone seen through frames; a subclass says which.
 
     Args:
@@ -56,7 +56,7 @@ class Canonical(nn.Module):
             by_point = isinstance(getattr(backbone, "action_out", None), PointFeatures)
         self.backbone, self.rep_in, self.rep_out, self.by_point = backbone, rep_in, rep_out, by_point
         self.reflects = rep_in.group == O3()
-        self.turn_in, self.turn_out = Turn(rep_in), Turn(rep_out)
+        self.turn_in, self.turn_out = RotateFeatures(rep_in), RotateFeatures(rep_out)
         self.action_in = PointCloud(rep_in)
         self.action_out = PointFeatures(rep_out) if by_point else LinearAction(rep_out)
 
@@ -89,7 +89,7 @@ class Canonical(nn.Module):
         points = len(features)
         if positions.shape != (points, 3):
             raise ValueError(f"positions must be ({points}, 3), one for each feature, got {tuple(positions.shape)}")
-        batch, structures = structures_of(features, batch, structures)
+        batch, structures = resolve_batch(features, batch, structures)
         centered = positions - centers(positions, batch, structures).index_select(0, batch)
         frames = self.frames(features, centered, edges, batch, structures)
         count = len(frames)
@@ -112,12 +112,12 @@ class Canonical(nn.Module):
         return mean
 
 
-class PrincipalFrame(Canonical):
+class PrincipalFrame(Canonicalization):
     """One frame from the principal axes, their signs from the third moments along them.
 
         X^T X = U L U^T,   g = U S,   S = sign sum_i (X U)_i^3      (of SO(3): the third axis makes g a rotation)
 
-    The arguments are those of :class:`Canonical`.
+    The arguments are those of :class:`Canonicalization`.
 
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` where the second moments differ and the third do not vanish.
     It jumps where two second moments meet or a third moment changes its sign: an arbitrarily small change of the points
@@ -147,12 +147,12 @@ class PrincipalFrame(Canonical):
         return (axes if self.reflects else _as_rotations(axes))[None]
 
 
-class FrameAverage(Canonical):
+class FrameAverage(Canonicalization):
     """The average over all frames of principal axes: 4 of rotations, 8 with reflections, one for each choice of signs.
 
         F(X) = {U S: S = diag(+-1, +-1, +-1)},   for SO(3) those with det(U S) = 1
 
-    The arguments are those of :class:`Canonical`.
+    The arguments are those of :class:`Canonicalization`.
 
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` exactly, for any backbone, where the second moments differ. It
     jumps where two of them meet.

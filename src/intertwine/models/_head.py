@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.ops import Graph, fan, nearest_points, segment_max, segment_mean, structures_of
+from intertwine.ops import Graph, fan, nearest_points, resolve_batch, segment_max, segment_mean
 from intertwine.reps import Rep
 
 Pooled = Literal["max", "mean", "both"]
@@ -64,7 +64,7 @@ class PointNetwork(nn.Module):
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
         """
         size = positions.shape[0]
-        batch, structures = structures_of(positions, batch, structures)
+        batch, structures = resolve_batch(positions, batch, structures)
         if features is None:
             features = positions - segment_mean(positions, batch, structures).index_select(0, batch)
         if features.shape != (size, self.rep_in.dim):

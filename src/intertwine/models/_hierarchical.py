@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._families import describe, family
-from intertwine.models._family import Family, Space
+from intertwine.models._family import Family, InteractionConfig
 from intertwine.nn import Geometry, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
-from intertwine.ops import farthest_points, interpolate, nearest_neighbors, segment_sum, structures_of
+from intertwine.ops import farthest_points, interpolate, knn_graph, resolve_batch, segment_sum
 from intertwine.reps import Rep
 
 
@@ -123,7 +123,7 @@ class HierarchicalEncoder(nn.Module):
         self.hidden = [self.family.inner(each) for each in hiddens]
         self.ratio, self.neighbors, self.gathered = ratio, neighbors, gathered
         cutoffs = [float(cutoff) * sqrt(ratio) ** k for k in range(levels)]
-        self.spaces = [Space(lmax, tuple(radial), width, each, float(neighbors)) for each in cutoffs]
+        self.spaces = [InteractionConfig(lmax, tuple(radial), width, each, float(neighbors)) for each in cutoffs]
         self.embed = self.family.embedding(self.rep_in, self.hidden[0], self.spaces[0])
         leveled = list(zip(self.hidden, self.spaces, strict=True))
         self.stages = nn.ModuleList(
@@ -189,7 +189,7 @@ class HierarchicalEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        batch, structures = structures_of(features, batch, structures)
+        batch, structures = resolve_batch(features, batch, structures)
         output, whose = self.at_points(features, positions, edges, batch, structures)
         return output if self.pool is None else self.pool(output, whose, structures)
 
@@ -216,17 +216,17 @@ class HierarchicalEncoder(nn.Module):
 
     def _levels(self, positions: Tensor, edges: Tensor | None, batch: Tensor, structures: int) -> list[Level]:
         if edges is None:
-            edges = nearest_neighbors(positions, self.neighbors, batch)
+            edges = knn_graph(positions, self.neighbors, batch)
         levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
         for k, space in enumerate(self.spaces[1:], 1):
             counts = segment_sum(torch.ones_like(batch), batch, structures)
             chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
             few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
-            near = nearest_neighbors(positions, self.gathered, batch, queries=few, query_batch=whose)
+            near = knn_graph(positions, self.gathered, batch, queries=few, query_batch=whose)
             around = geometry(positions, near, space.lmax, few)
             where = None
             if self.layers[k] or k < len(self.merge):
-                where = geometry(few, nearest_neighbors(few, self.neighbors, whose), space.lmax)
+                where = geometry(few, knn_graph(few, self.neighbors, whose), space.lmax)
             levels.append(Level(few, whose, where, chosen, around))
             positions, batch = few, whose
         return levels

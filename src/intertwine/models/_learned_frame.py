@@ -6,20 +6,20 @@ from typing import Any
 
 from torch import Tensor
 
-from intertwine.models._frames import Backbone, Canonical
+from intertwine.models._frames import Backbone, Canonicalization
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.ops import gram_schmidt
 from intertwine.reps import Rep
 
 
-class LearnedFrame(Canonical):
+class LearnedFrame(Canonicalization):
     """Learned canonicalization: a network predicts vectors of each structure, Gram and Schmidt make them a frame.
 
     Args:
-        backbone: As in :class:`Canonical`.
-        rep_in: As in :class:`Canonical`.
-        rep_out: As in :class:`Canonical`.
-        by_point: As in :class:`Canonical`.
+        backbone: As in :class:`Canonicalization`.
+        rep_in: As in :class:`Canonicalization`.
+        rep_out: As in :class:`Canonicalization`.
+        by_point: As in :class:`Canonicalization`.
         hidden: Hidden representation of the network that predicts, in the grammar of the group; ``None`` for
             ``"8x0e + 4x1o"``, for SO(3) ``"8x0 + 4x1"``.
         options: What else :class:`PointEncoder` knows: ``layers``, ``lmax``, ``radial``, ``cutoff``, ``neighbors``. It

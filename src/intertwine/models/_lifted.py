@@ -20,7 +20,7 @@ from intertwine.groups import (
     Octahedral,
     Tetrahedral,
 )
-from intertwine.models._family import FIRST_OUTPUT, Family, Space
+from intertwine.models._family import FIRST_OUTPUT, Family, InteractionConfig
 from intertwine.nn import (
     Geometry,
     GroupPool,
@@ -100,11 +100,11 @@ class Lifted(Family):
         regular_copies(hidden)
         return hidden
 
-    def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
+    def embedding(self, rep_in: Rep, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """The lift."""
         return LiftedEmbedding(rep_in, hidden)
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Over the points, over the group."""
         return LiftedInteraction(hidden, space, self.points)
 
@@ -124,7 +124,7 @@ class LiftedEmbedding(Lift):
 class LiftedInteraction(nn.Module):
     """x <- x + intra(relu(norm(inter(relu(norm(x))))))."""
 
-    def __init__(self, rep: Rep, space: Space, points: tuple[int, ...]) -> None:
+    def __init__(self, rep: Rep, space: InteractionConfig, points: tuple[int, ...]) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.before, self.between = (nn.Sequential(RegularBatchNorm(rep), PointwiseNonlinearity(rep)) for _ in range(2))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from intertwine.models._family import Family, Space
+from intertwine.models._family import Family, InteractionConfig
 from intertwine.nn import Geometry, MessageConv
 from intertwine.reps import Rep
 
@@ -18,7 +18,7 @@ class Message(Family):
     name = "message"
     usual = "64x0e"
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Send, sum, update."""
         return MessageInteraction(hidden, space)
 
@@ -26,7 +26,7 @@ class Message(Family):
 class MessageInteraction(nn.Module):
     """x <- x + messages(x, relative positions)."""
 
-    def __init__(self, rep: Rep, space: Space) -> None:
+    def __init__(self, rep: Rep, space: InteractionConfig) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.conv = MessageConv(rep, rep, hidden=space.width, cutoff=space.cutoff, neighbors=space.neighbors)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._families import describe, family
-from intertwine.models._family import Family, Space
+from intertwine.models._family import Family, InteractionConfig
 from intertwine.nn import Pool, geometry
 from intertwine.nn._pool import Pooling
 from intertwine.reps import Rep
@@ -74,7 +74,7 @@ class PointEncoder(nn.Module):
         self._texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
         self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
         self.hidden = self.family.inner(hidden)
-        self.space = Space(lmax, tuple(radial), width, float(cutoff), float(neighbors))
+        self.space = InteractionConfig(lmax, tuple(radial), width, float(cutoff), float(neighbors))
         self.embed = self.family.embedding(self.rep_in, self.hidden, self.space)
         self.interactions = nn.ModuleList(self.family.interaction(self.hidden, self.space) for _ in range(layers))
         self.readout = self.family.readout(self.hidden, self.rep_out)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from intertwine.models._family import Family, Norm, Space, check_norm, make_norm
+from intertwine.models._family import Family, InteractionConfig, Norm, check_norm, make_norm
 from intertwine.nn import Gate, Geometry, Linear, SteerableConv
 from intertwine.reps import Rep
 
@@ -28,11 +28,11 @@ class Steerable(Family):
     def __post_init__(self) -> None:
         check_norm(self.name, self.norm)
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Convolve, gate, mix."""
         return SteerableInteraction(hidden, space, self.norm)
 
-    def pooling(self, fine: Rep, coarse: Rep, space: Space) -> nn.Module:
+    def pooling(self, fine: Rep, coarse: Rep, space: InteractionConfig) -> nn.Module:
         """Convolve from the cloud to the points that stay, gate, mix."""
         return SteerableStep(fine, coarse, space, self.norm)
 
@@ -40,7 +40,7 @@ class Steerable(Family):
 class SteerableStep(nn.Module):
     """linear(gate(norm(conv(x) + linear(x)))), to the points of the same cloud or to some of them."""
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, space: Space, norm: Norm = "none") -> None:
+    def __init__(self, rep_in: Rep, rep_out: Rep, space: InteractionConfig, norm: Norm = "none") -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
         self.gate = Gate(rep_out)
@@ -66,7 +66,7 @@ class SteerableStep(nn.Module):
 class SteerableInteraction(SteerableStep):
     """x <- x + step(x)."""
 
-    def __init__(self, rep: Rep, space: Space, norm: Norm = "none") -> None:
+    def __init__(self, rep: Rep, space: InteractionConfig, norm: Norm = "none") -> None:
         super().__init__(rep, rep, space, norm)
 
     def forward(self, features: Tensor, where: Geometry, chosen: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from intertwine.models._family import FIRST_OUTPUT, Family, Norm, Space, check_norm
+from intertwine.models._family import FIRST_OUTPUT, Family, InteractionConfig, Norm, check_norm
 from intertwine.nn import Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLift
 from intertwine.nn._blocks import Blocks
 from intertwine.reps import Rep
@@ -29,11 +29,11 @@ class Vector(Family):
     def __post_init__(self) -> None:
         check_norm(self.name, self.norm)
 
-    def embedding(self, rep_in: Rep, hidden: Rep, space: Space) -> nn.Module:
+    def embedding(self, rep_in: Rep, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Lift the positions, scale by the scalars."""
         return VectorEmbedding(rep_in, hidden, norm=self._norm)
 
-    def interaction(self, hidden: Rep, space: Space) -> nn.Module:
+    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
         """Edge convolution."""
         return VectorInteraction(hidden, self._norm)
 

@@ -12,7 +12,7 @@ from intertwine.models._head import SLOPE, Head, Neighborhood, Neighbors, PointN
 from intertwine.models._vector import VectorEmbedding
 from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
 from intertwine.nn.conv._geometry import graph_geometry
-from intertwine.nn.vector._component_first import Planes
+from intertwine.nn.vector._component_first import ComponentFirst
 from intertwine.reps import Rep
 
 
@@ -103,7 +103,7 @@ class VectorDGCNN(PointNetwork):
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``, points permuted alike; in training as well, but for dropout by point.
     Where two distances are equal that decide which neighbor is chosen, f jumps.
 
-    Cost: for each layer that of :func:`intertwine.ops.rectified_mean` and of :func:`intertwine.ops.nearest_points`.
+    Cost: for each layer that of :func:`intertwine.ops.vn_relu_mean` and of :func:`intertwine.ops.nearest_points`.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1; Wang et al., Dynamic graph CNN, ACM TOG 2019.
 
@@ -138,7 +138,7 @@ class VectorDGCNN(PointNetwork):
         )
         together, wide = sum(widths) * vector, embedding * vector
         self.gather = VectorLeakyReLU(together, wide, slope=SLOPE, directions="shared", norm=VectorBatchNorm(wide))
-        self._together = Planes.of(together, "VectorDGCNN")
+        self._together = ComponentFirst.of(together, "VectorDGCNN")
         self.invariant = VectorInvariant(wide, hidden=frame)
         self.head = Head(self.invariant.rep_out.dim, rep_out.dim, head, pool, dropout)
 

@@ -6,17 +6,17 @@ from intertwine.nn._pool import Pool
 from intertwine.nn.conv._attention import SteerableAttention, SteerableCrossAttention
 from intertwine.nn.conv._depthwise import DepthwiseConv
 from intertwine.nn.conv._e3nn_weights import e3nn_weights, load_e3nn_weights
-from intertwine.nn.conv._egnn import EquivariantGraphConv, VelocityGraphConv
+from intertwine.nn.conv._egnn import EGNNConv, VelocityEGNNConv
 from intertwine.nn.conv._geometry import Geometry, geometry
 from intertwine.nn.conv._message import MessageConv
 from intertwine.nn.conv._radial import Radial
-from intertwine.nn.conv._so2 import EdgeFrameConv
+from intertwine.nn.conv._so2 import SO2Conv
 from intertwine.nn.conv._steerable import SteerableConv
 from intertwine.nn.group._group_conv import GroupPointConv, InterPointConv
 from intertwine.nn.group._group_maps import IntraGroupConv, Lift, Project, neighborhood
 from intertwine.nn.group._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
 from intertwine.nn.group._rotation_readout import RotationReadout
-from intertwine.nn.nonlinear._gate import Gate, Invariants, NormNonlinearity
+from intertwine.nn.nonlinear._gate import Gate, NormInvariants, NormNonlinearity
 from intertwine.nn.nonlinear._sampled import FourierNonlinearity, SphereNonlinearity
 from intertwine.nn.nonlinear._self_interaction import AttentiveSelfInteraction
 from intertwine.nn.nonlinear._tensor_square import TensorSquare
@@ -34,8 +34,7 @@ __all__ = [
     "BatchNorm",
     "Constant",
     "DepthwiseConv",
-    "EdgeFrameConv",
-    "EquivariantGraphConv",
+    "EGNNConv",
     "FourierNonlinearity",
     "Gate",
     "Geometry",
@@ -43,11 +42,11 @@ __all__ = [
     "GroupPool",
     "InterPointConv",
     "IntraGroupConv",
-    "Invariants",
     "LayerNorm",
     "Lift",
     "Linear",
     "MessageConv",
+    "NormInvariants",
     "NormNonlinearity",
     "PointwiseNonlinearity",
     "Pool",
@@ -55,6 +54,7 @@ __all__ = [
     "Radial",
     "RegularBatchNorm",
     "RotationReadout",
+    "SO2Conv",
     "SphereNonlinearity",
     "SteerableAttention",
     "SteerableConv",
@@ -67,7 +67,7 @@ __all__ = [
     "VectorLift",
     "VectorMaxPool",
     "VectorReLU",
-    "VelocityGraphConv",
+    "VelocityEGNNConv",
     "e3nn_weights",
     "from_vector_layout",
     "geometry",

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from intertwine.nn._blocks import Blocks, check_features
-from intertwine.ops import segment_max, segment_mean, segment_sum, structures_of
+from intertwine.ops import resolve_batch, segment_max, segment_mean, segment_sum
 from intertwine.reps import Rep
 
 Pooling = Literal["sum", "mean", "max"]
@@ -59,7 +59,7 @@ class Pool(nn.Module):
             ``(structures, rep.dim)``; a structure without points gets zero.
         """
         check_features(features, self._size, self._text, "Pool")
-        return _WAYS[self.how](features, *structures_of(features, batch, structures))
+        return _WAYS[self.how](features, *resolve_batch(features, batch, structures))
 
     def extra_repr(self) -> str:
         """The representation and the way."""

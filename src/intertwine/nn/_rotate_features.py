@@ -14,7 +14,7 @@ from intertwine.nn._linear import resolve_irreps
 from intertwine.reps import Rep, SphericalIrrep, wigner_3j
 
 
-class Turn(nn.Module):
+class RotateFeatures(nn.Module):
     """x_i -> rho(g_i) x_i for one orthogonal matrix each; differentiable in both.
 
     Args:
@@ -28,7 +28,7 @@ class Turn(nn.Module):
     Example:
         >>> from intertwine.groups import SO3
         >>> quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
-        >>> Turn(SO3().vector)(torch.tensor([[1.0, 0.0, 0.0]]), quarter).tolist()
+        >>> RotateFeatures(SO3().vector)(torch.tensor([[1.0, 0.0, 0.0]]), quarter).tolist()
         [[0.0, 1.0, 0.0]]
     """
 

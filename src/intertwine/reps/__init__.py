@@ -9,7 +9,7 @@ from intertwine.reps._powers import AntisymmetricPower, SymmetricPower
 from intertwine.reps._pullback import Pullback
 from intertwine.reps._rep import Irrep, Rep
 from intertwine.reps.irreps._finite import FiniteIrrep
-from intertwine.reps.irreps._irrep_table import Catalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._planar import PlanarIrrep
 from intertwine.reps.irreps._product import ProductIrrep
 from intertwine.reps.irreps._spherical import SphericalIrrep
@@ -18,7 +18,7 @@ from intertwine.reps.irreps._symmetric import SymmetricIrrep
 from intertwine.reps.irreps._wigner import wigner_d, wigner_matrices
 from intertwine.reps.solve._characters import CharacterTable, character_table, frobenius_schur
 from intertwine.reps.solve._clebsch_gordan import wigner_3j
-from intertwine.reps.solve._components import Component
+from intertwine.reps.solve._components import NumericalIrrep
 from intertwine.reps.solve._constraints import solve_constraints
 from intertwine.reps.solve._decompose import Decomposition
 from intertwine.reps.solve._equivalence import ChangedBasis, equivalence, unitarize
@@ -31,10 +31,8 @@ __all__ = [
     "Adjoint",
     "AntisymmetricPower",
     "CartesianTensor",
-    "Catalogue",
     "ChangedBasis",
     "CharacterTable",
-    "Component",
     "Decomposition",
     "DirectSum",
     "Dual",
@@ -43,6 +41,8 @@ __all__ = [
     "FourierTransform",
     "Induced",
     "Irrep",
+    "IrrepTable",
+    "NumericalIrrep",
     "PlanarIrrep",
     "ProductIrrep",
     "Pullback",
@@ -56,11 +56,11 @@ __all__ = [
     "TensorProduct",
     "Trivial",
     "Vector",
-    "catalogue",
     "character_table",
     "direct_sum",
     "equivalence",
     "frobenius_schur",
+    "irrep_table",
     "solve_constraints",
     "tensor_product",
     "unitarize",

@@ -1,8 +1,8 @@
 """Options of a task: a dataclass whose fields say enough for a command line to be made of it.
 
 A task declares `@dataclass class Options(FitOptions)` with one `option(...)` per field. The command line turns the
-fields into flags; Python code fills the same dataclass by hand. Nothing here imports torch, so a misspelled option costs
-no seconds.
+fields into flags; Python code fills the same dataclass by hand. Nothing here imports torch, so a misspelled option
+costs no seconds.
 """
 
 from __future__ import annotations

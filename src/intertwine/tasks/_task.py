@@ -45,7 +45,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Auditing:
+class AuditSettings:
     """How an audit is drawn: `samples` elements of the group on each of `inputs` examples."""
 
     samples: int = 32
@@ -84,7 +84,7 @@ class Predictor(Protocol):
         `strict` refuses it.
         """
 
-    def audit(self, data: str | None, auditing: Auditing) -> Report:
+    def audit(self, data: str | None, auditing: AuditSettings) -> Report:
         """Measure the equivariance of the model on real examples."""
 
 

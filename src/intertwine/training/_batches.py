@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from intertwine.training._draws import derive, seed_generators
 
 
-class Draw(NamedTuple):
+class StepIndices(NamedTuple):
     """The share of one process in one step.
 
     Attributes:
@@ -28,10 +28,10 @@ class Draw(NamedTuple):
     counts: bool
 
 
-class Share(NamedTuple):
+class StepBatch(NamedTuple):
     """A draw and the batch made of it."""
 
-    draw: Draw
+    draw: StepIndices
     batch: Any
 
 
@@ -44,7 +44,7 @@ def steps_in_epoch(structures: int, batch_size: int) -> int:
     return -(-structures // batch_size)
 
 
-def train_draws(structures: int, steps: int, seed: int, epoch: int, rank: int, world: int) -> list[Draw]:
+def train_draws(structures: int, steps: int, seed: int, epoch: int, rank: int, world: int) -> list[StepIndices]:
     """One process's draws of an epoch: the joined draws of all processes depend on (seed, epoch) alone.
 
     A permutation is cut into `steps` batches whose sizes differ by one at most, so that no step is left with a few
@@ -55,20 +55,20 @@ def train_draws(structures: int, steps: int, seed: int, epoch: int, rank: int, w
     return [_share(batch, derive(seed, epoch, step), rank, world) for step, batch in enumerate(batches)]
 
 
-def validation_draws(structures: int, steps: int, seed: int, rank: int, world: int) -> list[Draw]:
+def validation_draws(structures: int, steps: int, seed: int, rank: int, world: int) -> list[StepIndices]:
     """One process's draws of a validation, in the order of the data."""
     batches = torch.tensor_split(torch.arange(structures), steps)
     return [_share(batch, derive(seed, step), rank, world) for step, batch in enumerate(batches)]
 
 
-class Shares(Dataset[Share]):
+class StepDataset(Dataset[StepBatch]):
     """The batches of a list of draws, made when they are asked for.
 
     The global generators are seeded before each, differently in each process, so that dropout needs no state of theirs
     to resume.
     """
 
-    def __init__(self, draws: list[Draw], batch: Callable[[Draw], Any], rank: int) -> None:
+    def __init__(self, draws: list[StepIndices], batch: Callable[[StepIndices], Any], rank: int) -> None:
         self.draws = draws
         self.batch = batch
         self.rank = rank
@@ -76,10 +76,10 @@ class Shares(Dataset[Share]):
     def __len__(self) -> int:
         return len(self.draws)
 
-    def __getitem__(self, step: int) -> Share:
+    def __getitem__(self, step: int) -> StepBatch:
         draw = self.draws[step]
         seed_generators(derive(draw.seed, self.rank))
-        return Share(draw, self.batch(draw))
+        return StepBatch(draw, self.batch(draw))
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -98,6 +98,6 @@ def to_device(batch: Any, device: torch.device) -> Any:
     return batch
 
 
-def _share(batch: Tensor, seed: int, rank: int, world: int) -> Draw:
+def _share(batch: Tensor, seed: int, rank: int, world: int) -> StepIndices:
     own = batch[rank::world]
-    return Draw(own, seed, True) if len(own) else Draw(batch[:1], seed, False)
+    return StepIndices(own, seed, True) if len(own) else StepIndices(batch[:1], seed, False)

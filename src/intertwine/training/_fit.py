@@ -51,7 +51,7 @@ def fit(
     """
     from intertwine.training._stopping import Interrupted, StopRequest
     from intertwine.training._trainer import is_first_process, is_launched_outside, train
-    from intertwine.training._worker_processes import Companions
+    from intertwine.training._worker_processes import WorkerProcesses
 
     folder = Path(folder)
     for name, size in (("train on", job.train_size()), ("validate on", job.validation_size())):
@@ -75,7 +75,7 @@ def fit(
         if reason is None:
             try:
                 if settings.devices > 1 and not is_launched_outside(settings):
-                    with Companions(job, settings, state, folder) as seat:
+                    with WorkerProcesses(job, settings, state, folder) as seat:
                         reason = train(job, folder, settings, state, seat=seat, stop=stop, display=display)
                 else:
                     reason = train(job, folder, settings, state, stop=stop, display=display)

@@ -18,10 +18,10 @@ from intertwine.training._log import append_log
 from intertwine.training._state import State
 from intertwine.training._stopping import Interrupted, StopRequest
 from intertwine.training._storage import replace_folder
-from intertwine.training._training_module import Trainee
+from intertwine.training._training_module import TrainingModule
 
 
-class Keeper(Callback):
+class RunCallback(Callback):
     """Keeps a run: every process counts, the first one also writes and shows.
 
     At the end of an epoch best/ is written, then the row of the log, then last/. Whenever the process dies, the run
@@ -33,7 +33,7 @@ class Keeper(Callback):
         display: Where to show it; the first process alone has one.
     """
 
-    def __init__(self, trainee: Trainee, stop: StopRequest, display: Display | None) -> None:
+    def __init__(self, trainee: TrainingModule, stop: StopRequest, display: Display | None) -> None:
         self.trainee = trainee
         self.settings = trainee.settings
         self.progress = trainee.state.progress

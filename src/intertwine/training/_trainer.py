@@ -20,12 +20,12 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from intertwine.training._display import Display
 from intertwine.training._job import Job
-from intertwine.training._run_callback import Keeper
+from intertwine.training._run_callback import RunCallback
 from intertwine.training._settings import Settings
 from intertwine.training._state import State
 from intertwine.training._stopping import StopRequest
-from intertwine.training._training_module import Trainee
-from intertwine.training._worker_processes import LocalEnvironment, Seat, joined
+from intertwine.training._training_module import TrainingModule
+from intertwine.training._worker_processes import LocalEnvironment, ProcessRank, joined
 
 
 def is_launched_outside(settings: Settings) -> bool:
@@ -47,7 +47,7 @@ def train(
     settings: Settings,
     state: State,
     *,
-    seat: Seat | None = None,
+    seat: ProcessRank | None = None,
     stop: StopRequest | None = None,
     display: Display | None = None,
 ) -> str:
@@ -74,14 +74,14 @@ def train(
             stack.enter_context(joined(seat, _accelerator(settings)))
         if display is not None:
             stack.callback(display.stop)
-        trainee = Trainee(job, settings, state, folder)
-        keeper = Keeper(trainee, stop or StopRequest(), display)
+        trainee = TrainingModule(job, settings, state, folder)
+        keeper = RunCallback(trainee, stop or StopRequest(), display)
         job.model.train()
         _trainer(settings, folder, seat, [keeper]).fit(trainee)
         return keeper.reason
 
 
-def _trainer(settings: Settings, folder: Path, seat: Seat | None, callbacks: list[Any]) -> lightning.Trainer:
+def _trainer(settings: Settings, folder: Path, seat: ProcessRank | None, callbacks: list[Any]) -> lightning.Trainer:
     strategy: Any = "auto"
     plugins: Any = LightningEnvironment()
     if is_launched_outside(settings):

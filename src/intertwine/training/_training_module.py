@@ -14,14 +14,22 @@ from torch.utils.data import DataLoader
 
 from intertwine._errors import UsageError
 from intertwine.training._average import MovingAverage, snapshot
-from intertwine.training._batches import Draw, Share, Shares, steps_in_epoch, to_device, train_draws, validation_draws
+from intertwine.training._batches import (
+    StepBatch,
+    StepDataset,
+    StepIndices,
+    steps_in_epoch,
+    to_device,
+    train_draws,
+    validation_draws,
+)
 from intertwine.training._checkpoint import copy_weights
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
 from intertwine.training._state import State, learning_rate
 
 
-class Trainee(lightning.LightningModule):
+class TrainingModule(lightning.LightningModule):
     """A job, its settings and where it stands.
 
     Args:
@@ -51,31 +59,31 @@ class Trainee(lightning.LightningModule):
 
     # data
 
-    def train_dataloader(self) -> DataLoader[Share]:
+    def train_dataloader(self) -> DataLoader[StepBatch]:
         """What is left of the epoch."""
         job, progress = self.job, self.state.progress
         rank, world = self.global_rank, self.trainer.world_size
         draws = train_draws(job.train_size(), progress.length, self.settings.seed, progress.epoch, rank, world)
 
-        def batch(draw: Draw) -> Any:
+        def batch(draw: StepIndices) -> Any:
             return job.train_batch(draw.indices, draw.seed)
 
-        return DataLoader(Shares(draws[progress.position :], batch, rank), batch_size=None)
+        return DataLoader(StepDataset(draws[progress.position :], batch, rank), batch_size=None)
 
-    def val_dataloader(self) -> DataLoader[Share]:
+    def val_dataloader(self) -> DataLoader[StepBatch]:
         """The validation set."""
         job, size = self.job, self.job.validation_size()
         steps = steps_in_epoch(size, self.settings.batch_size)
         draws = validation_draws(size, steps, self.settings.seed, self.global_rank, self.trainer.world_size)
 
-        def batch(draw: Draw) -> Any:
+        def batch(draw: StepIndices) -> Any:
             return job.validation_batch(draw.indices)
 
-        return DataLoader(Shares(draws, batch, self.global_rank), batch_size=None)
+        return DataLoader(StepDataset(draws, batch, self.global_rank), batch_size=None)
 
-    def transfer_batch_to_device(self, batch: Share, device: torch.device, dataloader_idx: int) -> Share:
+    def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, dataloader_idx: int) -> StepBatch:
         """Move what the job made, whatever it is."""
-        return batch if device.type == "cpu" else Share(batch.draw, to_device(batch.batch, device))
+        return batch if device.type == "cpu" else StepBatch(batch.draw, to_device(batch.batch, device))
 
     # training
 
@@ -95,12 +103,12 @@ class Trainee(lightning.LightningModule):
             state = self.state
             self.average = MovingAverage(self.model, self.settings.ema, state.average, state.average_updates)
 
-    def on_train_batch_start(self, batch: Share, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: StepBatch, batch_idx: int) -> None:
         """Set the learning rate of the step."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.state.progress, self.seconds_used)
 
-    def training_step(self, batch: Share, batch_idx: int) -> Tensor:
+    def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         """The share of this process, scaled so that the mean over processes is the mean over the joined batch.
 
         ``loss_r = (sum over the structures of process r) * processes / (structures of all)``
@@ -148,7 +156,7 @@ class Trainee(lightning.LightningModule):
         if self.average is not None:
             self.average.swap(self.model)
 
-    def validation_step(self, batch: Share, batch_idx: int) -> None:
+    def validation_step(self, batch: StepBatch, batch_idx: int) -> None:
         """Add to the sums."""
         measured = self.job.metrics(batch.batch)
         if batch.draw.counts:

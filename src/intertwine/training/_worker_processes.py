@@ -31,7 +31,7 @@ from intertwine.training._state import State
 
 
 @dataclass(frozen=True)
-class Seat:
+class ProcessRank:
     """The place of one process among those of this machine."""
 
     rank: int
@@ -46,7 +46,7 @@ class LocalEnvironment(ClusterEnvironment):
     main_address = "127.0.0.1"
     main_port = 0
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: ProcessRank) -> None:
         self.seat = seat
 
     @staticmethod
@@ -77,7 +77,7 @@ class LocalEnvironment(ClusterEnvironment):
         return 0
 
 
-class Companions:
+class WorkerProcesses:
     """The other processes, from their start to their end.
 
     Args:
@@ -99,14 +99,14 @@ class Companions:
         self._processes: list[BaseProcess] = []
         self._lines: list[Connection] = []
 
-    def __enter__(self) -> Seat:
+    def __enter__(self) -> ProcessRank:
         self._meeting = tempfile.TemporaryDirectory(prefix="intertwine-")
         rendezvous = Path(self._meeting.name, "meeting").as_uri()
         context = multiprocessing.get_context("spawn")
         with _signals_held_back():
             for rank in range(1, self.world):
                 line, far_end = context.Pipe()
-                arguments = (Seat(rank, self.world, rendezvous), self._payload, far_end)
+                arguments = (ProcessRank(rank, self.world, rendezvous), self._payload, far_end)
                 process = context.Process(target=_accompany, args=arguments, daemon=True)
                 process.start()
                 far_end.close()
@@ -120,7 +120,7 @@ class Companions:
         except BaseException:
             self._end(patience=0.0)
             raise
-        return Seat(0, self.world, rendezvous)
+        return ProcessRank(0, self.world, rendezvous)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -181,7 +181,7 @@ class Companions:
 
 
 @contextmanager
-def joined(seat: Seat, device: str) -> Iterator[None]:
+def joined(seat: ProcessRank, device: str) -> Iterator[None]:
     """The process group, entered and left."""
     import torch
 
@@ -194,7 +194,7 @@ def joined(seat: Seat, device: str) -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def _accompany(seat: Seat, payload: bytes, line: Connection) -> None:
+def _accompany(seat: ProcessRank, payload: bytes, line: Connection) -> None:
     """The life of another process."""
     parent = multiprocessing.parent_process()
 

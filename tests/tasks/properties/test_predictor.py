@@ -9,7 +9,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.data import Split
-from intertwine.tasks import Auditing, silent
+from intertwine.tasks import AuditSettings, silent
 from intertwine.tasks.properties import PropertyJob, PropertyPredictor, _predictor
 
 ALL = ("energy", "dipole:1o", "quadrupole:ij=ji")
@@ -139,13 +139,13 @@ def test_reserved_names_get_out_of_the_way(predictor, structures, monkeypatch):
 
 
 def test_the_audit_passes_for_the_encoder_and_fails_for_its_twin(predictor, from_memory):
-    assert predictor().audit(None, Auditing(samples=6)).passed
-    assert not predictor("dipole:1o", layer="message").audit(None, Auditing(samples=6)).passed
+    assert predictor().audit(None, AuditSettings(samples=6)).passed
+    assert not predictor("dipole:1o", layer="message").audit(None, AuditSettings(samples=6)).passed
 
 
 def test_the_audit_does_not_hide_behind_a_large_shift(predictor, from_memory):
     """A twin that predicts tiny corrections to huge energies breaks its symmetry all the same."""
     twin = predictor("energy", layer="message")
     twin.model.constant.fill_(-1e9)
-    report = twin.audit(None, Auditing(samples=6))
+    report = twin.audit(None, AuditSettings(samples=6))
     assert not report.passed

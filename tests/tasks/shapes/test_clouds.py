@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import SO3
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 from intertwine.tasks.shapes._clouds import CloudSet, unit_sphere
 
 SIZES = (20, 1, 2, 33, 5)
@@ -26,7 +26,7 @@ def test_a_batch_is_its_clouds_side_by_side():
     for index in chosen:
         positions = some.positions[some.offsets[index] : some.offsets[index + 1]]
         assert torch.equal(batch.positions[begin : begin + len(positions)], positions)
-        edges.append(nearest_neighbors(positions, 6) + begin)
+        edges.append(knn_graph(positions, 6) + begin)
         begin += len(positions)
     assert torch.equal(batch.edges, torch.cat(edges, 1))
     assert batch.batch.bincount().tolist() == [SIZES[index] for index in chosen]

@@ -5,7 +5,7 @@ import torch
 
 from intertwine import testing
 from intertwine._errors import UsageError
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 from intertwine.tasks.shapes._encoders import (
     ENCODERS,
     FRAMES,
@@ -28,7 +28,7 @@ def config(name, **changes):
 
 def cloud(rep, points=20):
     positions = torch.randn(points, 3, generator=torch.Generator().manual_seed(0))
-    return torch.randn(points, rep.dim), positions, nearest_neighbors(positions, 5), None, None
+    return torch.randn(points, rep.dim), positions, knn_graph(positions, 5), None, None
 
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from intertwine.tasks.shapes._gallery import Shown, gallery, orientations
+from intertwine.tasks.shapes._gallery import GalleryItem, gallery, orientations
 from intertwine.tasks.shapes._report import confusion_table, wrong_first
 
 
 def shown(name="a.off", said="table 51 %", **parts):
     positions = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)) / 4
-    return Shown(name, positions, "is chair", [said, *["chair 99 %"] * 23], [0.0, *[1.0] * 23], **parts)
+    return GalleryItem(name, positions, "is chair", [said, *["chair 99 %"] * 23], [0.0, *[1.0] * 23], **parts)
 
 
 def content(page):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from intertwine.auditing import audit
-from intertwine.ops import nearest_neighbors
+from intertwine.ops import knn_graph
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter
 from intertwine.tasks.shapes._clouds import CloudSet
@@ -133,7 +133,7 @@ def assert_finite(model, x):
 
 def test_a_single_cloud_needs_no_batch():
     model, positions = make("classify").eval(), torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
-    edges = nearest_neighbors(positions, 5)
+    edges = knn_graph(positions, 5)
     whole = model(None, positions, edges, torch.zeros(12, dtype=torch.int64), 1)
     assert torch.equal(model(None, positions, edges), whole)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import PointCloud, PointFeatures, Together
+from intertwine.actions import PointCloud, PointFeatures, TupleAction
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
@@ -157,7 +157,7 @@ class SteerableCrossAttention(nn.Module):
     def _declare(self) -> None:
         """Say what moves."""
         clouds = PointCloud(self.rep_query, permutations=False), PointCloud(self.rep_in, permutations=False)
-        self.action_in: Together | PointCloud = Together(*clouds, None)
+        self.action_in: TupleAction | PointCloud = TupleAction(*clouds, None)
         self.action_out = PointFeatures(self.rep_out)
 
     def forward(self, queries: Cloud, sources: Cloud, edges: Tensor) -> Tensor:

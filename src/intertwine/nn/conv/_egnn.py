@@ -14,7 +14,7 @@ from intertwine.reps import Rep
 _FIRST_STEP = 0.1  # scale of the moves at the start: points begin by staying near where they are
 
 
-class EquivariantGraphConv(nn.Module):
+class EGNNConv(nn.Module):
     """The layer of an E(n)-equivariant graph network (EGNN).
 
         m_ij = phi_e(h_i, h_j, |x_i - x_j|^2, a_ij)
@@ -45,7 +45,7 @@ class EquivariantGraphConv(nn.Module):
 
     Example:
         >>> from intertwine.groups import O3
-        >>> layer = EquivariantGraphConv(O3().rep("4x0e"), hidden=8)
+        >>> layer = EGNNConv(O3().rep("4x0e"), hidden=8)
         >>> features, positions = layer(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
         >>> features.shape, positions.shape
         (torch.Size([2, 4]), torch.Size([2, 3]))
@@ -164,12 +164,12 @@ class EquivariantGraphConv(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}, channels={self.channels}, attributes={self.attributes}"
 
 
-class VelocityGraphConv(EquivariantGraphConv):
+class VelocityEGNNConv(EGNNConv):
     """The layer of an EGNN for points that move already.
 
         x_i' = x_i + phi_v(h_i) v_i + 1/n sum_j u_ij (x_i - x_j) phi_x(m_ij)
 
-    and all else as in :class:`EquivariantGraphConv`, whose arguments it takes. The new velocity is x_i' - x_i.
+    and all else as in :class:`EGNNConv`, whose arguments it takes. The new velocity is x_i' - x_i.
 
     Law: for g orthogonal and t a translation, ``f(h, g x + t, edges, g v) = (h', g x' + t)``.
 
@@ -177,7 +177,7 @@ class VelocityGraphConv(EquivariantGraphConv):
 
     Example:
         >>> from intertwine.groups import O3
-        >>> layer = VelocityGraphConv(O3().rep("4x0e"), hidden=8)
+        >>> layer = VelocityEGNNConv(O3().rep("4x0e"), hidden=8)
         >>> edges = torch.tensor([[1, 0], [0, 1]])
         >>> layer(torch.ones(2, 4), torch.eye(2, 3), edges, torch.zeros(2, 3))[1].shape
         torch.Size([2, 3])

@@ -13,11 +13,11 @@ from intertwine.groups import O3
 from intertwine.nn._blocks import Blocks, spherical_labels
 from intertwine.nn.conv._geometry import Geometry, resolve
 from intertwine.nn.conv._radial import Radial
-from intertwine.ops import EdgeCoupling, edge_frame_conv
+from intertwine.ops import SO2Coupling, so2_conv
 from intertwine.reps import Rep
 
 
-class EdgeFrameConv(nn.Module):
+class SO2Conv(nn.Module):
     """Convolution with dense maps in the frames of the edges: what SO(3) or O(3) allows, at the cost of SO(2).
 
         y_i = 1/sqrt(n) sum_j D_out(R_ij) W S(|r_ij|) D_in(R_ij)^T x_j,   r_ij = position_j - position_i
@@ -41,13 +41,13 @@ class EdgeFrameConv(nn.Module):
     Law: for g in the group, t a translation and s a permutation of the points,
     ``conv(rho_in(g) x, g p + t, edges) = rho_out(g) conv(x, p, edges)``, rows permuted alike.
 
-    Cost: see :func:`intertwine.ops.edge_frame_conv`: the third power of the degree; by paths it would be the sixth.
+    Cost: see :func:`intertwine.ops.so2_conv`: the third power of the degree; by paths it would be the sixth.
 
     Reference: Passaro, Zitnick, Reducing SO(3) convolutions to SO(2) for efficient equivariant GNNs, ICML 2023, eq. 5.
 
     Example:
         >>> from intertwine.groups import O3
-        >>> conv = EdgeFrameConv(O3().rep("2x0e"), O3().rep("1x0e + 1x1o"))
+        >>> conv = SO2Conv(O3().rep("2x0e"), O3().rep("1x0e + 1x1o"))
         >>> conv(torch.ones(2, 2), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).shape
         torch.Size([2, 4])
     """
@@ -77,7 +77,7 @@ class EdgeFrameConv(nn.Module):
         inputs, outputs = spherical_labels(rep_in), spherical_labels(rep_out)
         top = max((degree for (degree, _), _ in inputs + outputs), default=0)
         self.mmax = top if mmax is None else min(mmax, top)
-        self.coupling = EdgeCoupling(inputs, outputs, self.mmax, parity=rep_in.group == O3())
+        self.coupling = SO2Coupling(inputs, outputs, self.mmax, parity=rep_in.group == O3())
         self.radial = Radial(radial, cutoff)
         self.scales = nn.Parameter(torch.empty(self.radial.width, self.coupling.scales, dtype=torch.float32))
         self.weights = nn.ParameterList(
@@ -102,10 +102,10 @@ class EdgeFrameConv(nn.Module):
         Returns:
             ``(N, rep_out.dim)``.
         """
-        self._in.check(features, "EdgeFrameConv")
+        self._in.check(features, "SO2Conv")
         graph, vectors, lengths, _ = resolve(positions, edges)
         radial = self.radial(lengths) / sqrt(self.neighbors)
-        return edge_frame_conv(features, radial, vectors, graph, self.coupling, self.scales, list(self.weights))
+        return so2_conv(features, radial, vectors, graph, self.coupling, self.scales, list(self.weights))
 
     def extra_repr(self) -> str:
         """The two representations and the highest order."""

@@ -7,7 +7,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import LinearAction, Together
+from intertwine.actions import LinearAction, TupleAction
 from intertwine.groups import DirectProduct, onto_left, onto_right
 from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
@@ -58,7 +58,7 @@ class RotationReadout(nn.Module):
         self.rep, self.group, self.order = rep, group, group.order
         both = DirectProduct(group, group)
         first, second = onto_left(both), onto_right(both)
-        self.action_in = Together(LinearAction(rep.restrict(first)), LinearAction(rep.restrict(second)))
+        self.action_in = TupleAction(LinearAction(rep.restrict(first)), LinearAction(rep.restrict(second)))
         self.rep_out = group.vector.restrict(second) * group.vector.restrict(first)
         self._size, self._text = rep.dim, str(rep)
         self.elements = Constant(group.elements)

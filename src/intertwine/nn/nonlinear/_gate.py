@@ -103,7 +103,7 @@ class NormNonlinearity(nn.Module):
         return Blocks.join(parts)
 
 
-class Invariants(nn.Module):
+class NormInvariants(nn.Module):
     """What of a feature does not move: the invariants as they are and the length of each other copy.
 
     Args:
@@ -116,7 +116,7 @@ class Invariants(nn.Module):
 
     Example:
         >>> from intertwine.groups import O3
-        >>> Invariants(O3().rep("1x0e + 1x1o"))(torch.tensor([-2.0, 0.0, 3.0, 4.0])).tolist()
+        >>> NormInvariants(O3().rep("1x0e + 1x1o"))(torch.tensor([-2.0, 0.0, 3.0, 4.0])).tolist()
         [-2.0, 5.0]
     """
 
@@ -128,6 +128,6 @@ class Invariants(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(..., rep_in.dim)`` to ``(..., number of copies)``."""
-        self._blocks.check(features, "Invariants")
+        self._blocks.check(features, "NormInvariants")
         parts = zip(self._blocks.split(features), self._blocks.trivial, strict=True)
         return torch.cat([part[..., 0, :] if trivial else length(part, dim=-2) for part, trivial in parts], -1)

@@ -18,7 +18,7 @@ from intertwine.reps import Rep
 
 
 @dataclass(frozen=True)
-class Planes:
+class ComponentFirst:
     """The sizes of a feature that is made of copies of one vector.
 
     Attributes:
@@ -32,7 +32,7 @@ class Planes:
     text: str
 
     @classmethod
-    def of(cls, rep: Rep, layer: str) -> Planes:
+    def of(cls, rep: Rep, layer: str) -> ComponentFirst:
         """The sizes of copies of an orthogonal irrep; of no copies at all, those of the group's vector.
 
         Raises:
@@ -46,7 +46,7 @@ class Planes:
         return cls(blocks.copies[0], blocks.widths[0], str(rep))
 
     @classmethod
-    def both(cls, rep_in: Rep, rep_out: Rep, layer: str) -> tuple[Planes, Planes]:
+    def both(cls, rep_in: Rep, rep_out: Rep, layer: str) -> tuple[ComponentFirst, ComponentFirst]:
         """The sizes of two features that are copies of the same vector.
 
         Raises:

@@ -7,7 +7,7 @@ from math import exp, lgamma, sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.nn.vector._component_first import Planes
+from intertwine.nn.vector._component_first import ComponentFirst
 from intertwine.ops import EdgeVectors, Graph, edge_moments, fan, rectify
 from intertwine.ops.vector_neurons._vn_relu_kernels import EPSILON
 from intertwine.reps import Rep
@@ -49,7 +49,7 @@ class VectorBatchNorm(nn.Module):
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.momentum, self.eps = momentum, eps
-        self._planes = Planes.of(rep, "VectorBatchNorm")
+        self._planes = ComponentFirst.of(rep, "VectorBatchNorm")
         copies = self._planes.copies
         self.weight = nn.Parameter(torch.ones(copies, dtype=torch.float32))
         self.bias = nn.Parameter(torch.full((copies,), mean_over_spread(self._planes.width), dtype=torch.float32))
@@ -69,7 +69,7 @@ class VectorBatchNorm(nn.Module):
         Args:
             values: The vectors.
             graph: The edges.
-            edges: As in :func:`intertwine.ops.rectified_mean`.
+            edges: As in :func:`intertwine.ops.vn_relu_mean`.
 
         Returns:
             ``(2, C)``: BN(|v|) / |v| = scale + shift / |v|.

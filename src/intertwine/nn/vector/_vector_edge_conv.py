@@ -9,10 +9,10 @@ from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import SO3
 from intertwine.nn._linear import Linear
 from intertwine.nn.conv._geometry import Geometry
-from intertwine.nn.vector._component_first import Planes, mix
+from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import check_norm, one_copy
-from intertwine.ops import EdgeVectors, Graph, arrange, rectified_mean
+from intertwine.ops import EdgeVectors, Graph, arrange, vn_relu_mean
 from intertwine.reps import Rep
 
 
@@ -34,7 +34,7 @@ class VectorEdgeConv(nn.Module):
 
     Law: ``f(rho_in(g) x) = rho_out(g) f(x)``, rows permuted alike.
 
-    Cost: that of :func:`intertwine.ops.rectified_mean`.
+    Cost: that of :func:`intertwine.ops.vn_relu_mean`.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1; Wang et al., Dynamic graph CNN, 2019, eq. 8.
 
@@ -49,7 +49,7 @@ class VectorEdgeConv(nn.Module):
         super().__init__()
         self.rep_in, self.rep_out, self.slope = rep_in, rep_out, float(slope)
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
-        self._in, self._out = Planes.both(rep_in, rep_out, type(self).__name__)
+        self._in, self._out = ComponentFirst.both(rep_in, rep_out, type(self).__name__)
         check_norm(norm, rep_out)
         self.values, self.directions = Linear(rep_in, rep_out), Linear(rep_in, rep_out)
         difference = self._differences()
@@ -87,7 +87,7 @@ class VectorEdgeConv(nn.Module):
         self, values: EdgeVectors, directions: EdgeVectors, graph: Graph, edges: Tensor | None = None
     ) -> Tensor:
         affine = None if self.norm is None else self.norm.affine(values, graph, edges)
-        return rectified_mean(values, directions, graph, edges=edges, affine=affine, slope=self.slope)
+        return vn_relu_mean(values, directions, graph, edges=edges, affine=affine, slope=self.slope)
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""
@@ -125,7 +125,7 @@ class VectorLift(VectorEdgeConv):
     def __init__(self, rep_in: Rep, rep_out: Rep, *, slope: float = 0.2, norm: VectorBatchNorm | None = None) -> None:
         vector = rep_out.group.vector
         for rep in (rep_in, rep_out):
-            if rep.dim > 0 and Planes.of(rep, "VectorLift") and one_copy(rep) != vector:
+            if rep.dim > 0 and ComponentFirst.of(rep, "VectorLift") and one_copy(rep) != vector:
                 raise ValueError(f'VectorLift needs copies of the vector that positions are, "{vector}", got "{rep}"')
         if rep_out.dim == 0:
             raise ValueError("VectorLift needs at least one vector to go out")

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn._linear import Linear
-from intertwine.nn.vector._component_first import Planes, mix
+from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import VectorLeakyReLU, one_copy
-from intertwine.ops import EdgeVectors, fan, structures_of
+from intertwine.ops import EdgeVectors, fan, resolve_batch
 from intertwine.reps import Rep
 
 Scope = Literal["structure", "point"]
@@ -58,7 +58,7 @@ class VectorInvariant(nn.Module):
         if scope not in ("structure", "point"):
             raise ValueError(f'scope is "structure" or "point", got {scope!r}')
         self.rep_in, self.scope = rep_in, scope
-        self._in = Planes.of(rep_in, "VectorInvariant")
+        self._in = ComponentFirst.of(rep_in, "VectorInvariant")
         self.rep_out: Rep = (self._in.copies * self._in.width) * rep_in.group.trivial
         copies, vector = self._in.copies, one_copy(rep_in)
         hidden = (max(copies, 1), max(copies // 2, 1)) if hidden is None else hidden
@@ -91,7 +91,7 @@ class VectorInvariant(nn.Module):
         if self.scope == "point":
             hidden = self.first.planes(planes)
         else:
-            batch, structures = structures_of(planes[0], batch, structures)
+            batch, structures = resolve_batch(planes[0], batch, structures)
             hidden = self._with_mean(planes, self._means(planes, batch, structures), batch)
         frame = mix(self.frame, self.second.planes(hidden))
         return torch.bmm(frame.permute(1, 2, 0), planes.transpose(0, 1)).flatten(1)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn._linear import Linear
-from intertwine.nn.vector._component_first import Planes, mix
-from intertwine.ops import segment_max, structures_of
+from intertwine.nn.vector._component_first import ComponentFirst, mix
+from intertwine.ops import resolve_batch, segment_max
 from intertwine.reps import Rep
 
 
@@ -41,7 +41,7 @@ class VectorMaxPool(nn.Module):
     def __init__(self, rep: Rep) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
-        self._planes = Planes.of(rep, "VectorMaxPool")
+        self._planes = ComponentFirst.of(rep, "VectorMaxPool")
         self.directions = Linear(rep, rep).requires_grad_(False)
 
     def forward(self, features: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
@@ -56,7 +56,7 @@ class VectorMaxPool(nn.Module):
             ``(structures, rep.dim)``; a structure without points gets zero.
         """
         planes = self._planes.split(features, "VectorMaxPool")
-        batch, structures = structures_of(features, batch, structures)
+        batch, structures = resolve_batch(features, batch, structures)
         found = self._largest(planes.detach(), batch, structures)
         padded = torch.cat([planes, planes.new_zeros(planes.shape[0], 1, planes.shape[2])], 1)
         pooled = padded.gather(1, found.expand(planes.shape[0], *found.shape))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn._linear import Linear
-from intertwine.nn.vector._component_first import Planes, mix
+from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
-from intertwine.ops import EdgeVectors, Graph, fan, rectified_mean
+from intertwine.ops import EdgeVectors, Graph, fan, vn_relu_mean
 from intertwine.reps import Rep
 
 Directions = Literal["each", "shared"]
@@ -58,7 +58,7 @@ class VectorReLU(nn.Module):
         if directions not in ("each", "shared"):
             raise ValueError(f'directions are "each" or "shared", got {directions!r}')
         self.rep_in, self.rep_out, self.slope = rep_in, rep_out, float(slope)
-        self._in, self._out = Planes.both(rep_in, rep_out, type(self).__name__)
+        self._in, self._out = ComponentFirst.both(rep_in, rep_out, type(self).__name__)
         check_norm(norm, rep_out)
         self.values = Linear(rep_in, rep_out)
         self.directions = Linear(rep_in, rep_out if directions == "each" else one_copy(rep_out))
@@ -77,7 +77,7 @@ class VectorReLU(nn.Module):
     def rectified(self, values: EdgeVectors, directions: EdgeVectors, graph: Graph) -> Tensor:
         """The same after the linear maps, for vectors on edges: the mean over each node's."""
         affine = None if self.norm is None else self.norm.affine(values, graph)
-        return rectified_mean(values, directions, graph, affine=affine, slope=self.slope)
+        return vn_relu_mean(values, directions, graph, affine=affine, slope=self.slope)
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""

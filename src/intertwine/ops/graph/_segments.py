@@ -73,7 +73,7 @@ def segment_mean(values: Tensor, index: Tensor, size: int) -> Tensor:
     return segment_sum(values, index, size) / counts.clamp_min(1)
 
 
-def structures_of(points: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
+def resolve_batch(points: Tensor, batch: Tensor | None, structures: int | None) -> tuple[Tensor, int]:
     """Whose each point is, and how many structures there are, where either was left open.
 
     Args:
@@ -82,7 +82,7 @@ def structures_of(points: Tensor, batch: Tensor | None, structures: int | None) 
         structures: How many; read off ``batch`` where it is not given.
 
     Example:
-        >>> structures_of(torch.zeros(2, 3), None, None)
+        >>> resolve_batch(torch.zeros(2, 3), None, None)
         (tensor([0, 0]), 1)
     """
     if batch is None:

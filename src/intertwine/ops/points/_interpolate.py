@@ -7,7 +7,7 @@ from torch import Tensor
 
 from intertwine.ops.graph._graph import Graph
 from intertwine.ops.graph._segments import segment_max, segment_sum
-from intertwine.ops.points._neighbors import nearest_neighbors
+from intertwine.ops.points._neighbors import knn_graph
 
 _COINCIDENT = 1e-8  # squared distance, relative to the farthest neighbor's, at which a point all but decides alone
 _FLOOR = 1e-3  # weight of the farthest neighbor, which lets equally far ones have equal shares
@@ -46,7 +46,7 @@ def interpolate(
         >>> interpolate(torch.tensor([[0.0], [3.0]]), torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist()
         [[0.6000000238418579]]
     """
-    source, target = nearest_neighbors(positions, count, batch, queries=queries, query_batch=query_batch)
+    source, target = knn_graph(positions, count, batch, queries=queries, query_batch=query_batch)
     squared = (positions.index_select(0, source) - queries.index_select(0, target)).square().sum(-1)
     closeness = 1 / (_relative(squared, target, queries.shape[0]) + _COINCIDENT)
     return _mean(features, closeness, source, target, queries.shape[0])

@@ -102,7 +102,7 @@ def near_pairs(points: Floats, structures: Integers, cutoff: float) -> tuple[Int
     return source[order], target[order]
 
 
-def nearest_neighbors(
+def knn_graph(
     positions: Tensor,
     count: int,
     batch: Tensor | None = None,
@@ -130,9 +130,9 @@ def nearest_neighbors(
     Cost: ``O((N + M) log N + E)``, one tree for all structures.
 
     Example:
-        >>> nearest_neighbors(torch.tensor([[0.0], [1.0], [3.0]]), 1).tolist()
+        >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0]]), 1).tolist()
         [[1, 0, 1], [0, 1, 2]]
-        >>> nearest_neighbors(torch.tensor([[0.0], [1.0], [3.0]]), 2, queries=torch.tensor([[2.9]])).tolist()
+        >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0]]), 2, queries=torch.tensor([[2.9]])).tolist()
         [[2, 1], [0, 0]]
     """
     if count < 1:
@@ -144,7 +144,7 @@ def nearest_neighbors(
     return edges
 
 
-@torch.library.custom_op("intertwine::nearest_neighbors", mutates_args=())
+@torch.library.custom_op("intertwine::knn_graph", mutates_args=())
 def _nearest(
     positions: Tensor, count: int, batch: Tensor | None, queries: Tensor | None, query_batch: Tensor | None
 ) -> Tensor:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.so2._so2_coupling import EdgeCoupling, EdgeLayout, Place, Strand, edge_layout
+from intertwine.ops.so2._so2_coupling import EdgeLayout, FrameBlock, Place, SO2Coupling, edge_layout
 
 Rows = list[tuple[int, int, int]]  # a row of part p stands at a + b e + c rows, a counted in edges
 
@@ -40,7 +40,7 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _plan(coupling: EdgeCoupling, output: bool) -> _Plan:
+def _plan(coupling: SO2Coupling, output: bool) -> _Plan:
     where = edge_layout(coupling)
     strands, places = (where.outputs, where.outputs_at) if output else (where.inputs, where.inputs_at)
     unit = gcd(*(strand.channels for strand in strands)) or 1
@@ -73,7 +73,7 @@ def _to_orders(where: EdgeLayout, output: bool, degrees: Sequence[tuple[int, int
 
 
 def _to_degrees(
-    strands: Sequence[Strand], places: Sequence[Sequence[Place]], orders: Sequence[tuple[int, int]], unit: int
+    strands: Sequence[FrameBlock], places: Sequence[Sequence[Place]], orders: Sequence[tuple[int, int]], unit: int
 ) -> list[Rows]:
     starts, result = _starts(orders, unit), []
     for strand, at in zip(strands, places, strict=True):
@@ -101,7 +101,7 @@ def _index(parts: list[Rows], edges: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _indices(coupling: EdgeCoupling, output: bool, edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _indices(coupling: SO2Coupling, output: bool, edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Of ``to_orders`` and ``to_degrees``."""
     plan, numbers = _plan(coupling, output), torch.arange(edges, device=device)
     return _index(plan.to_orders, numbers), _index(plan.to_degrees, numbers)
@@ -110,7 +110,7 @@ def _indices(coupling: EdgeCoupling, output: bool, edges: int, device: torch.dev
 class Side:
     """One side of a chunk of edges."""
 
-    def __init__(self, coupling: EdgeCoupling, output: bool, edges: int, device: torch.device) -> None:
+    def __init__(self, coupling: SO2Coupling, output: bool, edges: int, device: torch.device) -> None:
         self._plan = _plan(coupling, output)
         self._edges = edges
         self._to_orders, self._to_degrees = _indices(coupling, output, edges, device)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from intertwine.groups._constant import constant
 from intertwine.ops.functions._safe_norm import unit
-from intertwine.ops.so2._wigner_factors import lever, split_degrees, torque
+from intertwine.ops.so2._wigner_factors import split_degrees, torque, torque_to_gradient
 from intertwine.reps import wigner_d
 
 
@@ -72,7 +72,7 @@ def _multiples(cosine: Tensor, sine: Tensor, highest: int) -> Tensor:
     return torch.stack(columns, 1)
 
 
-class Turns(NamedTuple):
+class WignerFactors(NamedTuple):
     """The multiples of a and b of some edges, from which the matrices of all degrees are made.
 
     Attributes:
@@ -84,7 +84,7 @@ class Turns(NamedTuple):
     about_x: Tensor
 
     @classmethod
-    def of(cls, vectors: Tensor, lmax: int) -> Turns:
+    def of(cls, vectors: Tensor, lmax: int) -> WignerFactors:
         """The turns to the directions of vectors ``(E, 3)``; the identity for zero vectors."""
         x, y, z = unit(vectors).unbind(1)
         y = torch.where(vectors.square().sum(1) == 0, 1.0, y)
@@ -103,7 +103,7 @@ class Turns(NamedTuple):
 
 @torch.library.custom_op("intertwine::edge_rotations", mutates_args=())
 def _rotations(vectors: Tensor, lmax: int) -> Tensor:
-    turns = Turns.of(vectors, lmax)
+    turns = WignerFactors.of(vectors, lmax)
     columns = []
     for degree in range(lmax + 1):
         orders = tuple(range(-degree, degree + 1))
@@ -130,7 +130,7 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
     """Of D under dD = (omega . L) D, by what is differentiable in D itself: hence derivatives of every order."""
     vectors, flat = ctx.saved_tensors
-    return lever(torque(grad, flat, ctx.lmax), vectors), None
+    return torque_to_gradient(torque(grad, flat, ctx.lmax), vectors), None
 
 
 _rotations.register_autograd(_derivative, setup_context=_setup)

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from intertwine.ops.so2._edge_rotations import frame_orders
-from intertwine.ops.so2._so2_coupling import EdgeCoupling, Where, edge_layout, shared_places
+from intertwine.ops.so2._so2_coupling import SO2Coupling, Where, edge_layout, shared_places
 from intertwine.ops.steerable._coupling import Coupling
 from intertwine.reps import wigner_3j
 
 PathKey = tuple[int, int, int]  # input block, degree of the harmonics, output block
 
 
-def _places(coupling: EdgeCoupling, source: int, target: int) -> list[tuple[Where, int, int, int]]:
+def _places(coupling: SO2Coupling, source: int, target: int) -> list[tuple[Where, int, int, int]]:
     """Where the weights from one block to another stand; with them m and the kinds of the two strands."""
     layout = edge_layout(coupling)
     return [
@@ -36,7 +36,7 @@ def _places(coupling: EdgeCoupling, source: int, target: int) -> list[tuple[Wher
     ]
 
 
-def edge_paths(coupling: EdgeCoupling, source: int, target: int) -> tuple[list[Where], list[int], Tensor]:
+def edge_paths(coupling: SO2Coupling, source: int, target: int) -> tuple[list[Where], list[int], Tensor]:
     """The change of basis from Clebsch-Gordan paths to weights in the frame, for one pair of blocks.
 
     Args:
@@ -49,7 +49,7 @@ def edge_paths(coupling: EdgeCoupling, source: int, target: int) -> tuple[list[W
         float64: square if ``mmax`` cuts nothing.
 
     Example:
-        >>> coupling = EdgeCoupling((((1, -1), 1),), (((1, -1), 1),), mmax=1)
+        >>> coupling = SO2Coupling((((1, -1), 1),), (((1, -1), 1),), mmax=1)
         >>> _, degrees, matrix = edge_paths(coupling, 0, 0)
         >>> degrees, matrix.square().round(decimals=6).tolist()  # the path 0 is the identity
         ([0, 2], [[1.0, 2.0], [1.0, 0.5]])
@@ -69,7 +69,7 @@ def edge_paths(coupling: EdgeCoupling, source: int, target: int) -> tuple[list[W
     return [place for place, *_ in places], degrees, matrix
 
 
-def path_weights(coupling: EdgeCoupling, weights: Sequence[Tensor]) -> dict[PathKey, Tensor]:
+def path_weights(coupling: SO2Coupling, weights: Sequence[Tensor]) -> dict[PathKey, Tensor]:
     """Weights in the frame as weights of Clebsch-Gordan paths, which :class:`Coupling` and e3nn have.
 
     Args:
@@ -94,7 +94,7 @@ def path_weights(coupling: EdgeCoupling, weights: Sequence[Tensor]) -> dict[Path
     return found
 
 
-def frame_weights(coupling: EdgeCoupling, paths: Mapping[PathKey, Tensor]) -> list[Tensor]:
+def frame_weights(coupling: SO2Coupling, paths: Mapping[PathKey, Tensor]) -> list[Tensor]:
     """Weights of Clebsch-Gordan paths as weights in the frame: the inverse of :func:`path_weights`.
 
     Args:

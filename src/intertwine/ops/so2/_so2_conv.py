@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from intertwine.ops.graph._graph import Graph
-from intertwine.ops.so2._so2_coupling import EdgeCoupling, decode_edges
+from intertwine.ops.so2._so2_coupling import SO2Coupling, decode_edges
 from intertwine.ops.so2._so2_kernels import EdgeCall, backward, forward
-from intertwine.ops.so2._wigner_factors import lever, turn_features
+from intertwine.ops.so2._wigner_factors import torque_to_gradient, turn_features
 
 
-@torch.library.custom_op("intertwine::edge_frame_conv", mutates_args=())
+@torch.library.custom_op("intertwine::so2_conv", mutates_args=())
 def _conv(
     features: Tensor,
     radial: Tensor,
@@ -36,7 +36,7 @@ def _conv(
     return forward(EdgeCall.of(features, radial, vectors, scales, weights, source, rank, places, code))
 
 
-@torch.library.custom_op("intertwine::edge_frame_conv_backward", mutates_args=())
+@torch.library.custom_op("intertwine::so2_conv_backward", mutates_args=())
 def _conv_backward(
     grad: Tensor,
     features: Tensor,
@@ -74,7 +74,7 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[:5])
     found = _conv_backward(grad, *ctx.saved_tensors, ctx.code, needs)
-    by_turn = lever(found[2], ctx.saved_tensors[2]) if needs[2] else None
+    by_turn = torque_to_gradient(found[2], ctx.saved_tensors[2]) if needs[2] else None
     return *(x if need else None for x, need in zip((*found[:2], by_turn, *found[3:]), needs, strict=True)), *[None] * 4
 
 
@@ -129,7 +129,7 @@ def _second_derivative(ctx, *slopes):  # type: ignore[no-untyped-def]
             by_features = -turn_features(by_features, inputs, axis)
         add([value, by_features, None if by_radial is None else by_radial * omega, *others])
     if totals[3] is not None:
-        totals[3] = lever(totals[3], vectors)
+        totals[3] = torque_to_gradient(totals[3], vectors)
     return *totals, *[None] * 5
 
 
@@ -137,12 +137,12 @@ _conv.register_autograd(_derivative, setup_context=_setup)
 _conv_backward.register_autograd(_second_derivative, setup_context=_setup_backward)
 
 
-def edge_frame_conv(
+def so2_conv(
     features: Tensor,
     radial: Tensor,
     vectors: Tensor,
     graph: Graph,
-    coupling: EdgeCoupling,
+    coupling: SO2Coupling,
     scales: Tensor,
     weights: Sequence[Tensor],
 ) -> Tensor:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from intertwine.ops.steerable._coupling import Label
 
 
-class Strand(NamedTuple):
+class FrameBlock(NamedTuple):
     """A block seen in the frame: its components of one kind.
 
     Attributes:
@@ -72,8 +72,8 @@ class EdgeLayout(NamedTuple):
         lmax: The highest degree.
     """
 
-    inputs: tuple[Strand, ...]
-    outputs: tuple[Strand, ...]
+    inputs: tuple[FrameBlock, ...]
+    outputs: tuple[FrameBlock, ...]
     groups: tuple[Group, ...]
     inputs_at: tuple[tuple[Place, ...], ...]
     outputs_at: tuple[tuple[Place, ...], ...]
@@ -81,7 +81,7 @@ class EdgeLayout(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EdgeCoupling:
+class SO2Coupling:
     """The blocks of an SO(2) convolution.
 
     Attributes:
@@ -91,7 +91,7 @@ class EdgeCoupling:
         parity: Whether parity is conserved (O(3)) or ignored (SO(3)).
 
     Example:
-        >>> EdgeCoupling((((1, -1), 4),), (((1, -1), 2), ((1, 1), 3)), mmax=1).weight_shapes()
+        >>> SO2Coupling((((1, -1), 4),), (((1, -1), 2), ((1, 1), 3)), mmax=1).weight_shapes()
         [(4, 2), (4, 5)]
     """
 
@@ -120,15 +120,15 @@ class EdgeCoupling:
 
 
 @lru_cache(maxsize=256)
-def decode_edges(code: tuple[int, ...]) -> EdgeCoupling:
-    """The coupling that :meth:`EdgeCoupling.code` wrote."""
+def decode_edges(code: tuple[int, ...]) -> SO2Coupling:
+    """The coupling that :meth:`SO2Coupling.code` wrote."""
     mmax, parity, inputs, *numbers = code
     blocks = [((degree, sign), copies) for degree, sign, copies in zip(*[iter(numbers)] * 3, strict=True)]
-    return EdgeCoupling(tuple(blocks[:inputs]), tuple(blocks[inputs:]), mmax, bool(parity))
+    return SO2Coupling(tuple(blocks[:inputs]), tuple(blocks[inputs:]), mmax, bool(parity))
 
 
 @lru_cache(maxsize=256)
-def edge_layout(coupling: EdgeCoupling) -> EdgeLayout:
+def edge_layout(coupling: SO2Coupling) -> EdgeLayout:
     """The strands of a coupling and their groups."""
     inputs, outputs = _strands(coupling.inputs, coupling.parity), _strands(coupling.outputs, coupling.parity)
     if not coupling.parity:
@@ -155,7 +155,7 @@ def edge_layout(coupling: EdgeCoupling) -> EdgeLayout:
 
 
 def _places(
-    strands: Sequence[Strand], members: Sequence[Sequence[int]], groups: Sequence[Group], mmax: int
+    strands: Sequence[FrameBlock], members: Sequence[Sequence[int]], groups: Sequence[Group], mmax: int
 ) -> tuple[tuple[Place, ...], ...]:
     """Where each strand stands in the groups of each m."""
     places: list[list[Place]] = [[None] * (min(strand.degree, mmax) + 1) for strand in strands]
@@ -167,16 +167,16 @@ def _places(
     return tuple(tuple(place) for place in places)
 
 
-def _strands(blocks: Sequence[tuple[Label, int]], parity: bool) -> list[Strand]:
+def _strands(blocks: Sequence[tuple[Label, int]], parity: bool) -> list[FrameBlock]:
     """One strand for each block, those of kind 1 first, by degree."""
     strands = [
-        Strand(i, degree, sign * (-1) ** degree if parity else 1, 0, channels)
+        FrameBlock(i, degree, sign * (-1) ** degree if parity else 1, 0, channels)
         for i, ((degree, sign), channels) in enumerate(blocks)
     ]
     return sorted(strands, key=lambda strand: (-strand.kind, strand.degree, strand.block))
 
 
-def _runs(strands: Sequence[Strand], places: dict[int, int]) -> tuple[tuple[slice, slice], ...]:
+def _runs(strands: Sequence[FrameBlock], places: dict[int, int]) -> tuple[tuple[slice, slice], ...]:
     """Slices of a group's channels and of the scales, as few as there can be."""
     runs: list[tuple[slice, slice]] = []
     column = 0
@@ -190,7 +190,7 @@ def _runs(strands: Sequence[Strand], places: dict[int, int]) -> tuple[tuple[slic
     return tuple(runs)
 
 
-def shared_places(coupling: EdgeCoupling, source: Strand, target: Strand) -> list[tuple[Where, int]]:
+def shared_places(coupling: SO2Coupling, source: FrameBlock, target: FrameBlock) -> list[tuple[Where, int]]:
     """Where the weights from an input strand to an output strand stand, and their m."""
     layout = edge_layout(coupling)
     here = layout.inputs_at[layout.inputs.index(source)]

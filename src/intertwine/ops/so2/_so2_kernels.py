@@ -17,8 +17,8 @@ from torch import Tensor
 
 from intertwine.ops.graph._chunks import Chunk, chunks
 from intertwine.ops.so2._degree_order_layout import Side
-from intertwine.ops.so2._edge_rotations import Turns, factors, frame_orders
-from intertwine.ops.so2._so2_coupling import EdgeCoupling, EdgeLayout, decode_edges, edge_layout
+from intertwine.ops.so2._edge_rotations import WignerFactors, factors, frame_orders
+from intertwine.ops.so2._so2_coupling import EdgeLayout, SO2Coupling, decode_edges, edge_layout
 from intertwine.ops.so2._wigner_factors import generators
 from intertwine.ops.so2._zero_length_edges import add_coincident, coincident_backward
 
@@ -34,14 +34,14 @@ class EdgeCall(NamedTuple):
 
     features: Tensor
     radial: Tensor
-    turns: Turns
+    turns: WignerFactors
     alive: Tensor
     scales: Tensor
     weights: list[Tensor]
     source: Tensor
     rank: Tensor
     order: Tensor
-    coupling: EdgeCoupling
+    coupling: SO2Coupling
     where: EdgeLayout
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
@@ -74,7 +74,7 @@ class EdgeCall(NamedTuple):
             if strand.degree and (strand.degree, strand.kind) not in constants:
                 orders, signs = frame_orders(strand.degree, coupling.mmax, strand.kind)
                 constants[strand.degree, strand.kind] = factors(strand.degree, tuple(orders), tuple(signs)).to(radial)
-        turns, alive = Turns.of(vectors, where.lmax), vectors.square().sum(1, keepdim=True) > 0
+        turns, alive = WignerFactors.of(vectors, where.lmax), vectors.square().sum(1, keepdim=True) > 0
         inside, order = _inside(features, inputs), torch.argsort(places)
         tensors = inside, radial, turns, alive, scales, matrices, source, rank, order
         return cls(*tensors, coupling, where, inputs, outputs, constants)
@@ -126,7 +126,7 @@ def _product(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     return out
 
 
-class _Desk:
+class Workspace:
     """Room for a number of edges, used by all chunks that have as many.
 
     Attributes:
@@ -157,13 +157,13 @@ class _Desk:
 class _Edges:
     """A chunk's edges: their table, the rotations to their frames, the scales of their channels."""
 
-    def __init__(self, call: EdgeCall, chunk: Chunk, desks: dict[int, _Desk]) -> None:
+    def __init__(self, call: EdgeCall, chunk: Chunk, desks: dict[int, Workspace]) -> None:
         count = chunk.count * chunk.width
         if count not in desks:
             desks.clear()
-            desks[count] = _Desk(call, count)
+            desks[count] = Workspace(call, count)
         self.call, self.chunk, self.desk = call, chunk, desks[count]
-        turns = Turns(*(chunk.table(x) for x in call.turns))
+        turns = WignerFactors(*(chunk.table(x) for x in call.turns))
         for key, constants in call.constants.items():
             turns.matrices(constants, out=self.desk.rotations[key].flatten(1))
         self.source, self.alive = chunk.table(call.source), chunk.table(call.alive)
@@ -206,7 +206,7 @@ class _Edges:
 def forward(call: EdgeCall) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = [call.radial.new_zeros(call.order.shape[0], *shape) for shape in call.outputs]
-    desks: dict[int, _Desk] = {}
+    desks: dict[int, Workspace] = {}
     for chunk in call.cut():
         edges = _Edges(call, chunk, desks)
         edges.pull()
@@ -246,7 +246,7 @@ def backward(call: EdgeCall, grad: Tensor, needs: list[bool]) -> tuple[Tensor, T
         torch.zeros_like(call.scales) if needs[3] else None,
         [torch.zeros_like(weight) for weight in call.weights] if needs[4] else None,
     )
-    inside, desks = _inside(grad, call.outputs), dict[int, _Desk]()
+    inside, desks = _inside(grad, call.outputs), dict[int, Workspace]()
     for chunk in call.cut():
         grads = _parts(inside.index_select(0, call.order[chunk.nodes]), call.outputs)
         _chunk_backward(_Edges(call, chunk, desks), grads, total)

@@ -102,7 +102,7 @@ spin.register_autograd(_spin_derivative, setup_context=_setup)
 turn_features.register_autograd(_turn_derivative, setup_context=_turn_setup)
 
 
-def lever(torque: Tensor, vectors: Tensor) -> Tensor:
+def torque_to_gradient(torque: Tensor, vectors: Tensor) -> Tensor:
     """The gradient in the vectors r of what feels a torque t when they turn: ``t x r / r^2``, zero at zero."""
     squared = vectors.square().sum(1, keepdim=True)
     zero = squared == 0

@@ -19,10 +19,10 @@ EPSILON = 1e-6  # under lengths that divide, as the authors have it
 _NEVER_ZERO = 1e-30  # under what a zero vector would divide by
 
 
-Planes = tuple[Tensor, ...]
+ComponentFirst = tuple[Tensor, ...]
 
 
-def _dot(a: Planes, b: Planes, start: Tensor | None = None) -> Tensor:
+def _dot(a: ComponentFirst, b: ComponentFirst, start: Tensor | None = None) -> Tensor:
     """Inner products over the components, on top of a number to start from."""
     first = torch.mul(a[0], b[0]) if start is None else torch.addcmul(start, a[0], b[0])
     for c in range(1, len(a)):

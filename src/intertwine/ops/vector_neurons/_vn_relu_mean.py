@@ -19,7 +19,7 @@ from intertwine.ops.vector_neurons._edge_vectors import EdgeCall, EdgeGradients,
 Parts = list[Tensor | None]
 
 
-@torch.library.custom_op("intertwine::rectified_mean", mutates_args=())
+@torch.library.custom_op("intertwine::vn_relu_mean", mutates_args=())
 def _mean(
     own_q: Tensor,
     near_q: Tensor | None,
@@ -38,7 +38,7 @@ def _mean(
     return kernels.forward(EdgeCall(sides, edges, source, rank, places), affine, slope)
 
 
-@torch.library.custom_op("intertwine::rectified_mean_backward", mutates_args=())
+@torch.library.custom_op("intertwine::vn_relu_mean_backward", mutates_args=())
 def _mean_backward(
     grad: Tensor,
     own_q: Tensor,
@@ -210,7 +210,7 @@ _mean.register_autograd(_derivative, setup_context=_setup)
 _moments.register_autograd(_moments_derivative, setup_context=_setup_moments)
 
 
-def rectified_mean(
+def vn_relu_mean(
     values: EdgeVectors,
     directions: EdgeVectors,
     graph: Graph,
@@ -250,7 +250,7 @@ def rectified_mean(
 
 
 def rectify(values: Tensor, directions: Tensor, *, affine: Tensor | None = None, slope: float = 0.0) -> Tensor:
-    """Normalize and rectify vectors: :func:`rectified_mean` where each node has one edge, its own.
+    """Normalize and rectify vectors: :func:`vn_relu_mean` where each node has one edge, its own.
 
     Args:
         values: ``(n, N, C)``: components, nodes, channels.
@@ -267,7 +267,7 @@ def rectify(values: Tensor, directions: Tensor, *, affine: Tensor | None = None,
         [1.0, -1.0]
     """
     own = fan(torch.arange(values.shape[1], device=values.device)[:, None])
-    return rectified_mean(EdgeVectors(values), EdgeVectors(directions), own, affine=affine, slope=slope)
+    return vn_relu_mean(EdgeVectors(values), EdgeVectors(directions), own, affine=affine, slope=slope)
 
 
 def edge_moments(values: EdgeVectors, graph: Graph, edges: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -276,7 +276,7 @@ def edge_moments(values: EdgeVectors, graph: Graph, edges: Tensor | None = None)
     Args:
         values: The vectors.
         graph: The edges.
-        edges: As in :func:`rectified_mean`.
+        edges: As in :func:`vn_relu_mean`.
 
     Returns:
         Two tensors ``(C,)``; zero without edges.

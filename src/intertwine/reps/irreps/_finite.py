@@ -21,7 +21,7 @@ from intertwine.groups._constant import constant
 from intertwine.reps._elementary import Vector
 from intertwine.reps._pullback import Pullback
 from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, OpenCatalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, UnknownIrreps, irrep_table
 from intertwine.reps.solve._averages import LARGEST
 from intertwine.reps.solve._characters import RealCharacter, real_characters
 from intertwine.reps.solve._constraints import canonical_basis
@@ -99,7 +99,7 @@ class FiniteIrrep(Irrep):
         return self._named.character.values.to(g)[self._finite.class_of.to(g.device)[self._finite.index(g)]]
 
 
-class FiniteCatalogue(Catalogue):
+class FiniteIrrepTable(IrrepTable):
     """All irreps of a finite group, by increasing dimension."""
 
     pattern = r"\d+[a-z]+|[A-Z]\d?[gu]?"
@@ -148,10 +148,10 @@ class FiniteCatalogue(Catalogue):
                 yield irrep
 
 
-@catalogue.register
-def finite_catalogue(group: FiniteGroup) -> Catalogue:
+@irrep_table.register
+def finite_irrep_table(group: FiniteGroup) -> IrrepTable:
     """The irreps of a finite group of at most 1000 elements; of a larger one, what is known of any group."""
-    return FiniteCatalogue(group) if group.order <= LARGEST else OpenCatalogue(group)
+    return FiniteIrrepTable(group) if group.order <= LARGEST else UnknownIrreps(group)
 
 
 @singledispatch

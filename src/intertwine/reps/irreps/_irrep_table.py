@@ -1,6 +1,6 @@
 """What is known of a group's representations: its irreps, their labels, and the grammar that reads them.
 
-A group class gets its own catalogue by ``catalogue.register(GroupClass, CatalogueClass)``; subclasses inherit it.
+A group class gets its own table by ``irrep_table.register(GroupClass, IrrepTableClass)``; subclasses inherit it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
 from intertwine.reps.solve._constraints import canonical_basis, solve_constraints
 
 
-class Catalogue(ABC):
+class IrrepTable(ABC):
     """The irreps of one group. A subclass states the grammar of its labels and how to read, list and bound them."""
 
     pattern: str
@@ -126,7 +126,7 @@ class Catalogue(ABC):
         return self.example.split(" + ")[-1]
 
 
-class OpenCatalogue(Catalogue):
+class UnknownIrreps(IrrepTable):
     """Of a group whose irreps nobody has told us: the trivial one, the defining rep, and what is built of them."""
 
     pattern = "trivial"
@@ -161,6 +161,6 @@ def _maps_by_casimir(irrep: Irrep, rep: Rep) -> Tensor:
 
 
 @singledispatch
-def catalogue(group: Group) -> Catalogue:
+def irrep_table(group: Group) -> IrrepTable:
     """What is known of the representations of a group."""
-    return OpenCatalogue(group)
+    return UnknownIrreps(group)

@@ -15,7 +15,7 @@ from torch import Tensor
 from intertwine.groups import O2, SO2, Cyclic, Dihedral, Group
 from intertwine.reps._composite import direct_sum
 from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 
 
 def _power(g: Tensor, frequency: int) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ def highest_frequency(rep: Rep) -> int:
     return round(float(torch.linalg.matrix_norm(derivative, 2)))
 
 
-class PlanarCatalogue(Catalogue):
+class PlanarIrrepTable(IrrepTable):
     """Frequencies 0, 1, 2 ..; up to n / 2 for C_n."""
 
     pattern = r"\d+"
@@ -166,7 +166,7 @@ class PlanarCatalogue(Catalogue):
             yield from self._of_frequency(frequency)
 
 
-class O2Catalogue(PlanarCatalogue):
+class O2IrrepTable(PlanarIrrepTable):
     """0+ (trivial), 0- (determinant), 1, 2 .. of O(2)."""
 
     pattern = r"0[+-]|0*[1-9]\d*"
@@ -189,7 +189,7 @@ class O2Catalogue(PlanarCatalogue):
         return super()._of_frequency(frequency)
 
 
-class DihedralCatalogue(PlanarCatalogue):
+class DihedralIrrepTable(PlanarIrrepTable):
     """A1, A2, for even n also B1, B2, then E1, E2 .. of D_n."""
 
     pattern = r"[AB][12]|E\d*"
@@ -219,7 +219,7 @@ class DihedralCatalogue(PlanarCatalogue):
             yield PlanarIrrep(self.group, frequency)
 
 
-catalogue.register(SO2, PlanarCatalogue)
-catalogue.register(Cyclic, PlanarCatalogue)
-catalogue.register(O2, O2Catalogue)
-catalogue.register(Dihedral, DihedralCatalogue)
+irrep_table.register(SO2, PlanarIrrepTable)
+irrep_table.register(Cyclic, PlanarIrrepTable)
+irrep_table.register(O2, O2IrrepTable)
+irrep_table.register(Dihedral, DihedralIrrepTable)

@@ -17,7 +17,7 @@ from intertwine.groups import DirectProduct, FiniteDirectProduct, factor_embeddi
 from intertwine.groups._constant import constant
 from intertwine.reps._composite import _kron, direct_sum
 from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, OpenCatalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, UnknownIrreps, irrep_table
 from intertwine.reps.solve._averages import LARGEST
 from intertwine.reps.solve._constraints import canonical_basis
 
@@ -115,13 +115,13 @@ def _endomorphisms(irrep: ProductIrrep) -> Tensor:
     return irrep._cut(_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
 
 
-class ProductCatalogue(Catalogue):
+class ProductIrrepTable(IrrepTable):
     """Pairs of labels: "(1o,A1)"."""
 
     def __init__(self, group: DirectProduct) -> None:
         super().__init__(group)
         self._product = group
-        self._left, self._right = catalogue(group.left), catalogue(group.right)
+        self._left, self._right = irrep_table(group.left), irrep_table(group.right)
         self.pattern = rf"\((?:{self._left.pattern}),(?:{self._right.pattern})\)[+-]?"
         self.example = f"2x({self._left.trivial.label},{self._right.trivial.label})"
 
@@ -204,14 +204,14 @@ class ProductCatalogue(Catalogue):
                 yield from self._pair(left, right)
 
 
-@catalogue.register
-def product_catalogue(group: DirectProduct) -> Catalogue:
+@irrep_table.register
+def product_irrep_table(group: DirectProduct) -> IrrepTable:
     """Pairs of irreps where those of both factors are known; else what is known of any group."""
-    known = catalogue(group.left).complete and catalogue(group.right).complete
-    return ProductCatalogue(group) if known else OpenCatalogue(group)
+    known = irrep_table(group.left).complete and irrep_table(group.right).complete
+    return ProductIrrepTable(group) if known else UnknownIrreps(group)
 
 
-@catalogue.register
-def finite_product_catalogue(group: FiniteDirectProduct) -> Catalogue:
+@irrep_table.register
+def finite_product_irrep_table(group: FiniteDirectProduct) -> IrrepTable:
     """As of any direct product, up to 1000 elements."""
-    return product_catalogue(group) if group.order <= LARGEST else OpenCatalogue(group)
+    return product_irrep_table(group) if group.order <= LARGEST else UnknownIrreps(group)

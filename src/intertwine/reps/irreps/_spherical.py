@@ -15,7 +15,7 @@ from intertwine.groups import O3, SO3
 from intertwine.groups._constant import constant
 from intertwine.reps._composite import direct_sum
 from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._planar import highest_frequency
 from intertwine.reps.irreps._wigner import wigner_d
 from intertwine.reps.solve._clebsch_gordan import wigner_3j
@@ -78,7 +78,7 @@ def _angular_momenta(degree: int) -> Tensor:
     return torch.einsum("aim,dab,bin->dmn", p, below, p) + torch.einsum("aim,dij,ajn->dmn", p, vector, p)
 
 
-class SphericalCatalogue(Catalogue):
+class SphericalIrrepTable(IrrepTable):
     """The irreps l of SO(3), and le, lo of O(3)."""
 
     def __init__(self, group: SO3 | O3) -> None:
@@ -128,8 +128,8 @@ class SphericalCatalogue(Catalogue):
 
     def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep]:
         """Degrees |l1 - l2| to l1 + l2, by Clebsch-Gordan coefficients."""
-        assert isinstance(left, SphericalIrrep), "a spherical catalogue multiplies spherical irreps"
-        assert isinstance(right, SphericalIrrep), "a spherical catalogue multiplies spherical irreps"
+        assert isinstance(left, SphericalIrrep), "a table of spherical irreps multiplies spherical irreps"
+        assert isinstance(right, SphericalIrrep), "a table of spherical irreps multiplies spherical irreps"
         columns, terms = [], []
         for degree in range(abs(left.degree - right.degree), left.degree + right.degree + 1):
             isometry = wigner_3j(left.degree, right.degree, degree) * sqrt(2 * degree + 1)
@@ -138,5 +138,5 @@ class SphericalCatalogue(Catalogue):
         return torch.cat(columns, dim=1), direct_sum(self.group, terms)
 
 
-catalogue.register(SO3, SphericalCatalogue)
-catalogue.register(O3, SphericalCatalogue)
+irrep_table.register(SO3, SphericalIrrepTable)
+irrep_table.register(O3, SphericalIrrepTable)

@@ -19,7 +19,7 @@ from intertwine.groups._classical import right_multiplication
 from intertwine.groups._constant import constant
 from intertwine.reps._composite import _kron
 from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._spherical import SphericalIrrep
 from intertwine.reps.irreps._wigner import wigner_d
 from intertwine.reps.solve._constraints import canonical_basis
@@ -117,7 +117,7 @@ def _right(twice: int) -> Tensor:
     return inside
 
 
-class SpinCatalogue(Catalogue):
+class SpinIrrepTable(IrrepTable):
     """0, 1/2, 1, 3/2 .. of SU(2)."""
 
     pattern = r"\d+(?:/2)?"
@@ -155,4 +155,4 @@ class SpinCatalogue(Catalogue):
                 yield SpinIrrep(self.group, twice)
 
 
-catalogue.register(SU2, SpinCatalogue)
+irrep_table.register(SU2, SpinIrrepTable)

@@ -21,7 +21,7 @@ from torch import Tensor
 from intertwine.groups import Symmetric
 from intertwine.groups._constant import constant
 from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.irreps._irrep_table import Catalogue, catalogue
+from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.solve._constraints import canonical_basis
 
 Partition = tuple[int, ...]
@@ -86,7 +86,7 @@ class SymmetricIrrep(Irrep):
         return found.mT
 
 
-class SymmetricCatalogue(Catalogue):
+class SymmetricIrrepTable(IrrepTable):
     """The partitions of n, longer rows first: the order of the irreps of S_n, whatever their dimensions."""
 
     pattern = r"\[\d+(?:,\d+)*\]"
@@ -122,7 +122,7 @@ class SymmetricCatalogue(Catalogue):
 
         The element X_k, the sum of the exchanges (i k) with i < k, acts on a tableau by the content of k (Jucys 1974).
         """
-        assert isinstance(irrep, SymmetricIrrep), "a symmetric catalogue has symmetric irreps"
+        assert isinstance(irrep, SymmetricIrrep), "a table of symmetric irreps has symmetric irreps"
         moves = _neighbor_exchanges(rep)
         tableau, steps = _routes(irrep.partition)
         space = _eigenvectors(moves, tableau, rep.dim)
@@ -136,7 +136,7 @@ class SymmetricCatalogue(Catalogue):
         return canonical_basis(maps.flatten(1) / irrep.dim**0.5).reshape(maps.shape)
 
 
-catalogue.register(Symmetric, SymmetricCatalogue)
+irrep_table.register(Symmetric, SymmetricIrrepTable)
 
 
 def _partitions(n: int, largest: int) -> Iterator[Partition]:

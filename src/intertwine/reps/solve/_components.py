@@ -29,7 +29,7 @@ class _Class(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Component(Irrep):
+class NumericalIrrep(Irrep):
     """An irrep that was found inside a rep: the restriction of rho to an irreducible subspace.
 
     Values are equal when they were found in equal reps at the same place; ``equivalence`` tells whether two that were
@@ -96,20 +96,20 @@ class Component(Irrep):
         return basis.T @ matrix @ basis
 
     def __repr__(self) -> str:
-        return f"Component({self.group!r}, {self.base!r}, {self.place})"
+        return f"NumericalIrrep({self.group!r}, {self.base!r}, {self.place})"
 
 
 def components(rep: Rep) -> list[tuple[Irrep, Tensor]]:
     """The irreps in a rep of a compact group, each with its isometry ``(rep.dim, irrep.dim)``; equal ones together."""
     found: list[tuple[Irrep, Tensor]] = []
     for place, each in enumerate(_classes(rep)):
-        component = Component(rep.group, rep, place)
+        component = NumericalIrrep(rep.group, rep, place)
         irrep = rep.group.trivial if _is_trivial(component) else component
         found += [(irrep, isometry) for isometry in each.isometries]
     return found
 
 
-def _is_trivial(irrep: Component) -> bool:
+def _is_trivial(irrep: NumericalIrrep) -> bool:
     moved = irrep.matrix(irrep.group.discrete_generators) - 1
     return irrep.dim == 1 and float(moved.abs().sum() + irrep.generators.abs().sum()) < 1e-8
 

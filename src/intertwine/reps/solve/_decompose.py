@@ -16,7 +16,7 @@ from torch import Tensor
 
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
 from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.irreps._irrep_table import catalogue
+from intertwine.reps.irreps._irrep_table import irrep_table
 from intertwine.reps.solve._components import components
 from intertwine.reps.solve._constraints import canonical_basis
 
@@ -72,7 +72,7 @@ def _split(decomposition: Decomposition) -> Columns:
 
 
 def _columns(rep: Rep) -> Columns:
-    if not catalogue(rep.group).complete and rep.irreps is None:
+    if not irrep_table(rep.group).complete and rep.irreps is None:
         return components(rep)
     if isinstance(rep, Irrep):
         return [(rep, torch.eye(rep.dim, dtype=torch.float64))]
@@ -112,8 +112,8 @@ def _product_columns(rep: TensorProduct) -> Columns:
 
 @lru_cache(maxsize=256)
 def _irrep_product(left: Irrep, right: Irrep) -> Decomposition:
-    """Two irreps: in closed form where the group's catalogue has one."""
-    closed_form = catalogue(left.group).product(left, right)
+    """Two irreps: in closed form where the group's table has one."""
+    closed_form = irrep_table(left.group).product(left, right)
     if closed_form is not None:
         return Decomposition(*closed_form)
     product = tensor_product(left.group, (left, right))
@@ -124,7 +124,7 @@ def _irrep_product(left: Irrep, right: Irrep) -> Decomposition:
 
 def _solved_columns(rep: Rep) -> Columns:
     """For each irrep the maps into rep, as orthogonal copies, until the dimension is reached."""
-    known = catalogue(rep.group)
+    known = irrep_table(rep.group)
     columns: Columns = []
     found = 0
     for irrep in known.candidates(rep):

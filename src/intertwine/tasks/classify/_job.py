@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
 
 
 class ClassifyJob(ShapeJob):
@@ -22,7 +22,7 @@ class ClassifyJob(ShapeJob):
         """A classifier for the classes of the configuration."""
         return Classifier(len(config["classes"]), config["encoder"], vectors=vector_count(config), **config["model"])
 
-    def _truth(self, held: Held, indices: Tensor) -> Tensor:
+    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
         return held.classes[indices]
 
     def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:

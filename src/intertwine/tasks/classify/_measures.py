@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from intertwine.tasks.shapes._evaluation import Judged, Measures, percent
+from intertwine.tasks.shapes._evaluation import Metrics, Predictions, percent
 from intertwine.tasks.shapes._metrics import accuracy, balanced_accuracy, class_table, confusion_matrix
 
 
-class ClassMeasures(Measures):
+class ClassMetrics(Metrics):
     """Accuracy, the mean of the classes' own accuracies, and what is taken for what.
 
     Args:
@@ -24,7 +24,7 @@ class ClassMeasures(Measures):
     def __init__(self, labels: Tensor, classes: Sequence[str]) -> None:
         self.labels, self.classes = labels, classes
 
-    def measure(self, judged: Judged) -> dict[str, Any]:
+    def measure(self, judged: Predictions) -> dict[str, Any]:
         """The figures of one kind of rotation."""
         confusion = confusion_matrix(self.labels, judged.predicted, len(self.classes))
         return {

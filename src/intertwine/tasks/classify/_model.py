@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from intertwine.actions import LinearAction
-from intertwine.ops import structures_of
+from intertwine.ops import resolve_batch
 from intertwine.tasks.shapes._network import ShapeNetwork, head
 
 
@@ -61,6 +61,6 @@ class Classifier(ShapeNetwork):
         Returns:
             ``(structures, classes)``.
         """
-        batch, structures = structures_of(positions, batch, structures)
+        batch, structures = resolve_batch(positions, batch, structures)
         logits: Tensor = self.head(self.invariants(vectors, positions, edges, batch, structures)[1])
         return logits

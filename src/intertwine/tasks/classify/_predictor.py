@@ -11,7 +11,7 @@ from torch import Tensor
 from intertwine.data import ShapeSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.classify._job import ClassifyJob
-from intertwine.tasks.classify._measures import ClassMeasures
+from intertwine.tasks.classify._measures import ClassMetrics
 from intertwine.tasks.shapes._predictor import ShapePredictor
 
 _RANKS = ("", "second", "third")
@@ -29,9 +29,9 @@ class ClassifyPredictor(ShapePredictor):
         classes: list[str] = self.config["classes"]
         return classes
 
-    def measures(self, shapes: ShapeSet) -> ClassMeasures:
+    def measures(self, shapes: ShapeSet) -> ClassMetrics:
         """The true classes of these clouds."""
-        return ClassMeasures(shapes.classes, self.config["classes"])
+        return ClassMetrics(shapes.classes, self.config["classes"])
 
     def probabilities(self, logits: Tensor, batch: Tensor, category: Tensor | None) -> Tensor:
         """Of each class."""

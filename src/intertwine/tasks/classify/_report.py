@@ -13,7 +13,7 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._predictor import ClassifyPredictor
-from intertwine.tasks.shapes._gallery import Shown
+from intertwine.tasks.shapes._gallery import GalleryItem
 from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
@@ -28,11 +28,11 @@ class ClassifyReport(Report):
         errors = torch.stack([(one.predicted != self.shapes.classes) * one.confidence for one in self.judged]).amax(0)
         return wrong_first(errors, self.shapes.classes)
 
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> Shown:
+    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
         """A cloud with what it is taken for in each orientation."""
         sure, places = logits.softmax(1).max(1)
         classes, truth = self.config["classes"], int(self.shapes.classes[index])
-        return Shown(
+        return GalleryItem(
             self.shapes.names[index],
             self.positions(index),
             f"is {classes[truth]}",

@@ -15,7 +15,7 @@ from torch import Tensor
 from intertwine.auditing import Report
 from intertwine.data import Structures
 from intertwine.groups import SO3
-from intertwine.tasks._task import Auditing
+from intertwine.tasks._task import AuditSettings
 from intertwine.tasks.properties._job import build_job
 from intertwine.tasks.properties._model import PropertyNetwork
 from intertwine.tasks.properties._predictor import PropertyPredictor
@@ -161,7 +161,7 @@ def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], 
         rotated=predict(SO3().sample(len(test), generator=generator)),
         composition=predictor.composition(test)[:, 0],
         by_angle=by_angle,
-        report=replace(predictor.audit(None, Auditing(samples=32, inputs=1)), subject=arm.name),
+        report=replace(predictor.audit(None, AuditSettings(samples=32, inputs=1)), subject=arm.name),
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
-from intertwine.ops import segment_sum, structures_of
+from intertwine.ops import resolve_batch, segment_sum
 from intertwine.tasks.properties._composition import Composition, Pooling
 from intertwine.tasks.properties._targets import Target
 
@@ -134,7 +134,7 @@ class PropertyModel(nn.Module):
         structures: int | None = None,
     ) -> Tensor:
         """(y - shift) / scale, what the loss compares; arguments as `forward`."""
-        batch, structures = structures_of(numbers, batch, structures)
+        batch, structures = resolve_batch(numbers, batch, structures)
         output: Tensor = self.network(numbers, positions, edges, batch, structures)
         if self._divides:
             counts = _count(batch, structures, output.dtype)
@@ -143,7 +143,7 @@ class PropertyModel(nn.Module):
 
     def shift(self, numbers: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
         """The composition-only fit, (structures, rep_out.dim), in the dtype of the buffers."""
-        batch, structures = structures_of(numbers, batch, structures)
+        batch, structures = resolve_batch(numbers, batch, structures)
         atoms = self.coefficients.index_select(0, self.network.embedding.lookup[numbers])
         total = segment_sum(atoms, batch, structures)
         total = torch.where(self.averaged, total / _count(batch, structures, total.dtype), total)

@@ -14,7 +14,7 @@ from intertwine._errors import UsageError
 from intertwine.auditing import Report, audit
 from intertwine.data import Split, Structures, StructureSet, qm9, write_csv, write_extxyz
 from intertwine.tasks._source import check_source, resolve
-from intertwine.tasks._task import Auditing, Evaluation, Progress
+from intertwine.tasks._task import AuditSettings, Evaluation, Progress
 from intertwine.tasks.properties._cartesian import to_matrices
 from intertwine.tasks.properties._evaluation import evaluate
 from intertwine.tasks.properties._model import PropertyModel
@@ -172,7 +172,7 @@ class PropertyPredictor:
                 progress(done, None)
         return done
 
-    def audit(self, data: str | None, auditing: Auditing) -> Report:
+    def audit(self, data: str | None, auditing: AuditSettings) -> Report:
         """The equivariance of the normalized outputs, on a batch of real structures.
 
         The shift by composition is left out: it is invariant whatever the encoder does, and only dilutes its error.

@@ -11,7 +11,7 @@ from torch.nn import functional
 from intertwine.ops import segment_sum
 from intertwine.tasks.segment._model import Segmenter
 from intertwine.tasks.segment._parts import allowed_parts, named_parts
-from intertwine.tasks.shapes._job import Held, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
 from intertwine.tasks.shapes._metrics import shape_intersections
 
 
@@ -31,7 +31,7 @@ class SegmentJob(ShapeJob):
             **config["model"],
         )
 
-    def _truth(self, held: Held, indices: Tensor) -> Tensor:
+    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
         if held.parts is None:
             raise ValueError("these clouds have no parts to learn")
         return held.parts[held.clouds.points(indices)]

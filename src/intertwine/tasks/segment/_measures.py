@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.tasks.shapes._evaluation import Judged, Measures, percent
+from intertwine.tasks.shapes._evaluation import Metrics, Predictions, percent
 from intertwine.tasks.shapes._metrics import (
     accuracy,
     balanced_accuracy,
@@ -19,7 +19,7 @@ from intertwine.tasks.shapes._metrics import (
 )
 
 
-class PartMeasures(Measures):
+class PartMetrics(Metrics):
     """Accuracy by point, and mean intersections over unions: of shapes, and of categories or parts.
 
     The mean over shapes is that of ShapeNetPart. The other mean is over the categories, each the mean of its shapes,
@@ -48,12 +48,12 @@ class PartMeasures(Measures):
         self.truth, self.batch, self.category, self.allowed = truth, batch, category, allowed
         self.parts, self.categories = parts, categories
 
-    def shapes(self, judged: Judged) -> Tensor:
+    def shapes(self, judged: Predictions) -> Tensor:
         """(S,) the mean intersection over union of the parts of each shape."""
         size, parts = len(self.category), len(self.parts)
         return shape_intersections(self.truth, judged.predicted, self.batch, size, parts, self.allowed)
 
-    def measure(self, judged: Judged) -> dict[str, Any]:
+    def measure(self, judged: Predictions) -> dict[str, Any]:
         """The figures of one kind of rotation."""
         confusion = confusion_matrix(self.truth, judged.predicted, len(self.parts))
         by_shape = self.shapes(judged)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.actions import PointFeatures
-from intertwine.ops import structures_of
+from intertwine.ops import resolve_batch
 from intertwine.tasks.shapes._network import ShapeNetwork, head
 
 
@@ -74,7 +74,7 @@ class Segmenter(ShapeNetwork):
         Raises:
             ValueError: The categories are missing.
         """
-        batch, structures = structures_of(positions, batch, structures)
+        batch, structures = resolve_batch(positions, batch, structures)
         points, cloud = self.invariants(vectors, positions, edges, batch, structures)
         if self.categories:
             if category is None:

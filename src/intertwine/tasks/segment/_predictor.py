@@ -15,11 +15,11 @@ from intertwine._errors import UsageError
 from intertwine.data import ShapeSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.segment._job import SegmentJob
-from intertwine.tasks.segment._measures import PartMeasures, batch_of
+from intertwine.tasks.segment._measures import PartMetrics, batch_of
 from intertwine.tasks.segment._parts import allowed_parts
 from intertwine.tasks.segment._writing import Labeled, Writer
 from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._reading import Streamed, renamed
+from intertwine.tasks.shapes._reading import CloudChunk, renamed
 
 _MOST = 16
 """Files at a time: each is held whole."""
@@ -37,7 +37,7 @@ class SegmentPredictor(ShapePredictor):
         categories: list[str] = self.config["categories"]
         return categories
 
-    def measures(self, shapes: ShapeSet) -> PartMeasures:
+    def measures(self, shapes: ShapeSet) -> PartMetrics:
         """The true parts of these clouds.
 
         Raises:
@@ -49,7 +49,7 @@ class SegmentPredictor(ShapePredictor):
             )
         allowed = allowed_parts(self.config, shapes.classes)
         names = self.config["parts"], self.config["categories"]
-        return PartMeasures(shapes.parts, batch_of(shapes.offsets), shapes.classes, allowed, *names)
+        return PartMetrics(shapes.parts, batch_of(shapes.offsets), shapes.classes, allowed, *names)
 
     def probabilities(self, logits: Tensor, batch: Tensor, category: Tensor | None) -> Tensor:
         """Of each part that the cloud may have, at each point."""
@@ -75,7 +75,7 @@ class SegmentPredictor(ShapePredictor):
                 progress(done, None)
         return done
 
-    def _labeled(self, streamed: Streamed, what: str) -> Iterator[Labeled]:
+    def _labeled(self, streamed: CloudChunk, what: str) -> Iterator[Labeled]:
         shapes = renamed(streamed.shapes, self.kinds, None, what)
         held = self.held(shapes)
         cloud, category = held.clouds.batch(range(len(shapes))), held.category(torch.arange(len(shapes)))

@@ -13,7 +13,7 @@ from intertwine.data import Split
 from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._predictor import SegmentPredictor
 from intertwine.tasks.shapes._evaluation import percent
-from intertwine.tasks.shapes._gallery import Shown
+from intertwine.tasks.shapes._gallery import GalleryItem
 from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
@@ -30,7 +30,7 @@ class SegmentReport(Report):
         errors = 1 - torch.stack([measures.shapes(one) for one in self.judged]).amin(0)
         return wrong_first(errors, self.shapes.classes)
 
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> Shown:
+    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
         """A cloud with the part that each point is taken for in each orientation."""
         copies = int(batch.max()) + 1
         category = self.shapes.classes[index].expand(copies)
@@ -38,7 +38,7 @@ class SegmentReport(Report):
         assert self.shapes.parts is not None, "a segmentation is judged by clouds with parts"
         truth = self.shapes.parts[self.shapes.offsets[index] : self.shapes.offsets[index + 1]]
         shares, categories = (parts == truth).double().mean(1), self.config["categories"]
-        return Shown(
+        return GalleryItem(
             self.shapes.names[index],
             self.positions(index),
             categories[int(self.shapes.classes[index])] if categories else "",

@@ -15,7 +15,7 @@ from intertwine.models import HierarchicalEncoder, PointEncoder
 from intertwine.models._families import family as named
 from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
-from intertwine.nn import Invariants, Linear
+from intertwine.nn import Linear, NormInvariants
 from intertwine.reps import Rep
 from intertwine.tasks.shapes._encoders import Size
 
@@ -89,7 +89,7 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
         if isinstance(module, Linear):
             module.gain = 1.0
             module.reset_parameters()
-    return Measured(encoder) if lengths else encoder
+    return NormReadout(encoder) if lengths else encoder
 
 
 def network(
@@ -132,7 +132,7 @@ def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
     return made
 
 
-class Measured(nn.Module):
+class NormReadout(nn.Module):
     """An encoder's output with the lengths of its vectors and tensors in their place.
 
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``.
@@ -140,7 +140,7 @@ class Measured(nn.Module):
 
     def __init__(self, encoder: PointEncoder | HierarchicalEncoder) -> None:
         super().__init__()
-        self.encoder, self.lengths = encoder, Invariants(encoder.rep_out)
+        self.encoder, self.lengths = encoder, NormInvariants(encoder.rep_out)
         self.rep_in, self.rep_out = encoder.rep_in, self.lengths.rep_out
         self.action_in, self.action_out = PointCloud(self.rep_in), PointFeatures(self.rep_out)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.data._ragged import offsets_of, ragged_ranges
-from intertwine.ops import nearest_neighbors, segment_sum
+from intertwine.ops import knn_graph, segment_sum
 
 
 class CloudBatch(NamedTuple):
@@ -49,7 +49,7 @@ class CloudSet:
         self.positions = unit_sphere(positions.to(torch.float64), offsets)
         counts = offsets.diff()
         found = [
-            nearest_neighbors(self.positions[begin:end], neighbors)[0]
+            knn_graph(self.positions[begin:end], neighbors)[0]
             for begin, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
         ]
         largest = int(counts.max()) if len(counts) else 0

@@ -13,7 +13,7 @@ from intertwine._errors import UsageError
 from intertwine.tasks._suggest import unknown
 from intertwine.tasks._task import Evaluation, Progress
 from intertwine.tasks.shapes._describe import count
-from intertwine.tasks.shapes._job import Held, largest_of
+from intertwine.tasks.shapes._job import LabeledClouds, largest_of
 from intertwine.tasks.shapes._names import PROTOCOLS, TURNS
 from intertwine.tasks.shapes._turns import rotations_from
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.shapes._predictor import ShapePredictor
 
 
-class Judged(NamedTuple):
+class Predictions(NamedTuple):
     """What a model says of clouds under one kind of rotation.
 
     turn: one of `TURNS`; predicted: (S,) classes or (N,) parts, int64; confidence: the probability of each of these;
@@ -34,7 +34,7 @@ class Judged(NamedTuple):
     change: Tensor
 
 
-class Measures(ABC):
+class Metrics(ABC):
     """How predictions are held against truth in one task.
 
     Attributes:
@@ -44,7 +44,7 @@ class Measures(ABC):
     columns: tuple[str, ...]
 
     @abstractmethod
-    def measure(self, judged: Judged) -> dict[str, Any]:
+    def measure(self, judged: Predictions) -> dict[str, Any]:
         """The figures of one kind of rotation, as JSON."""
 
     @abstractmethod
@@ -76,8 +76,14 @@ def chosen_turns(augment: str, protocols: Sequence[str]) -> tuple[str, ...]:
 
 
 def judge(
-    predictor: ShapePredictor, held: Held, turns: Sequence[str], *, batch_size: int, seed: int, progress: Progress
-) -> list[Judged]:
+    predictor: ShapePredictor,
+    held: LabeledClouds,
+    turns: Sequence[str],
+    *,
+    batch_size: int,
+    seed: int,
+    progress: Progress,
+) -> list[Predictions]:
     """What a predictor says of clouds, turned in each of these ways.
 
     Args:
@@ -110,17 +116,19 @@ def judge(
                 found[turn].append((predicted, confidence, largest_of(logits - reference, given)))
             done += len(indices)
             progress(done, total)
-    return [Judged(turn, *map(torch.cat, zip(*parts, strict=True))) for turn, parts in found.items()]
+    return [Predictions(turn, *map(torch.cat, zip(*parts, strict=True))) for turn, parts in found.items()]
 
 
-def evaluate(judged: Sequence[Judged], measures: Measures, augment: str) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
+def evaluate(
+    judged: Sequence[Predictions], measures: Metrics, augment: str
+) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
     """The table of the protocols: headings, cells, and the same as JSON."""
     found = {f"{augment}/{one.turn}": measures.measure(one) | changes(one) for one in judged}
     rows = tuple((name, *measures.cells(part), f"{part['largest_change']:.2g}") for name, part in found.items())
     return ("train/test", *measures.columns, "largest change of a logit"), rows, found
 
 
-def changes(judged: Judged) -> dict[str, float]:
+def changes(judged: Predictions) -> dict[str, float]:
     """The largest and the mean change of the logits of a cloud."""
     return {"largest_change": float(judged.change.max()), "mean_change": float(judged.change.mean())}
 

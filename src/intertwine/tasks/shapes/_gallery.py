@@ -42,7 +42,7 @@ STYLE = """\
 """
 
 
-class Shown(NamedTuple):
+class GalleryItem(NamedTuple):
     """One cloud of the gallery.
 
     file: its name; positions (n, 3) in the unit sphere; truth: what it is, in words; said: what the model says of it
@@ -69,7 +69,7 @@ def orientations() -> Tensor:
     return askew @ Octahedral().elements @ askew.T
 
 
-def gallery(clouds: Sequence[Shown], turns: Tensor, up: str, parts: Sequence[str] = ()) -> str:
+def gallery(clouds: Sequence[GalleryItem], turns: Tensor, up: str, parts: Sequence[str] = ()) -> str:
     """The clouds as a fragment of HTML with its own style and script.
 
     Args:
@@ -96,7 +96,7 @@ def gallery(clouds: Sequence[Shown], turns: Tensor, up: str, parts: Sequence[str
     )
 
 
-def _content(cloud: Shown) -> dict[str, Any]:
+def _content(cloud: GalleryItem) -> dict[str, Any]:
     found = {
         "points": _packed((cloud.positions.clamp(-1, 1) * 32767).round().to(torch.int16)),
         "said": list(cloud.said),
@@ -117,7 +117,7 @@ def _ink(share: float) -> str:
     return f"color-mix(in oklab, {_RIGHT} {100 * share:.0f}%, {_WRONG})"
 
 
-def _figure(cloud: Shown) -> str:
+def _figure(cloud: GalleryItem) -> str:
     pairs = zip(cloud.said, cloud.right, strict=True)
     marks = "".join(f'<i style="background:{_ink(share)}" title="{escape(said)}"></i>' for said, share in pairs)
     mean = sum(cloud.right) / max(1, len(cloud.right))

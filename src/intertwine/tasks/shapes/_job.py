@@ -52,8 +52,8 @@ class ShapeJob(ABC):
         parts, draws = Split.from_json(split), config["draws"]
         every = shapes.unfold(draws)
         self.unseen = every.select(draws * (parts.test if len(parts.test) else parts.validation))
-        self._validation = Held.of(every, draws * parts.validation, config)
-        self._train = Held.of(every, (draws * parts.train[:, None] + torch.arange(draws)).flatten(), config)
+        self._validation = LabeledClouds.of(every, draws * parts.validation, config)
+        self._train = LabeledClouds.of(every, (draws * parts.train[:, None] + torch.arange(draws)).flatten(), config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self.model: nn.Module = self.network(config)
@@ -64,7 +64,7 @@ class ShapeJob(ABC):
         """The model that the configuration describes."""
 
     @abstractmethod
-    def _truth(self, held: Held, indices: Tensor) -> Tensor:
+    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
         """What is true of these clouds."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ def drawn(shapes: Tensor, normal: Tensor, draws: int) -> Tensor:
     return shapes * draws + (draws * share).long().clamp(max=draws - 1)
 
 
-class Held(NamedTuple):
+class LabeledClouds(NamedTuple):
     """A part of the split: its clouds, and what is known of them."""
 
     clouds: CloudSet
@@ -148,7 +148,7 @@ class Held(NamedTuple):
     parts: Tensor | None
 
     @classmethod
-    def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> Held:
+    def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> LabeledClouds:
         """These clouds of a set, with their neighbors found."""
         some = shapes.select(indices)
         clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbors"], vectors_of(some, config))

@@ -15,11 +15,11 @@ from intertwine._errors import UsageError
 from intertwine.auditing import Report, audit
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks._source import check_source, resolve
-from intertwine.tasks._task import Auditing, Evaluation, Progress
+from intertwine.tasks._task import AuditSettings, Evaluation, Progress
 from intertwine.tasks.shapes._clouds import CloudBatch
-from intertwine.tasks.shapes._evaluation import Measures, as_evaluation, chosen_turns, evaluate, judge
-from intertwine.tasks.shapes._job import Held, ShapeJob, logits_of
-from intertwine.tasks.shapes._reading import Files, Sampling, Streamed, read, read_again, renamed, stream
+from intertwine.tasks.shapes._evaluation import Metrics, as_evaluation, chosen_turns, evaluate, judge
+from intertwine.tasks.shapes._job import LabeledClouds, ShapeJob, logits_of
+from intertwine.tasks.shapes._reading import CloudChunk, Files, Sampling, read, read_again, renamed, stream
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -66,7 +66,7 @@ class ShapePredictor(ABC):
         """The classes that clouds must be of, if it matters."""
 
     @abstractmethod
-    def measures(self, shapes: ShapeSet) -> Measures:
+    def measures(self, shapes: ShapeSet) -> Metrics:
         """What predictions for these clouds are held against."""
 
     @abstractmethod
@@ -79,7 +79,7 @@ class ShapePredictor(ABC):
     ) -> int:
         """Write predictions for a file or a folder of files; returns for how many."""
 
-    def stream(self, data: str, chunk: int, *, strict: bool) -> Iterator[Streamed]:
+    def stream(self, data: str, chunk: int, *, strict: bool) -> Iterator[CloudChunk]:
         """The clouds of a file or a folder of files, a chunk at a time; those that cannot be read are named at the end.
 
         Raises:
@@ -98,9 +98,9 @@ class ShapePredictor(ABC):
         moved = CloudBatch(vectors, positions, edges, batch, cloud.structures)
         return logits_of(self.model, moved, None if category is None else category.to(self.device)).cpu()
 
-    def held(self, shapes: ShapeSet) -> Held:
+    def held(self, shapes: ShapeSet) -> LabeledClouds:
         """Clouds with their neighbors found."""
-        return Held.of(shapes, torch.arange(len(shapes)), self.config)
+        return LabeledClouds.of(shapes, torch.arange(len(shapes)), self.config)
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
         """Raise unless each is one of `PROTOCOLS`, of a model that was trained as this one."""
@@ -147,7 +147,7 @@ class ShapePredictor(ABC):
         notes = ("the model is told the vertical, which turns with the clouds",) if self.config["vertical"] else ()
         return as_evaluation(evaluate(judged, self.measures(shapes), augment), what, len(shapes), seed, notes)
 
-    def audit(self, data: str | None, auditing: Auditing) -> Report:
+    def audit(self, data: str | None, auditing: AuditSettings) -> Report:
         """The equivariance of the logits, on a batch of real clouds."""
         shapes, _ = self.load(data)
         generator = torch.Generator().manual_seed(auditing.seed)

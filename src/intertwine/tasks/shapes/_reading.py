@@ -59,7 +59,7 @@ class Sampling(NamedTuple):
         return cls(options.points, options.seed, options.normals, options.draws)
 
 
-class Streamed(NamedTuple):
+class CloudChunk(NamedTuple):
     """Some files of a stream.
 
     shapes: their clouds; drawn: the same points, (points, 3) each, and wholes: the points that labels are wanted for,
@@ -165,7 +165,7 @@ def renamed(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | Non
     return ShapeSet(**kept, **({"parts": None} | changed))
 
 
-def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[Streamed]:
+def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[CloudChunk]:
     """The clouds of a source, a chunk at a time; memory does not grow with their number.
 
     The class of each cloud is what its folder says, known or not.
@@ -185,7 +185,7 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
         for indices in torch.split(torch.arange(len(every)), chunk):
             some = every.select(indices)
             points = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
-            yield Streamed(some, points, points)
+            yield CloudChunk(some, points, points)
         return
     root, entries = _entries(Path(source))
     found = iter(_drawn(root, entries, sampling, skipped, strict=strict))
@@ -234,7 +234,7 @@ def _drawn(
         yield _Drawn(name, entry.label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
 
 
-def _packed(block: Sequence[_Drawn]) -> Streamed:
+def _packed(block: Sequence[_Drawn]) -> CloudChunk:
     names = tuple(sorted({one.label for one in block}))
     clouds = [one.cloud for one in block]
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
@@ -246,7 +246,7 @@ def _packed(block: Sequence[_Drawn]) -> Streamed:
         normals=torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
         names=[one.name for one in block],
     )
-    return Streamed(shapes, [cloud.points for cloud in clouds], [one.whole for one in block])
+    return CloudChunk(shapes, [cloud.points for cloud in clouds], [one.whole for one in block])
 
 
 def _places(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) -> Tensor:

@@ -19,7 +19,7 @@ from intertwine.tasks._output import replacing
 from intertwine.tasks._task import silent
 from intertwine.tasks.shapes._describe import kinds, layers_text
 from intertwine.tasks.shapes._evaluation import evaluate, judge, percent
-from intertwine.tasks.shapes._gallery import SHOWN, Shown, gallery, orientations
+from intertwine.tasks.shapes._gallery import SHOWN, GalleryItem, gallery, orientations
 from intertwine.tasks.shapes._job import ShapeJob
 from intertwine.tasks.shapes._names import TURNS
 from intertwine.tasks.shapes._predictor import ShapePredictor
@@ -66,7 +66,7 @@ class Report(ABC):
         """The clouds, what is most wrong first."""
 
     @abstractmethod
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> Shown:
+    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
         """A cloud of the gallery, from the logits of its copies in each orientation."""
 
     @abstractmethod
