@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
+from intertwine._late_binding import implementation
 from intertwine.groups import _cayley
-from intertwine.groups._constant import constant
-from intertwine.groups._group import Group
-
-if TYPE_CHECKING:
-    from intertwine.groups._matrix import FiniteMatrixGroup
-    from intertwine.reps import Rep
+from intertwine.groups._group import Group, Rep
 
 LARGEST = 50_000
 """The most elements that a list is made of."""
@@ -131,7 +128,7 @@ class FiniteGroup(Group):
         """
         return _cayley.cosets(_table(self), self.index(subgroup.elements))
 
-    def subgroup(self, generators: Tensor) -> FiniteMatrixGroup:
+    def subgroup(self, generators: Tensor) -> FiniteGroup:
         """The subgroup that elements ``(k, n, n)`` generate.
 
         Raises:
@@ -139,7 +136,7 @@ class FiniteGroup(Group):
         """
         return self._pick(_cayley.closure(_table(self).tolist(), self.index(generators).flatten().tolist()))
 
-    def subgroups(self) -> list[FiniteMatrixGroup]:
+    def subgroups(self) -> list[FiniteGroup]:
         """All subgroups, from the trivial one to the whole, by their order: 59 for the rotations of the icosahedron.
 
         Cost: one join of every subgroup with every cyclic subgroup of prime-power order; seconds for the order 120.
@@ -155,7 +152,7 @@ class FiniteGroup(Group):
         return subgroup.trivial.induce(self)
 
     @property
-    def center(self) -> FiniteMatrixGroup:
+    def center(self) -> FiniteGroup:
         """The subgroup of the elements that commute with all."""
         table = _table(self)
         return self._pick(frozenset((table == table.T).all(1).nonzero().flatten().tolist()))
@@ -174,7 +171,7 @@ class FiniteGroup(Group):
         moved, same = self._moves(point, rep, tolerance)
         return moved[(same.to(torch.int8).argmax(1) == torch.arange(len(moved)))]
 
-    def stabilizer(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> FiniteMatrixGroup:
+    def stabilizer(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> FiniteGroup:
         """The subgroup of the elements with rho(g) x = x; arguments as for ``orbit``."""
         _, same = self._moves(point, rep, tolerance)
         return self._pick(frozenset(same[0].nonzero().flatten().tolist()))
@@ -188,11 +185,9 @@ class FiniteGroup(Group):
         scale = max(1.0, float(moved.abs().max()))
         return moved, (moved[:, None] - moved).abs().amax(-1) <= tolerance * scale
 
-    def _pick(self, members: frozenset[int]) -> FiniteMatrixGroup:
-        from intertwine.groups._matrix import FiniteMatrixGroup
-
+    def _pick(self, members: frozenset[int]) -> FiniteGroup:
         generators = _cayley.generators(_table(self), sorted(members)) or [0]
-        return FiniteMatrixGroup(_elements(self)[generators])
+        return cast("FiniteGroup", implementation("groups").FiniteMatrixGroup(_elements(self)[generators]))
 
 
 def check_listable(name: str, order: int) -> None:
@@ -207,28 +202,28 @@ def check_listable(name: str, order: int) -> None:
         )
 
 
-@constant
+@cached_constant
 def _elements(group: FiniteGroup) -> Tensor:
     return group._list_elements()
 
 
-@constant
+@cached_constant
 def _table(group: FiniteGroup) -> Tensor:
     elements = group.elements
     return torch.stack([group.index(g @ elements) for g in elements])
 
 
-@constant
+@cached_constant
 def _inverses(group: FiniteGroup) -> Tensor:
     return (_table(group) == 0).to(torch.int8).argmax(1)
 
 
-@constant
+@cached_constant
 def _class_of(group: FiniteGroup) -> Tensor:
     return _cayley.classes(_table(group))
 
 
-@constant
+@cached_constant
 def _generators(group: FiniteGroup) -> Tensor:
     table = _table(group)
     return torch.tensor(_cayley.generators(table, range(len(table))), dtype=torch.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,30 +11,9 @@ from torch import Tensor
 
 from intertwine.groups._affine import AffineGroup
 from intertwine.groups._classical import SU2
-from intertwine.groups._group import Group
+from intertwine.groups._group import Group, Homomorphism
 from intertwine.groups._orthogonal import SO3
 from intertwine.groups._products import DirectProduct
-
-
-@dataclass(frozen=True)
-class Homomorphism(ABC):
-    """A map f: H -> G with f(a b) = f(a) f(b). A frozen value.
-
-    Attributes:
-        source: The group H that is mapped.
-        target: The group G that it is mapped into.
-    """
-
-    source: Group
-    target: Group
-
-    @abstractmethod
-    def __call__(self, h: Tensor) -> Tensor:
-        """The image ``(..., n, n)`` of elements ``(..., m, m)``; differentiable."""
-
-    @abstractmethod
-    def derivative(self, X: Tensor) -> Tensor:
-        """The image ``(..., n, n)`` of Lie-algebra elements ``(..., m, m)``; linear."""
 
 
 @dataclass(frozen=True)

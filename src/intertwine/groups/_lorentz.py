@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine.groups._classical import keeps_form
-from intertwine.groups._constant import constant
 from intertwine.groups._group import Group
 from intertwine.groups._orthogonal import SO3
 from intertwine.groups._words import spatial_words
@@ -118,7 +118,7 @@ def _rapidity(velocity: Tensor) -> Tensor:
     return factor * velocity
 
 
-@constant
+@cached_constant
 def _boosts_and_rotations() -> Tensor:
     basis = torch.zeros(6, 4, 4, dtype=torch.float64)
     for i in range(3):
@@ -127,7 +127,7 @@ def _boosts_and_rotations() -> Tensor:
     return basis
 
 
-@constant
+@cached_constant
 def _pauli() -> Tensor:
     """1, sigma_x, sigma_y, sigma_z: ``(4, 2, 2)``, complex128."""
     return torch.tensor(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Group
 
@@ -164,7 +164,7 @@ def random_walk(group: Group, count: int, generator: torch.Generator | None, ste
     return g
 
 
-def stabilizer(group: Group, point: Tensor) -> MatrixGroup:
+def point_stabilizer(group: Group, point: Tensor) -> MatrixGroup:
     """The elements of a group that leave a point where it is, from its generators; see ``Group.stabilizer``."""
     n = group.dimension
     if point.shape != (n,):
@@ -219,7 +219,7 @@ def _check(group: MatrixGroup) -> None:
             raise ValueError(f"the algebra is not closed: the commutator of matrices {i} and {j} is not in its span")
 
 
-@constant
+@cached_constant
 def _orthogonal(group: MatrixGroup) -> Tensor:
     h, X = group.discrete_generators, group.lie_algebra
     turns = (h.mT @ h - group.identity).abs().sum() <= 1e-8 * max(1, len(h))

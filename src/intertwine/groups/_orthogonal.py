@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.groups._group import Group
 from intertwine.groups._logarithm import half_angle_vector, orthogonal_logarithm, planar_logarithm, unit_quaternion
 from intertwine.groups._words import planar_words, rotation_words, spatial_words
@@ -213,7 +213,7 @@ def O(n: int) -> OrthogonalGroup:  # noqa: E743, N802
     return {2: O2(), 3: O3()}.get(n) or FullOrthogonal(n)
 
 
-@constant
+@cached_constant
 def infinitesimal_rotations(n: int) -> Tensor:
     """A basis ``(n (n - 1) / 2, n, n)`` of the antisymmetric matrices; n = 3 about x, y and z, else from i to j > i."""
     pairs = [(1, 2), (2, 0), (0, 1)] if n == 3 else [(i, j) for i in range(n) for j in range(i + 1, n)]

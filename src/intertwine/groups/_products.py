@@ -153,6 +153,11 @@ class FiniteDirectProduct(FiniteGroup, DirectProduct):
         return DirectProduct.describe(self, g)
 
 
+def direct_product(left: Group, right: Group) -> DirectProduct:
+    """The direct product G x H, a finite group where both factors are."""
+    return DirectProduct(left, right)
+
+
 @dataclass(frozen=True, repr=False)
 class SemidirectProduct(_Pair):
     """N x| H: pairs (n, h) with (n, h)(m, k) = (n h m h^-1, h k), where H normalizes N inside GL(d).

@@ -1,4 +1,4 @@
-"""A representation from a user's own matrices: one for each generator of the group, and a proof that they are one."""
+"""Representation given by the images of the generators of a group, with a check that there is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.groups import Group
-from intertwine.hom._characters import list_elements
+from intertwine.hom._count import list_elements
 from intertwine.reps import Rep
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]

@@ -1,4 +1,4 @@
-"""Orbits of a point: who leaves it where it is, and which element moves it where.
+"""Orbit of a point: its stabilizer, and elements that move the point to another one.
 
 Three kinds, one interface: the sphere in closed form, a finite orbit by listing it, any other homogeneous space by
 Newton's method on the group.
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import Group
-from intertwine.hom._generators import Generators
-from intertwine.reps import Rep
+from intertwine.reps import Generators, Rep
 
 _LONGEST_ORBIT = 100_000
 _ON_ORBIT = 1e-5

@@ -13,12 +13,11 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine._errors import UsageError
-from intertwine.groups._constant import constant
+from intertwine.groups import Decomposition, Rep
 from intertwine.reps._composite import tensor_product
-from intertwine.reps._elementary import Vector
-from intertwine.reps._rep import Rep
-from intertwine.reps.solve._decompose import Decomposition
+from intertwine.reps._elementary import DefiningRep
 
 Signed = tuple[tuple[int, ...], int]
 """A permutation of the axes and its sign."""
@@ -103,7 +102,7 @@ class CartesianTensor(Rep):
 
     @property
     def _power(self) -> Rep:
-        return tensor_product(self.group, (Vector(self.group),) * self.rank)
+        return tensor_product(self.group, (DefiningRep(self.group),) * self.rank)
 
     def matrix(self, g: Tensor) -> Tensor:
         """B^T (g (x) g ..) B, ``(..., dim, dim)``."""
@@ -149,7 +148,7 @@ def _closure(rank: int, permutations: list[Signed]) -> set[Signed]:
     return found
 
 
-@constant
+@cached_constant
 def _basis(formula: str, n: int) -> Tensor:
     rank, permutations = _read(formula)
     symmetry = _closure(rank, permutations)

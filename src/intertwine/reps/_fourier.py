@@ -21,10 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from intertwine.groups import SO3, FiniteGroup, Group
-from intertwine.groups._constant import constant
-from intertwine.reps._rep import Irrep
-from intertwine.reps.irreps._wigner import wigner_matrices
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import SO3, FiniteGroup, Group, Irrep
+from intertwine.reps.irreps import wigner_matrices
 
 Coefficients = Mapping[Irrep, Tensor]
 """For each irrep the matrix ``(..., dim, dim)`` of coefficients."""
@@ -220,25 +219,25 @@ def _turn(angles: Tensor, axis: int) -> Tensor:
     return SO3().exp(angles[:, None, None] * SO3().lie_algebra[axis])
 
 
-@constant
+@cached_constant
 def _turns(bandlimit: int) -> Tensor:
     steps = 2 * bandlimit + 1
     return _turn(2 * pi / steps * torch.arange(steps, dtype=torch.float64), 1)
 
 
-@constant
+@cached_constant
 def _legendre(bandlimit: int) -> Tensor:
     """Nodes cos b and weights of sum one, ``(2, L + 1)``."""
     nodes, weights = np.polynomial.legendre.leggauss(bandlimit + 1)
     return torch.from_numpy(np.stack([nodes, weights / 2]))
 
 
-@constant
+@cached_constant
 def _tilts(bandlimit: int) -> Tensor:
     return _turn(_legendre(bandlimit)[0].arccos(), 0)
 
 
-@constant
+@cached_constant
 def _waves(bandlimit: int) -> Tensor:
     """cos(m a) and sin(m a) for m = -L .. L at the turns a, ``(2, 2 L + 1, 2 L + 1)``."""
     steps = 2 * bandlimit + 1
@@ -247,7 +246,7 @@ def _waves(bandlimit: int) -> Tensor:
     return torch.stack([phase.cos(), phase.sin()])
 
 
-@constant
+@cached_constant
 def _kernels(bandlimit: int, degree: int) -> Tensor:
     """What multiplies the waves of c and a in D(R_y(a) R_x(b) R_y(c))^T, ``(2, 2, L + 1, 2 l + 1, 2 l + 1)``.
 

@@ -125,7 +125,7 @@ def checkpoint_files(
     """The files of a checkpoint folder, by name."""
     from safetensors.torch import save
 
-    from intertwine import __version__
+    from intertwine._version import __version__
     from intertwine.reps import CONVENTION_VERSION
 
     files = {WEIGHTS: save(dict(weights)), SPLIT: to_json(job.split)}
@@ -197,7 +197,7 @@ def _locate(folder: Path) -> Path:
 
 
 def _read_record(place: Path) -> dict[str, Any]:
-    from intertwine import __version__
+    from intertwine._version import __version__
     from intertwine.reps import CONVENTION_VERSION
 
     path = place / RECORD

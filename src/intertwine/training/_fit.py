@@ -135,7 +135,7 @@ def _refuse_to_overwrite(folder: Path) -> None:
 
 
 def _write_run(job: Job, folder: Path, settings: Settings, state: State) -> None:
-    from intertwine import __version__
+    from intertwine._version import __version__
 
     config = {"intertwine": __version__, "task": job.task, "config": job.config, "settings": settings.to_json()}
     try:

@@ -15,7 +15,7 @@ from intertwine.groups import FiniteGroup, _cayley
 from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn.group._regular import _OnRegular, regular_copies
-from intertwine.reps import DirectSum, Rep
+from intertwine.reps import Rep
 
 
 def neighborhood(group: FiniteGroup) -> Tensor:
@@ -198,7 +198,7 @@ class _Turned(nn.Module):
 
     def __init__(self, rep: Rep, elements: Tensor) -> None:
         super().__init__()
-        terms = rep.terms if isinstance(rep, DirectSum) else ((1, rep),)
+        terms = rep.terms
         self.sizes = [(copies, term.dim) for copies, term in terms]
         self.matrices = nn.ModuleList(Constant(term.matrix(elements)) for _, term in terms)
         self.count = len(elements)

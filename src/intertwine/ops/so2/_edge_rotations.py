@@ -21,13 +21,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.ops.functions._safe_norm import unit
 from intertwine.ops.so2._wigner_factors import split_degrees, torque, torque_to_gradient
 from intertwine.reps import wigner_d
 
 
-@constant
+@cached_constant
 def _about_x(degree: int) -> Tensor:
     """``(m, n, 2 l + 1)``: D^l(R_x(b)) as a polynomial in 1, cos b, sin b, cos 2b, sin 2b .."""
     swap = torch.tensor([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)  # y to x, z to y, x to z
@@ -41,7 +41,7 @@ def _about_x(degree: int) -> Tensor:
     return result
 
 
-@constant
+@cached_constant
 def factors(degree: int, columns: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
     """Constants S and T for which ``(angles_a @ S) * (angles_b @ T)`` holds some signed columns n of D^l, in order.
 

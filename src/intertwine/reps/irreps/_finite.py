@@ -16,15 +16,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.groups import O3, FiniteGroup, Inclusion, PolyhedralGroup
-from intertwine.groups._constant import constant
-from intertwine.reps._elementary import Vector
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import O3, FiniteGroup, Inclusion, Irrep, Kind, PolyhedralGroup, Rep
+from intertwine.reps._elementary import DefiningRep
 from intertwine.reps._pullback import Pullback
-from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import IrrepTable, UnknownIrreps, irrep_table
-from intertwine.reps.solve._averages import LARGEST
-from intertwine.reps.solve._characters import RealCharacter, real_characters
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.irreps._irrep_table import LARGEST_ORDER, IrrepTable, UnknownIrreps, irrep_table
+from intertwine.reps.solve import RealCharacter, canonical_basis, real_characters
 
 _SOURCES = 14
 """How many irreps of O(3) are looked at: degrees up to 6."""
@@ -126,7 +123,7 @@ class FiniteIrrepTable(IrrepTable):
             for place, named in enumerate(_named(self._finite)):
                 if named.character.dim == self.group.dimension and _is_source(self._finite, place):
                     return FiniteIrrep(self.group, place)
-        return Vector(self.group)
+        return DefiningRep(self.group)
 
     def read(self, *label: object) -> Irrep | None:
         """One of the labels."""
@@ -151,7 +148,7 @@ class FiniteIrrepTable(IrrepTable):
 @irrep_table.register
 def finite_irrep_table(group: FiniteGroup) -> IrrepTable:
     """The irreps of a finite group of at most 1000 elements; of a larger one, what is known of any group."""
-    return FiniteIrrepTable(group) if group.order <= LARGEST else UnknownIrreps(group)
+    return FiniteIrrepTable(group) if group.order <= LARGEST_ORDER else UnknownIrreps(group)
 
 
 @singledispatch
@@ -211,7 +208,7 @@ def _sources(group: FiniteGroup) -> Iterator[Rep]:
         for irrep in islice(O3().irreps(), _SOURCES):
             yield Pullback(group, irrep, (inside,))
     elif group.orthogonal:
-        yield Vector(group)
+        yield DefiningRep(group)
 
 
 def _copies(group: FiniteGroup, place: int, character: Tensor) -> int:
@@ -224,7 +221,7 @@ def _is_source(group: FiniteGroup, place: int) -> bool:
     return torch.equal(_matrices(group, place), group.elements)
 
 
-@constant
+@cached_constant
 def _matrices(group: FiniteGroup, place: int) -> Tensor:
     """All matrices of an irrep, ``(order, dim, dim)``, in the order of the elements."""
     values, dim, kind = _named(group)[place].character
@@ -266,7 +263,7 @@ def _range(projection: Tensor, rank: int) -> Tensor:
     return canonical_basis(torch.linalg.eigh((projection + projection.T) / 2).eigenvectors[:, -rank:].T).T
 
 
-@constant
+@cached_constant
 def _endomorphisms(group: FiniteGroup, place: int) -> Tensor:
     """The identity, and the canonical basis, of norm sqrt(dim), of the antisymmetric matrices that commute."""
     matrices = _matrices(group, place)

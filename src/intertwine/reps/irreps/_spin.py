@@ -14,15 +14,13 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from intertwine.groups import SU2, DoubleCover
-from intertwine.groups._classical import right_multiplication
-from intertwine.groups._constant import constant
-from intertwine.reps._composite import _kron
-from intertwine.reps._rep import Irrep, Kind, Rep
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import SU2, DoubleCover, Irrep, Kind, Rep, right_multiplication
+from intertwine.reps._composite import batched_kron
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._spherical import SphericalIrrep
 from intertwine.reps.irreps._wigner import wigner_d
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.solve import canonical_basis
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,10 +79,10 @@ class SpinIrrep(Irrep):
         if self._whole:
             return rotation
         p = _half(self.twice).to(g)
-        return p.T @ _kron(rotation, g) @ p
+        return p.T @ batched_kron(rotation, g) @ p
 
 
-@constant
+@cached_constant
 def _half(twice: int) -> Tensor:
     """The isometry from spin l + 1/2 into D^l (x) H: the highest eigenspace of the Casimir operator."""
     if twice == 1:
@@ -99,20 +97,20 @@ def _product_generators(twice: int) -> Tensor:
     """The derivative of D^l (x) H, ``(3, d, d)``, l = j - 1/2."""
     orbital = SphericalIrrep(DoubleCover().target, twice // 2).generators
     one = torch.eye(4, dtype=torch.float64)
-    return _kron(orbital, one) + _kron(torch.eye(twice, dtype=torch.float64), SU2().lie_algebra)
+    return batched_kron(orbital, one) + batched_kron(torch.eye(twice, dtype=torch.float64), SU2().lie_algebra)
 
 
-@constant
+@cached_constant
 def _spin_generators(twice: int) -> Tensor:
     p = _half(twice)
     return p.T @ _product_generators(twice) @ p
 
 
-@constant
+@cached_constant
 def _right(twice: int) -> Tensor:
     p = _half(twice)
     units = right_multiplication(torch.eye(4, dtype=torch.float64))
-    inside = p.T @ _kron(torch.eye(twice, dtype=torch.float64), units) @ p
+    inside = p.T @ batched_kron(torch.eye(twice, dtype=torch.float64), units) @ p
     inside[0] = torch.eye(len(inside[0]), dtype=torch.float64)
     return inside
 

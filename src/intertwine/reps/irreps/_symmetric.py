@@ -18,11 +18,10 @@ from math import factorial, prod
 import torch
 from torch import Tensor
 
-from intertwine.groups import Symmetric
-from intertwine.groups._constant import constant
-from intertwine.reps._rep import Irrep, Rep
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import Irrep, Rep, Symmetric
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.solve import canonical_basis
 
 Partition = tuple[int, ...]
 _APART = 0.5
@@ -169,7 +168,7 @@ def _exchanged(tableau: tuple[int, ...], i: int) -> tuple[int, ...]:
     return (*tableau[:i], tableau[i + 1], tableau[i], *tableau[i + 2 :])
 
 
-@constant
+@cached_constant
 def _exchanges(partition: Partition) -> Tensor:
     """The matrices of the exchanges of neighbors, ``(n - 1, dim, dim)``."""
     tableaux = _tableaux(partition)

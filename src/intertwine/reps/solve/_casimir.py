@@ -1,4 +1,4 @@
-"""The Casimir operator: it commutes with a rep, and its eigenspaces part the irreps before anything is solved for.
+"""Casimir operator of a representation; its eigenspaces are invariant, and inequivalent to each other.
 
     C = - sum_i d rho(X_i) d rho(X^i),      X^i the basis of the Lie algebra that is dual in the product Tr X^T Y
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.reps._rep import Rep
+from intertwine.groups import Rep
 
 APART = 1e-6
 """The least relative distance of eigenvalues that are different."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.groups import FiniteGroup
-from intertwine.reps._rep import Rep
+from intertwine.groups import FiniteGroup, Rep
 from intertwine.reps.solve._constraints import solve_constraints
 
 

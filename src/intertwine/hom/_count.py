@@ -1,4 +1,4 @@
-"""How many maps commute, counted without solving for them: the certificate of the rank."""
+"""Dimension of the space of maps that commute, by characters: the certificate of the rank, without solving."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from torch import Tensor
 
 from intertwine.groups import Group, Symmetric
 from intertwine.hom._cycle_types import symmetric_classes
-from intertwine.hom._generators import Generators, discrete_constraints
-from intertwine.hom._signed_permutations import orbit_signs
-from intertwine.hom._weights import invariant_count
-from intertwine.reps import DirectSum, Rep, TensorProduct
+from intertwine.hom._weights import component_trace, invariant_count
+from intertwine.reps import DirectSum, Generators, Rep, TensorProduct
+from intertwine.reps.solve import discrete_constraints, orbit_signs
 
 MOST_ELEMENTS = 10_000
 """The largest finite group that is listed from its generators."""
+MOST_COMPONENTS = 1000
+"""The largest finite group of representatives of the components of a Lie group that is listed."""
 _WORK = 10**9
 _CHUNK = 2**22
 _UNBOUNDED = 1e6
 
 
 class Count(NamedTuple):
-    """The dimension of a space of maps, and who counted."""
+    """The dimension of a space of maps, and how it was counted."""
 
     dimension: int
     method: str
-    """"characters", "weights" or "orbits"."""
+    """"characters", "weights", "weights and components" or "orbits"."""
 
 
 def finite_count(rep_in: Rep, rep_out: Rep, elements: Tensor, shares: Tensor | None = None) -> int | None:
@@ -132,20 +133,28 @@ def _is_whole(group: Group, symmetry: Generators) -> bool:
     return own.shape == symmetry.discrete.shape and torch.equal(own, symmetry.discrete)
 
 
-def count_on_invariants(matrices: Tensor) -> int | None:
-    """The dimension of what components of a group leave fixed among the invariants of the identity component.
+def conjugacy_classes(elements: Tensor, generators: Tensor) -> tuple[Tensor, Tensor]:
+    """One element of each conjugacy class of a finite group.
 
     Args:
-        matrices: ``(k, m, m)``: how their representatives act on these invariants, through a finite group.
+        elements: ``(m, n, n)``: all elements.
+        generators: ``(k, n, n)``: those that generate it.
 
     Returns:
-        The mean trace over the group that they generate; None when that is too large to list.
+        ``(classes, n, n)``, and the share of the group that each class has, ``(classes,)``, float64.
     """
-    size = matrices.shape[-1]
-    group = list_elements(matrices, limit=max(64, min(4096, 10**6 // max(size**2, 1))))
-    if group is None:
-        return None
-    return whole(float(group.diagonal(dim1=1, dim2=2).sum(-1).mean()), "the components of the group")
+    place = {mark: k for k, mark in enumerate(_fingerprints(elements))}
+    conjugated = generators[:, None] @ elements @ torch.linalg.inv(generators)[:, None]
+    moves = [[place[mark] for mark in _fingerprints(each)] for each in conjugated]
+    graph = torch.arange(len(elements))
+    for _ in elements:  # every element takes the least number of what generators conjugate it into
+        before = graph.clone()
+        for move in moves:
+            graph = torch.minimum(graph, graph[torch.tensor(move)])
+        if torch.equal(graph, before):
+            break
+    first, sizes = graph.unique(return_counts=True)
+    return elements[first], sizes / len(elements)
 
 
 def discrete_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
@@ -165,6 +174,95 @@ def discrete_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | N
 
 
 def lie_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
-    """Count for the identity component: by weights."""
+    """Count for the identity component of a Lie group: by weights."""
     found = invariant_count(rep_in, rep_out, symmetry.algebra)
     return None if found is None else Count(found, "weights")
+
+
+def component_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
+    """Count for a Lie group with several components: the mean of the traces of their elements, by weights.
+
+    None where the discrete generators generate too many elements to list.
+    """
+    elements = list_elements(symmetry.discrete, limit=MOST_COMPONENTS)
+    if elements is None:
+        return None
+    total = 0.0
+    for h, share in zip(*conjugacy_classes(elements, symmetry.discrete), strict=True):
+        trace = component_trace(rep_in, rep_out, symmetry.algebra, h)
+        if trace is None:
+            return None
+        total += trace * float(share)
+    return Count(whole(total, f"{rep_in} -> {rep_out}"), "weights and components")
+
+
+class TermCount(NamedTuple):
+    """The counts for two reps that are not sums."""
+
+    connected: Count | None
+    """For the identity component."""
+    total: Count | None
+    """For the group."""
+
+
+def count_terms(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> TermCount:
+    """Count for two reps, without taking sums apart; None where there are no characters to count with."""
+    if rep_in.dim * rep_out.dim == 0:
+        return TermCount(Count(0, "characters"), Count(0, "characters"))
+    if len(symmetry.algebra) == 0:
+        return TermCount(None, discrete_count(rep_in, rep_out, symmetry))
+    connected = lie_count(rep_in, rep_out, symmetry)
+    if connected is None or connected.dimension == 0 or len(symmetry.discrete) == 0:
+        return TermCount(connected, connected)
+    return TermCount(connected, component_count(rep_in, rep_out, symmetry))
+
+
+def merged_terms(rep: Rep) -> tuple[tuple[int, Rep], ...]:
+    """The terms of a sum, equal ones together."""
+    copies: dict[Rep, int] = {}
+    for count, term in rep.terms:
+        copies[term] = copies.get(term, 0) + count
+    return tuple((count, term) for term, count in copies.items())
+
+
+def character_count(rep_in: Rep, rep_out: Rep) -> Count | None:
+    """The dimension of Hom_G(rep_in, rep_out) by characters, whatever else is known: the check on every basis.
+
+    A finite group: the mean of chi_out(g) chi_in(g^-1), or the number of orbits where its elements are too many to list
+    and permute coordinates. A Lie group: Weyl's formula on the weights for the identity component, and the mean over
+    the components of the traces on its invariants. Nothing is solved.
+
+    Args:
+        rep_in: How the group acts on the inputs.
+        rep_out: How it acts on the outputs; of the same group.
+
+    Returns:
+        ``(dimension, method)``; None for a group that is not reductive, or too large to list.
+
+    Example:
+        >>> from intertwine.groups import SO3
+        >>> V = SO3().vector
+        >>> character_count(SO3().trivial, V**6)
+        Count(dimension=15, method='weights')
+    """
+    check_groups(rep_in, rep_out)
+    symmetry = Generators.of(rep_in.group)
+    total, method = 0, "characters" if len(symmetry.algebra) == 0 else "weights"
+    for copies_out, term_out in merged_terms(rep_out):
+        for copies_in, term_in in merged_terms(rep_in):
+            count = count_terms(term_in, term_out, symmetry).total
+            if count is None:
+                return None
+            total += copies_in * copies_out * count.dimension
+            method = method if count.method in ("characters", "weights") else count.method
+    return Count(total, method)
+
+
+def check_groups(rep_in: Rep, rep_out: Rep) -> None:
+    """Refuse reps of different groups.
+
+    Raises:
+        ValueError: If the groups differ.
+    """
+    if rep_in.group != rep_out.group:
+        raise ValueError(f"no map intertwines reps of different groups: {rep_in.group} and {rep_out.group}")

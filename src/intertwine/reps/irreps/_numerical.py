@@ -1,4 +1,4 @@
-"""The irreducible parts of a rep of a compact group whose irreps nobody has listed, such as SO(4) or a MatrixGroup.
+"""Irreps found numerically inside a rep of a compact group that has no table of irreps, such as SO(4).
 
 A symmetric matrix that commutes with the rep has irreducible eigenspaces when it is generic; a map that commutes joins
 two of them exactly when they are equivalent, and aligns their bases.
@@ -13,10 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
-from intertwine.reps.solve._commutant import commutant
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.groups import Irrep, Kind, Rep
+from intertwine.reps.solve import APART, Subspace, canonical_basis, casimir, eigenspaces, solve_constraints
 
 _KINDS: dict[int, Kind] = {1: "real", 2: "complex", 4: "quaternionic"}
 
@@ -119,7 +117,8 @@ def _classes(rep: Rep) -> tuple[_Class, ...]:
     with torch.device("cpu"), torch.inference_mode(False):
         classes: list[_Class] = []
         for _, space in eigenspaces(casimir(rep)):
-            classes += _part_classes(space, commutant(Subspace(rep.group, rep, space)))
+            part = Subspace(rep.group, rep, space)
+            classes += _part_classes(space, solve_constraints(part, part))
         return tuple(sorted(classes, key=_place))
 
 
