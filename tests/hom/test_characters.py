@@ -25,7 +25,7 @@ from intertwine.groups import (
     Symmetric,
 )
 from intertwine.hom import character_count, hom_dimension
-from intertwine.hom._count import conjugacy_classes, finite_count, list_elements
+from intertwine.hom._count import character_inner_product, conjugacy_classes, list_elements
 from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
 from intertwine.hom._schur import schur
 from intertwine.hom._weights import component_trace, invariant_count
@@ -121,8 +121,8 @@ def test_cycle_types_are_the_classes_of_the_symmetric_group(n):
     assert Symmetric(n).contains(matrices).all()
     V = Symmetric(n).vector
     for rep in (V, V * V):
-        by_elements = finite_count(rep, rep, Symmetric(n).elements)
-        assert finite_count(rep, rep, matrices, shares) == by_elements
+        by_elements = character_inner_product(rep, rep, Symmetric(n).elements)
+        assert character_inner_product(rep, rep, matrices, shares) == by_elements
 
 
 def test_burnside_on_a_group_of_millions():
@@ -135,7 +135,7 @@ def test_burnside_on_a_group_of_millions():
 def test_characters_of_what_is_no_representation():
     V = Cyclic(4).vector
     with pytest.raises(ArithmeticError, match="no whole number"):
-        finite_count(V, V, Cyclic(4).elements[:3])
+        character_inner_product(V, V, Cyclic(4).elements[:3])
 
 
 def test_signed_permutations():

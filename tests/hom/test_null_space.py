@@ -52,10 +52,10 @@ INVARIANTS = [
 
 
 def residual(rep_in, rep_out, basis):
-    symmetry = Generators.of(rep_in.group)
+    generators = Generators.of(rep_in.group)
     vectors = basis.flatten(1).T
-    constraints = lie_constraints(rep_in, rep_out, symmetry.algebra)
-    constraints += discrete_constraints(rep_in, rep_out, symmetry.discrete)
+    constraints = lie_constraints(rep_in, rep_out, generators.algebra)
+    constraints += discrete_constraints(rep_in, rep_out, generators.discrete)
     return max(float(constraint(vectors).abs().max()) for constraint in constraints) if len(basis) else 0.0
 
 

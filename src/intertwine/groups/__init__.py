@@ -1,6 +1,7 @@
 """Matrix groups: finite, compact, Euclidean, Lorentz and permutation groups, products and homomorphisms."""
 
 from intertwine.groups._affine import E2, E3, SE2, SE3, AffineGroup, Translations
+from intertwine.groups._cayley import cayley_closure
 from intertwine.groups._classical import SL, SU2, Scaling, Sp, right_multiplication
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Decomposition, Group, Homomorphism, Irrep, Kind, Rep
@@ -11,8 +12,8 @@ from intertwine.groups._homomorphism import (
     LinearPart,
     Projection,
     factor_embeddings,
-    onto_left,
-    onto_right,
+    left_projection,
+    right_projection,
 )
 from intertwine.groups._lorentz import FullLorentz, Lorentz
 from intertwine.groups._matrix import FiniteMatrixGroup, MatrixGroup, point_stabilizer
@@ -29,8 +30,9 @@ from intertwine.groups._orthogonal import (
     SpecialOrthogonal,
 )
 from intertwine.groups._permutation import Alternating, Symmetric
-from intertwine.groups._planar import Cyclic, Dihedral
-from intertwine.groups._polyhedral import (
+from intertwine.groups._point_groups import (
+    Cyclic,
+    Dihedral,
     FullIcosahedral,
     FullOctahedral,
     FullTetrahedral,
@@ -101,10 +103,11 @@ __all__ = [
     "Symmetric",
     "Tetrahedral",
     "Translations",
+    "cayley_closure",
     "direct_product",
     "factor_embeddings",
-    "onto_left",
-    "onto_right",
+    "left_projection",
     "point_stabilizer",
     "right_multiplication",
+    "right_projection",
 ]

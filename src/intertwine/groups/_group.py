@@ -1,7 +1,7 @@
 """Groups, their linear representations and homomorphisms: the abstract types.
 
-They name each other, so they stand in one file. Their subclasses, and whatever makes one from another, come from above
-by the two interfaces at the end.
+They name each other, so they are defined in one file. What makes one from another, such as a direct sum, is
+implemented above, behind the two interfaces at the end; see ``intertwine._late_binding``.
 """
 
 from __future__ import annotations

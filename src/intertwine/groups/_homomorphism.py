@@ -1,4 +1,4 @@
-"""Homomorphisms between groups of matrices: what representations are pulled back along."""
+"""Homomorphisms between matrix groups: inclusions, embeddings, projections, the double cover."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Embedding(Homomorphism):
 
 @dataclass(frozen=True)
 class Projection(Homomorphism):
-    """A direct product onto one of its factors. Made by ``onto_left`` and ``onto_right``."""
+    """A direct product onto one of its factors. Made by ``left_projection`` and ``right_projection``."""
 
     start: int
 
@@ -101,12 +101,12 @@ class Projection(Homomorphism):
         return self(X)
 
 
-def onto_left(product: DirectProduct) -> Projection:
+def left_projection(product: DirectProduct) -> Projection:
     """G x H -> G."""
     return Projection(product, product.left, 0)
 
 
-def onto_right(product: DirectProduct) -> Projection:
+def right_projection(product: DirectProduct) -> Projection:
     """G x H -> H."""
     return Projection(product, product.right, product.left.dimension)
 
@@ -119,7 +119,7 @@ def factor_embeddings(product: DirectProduct) -> tuple[Embedding, Embedding]:
 
 @dataclass(frozen=True)
 class LinearPart(Homomorphism):
-    """R^n x| H -> H: what a motion does to directions; along it the reps of H become reps of the motions.
+    """R^n x| H -> H: the linear part of a motion; along it the reps of H become reps of the motions.
 
     Args:
         source: An affine group, such as SE3().

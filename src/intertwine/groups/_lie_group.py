@@ -148,7 +148,7 @@ class MatrixLieGroup(ABC):
             )
         return X
 
-    def _fixing(self, point: Tensor) -> Tensor | None:
+    def _stabilizer_generators(self, point: Tensor) -> Tensor | None:
         """Single elements ``(k, n, n)`` that fix a point and reach all components of its stabilizer, where known."""
         discrete = self.discrete_generators
         return discrete if bool((discrete @ point - point).abs().sum() == 0) else None

@@ -2,10 +2,10 @@
 
 from intertwine.hom._basis import hom_dimension, intertwiners
 from intertwine.hom._count import Count, character_count
-from intertwine.hom._generator_rep import GeneratorRep, given_rep
+from intertwine.hom._generator_rep import GeneratorRep, generator_rep
 from intertwine.hom._kernel import SteerableKernel, steerable_kernel
 from intertwine.hom._named_basis import name_map, named_basis
-from intertwine.hom._parse import parse_hom, read_group, read_space
+from intertwine.hom._parse import parse_group, parse_hom, parse_rep
 from intertwine.hom._table import MapRow, MapTable, draw, tabulate
 from intertwine.reps import Generators
 
@@ -18,14 +18,14 @@ __all__ = [
     "SteerableKernel",
     "character_count",
     "draw",
-    "given_rep",
+    "generator_rep",
     "hom_dimension",
     "intertwiners",
     "name_map",
     "named_basis",
+    "parse_group",
     "parse_hom",
-    "read_group",
-    "read_space",
+    "parse_rep",
     "steerable_kernel",
     "tabulate",
 ]

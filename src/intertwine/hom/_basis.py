@@ -111,13 +111,13 @@ def _is_decomposed(rep_in: Rep, rep_out: Rep) -> bool:
         return False
     written = rep_in.irreps is not None and rep_out.irreps is not None
     cheap = (group.order or 0) <= _LARGEST_ORDER and max(rep_in.dim, rep_out.dim) <= _LARGEST_DIMENSION
-    return (written or (cheap and not _permutes(rep_in, rep_out))) and irrep_table(group).complete
+    return (written or (cheap and not _is_signed_permutation(rep_in, rep_out))) and irrep_table(group).complete
 
 
-def _permutes(rep_in: Rep, rep_out: Rep) -> bool:
+def _is_signed_permutation(rep_in: Rep, rep_out: Rep) -> bool:
     """Whether the group is discrete and all its generators permute coordinates up to signs."""
-    symmetry = Generators.of(rep_in.group)
+    generators = Generators.of(rep_in.group)
     leaves = {leaf for rep in (rep_in, rep_out) for _, term in merged_terms(rep) for leaf in factors(term)}
-    return len(symmetry.algebra) == 0 and all(
-        signed_permutation(matrix) is not None for leaf in leaves for matrix in leaf.matrix(symmetry.discrete)
+    return len(generators.algebra) == 0 and all(
+        signed_permutation(matrix) is not None for leaf in leaves for matrix in leaf.matrix(generators.discrete)
     )

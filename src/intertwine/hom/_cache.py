@@ -76,7 +76,7 @@ def basis_path(folder: str | Path, rep_in: Rep, rep_out: Rep) -> Path:
 
 
 def _digest(rep: Rep, digest: hashlib._Hash) -> None:
-    """Take in a rep: its make, and the matrices of the generators in what it is made of."""
+    """Update the digest with a rep: its type, and the matrices of the generators in its summands and factors."""
     digest.update(f"({type(rep).__module__}.{type(rep).__qualname__} {rep.dim} ".encode())
     if isinstance(rep, DirectSum):
         for copies, term in rep.terms:

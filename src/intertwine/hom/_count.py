@@ -31,7 +31,7 @@ class Count(NamedTuple):
     """"characters", "weights", "weights and components" or "orbits"."""
 
 
-def finite_count(rep_in: Rep, rep_out: Rep, elements: Tensor, shares: Tensor | None = None) -> int | None:
+def character_inner_product(rep_in: Rep, rep_out: Rep, elements: Tensor, shares: Tensor | None = None) -> int | None:
     """The inner product of two characters, the mean of chi_out(g) chi_in(g^-1).
 
     Args:
@@ -59,7 +59,7 @@ def finite_count(rep_in: Rep, rep_out: Rep, elements: Tensor, shares: Tensor | N
 
 
 def _entries(rep: Rep) -> int:
-    """How many numbers the character of one element is computed from."""
+    """The number of matrix entries from which the character of one element is computed."""
     if isinstance(rep, DirectSum):
         return sum(_entries(term) for _, term in rep.terms)
     return sum(_entries(factor) for factor in rep.factors) if isinstance(rep, TensorProduct) else rep.dim**2
@@ -112,25 +112,25 @@ def _listed_once(generators: bytes, size: int) -> Tensor | None:
     return list_elements(matrices)
 
 
-def listed(group: Group, symmetry: Generators) -> Tensor | None:
+def listed(group: Group, generators: Generators) -> Tensor | None:
     """All elements of the group that the generators generate; None when infinite or too many.
 
     Args:
         group: The group they are elements of.
-        symmetry: The generators.
+        generators: The generators.
     """
-    if len(symmetry.algebra):
+    if len(generators.algebra):
         return None
-    if len(symmetry.discrete) == 0:
+    if len(generators.discrete) == 0:
         return group.identity.unsqueeze(0)
-    if group.order is not None and _is_whole(group, symmetry):
+    if group.order is not None and _is_whole(group, generators):
         return group.elements if group.order <= MOST_ELEMENTS else None
-    return _listed_once(symmetry.discrete.contiguous().numpy().tobytes(), group.dimension)
+    return _listed_once(generators.discrete.contiguous().numpy().tobytes(), group.dimension)
 
 
-def _is_whole(group: Group, symmetry: Generators) -> bool:
+def _is_whole(group: Group, generators: Generators) -> bool:
     own = Generators.of(group).discrete
-    return own.shape == symmetry.discrete.shape and torch.equal(own, symmetry.discrete)
+    return own.shape == generators.discrete.shape and torch.equal(own, generators.discrete)
 
 
 def conjugacy_classes(elements: Tensor, generators: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,39 +157,39 @@ def conjugacy_classes(elements: Tensor, generators: Tensor) -> tuple[Tensor, Ten
     return elements[first], sizes / len(elements)
 
 
-def discrete_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
+def discrete_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count | None:
     """Count for a discrete group: characters of elements or classes, or the orbits of what it permutes."""
     group = rep_in.group
-    if isinstance(group, Symmetric) and len(symmetry.discrete) and _is_whole(group, symmetry):
-        found = finite_count(rep_in, rep_out, *symmetric_classes(group.n))
+    if isinstance(group, Symmetric) and len(generators.discrete) and _is_whole(group, generators):
+        found = character_inner_product(rep_in, rep_out, *symmetric_classes(group.n))
     else:
-        elements = listed(group, symmetry)
-        found = None if elements is None else finite_count(rep_in, rep_out, elements)
+        elements = listed(group, generators)
+        found = None if elements is None else character_inner_product(rep_in, rep_out, elements)
     if found is not None:
         return Count(found, "characters")
-    orbits = orbit_signs(discrete_constraints(rep_in, rep_out, symmetry.discrete))
+    orbits = orbit_signs(discrete_constraints(rep_in, rep_out, generators.discrete))
     if orbits is not None:
         return Count(int(orbits[0].amax()) + 1, "orbits")
     return None
 
 
-def lie_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
+def lie_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count | None:
     """Count for the identity component of a Lie group: by weights."""
-    found = invariant_count(rep_in, rep_out, symmetry.algebra)
+    found = invariant_count(rep_in, rep_out, generators.algebra)
     return None if found is None else Count(found, "weights")
 
 
-def component_count(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> Count | None:
+def component_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count | None:
     """Count for a Lie group with several components: the mean of the traces of their elements, by weights.
 
     None where the discrete generators generate too many elements to list.
     """
-    elements = list_elements(symmetry.discrete, limit=MOST_COMPONENTS)
+    elements = list_elements(generators.discrete, limit=MOST_COMPONENTS)
     if elements is None:
         return None
     total = 0.0
-    for h, share in zip(*conjugacy_classes(elements, symmetry.discrete), strict=True):
-        trace = component_trace(rep_in, rep_out, symmetry.algebra, h)
+    for h, share in zip(*conjugacy_classes(elements, generators.discrete), strict=True):
+        trace = component_trace(rep_in, rep_out, generators.algebra, h)
         if trace is None:
             return None
         total += trace * float(share)
@@ -205,16 +205,16 @@ class TermCount(NamedTuple):
     """For the group."""
 
 
-def count_terms(rep_in: Rep, rep_out: Rep, symmetry: Generators) -> TermCount:
+def count_terms(rep_in: Rep, rep_out: Rep, generators: Generators) -> TermCount:
     """Count for two reps, without taking sums apart; None where there are no characters to count with."""
     if rep_in.dim * rep_out.dim == 0:
         return TermCount(Count(0, "characters"), Count(0, "characters"))
-    if len(symmetry.algebra) == 0:
-        return TermCount(None, discrete_count(rep_in, rep_out, symmetry))
-    connected = lie_count(rep_in, rep_out, symmetry)
-    if connected is None or connected.dimension == 0 or len(symmetry.discrete) == 0:
+    if len(generators.algebra) == 0:
+        return TermCount(None, discrete_count(rep_in, rep_out, generators))
+    connected = lie_count(rep_in, rep_out, generators)
+    if connected is None or connected.dimension == 0 or len(generators.discrete) == 0:
         return TermCount(connected, connected)
-    return TermCount(connected, component_count(rep_in, rep_out, symmetry))
+    return TermCount(connected, component_count(rep_in, rep_out, generators))
 
 
 def merged_terms(rep: Rep) -> tuple[tuple[int, Rep], ...]:
@@ -246,11 +246,11 @@ def character_count(rep_in: Rep, rep_out: Rep) -> Count | None:
         Count(dimension=15, method='weights')
     """
     check_groups(rep_in, rep_out)
-    symmetry = Generators.of(rep_in.group)
-    total, method = 0, "characters" if len(symmetry.algebra) == 0 else "weights"
+    generators = Generators.of(rep_in.group)
+    total, method = 0, "characters" if len(generators.algebra) == 0 else "weights"
     for copies_out, term_out in merged_terms(rep_out):
         for copies_in, term_in in merged_terms(rep_in):
-            count = count_terms(term_in, term_out, symmetry).total
+            count = count_terms(term_in, term_out, generators).total
             if count is None:
                 return None
             total += copies_in * copies_out * count.dimension

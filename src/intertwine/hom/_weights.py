@@ -4,7 +4,7 @@
 
 with the product over the positive roots and ch(W) = sum of e^weight. A generic linear functional tells weights apart as
 well as all coordinates do, so a weight is one real number here, from the eigenvalues of one generic element of the
-algebra. Nothing is solved, so this checks whoever solves. The group need not be compact: the unitarian trick leaves the
+algebra. Nothing is solved, so this certifies a solution. The group need not be compact: the unitarian trick leaves the
 count unchanged.
 
 On the component of an element h, which permutes the positive roots if x is a generic element with Ad(h) x = x,

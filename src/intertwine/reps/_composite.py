@@ -1,4 +1,4 @@
-"""Reps made of reps: direct sums, tensor products, duals."""
+"""Direct sums, tensor products and duals of representations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Induction from a subgroup: one copy of the space for each coset, permuted by the group and turned by the subgroup."""
+"""Induced representation: one copy of the space for each coset of a subgroup, permuted by the group."""
 
 from __future__ import annotations
 

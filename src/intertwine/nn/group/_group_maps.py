@@ -11,7 +11,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.groups import FiniteGroup, _cayley
+from intertwine.groups import FiniteGroup, cayley_closure
 from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn.group._regular import _OnRegular, regular_copies
@@ -43,7 +43,7 @@ def neighborhood(group: FiniteGroup) -> Tensor:
     rows, found, generated = group.multiplication_table.tolist(), [0], 1
     for g in torch.argsort(-traces, stable=True).tolist():
         members = ((class_of == class_of[g]) | (class_of == class_of[inverses[g]])).nonzero().flatten().tolist()
-        reached = len(_cayley.closure(rows, [*found, *members]))
+        reached = len(cayley_closure(rows, [*found, *members]))
         if reached > generated:
             found, generated = [*found, *members], reached
     return torch.tensor(found, dtype=torch.int64)

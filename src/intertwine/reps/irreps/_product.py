@@ -1,4 +1,4 @@
-"""Irreps of a direct product G x H: tensor products of those of the factors, taken apart where the reals demand it.
+"""Irreps of a direct product G x H: tensor products of those of the factors, or halves or quarters of them.
 
 rho (x) sigma has the endomorphisms End(rho) (x) End(sigma): it is irreducible when one of them is R; C (x) C = C + C
 makes two inequivalent halves, C (x) H two equivalent ones, H (x) H = M_4(R) four. Each is an eigenspace of J (x) J'.
@@ -77,15 +77,15 @@ class ProductIrrep(Irrep):
         one_left = torch.eye(self.left.dim, dtype=torch.float64)
         one_right = torch.eye(self.right.dim, dtype=torch.float64)
         both = [batched_kron(self.left.generators, one_right), batched_kron(one_left, self.right.generators)]
-        return self._cut(torch.cat(both))
+        return self._compress(torch.cat(both))
 
     def matrix(self, g: Tensor) -> Tensor:
         """The matrices, ``(..., dim, dim)``, of the dtype and device of g."""
         assert isinstance(self.group, DirectProduct), "a product irrep has a product group"
         a, b = self.group.factors(g)
-        return self._cut(batched_kron(self.left.matrix(a), self.right.matrix(b)))
+        return self._compress(batched_kron(self.left.matrix(a), self.right.matrix(b)))
 
-    def _cut(self, matrix: Tensor) -> Tensor:
+    def _compress(self, matrix: Tensor) -> Tensor:
         if "real" in self._kinds:
             return matrix
         basis = _isometry(self).to(matrix)
@@ -109,8 +109,8 @@ def _endomorphisms(irrep: ProductIrrep) -> Tensor:
     """The algebra of one factor that is not real, inside the irrep; the complex one where there is one."""
     left, right = irrep.left, irrep.right
     if left.kind == irrep.kind:
-        return irrep._cut(batched_kron(left.endomorphisms, torch.eye(right.dim, dtype=torch.float64)))
-    return irrep._cut(batched_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
+        return irrep._compress(batched_kron(left.endomorphisms, torch.eye(right.dim, dtype=torch.float64)))
+    return irrep._compress(batched_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
 
 
 class ProductIrrepTable(IrrepTable):

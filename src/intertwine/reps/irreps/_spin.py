@@ -1,4 +1,4 @@
-"""Irreps of SU(2): spins. Whole ones are the Wigner matrices of the rotation; half-odd ones are of quaternionic kind.
+"""Irreps of SU(2), by spin: integer ones are Wigner matrices of the rotation, half-integer ones are quaternionic.
 
 The irrep of spin l + 1/2 is the larger half of D^l (x) H, with H the quaternions on which SU(2) acts from the left; it
 has 4 (l + 1) real dimensions, and multiplication from the right commutes with it.
@@ -35,18 +35,18 @@ class SpinIrrep(Irrep):
     twice: int
 
     @property
-    def _whole(self) -> bool:
+    def _is_integer(self) -> bool:
         return self.twice % 2 == 0
 
     @property
     def dim(self) -> int:
         """2 j + 1 for whole spins, 2 (2 j + 1) for half-odd ones."""
-        return (self.twice + 1) * (1 if self._whole else 2)
+        return (self.twice + 1) * (1 if self._is_integer else 2)
 
     @property
     def label(self) -> str:
         """The spin, "1/2"."""
-        return str(self.twice // 2) if self._whole else f"{self.twice}/2"
+        return str(self.twice // 2) if self._is_integer else f"{self.twice}/2"
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -56,17 +56,17 @@ class SpinIrrep(Irrep):
     @property
     def kind(self) -> Kind:
         """Real for whole spins, quaternionic for half-odd ones."""
-        return "real" if self._whole else "quaternionic"
+        return "real" if self._is_integer else "quaternionic"
 
     @property
     def endomorphisms(self) -> Tensor:
         """The identity; for half-odd spins also multiplication by i, j and k from the right: ``(e, dim, dim)``."""
-        return super().endomorphisms if self._whole else _right(self.twice)
+        return super().endomorphisms if self._is_integer else _right(self.twice)
 
     @property
     def generators(self) -> Tensor:
         """The derivative along i/2, j/2 and k/2: ``(3, dim, dim)``."""
-        if self._whole:
+        if self._is_integer:
             return SphericalIrrep(DoubleCover().target, self.twice // 2).generators
         return _spin_generators(self.twice)
 
@@ -76,7 +76,7 @@ class SpinIrrep(Irrep):
         if self.twice == 1:
             return g
         rotation = wigner_d(self.twice // 2, DoubleCover()(g))
-        if self._whole:
+        if self._is_integer:
             return rotation
         p = _half(self.twice).to(g)
         return p.T @ batched_kron(rotation, g) @ p

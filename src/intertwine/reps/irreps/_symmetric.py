@@ -1,4 +1,4 @@
-"""Irreps of the symmetric groups: Young's orthogonal form, for any n, without a list of the elements.
+"""Irreps of the symmetric groups in Young's orthogonal form, for any n, without a list of the elements.
 
 The basis of the irrep of a partition is its standard tableaux. The exchange s_i of the things i and i + 1 acts on a
 tableau T, in which i + 1 stands r steps further along (content = column - row) than i, by
@@ -117,7 +117,7 @@ class SymmetricIrrepTable(IrrepTable):
         return (SymmetricIrrep(self.group, partition) for partition in _partitions(self._n, self._n))
 
     def maps(self, irrep: Irrep, rep: Rep) -> Tensor:
-        """What Young's elements single out: the first basis vector is a joint eigenvector, exchanges reach the rest.
+        """By Young's elements: the first basis vector is a joint eigenvector, exchanges of neighbors reach the rest.
 
         The element X_k, the sum of the exchanges (i k) with i < k, acts on a tableau by the content of k (Jucys 1974).
         """

@@ -16,7 +16,7 @@ from torch import Tensor
 from intertwine.groups import Rep
 
 APART = 1e-6
-"""The least relative distance of eigenvalues that are different."""
+"""The least relative distance of distinct eigenvalues."""
 
 
 def casimir(rep: Rep) -> Tensor:
@@ -37,13 +37,13 @@ def eigenspaces(symmetric: Tensor) -> Iterator[tuple[float, Tensor]]:
     values, vectors = torch.linalg.eigh(symmetric)
     scale = max(float(values.abs().max()), 1.0)
     cuts = ((values[1:] - values[:-1]) > APART * scale).nonzero().flatten() + 1
-    for part, space in zip(torch.tensor_split(values, cuts), torch.tensor_split(vectors, cuts, dim=1), strict=True):
-        yield float(part.mean()), space
+    for group, space in zip(torch.tensor_split(values, cuts), torch.tensor_split(vectors, cuts, dim=1), strict=True):
+        yield float(group.mean()), space
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Subspace(Rep):
-    """A rep on an invariant subspace of another: B^T rho(g) B. A step of a computation, not a value."""
+    """A rep restricted to an invariant subspace: B^T rho(g) B. Compared by identity, not by value."""
 
     base: Rep
     isometry: Tensor
@@ -69,7 +69,7 @@ class Subspace(Rep):
         return basis.T @ self.base.algebra(X) @ basis
 
     def __str__(self) -> str:
-        return f"part of {self.base}"
+        return f"subspace of {self.base}"
 
     def __repr__(self) -> str:
         return f"Subspace({self.base!r}, dim={self.dim})"

@@ -124,7 +124,8 @@ def _fixed(constraints: list[Constraint], basis: Tensor, what: str) -> Tensor:
     images = [constraint(basis.T) for constraint in constraints]
     gram = torch.stack([image.T @ image for image in images]).sum(0)
     values, vectors = torch.linalg.eigh(gram)
-    return vectors[:, : count_zeros(values, what)].T @ basis
+    fixed: Tensor = vectors[:, : count_zeros(values, what)].T @ basis
+    return fixed
 
 
 def _check_residual(constraints: list[Constraint], basis: Tensor, what: str) -> None:

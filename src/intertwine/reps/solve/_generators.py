@@ -45,7 +45,7 @@ def normalized(algebra: Tensor) -> Tensor:
 
 
 def factors(rep: Rep) -> tuple[Rep, ...]:
-    """The factors of a tensor product; a rep of any other make is its own only factor."""
+    """The factors of a tensor product; of any other rep itself."""
     return rep.factors if isinstance(rep, TensorProduct) else (rep,)
 
 

@@ -1,4 +1,4 @@
-"""Certified rank: zeros apart from what is not zero, and as many as characters count."""
+"""Certified numerical rank: a gap between zero and nonzero values, and the dimension that characters give."""
 
 from __future__ import annotations
 
