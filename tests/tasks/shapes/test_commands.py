@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from intertwine.data import read_shapes
-from intertwine.data._point_files import read_shape
+from intertwine.data.readers import read_shape
 from intertwine.tasks.segment import SegmentPredictor
 from intertwine.tasks.shapes import _reading
 from intertwine.tasks.shapes._predictor import ShapePredictor
@@ -132,11 +132,11 @@ def test_predicting_parts_as_colored_clouds(at_shapes, command, tmp_path):
 
 def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_shapes, monkeypatch):
     predictor = SegmentPredictor.from_checkpoint(load_checkpoint("runs/parts-steerable"))
-    monkeypatch.setattr(predictor, "logits", lambda cloud, category: cloud.positions[:, :2])
+    monkeypatch.setattr(predictor, "logits", lambda batch: batch.positions[:, :2])
     (streamed,) = predictor.stream("parts/discs", 32, strict=False)
     predictor.config["categories"] = []
     for labeled, seen, given in zip(
-        predictor._labeled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
+        predictor._labeled(streamed, "parts"), streamed.samples, streamed.originals, strict=True
     ):
         centered = seen - seen.mean(0)
         nearest = np.linalg.norm(given[:, None] - seen[None], axis=-1).argmin(1)
