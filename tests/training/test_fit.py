@@ -293,7 +293,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, 
     assert "\n" not in str(caught.value)
     assert load_checkpoint(folder / "last").epoch == 2
     load_checkpoint(folder / "best")
-    assert not list(folder.glob("*.new")) + list(folder.glob("*.old"))
+    assert not list(folder.glob("*.part")) + list(folder.glob("*.old"))
     monkeypatch.undo()
     fit(Toy(dropout=0.3), folder, SETTINGS, resume=True, console=SILENT)
     same_run(folder, whole[0])

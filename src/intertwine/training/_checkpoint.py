@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
 from intertwine.training._state import FORMAT, Progress
-from intertwine.training._storage import standing
 
 WEIGHTS, RECORD, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
 CONFIG = "config.json"
@@ -186,7 +186,7 @@ def _locate(folder: Path) -> Path:
     if (folder / RECORD).exists():
         return folder
     for place in (folder / "best", folder / "last", folder):
-        whole = standing(place)
+        whole = find_intact(place)
         if whole is not None and (whole / RECORD).exists():
             return whole
     if not folder.exists():

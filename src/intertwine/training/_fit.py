@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
 from intertwine.training._checkpoint import CONFIG, SPLIT, load_checkpoint, read_resume, to_json
 from intertwine.training._job import Job, Outcome
-from intertwine.training._log import write_log
+from intertwine.training._log import LOG, write_log
 from intertwine.training._settings import Settings
 from intertwine.training._state import State
-from intertwine.training._storage import replace_file, settle, sole_writer, standing
+from intertwine.training._storage import replace_file, sole_writer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,8 @@ def fit(
         if first:
             _make(folder)
             stack.enter_context(sole_writer(folder))
-            _settle(folder)
+            for name in ("best", "last", CONFIG, SPLIT, LOG):
+                recover(folder / name)
         state = _resumed(job, folder) if resume else State()
         display = None
         if first:
@@ -80,14 +82,14 @@ def fit(
                 else:
                     reason = train(job, folder, settings, state, stop=stop, display=display)
             except (Interrupted, KeyboardInterrupt, SystemExit):
-                if standing(folder / "last") is None:
+                if find_intact(folder / "last") is None:
                     raise
                 reason, interrupted = "interrupted", True
         return _outcome(job, folder, state, reason, interrupted, display)
 
 
 def _resumed(job: Job, folder: Path) -> State:
-    place = standing(folder / "last")
+    place = find_intact(folder / "last")
     if place is None:
         raise UsageError(f"nothing to resume: {folder} has no checkpoint; fit without resuming, or name another run")
     checkpoint = load_checkpoint(place)
@@ -115,17 +117,12 @@ def _make(folder: Path) -> None:
         raise UsageError(f"cannot make the run folder {folder}: {error.strerror}") from error
 
 
-def _settle(folder: Path) -> None:
-    for name in ("best", "last"):
-        settle(folder / name)
-
-
 def _refuse_to_overwrite(folder: Path) -> None:
     """A run that never made a step may be written over."""
-    if standing(folder / "last") is None and standing(folder / "best") is None:
+    if find_intact(folder / "last") is None and find_intact(folder / "best") is None:
         return
     try:
-        begun = standing(folder / "best") is not None or load_checkpoint(folder / "last").step > 0
+        begun = find_intact(folder / "best") is not None or load_checkpoint(folder / "last").step > 0
     except UsageError:
         begun = True
     if begun:
@@ -141,7 +138,7 @@ def _write_run(job: Job, folder: Path, settings: Settings, state: State) -> None
     try:
         replace_file(folder / CONFIG, to_json(config))
         replace_file(folder / SPLIT, to_json(job.split))
-        write_log(folder / "log.csv", state.progress.history)
+        write_log(folder / LOG, state.progress.history)
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
 
@@ -156,7 +153,7 @@ def _display(console: Console | None, settings: Settings, state: State) -> Displ
 
 def _outcome(job: Job, folder: Path, state: State, reason: str, interrupted: bool, display: Display | None) -> Outcome:
     last = folder / "last"
-    best = folder / "best" if standing(folder / "best") is not None else last
+    best = folder / "best" if find_intact(folder / "best") is not None else last
     load_checkpoint(best).load_into(job.model)
     progress = state.progress
     if display is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from intertwine.training._storage import replace_file
 
+LOG = "log.csv"
+
 
 def write_log(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Write the whole log anew, so that it agrees with the history and nothing else."""

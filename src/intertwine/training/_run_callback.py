@@ -14,7 +14,7 @@ from intertwine._errors import UsageError
 from intertwine.training._average import snapshot
 from intertwine.training._checkpoint import checkpoint_files
 from intertwine.training._display import Display
-from intertwine.training._log import append_log
+from intertwine.training._log import LOG, append_log
 from intertwine.training._state import State
 from intertwine.training._stopping import Interrupted, StopRequest
 from intertwine.training._storage import replace_folder
@@ -114,7 +114,7 @@ class RunCallback(Callback):
         if trainer.is_global_zero:
             if better:
                 self._save("best", metrics)
-            self._write(self.folder / "log.csv", lambda path: append_log(path, row))
+            self._write(self.folder / LOG, lambda path: append_log(path, row))
             self._save("last", metrics)
         trainer.strategy.barrier()
         if self.display is not None:
