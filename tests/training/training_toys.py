@@ -16,7 +16,7 @@ from torch import nn
 
 from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
-from intertwine.training import Settings, fit, normal_draws
+from intertwine.training import Settings, fit, normal_per_example
 
 SILENT = Console(quiet=True)
 
@@ -48,7 +48,7 @@ class Toy:
     def train_batch(self, indices, seed):
         self.seen.append((indices.tolist(), seed))
         time.sleep(self.delay)
-        noise = 0.1 * normal_draws(seed, indices, 3).float()
+        noise = 0.1 * normal_per_example(seed, indices, 3).float()
         return self.x[indices] + noise, self.y[indices]
 
     def validation_batch(self, indices):
