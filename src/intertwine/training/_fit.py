@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from intertwine.training._display import Display
+    from intertwine.training._stopping import StopRequest
 
 
 def fit(
@@ -52,8 +53,7 @@ def fit(
             from the run's; the loss is not finite; the disk is full. ``last`` then holds what was saved before.
     """
     from intertwine.training._stopping import Interrupted, StopRequest
-    from intertwine.training._trainer import is_first_process, is_launched_externally, train
-    from intertwine.training._worker_processes import WorkerProcesses
+    from intertwine.training._trainer import is_first_process
 
     folder = Path(folder)
     for name, size in (("train on", job.train_size()), ("validate on", job.validation_size())):
@@ -77,11 +77,7 @@ def fit(
         reason, interrupted = resume_state.state.stop_reason(settings), False
         if reason is None:
             try:
-                if settings.devices > 1 and not is_launched_externally(settings):
-                    with WorkerProcesses(job, settings, resume_state, folder) as process_rank:
-                        reason = train(job, folder, settings, resume_state, process_rank, stop=stop, display=display)
-                else:
-                    reason = train(job, folder, settings, resume_state, stop=stop, display=display)
+                reason = _train(job, folder, settings, resume_state, stop, display)
             except (Interrupted, KeyboardInterrupt, SystemExit):
                 if find_intact(folder / "last") is None:
                     raise
@@ -89,6 +85,19 @@ def fit(
         if display is not None:
             display.print_line(_last_line(folder, resume_state.state, reason, interrupted))
         return _result(job, folder, resume_state.state, reason, interrupted)
+
+
+def _train(
+    job: Job, folder: Path, settings: Settings, resume_state: ResumeState, stop: StopRequest, display: Display | None
+) -> str:
+    """Train in this process, and in others if there are to be several; returns why training ended."""
+    from intertwine.training._trainer import is_launched_externally, train
+    from intertwine.training._worker_processes import WorkerProcesses
+
+    if settings.devices == 1 or is_launched_externally(settings):
+        return train(job, folder, settings, resume_state, stop=stop, display=display)
+    with WorkerProcesses(job, settings, resume_state, folder) as process_rank:
+        return train(job, folder, settings, resume_state, process_rank, stop=stop, display=display)
 
 
 def _resumed(job: Job, folder: Path) -> ResumeState:
