@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders: whole or not at all, whenever the process dies and however full the disk is."""
+"""Atomic writing of files and folders: complete or not at all, whenever the process dies and however full the disk is."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def atomic_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A temporary folder beside `path` that is renamed to `path` when the block ends well, and removed otherwise.
 
     An existing folder is first renamed to ``path.old`` and removed last, so that at every moment one of the two is
-    there, whole: after a crash `find_intact` says which, and `recover` puts it back.
+    there, complete: after a crash `find_intact` says which, and `recover` puts it back.
 
     Args:
         path: The folder to write. Its own folder must exist.
@@ -83,7 +83,7 @@ def atomic_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def find_intact(folder: Path) -> Path | None:
-    """Where the whole content of an `atomic_folder` is: `folder`, else ``folder.old``, else None. Changes nothing."""
+    """Where the complete content of an `atomic_folder` is: `folder`, else ``folder.old``, else None. Changes nothing."""
     return next((place for place in (folder, _old(folder)) if place.is_dir()), None)
 
 

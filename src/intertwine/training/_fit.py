@@ -116,7 +116,7 @@ def _resumed(job: Job, folder: Path) -> ResumeState:
             if isinstance(before, dict) and isinstance(now, dict):
                 keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
                 differing = f"{name} ({', '.join(map(str, keys[:3]))})"
-            raise UsageError(f"cannot resume {folder}: it was begun with another {differing}; choose another folder")
+            raise UsageError(f"cannot resume {folder}: it was started with another {differing}; choose another folder")
     return load_resume_state(last)
 
 

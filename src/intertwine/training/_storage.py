@@ -17,7 +17,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder, atomically and durably: at every moment `folder` or ``folder.old`` is there, whole.
+    """Write a folder, atomically and durably: at every moment `folder` or ``folder.old`` is there, complete.
 
     Raises:
         OSError: The disk is full, the place is read-only, and so on; the previous folder is then as it was.
@@ -30,7 +30,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write the bytes; the tests put a full disk in its place."""
+    """Write the bytes of a temporary file; `atomic_file` and `atomic_folder` make them durable."""
     path.write_bytes(content)
 
 

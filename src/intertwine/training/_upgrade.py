@@ -1,7 +1,7 @@
 """Upgrades of checkpoints from the format of an older version to the current one, applied on reading.
 
 Each step goes from format n to n + 1 and consists of pure functions on the configuration, the split, the state dict and
-the counters; the steps stand in `_upgrade_steps`. Nothing on disk is changed.
+the counters; the steps are in `_upgrade_steps`. Nothing on disk is changed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ OLDEST = 2
 Value = TypeVar("Value")
 
 
-def check_format(found: Any, place: object, version: object) -> None:
+def check_format(found: Any, folder: object, version: object) -> None:
     """Raise unless checkpoints of this format can be read.
 
     Args:
         found: The format of the checkpoint.
-        place: Its folder.
+        folder: Its folder.
         version: The version that wrote it.
 
     Raises:
@@ -41,7 +41,7 @@ def check_format(found: Any, place: object, version: object) -> None:
     else:
         advice = f"install intertwine {version} or newer"
     raise UsageError(
-        f"{place} was written in format {found} by intertwine {version}; this intertwine {__version__} reads formats "
+        f"{folder} was written in format {found} by intertwine {version}; this intertwine {__version__} reads formats "
         f"{OLDEST} to {FORMAT}: {advice}"
     )
 
