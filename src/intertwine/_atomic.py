@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders: complete or not at all, whenever the process dies and however full the disk is."""
+"""Atomic writing of files and folders: complete or not at all, even if the process dies or the disk is full."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def atomic_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def find_intact(folder: Path) -> Path | None:
-    """Where the complete content of an `atomic_folder` is: `folder`, else ``folder.old``, else None. Changes nothing."""
+    """Where the complete content of an `atomic_folder` is: `folder`, else ``folder.old``, else None. Only reads."""
     return next((place for place in (folder, _old(folder)) if place.is_dir()), None)
 
 
