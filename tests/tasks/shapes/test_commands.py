@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from intertwine._progress import no_progress
 from intertwine.data import read_shapes
 from intertwine.data.readers import read_shape
 from intertwine.tasks.segment import SegmentPredictor
@@ -236,10 +237,9 @@ def test_data_that_have_changed_are_noticed(shapes, command, small, write):
 def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, write, monkeypatch, given):
     calls = []
 
-    def stub(progress=None, **options):
-        calls.append((progress is not None, options))
-        if progress is not None:
-            progress(119_000_000, 119_782_356)
+    def stub(progress=no_progress, **options):
+        calls.append((progress is not no_progress, options))
+        progress(119_000_000, 119_782_356)
         return read_shapes(shapes / "classes", **options)
 
     monkeypatch.setitem(_reading._SETS, "furniture", stub)

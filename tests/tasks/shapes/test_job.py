@@ -148,7 +148,7 @@ def test_the_loss_of_a_class_is_the_slow_sum(prepare):
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
     expected = 0.0
-    for logits, truth in zip(job.model(*batch.cloud).detach(), batch.truth, strict=True):
+    for logits, truth in zip(job.logits(batch.cloud).detach(), batch.cloud.cloud_fields["classes"], strict=True):
         target = torch.full((3,), 0.2 / 3)
         target[truth] += 0.8
         expected -= float((target * logits.log_softmax(0)).sum())
@@ -161,9 +161,9 @@ def test_the_loss_of_parts_is_the_mean_over_the_points_of_each_cloud(prepare):
     job = prepare("segment")
     job.model.eval()
     batch = job.train_batch(indices(job), 0)
-    logits = job.logits(batch.cloud, batch.category)
+    logits, truth = job.logits(batch.cloud), batch.cloud.point_fields["parts"]
     expected = sum(
-        float(functional.cross_entropy(logits[mine], batch.truth[mine], label_smoothing=0.1))
+        float(functional.cross_entropy(logits[mine], truth[mine], label_smoothing=0.1))
         for mine in (batch.cloud.batch == cloud for cloud in range(12))
     )
     assert float(job.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
@@ -175,9 +175,9 @@ def test_metrics_are_what_they_say(prepare):
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
-    given, turned = job.model(*batch.cloud), job.model(*batch.turned)
-    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == batch.truth).double().mean()))
-    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == batch.truth).double().mean()))
+    given, turned, truth = job.logits(batch.cloud), job.logits(batch.turned), batch.cloud.cloud_fields["classes"]
+    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == truth).double().mean()))
+    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == truth).double().mean()))
     assert found["change"] == pytest.approx(float((given - turned).abs().amax(1).mean()), rel=1e-5)
 
 
@@ -188,12 +188,13 @@ def test_parts_are_judged_among_those_of_their_category(prepare):
     job.config["parts"].append("9")
     job.config["allowed"] = [[0, 1], [0, 1], [0]]
     batch = job.validation_batch(torch.arange(6))
-    logits = torch.randn(len(batch.truth), 3, generator=torch.Generator().manual_seed(0))
+    truth = batch.cloud.point_fields["parts"]
+    logits = torch.randn(len(truth), 3, generator=torch.Generator().manual_seed(0))
     logits[:, 2] += 9
-    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.category]
+    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.cloud.cloud_fields["classes"]]
     predicted = torch.where(allowed[batch.cloud.batch], logits, -torch.inf).argmax(1)
     assert not (predicted == 2).any()
-    expected = shape_intersections(batch.truth, predicted, batch.cloud.batch, 6, 3, allowed)
+    expected = shape_intersections(truth, predicted, batch.cloud.batch, 6, 3, allowed)
     assert torch.equal(job._scores(logits, batch), expected)
 
 

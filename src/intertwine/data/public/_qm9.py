@@ -23,7 +23,7 @@ from intertwine.data._elements import NUMBERS
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data.public._recipes import QM9_TARGETS
+from intertwine.data.public._qm9_targets import QM9_TARGETS
 
 _FORMAT = 1
 _ROWS_AT_ONCE = 4000

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from intertwine._errors import UsageError
+from intertwine._progress import no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet, Split
 from intertwine.tasks._source import check_source, resolve
-from intertwine.tasks._task import AuditSettings, Evaluation, Progress, silent
+from intertwine.tasks._task import AuditSettings, Evaluation, Progress
 from intertwine.tasks.shapes._evaluation import Metrics, as_evaluation, chosen_turns, evaluate, judge
 from intertwine.tasks.shapes._job import ShapeJob, logits_of, network_dataset, network_inputs
 from intertwine.tasks.shapes._reading import Sampling, read, read_again, renamed, stream
@@ -112,7 +113,7 @@ class ShapePredictor(ABC):
         """
         self._read(data, progress)
 
-    def _read(self, data: str | None, progress: Progress = silent) -> PointCloudSet:
+    def _read(self, data: str | None, progress: Progress = no_progress) -> PointCloudSet:
         own = self.config["data"]
         if data is None or resolve(data) == own["source"]:
             return read_again(self.config, progress)
