@@ -228,13 +228,8 @@ def _locate(folder: Path) -> Path:
     raise UsageError(f"{folder} is not a checkpoint: it has no {METADATA}")
 
 
-<<<<<<< HEAD
-def _read_record(place: Path) -> dict[str, Any]:
-    from intertwine._version import __version__
-=======
 def _read_metadata(folder: Path) -> dict[str, Any]:
-    from intertwine import __version__
->>>>>>> main
+    from intertwine._version import __version__
     from intertwine.reps import CONVENTION_VERSION
 
     path = folder / METADATA

@@ -143,13 +143,8 @@ def _refuse_to_overwrite(folder: Path) -> None:
         )
 
 
-<<<<<<< HEAD
-def _write_run(job: Job, folder: Path, settings: Settings, state: State) -> None:
-    from intertwine._version import __version__
-=======
 def _write_run(job: Job, folder: Path, settings: Settings, resume_state: ResumeState) -> None:
-    from intertwine import __version__
->>>>>>> main
+    from intertwine._version import __version__
 
     config = {
         "format": FORMAT,
