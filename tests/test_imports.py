@@ -76,7 +76,11 @@ def test_imports(violations, kind):
         ("private", "nn/_linear.py", "from intertwine.reps._composite import DirectSum"),
         ("private", "ops/so2/__init__.py", "import intertwine.ops.graph._segments"),
         ("private", "tasks/_task.py", "from intertwine.training import _fit"),
-        ("circles", "reps/_composite.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import intertwine.reps"),
+        (
+            "circles",
+            "reps/_powers.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import intertwine.reps",
+        ),
     ],
 )
 def test_a_planted_import_is_found(tmp_path, violations, kind, file, line):

@@ -1,7 +1,7 @@
 """Late binding: modules that implement an interface of a lower package, loaded when they are first asked for.
 
-Imports go down only. Where a lower package needs a function of a higher one, as a group needs its irreps, it declares an
-interface and asks for its implementation by name; the root package says which module that is.
+Imports go down only. Where a lower package needs a function of a higher one, as a group needs its irreps, it declares
+an interface and asks for its implementation by name; the root package says which module that is.
 """
 
 from __future__ import annotations
