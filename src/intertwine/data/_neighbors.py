@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from intertwine.ops.points._neighbors import near_pairs
+from intertwine.ops import radius_pairs
 
 _ATOMS_AT_ONCE = 1 << 16
 
@@ -43,7 +43,7 @@ def neighbor_lists(positions: Tensor, offsets: Tensor, cutoff: float) -> tuple[T
     for first, last in _shares(starts):
         atoms = slice(starts[first], starts[last])
         owners = np.repeat(np.arange(last - first), counts[first:last])
-        source, target = near_pairs(x[atoms], owners, cutoff)
+        source, target = radius_pairs(x[atoms], owners, cutoff)
         local = source - (starts[first:last] - starts[first])[owners[source]]
         lists.append(local.astype(dtype))
         degrees.append(np.bincount(target, minlength=len(owners)))

@@ -1,4 +1,4 @@
-"""The steerable convolution of few channels: one matrix takes all that was gathered to all outputs."""
+"""Steerable convolution of few channels: aggregated first, then one matrix from all aggregates to all outputs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._graph import Graph
-from intertwine.ops.steerable._conv_autograd import Kernels, operator
+from intertwine.ops.graph import Graph
+from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
+from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
 from intertwine.ops.steerable._coupling import Coupling
-from intertwine.ops.steerable._small_kernels import Call, backward, forward
+from intertwine.ops.steerable._small_kernels import SmallConvInputs, backward, forward
 
-_conv = operator(
-    "small_steerable_conv",
-    Kernels(
-        lambda *arguments: forward(Call.of(*arguments)),
-        lambda grad, needs, *arguments: backward(Call.of(*arguments), grad, needs),
-    ),
-)
+
+def _forward(args: ConvArgs) -> Tensor:
+    return forward(SmallConvInputs.from_args(args))
+
+
+def _backward(grad: Tensor, args: ConvArgs, needs: list[bool]) -> ConvGradients:
+    return backward(SmallConvInputs.from_args(args), grad, needs)
+
+
+operators = conv_operators("small_steerable_conv", ConvKernels(_forward, _backward))
 
 
 def small_conv(
@@ -27,30 +31,33 @@ def small_conv(
     radial: Tensor,
     graph: Graph,
     coupling: Coupling,
-    tensor: Tensor,
+    clebsch_gordan: Tensor,
     weights: Sequence[Tensor],
 ) -> Tensor:
-    """The function of :func:`intertwine.ops.steerable_conv`, coupled after the sum over the neighbors."""
-    matrix = _matrix(coupling, tensor, weights, radial.shape[1])
-    edges = graph.source, graph.rank, graph.places
-    result: Tensor = _conv(features, harmonics, radial, matrix.flatten(), tensor, *edges, coupling.code())
+    """:func:`intertwine.ops.steerable_conv` in the order for few channels: aggregate first, then couple."""
+    matrix = coupling_matrix(coupling, clebsch_gordan, weights, radial.shape[1]).flatten()
+    args = ConvArgs(features, harmonics, radial, matrix, clebsch_gordan, *graph.indices, coupling.encode())
+    result: Tensor = operators.conv(*args)
     return result
 
 
-def _matrix(coupling: Coupling, tensor: Tensor, weights: Sequence[Tensor], width: int) -> Tensor:
-    """``(dim_in * Y * H, dim_out)``: sum over the paths of Clebsch-Gordan coefficients times weights."""
+def coupling_matrix(coupling: Coupling, clebsch_gordan: Tensor, weights: Sequence[Tensor], num_radial: int) -> Tensor:
+    """Sum over all paths of Clebsch-Gordan coefficients times weights, ``(dim_in * Y * H, dim_out)``."""
+    num_harmonics = clebsch_gordan.shape[0]
     rows, column, weight = [], 0, iter(weights)
-    for i, ((l_in, _), channels) in enumerate(coupling.inputs):
+    for i, ((l_in, _), channels_in) in enumerate(coupling.inputs):
         m_in, blocks = 2 * l_in + 1, []
-        for o, ((l_out, _), copies) in enumerate(coupling.outputs):
+        for o, ((l_out, _), channels_out) in enumerate(coupling.outputs):
             m_out, paths = 2 * l_out + 1, len(coupling.paths(i, o))
             if not paths:
-                blocks.append(tensor.new_zeros(channels * m_in * tensor.shape[0] * width, copies * m_out))
+                zeros = channels_in * m_in * num_harmonics * num_radial, channels_out * m_out
+                blocks.append(clebsch_gordan.new_zeros(zeros))
                 continue
             end = column + m_out * paths * m_in
-            steered = tensor[:, column:end].unflatten(1, (m_out, paths, m_in))
-            mixed = next(weight).view(paths, channels, width, copies)
-            blocks.append(torch.einsum("yopi,pchd->ciyhdo", steered, mixed).flatten(0, 3).flatten(1))
+            coefficients = clebsch_gordan[:, column:end].unflatten(1, (m_out, paths, m_in))
+            path_weights = next(weight).view(paths, channels_in, num_radial, channels_out)
+            block = torch.einsum("yopi,pchd->ciyhdo", coefficients, path_weights)
+            blocks.append(block.flatten(0, 3).flatten(1))
             column = end
         rows.append(torch.cat(blocks, 1))
     return torch.cat(rows)

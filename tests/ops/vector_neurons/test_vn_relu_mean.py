@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from intertwine.ops import EdgeVectors, Graph, arrange, edge_moments, fan, rectify, vn_relu_mean
+from intertwine.ops import EdgeVectors, Graph, edge_norm_stats, vn_relu, vn_relu_mean
 from intertwine.ops.vector_neurons import _edge_vectors as edge_vectors
-from intertwine.ops.vector_neurons._vn_relu_mean import composite_mean, composite_moments
+from intertwine.ops.vector_neurons._args import NormStatsArgs, VNReluArgs
+from intertwine.ops.vector_neurons._composite import composite_norm_stats, composite_vn_relu_mean
 
 NODES, CHANNELS, MIXED = 30, 5, 2
 CASES = list(itertools.product((2, 3), (False, True), (False, True), (False, True), (1, CHANNELS)))
@@ -16,12 +17,12 @@ CASES = list(itertools.product((2, 3), (False, True), (False, True), (False, Tru
 
 def ragged(seed: int = 0, edges: int = 200) -> Graph:
     generator = torch.Generator().manual_seed(seed)
-    return arrange(torch.randint(0, NODES - 3, (2, edges), generator=generator), NODES)
+    return Graph.from_edges(torch.randint(0, NODES - 3, (2, edges), generator=generator), NODES)
 
 
 def regular(seed: int = 0) -> Graph:
     generator = torch.Generator().manual_seed(seed)
-    return fan(torch.randint(0, NODES, (NODES, 6), generator=generator))
+    return Graph.from_neighbor_table(torch.randint(0, NODES, (NODES, 6), generator=generator))
 
 
 def draw(n: int, graph: Graph, near: bool, mixed: bool, affine: bool, directions: int) -> list[Tensor | None]:
@@ -43,7 +44,7 @@ def draw(n: int, graph: Graph, near: bool, mixed: bool, affine: bool, directions
 
 def fused(parts: list[Tensor | None], graph: Graph, slope: float) -> Tensor:
     values, directions = EdgeVectors(*parts[:3]), EdgeVectors(*parts[3:6])
-    return vn_relu_mean(values, directions, graph, edges=parts[6], affine=parts[7], slope=slope)
+    return vn_relu_mean(values, directions, graph, edge_attr=parts[6], affine=parts[7], negative_slope=slope)
 
 
 def slopes(output: Tensor, parts: list[Tensor | None]) -> list[Tensor]:
@@ -55,11 +56,11 @@ def slopes(output: Tensor, parts: list[Tensor | None]) -> list[Tensor]:
 @pytest.mark.parametrize(("n", "near", "mixed", "affine", "directions"), CASES)
 @pytest.mark.parametrize("room", [1 << 20, 300])
 def test_fused_is_the_formula(make, n, near, mixed, affine, directions, room, monkeypatch) -> None:
-    monkeypatch.setitem(edge_vectors._CACHE, "cpu", room)
+    monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", room)
     graph = make()
     parts = draw(n, graph, near, mixed, affine, directions)
     output = fused(parts, graph, 0.2)
-    expected = composite_mean(parts, graph.source, graph.rank, graph.places, 0.2)
+    expected = composite_vn_relu_mean(VNReluArgs(*parts, *graph.indices, 0.2))
     torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
     for x, y in zip(slopes(output, parts), slopes(expected, parts), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-11)
@@ -68,12 +69,12 @@ def test_fused_is_the_formula(make, n, near, mixed, affine, directions, room, mo
 @pytest.mark.parametrize("make", [ragged, regular])
 @pytest.mark.parametrize(("near", "mixed"), [(False, False), (True, False), (False, True), (True, True)])
 def test_fused_moments_are_the_formula(make, near, mixed, monkeypatch) -> None:
-    monkeypatch.setitem(edge_vectors._CACHE, "cpu", 300)
+    monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", 300)
     graph = make()
     drawn = draw(3, graph, near, mixed, False, 1)
     parts = [*drawn[:3], drawn[6]]
-    output = torch.stack(edge_moments(EdgeVectors(*parts[:3]), graph, parts[3]))
-    expected = torch.stack(composite_moments(parts, graph.source, graph.rank, graph.places))
+    output = torch.stack(edge_norm_stats(EdgeVectors(*parts[:3]), graph, parts[3]))
+    expected = torch.stack(composite_norm_stats(NormStatsArgs(*parts, *graph.indices)))
     torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
     for x, y in zip(slopes(output, parts), slopes(expected, parts), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-11)
@@ -111,7 +112,7 @@ def test_second_derivatives() -> None:
         for i, part in zip(names, given, strict=True):
             filled[i] = part[:, :, :2] if i in (0, 1, 3, 4) else part
         filled[2], filled[5], filled[7] = (filled[i][:, :2] for i in (2, 5, 7))
-        mean, variance = edge_moments(EdgeVectors(*filled[:3]), graph, filled[6])
+        mean, variance = edge_norm_stats(EdgeVectors(*filled[:3]), graph, filled[6])
         return torch.cat([fused(filled, graph, 0.2).flatten(), mean, variance])
 
     inputs = [parts[i].requires_grad_() for i in names]
@@ -119,20 +120,20 @@ def test_second_derivatives() -> None:
 
 
 def test_nothing_is_made_of_no_edges() -> None:
-    graph = arrange(torch.zeros((2, 0), dtype=torch.int64), 4)
+    graph = Graph.from_edges(torch.zeros((2, 0), dtype=torch.int64), 4)
     values = EdgeVectors(torch.ones(3, 4, 2, requires_grad=True), torch.ones(3, 4, 2))
     output = vn_relu_mean(values, values, graph)
     output.sum().backward()
     assert output.abs().sum() == 0
-    assert values.own.grad.abs().sum() == 0
-    assert all(x.abs().sum() == 0 for x in edge_moments(values, graph))
+    assert values.target.grad.abs().sum() == 0
+    assert all(x.abs().sum() == 0 for x in edge_norm_stats(values, graph))
 
 
 @pytest.mark.parametrize("affine", [None, torch.tensor([[0.5], [-2.0]])])
 def test_zero_vectors_have_finite_slopes(affine: Tensor | None) -> None:
     values = torch.zeros(3, 4, 1, requires_grad=True)
     directions = torch.zeros(3, 4, 1, requires_grad=True)
-    output = rectify(values, directions, affine=affine)
+    output = vn_relu(values, directions, affine=affine)
     output.sum().backward()
     assert output.abs().sum() == 0
     torch.testing.assert_close(values.grad, torch.full_like(values, 1.0 if affine is None else 0.5))
@@ -142,6 +143,6 @@ def test_zero_vectors_have_finite_slopes(affine: Tensor | None) -> None:
 def test_moments_in_float32_lose_nothing_to_a_large_mean() -> None:
     generator = torch.Generator().manual_seed(0)
     lengths = 1000 + torch.randn(1, 20000, 3, generator=generator)
-    graph = fan(torch.arange(20000)[:, None])
-    _, variance = edge_moments(EdgeVectors(lengths), graph)
+    graph = Graph.from_neighbor_table(torch.arange(20000)[:, None])
+    _, variance = edge_norm_stats(EdgeVectors(lengths), graph)
     torch.testing.assert_close(variance, lengths[0].double().var(0, correction=0).float(), rtol=1e-4, atol=0)
