@@ -5,7 +5,7 @@ import torch
 
 from intertwine.ops import Coupling, Graph, steerable_conv
 from intertwine.ops.graph import chunks
-from intertwine.ops.steerable import _conv_inputs, _small_kernels
+from intertwine.ops.steerable import _conv_inputs, _small_conv
 from intertwine.ops.steerable._coupling import decode_coupling
 from intertwine.ops.steerable._fused_conv import fused_conv
 from intertwine.ops.steerable._small_conv import coupling_matrix, small_conv
@@ -86,7 +86,7 @@ def test_equal_to_the_plain_formula_with_its_gradients(
     name: str, cache: int, order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(_conv_inputs._CACHE_BYTES, "cpu", cache)
-    monkeypatch.setitem(_small_kernels._CACHE_BYTES, "cpu", cache)
+    monkeypatch.setitem(_small_conv._CACHE_BYTES, "cpu", cache)
     inputs = arguments(COUPLING, GRAPHS[name], 3)
     results = [function(*inputs) for function in both(COUPLING, GRAPHS[name], order)]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)

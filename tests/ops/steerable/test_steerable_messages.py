@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.ops import Coupling, Graph, segment_sum, steerable_conv, steerable_messages
-from intertwine.ops.steerable import _conv_inputs, _small_kernels
+from intertwine.ops.steerable import _conv_inputs, _small_conv
 from intertwine.ops.steerable import _steerable_messages as module
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
@@ -75,7 +75,7 @@ def test_equal_to_the_plain_formula_with_their_gradients(
     name: str, coupling: Coupling, cache: int, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(_conv_inputs._CACHE_BYTES, "cpu", cache)
-    monkeypatch.setitem(_small_kernels._CACHE_BYTES, "cpu", cache)
+    monkeypatch.setitem(_small_conv._CACHE_BYTES, "cpu", cache)
     inputs = arguments(coupling, GRAPHS[name], 3)
     results = [function(coupling, GRAPHS[name], *inputs) for function in (fast, slow)]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)

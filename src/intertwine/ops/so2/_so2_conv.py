@@ -63,7 +63,7 @@ def _save_args(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 
 def _derivative_of_conv(ctx, grad):  # type: ignore[no-untyped-def]
-    args, needs = SO2Args(*ctx.saved_tensors, ctx.coupling), list(ctx.needs_input_grad[:5])
+    args, needs = SO2Args._make([*ctx.saved_tensors, ctx.coupling]), list(ctx.needs_input_grad[:5])
     features, radial, torque, scales, weights = _conv_backward(grad, *args, needs)
     vectors = torque_to_gradient(torque, args.vectors) if needs[2] else None
     gradients = zip((features, radial, vectors, scales, weights), needs, strict=True)
@@ -79,7 +79,7 @@ def _save_args_and_needs(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _derivative_of_backward(ctx, *cotangents):  # type: ignore[no-untyped-def]
     """The cotangents of the gradients are tangents of f: the derivatives of ``<grad, Df[tangents]>``."""
     grad, *tensors = ctx.saved_tensors
-    second = _SecondDerivative(grad, SO2Args(*tensors, ctx.coupling), list(ctx.needs_input_grad[:6]))
+    second = _SecondDerivative(grad, SO2Args._make([*tensors, ctx.coupling]), list(ctx.needs_input_grad[:6]))
     tangents = [x if need else None for x, need in zip(cotangents, ctx.needs, strict=True)]
     for name, tangent in zip(SO2Args._fields[:5], tangents, strict=True):
         if tangent is not None and name != "vectors":
@@ -104,7 +104,8 @@ class _SecondDerivative:
 
     def add_linear(self, name: str, tangent: Tensor) -> None:
         """Add the term of a tangent of an argument in which f is linear."""
-        self._add(self._term(self._grad, self._args._replace(**{name: tangent}), constant=name))
+        replaced: dict[str, Any] = {name: tangent}
+        self._add(self._term(self._grad, self._args._replace(**replaced), constant=name))
 
     def add_rotation(self, omega: Tensor) -> None:
         """Add the terms of infinitesimal rotations of the edges, ``(E, 3)``."""

@@ -67,7 +67,7 @@ class ConvOperators(NamedTuple):
             self.jvp_backward.register_autograd(self._derivative_of_jvp_backward, setup_context=_save_args_and_needs)
 
     def _derivative_of_conv(self, ctx, grad):  # type: ignore[no-untyped-def]
-        args = ConvArgs(*ctx.saved_tensors, ctx.coupling)
+        args = ConvArgs._make([*ctx.saved_tensors, ctx.coupling])
         needs = [False, *ctx.needs_input_grad[:4]]
         needs[4] = needs[4] and _will_execute(ctx.next_functions[3][0])
         _, *gradients = self._value_and_gradients(grad, args, needs)
@@ -76,7 +76,7 @@ class ConvOperators(NamedTuple):
     def _derivative_of_backward(self, ctx, *cotangents):  # type: ignore[no-untyped-def]
         """The cotangents of the gradients are tangents of f: the derivatives of ``<grad, Df[tangents]>``."""
         grad, *tensors = ctx.saved_tensors
-        args = ConvArgs(*tensors, ctx.coupling)
+        args = ConvArgs._make([*tensors, ctx.coupling])
         of_value, *directions, of_weights = (x if need else None for x, need in zip(cotangents, ctx.needs, strict=True))
         assert of_value is None, "the first derivative asks for no value"
         tangents, needs = Tangents(*directions), list(ctx.needs_input_grad[:5])

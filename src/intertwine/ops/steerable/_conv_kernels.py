@@ -262,10 +262,12 @@ def backward(inputs: ConvInputs, grad: Tensor, needs: list[bool]) -> ConvGradien
 
 
 def _chunk_backward(inputs: ConvInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffer: Tensor) -> None:
+    """Add a chunk's gradients to the totals; ``grads`` is ``(n m_out, c_out)`` for each output block."""
     edges = _ChunkEdges.gather(inputs, chunk)
     output = None if total.value is None else _ChunkOutput(inputs, chunk)
-    needs_radial = total.radial is not None and edges.has_radial_term
-    d_radial = chunk.new_table(total.radial).view(edges.radial[0].shape) if needs_radial else None
+    d_radial = None
+    if total.radial is not None and edges.has_radial_term:
+        d_radial = chunk.new_table(total.radial).view(edges.radial[0].shape)
     d_harmonics = None if total.harmonics is None else torch.zeros_like(edges.harmonics)
     needs_messages, first, group = total.features is not None or d_harmonics is not None, True, 0
     for number, block in enumerate(inputs.layout.inputs):

@@ -12,7 +12,7 @@ from torch import Tensor
 from intertwine.ops.graph import Chunk
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._conv_kernels import couple_transposed
-from intertwine.ops.steerable._small_kernels import SmallConvInputs
+from intertwine.ops.steerable._small_conv import SmallConvInputs
 
 
 def messages(inputs: ConvInputs, features: Tensor) -> Tensor:

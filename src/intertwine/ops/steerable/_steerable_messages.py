@@ -26,7 +26,7 @@ from intertwine.ops.steerable._conv_autograd import ConvOperators
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._coupling import Coupling, decode_coupling
 from intertwine.ops.steerable._message_kernels import messages, small_messages
-from intertwine.ops.steerable._small_kernels import SmallConvInputs
+from intertwine.ops.steerable._small_conv import SmallConvInputs
 from intertwine.ops.steerable._steerable_conv import prefer_small_conv
 
 
@@ -113,7 +113,7 @@ def _messages_operator(
 
     def derivative(ctx, grad):  # type: ignore[no-untyped-def]
         features, *rest = ctx.saved_tensors
-        args = ConvArgs(grad, *rest, ctx.coupling)
+        args = ConvArgs._make([grad, *rest, ctx.coupling])
         needs_features, *needs = ctx.needs_input_grad[:4]
         # The backward gives the gradient of the features as well, but that output has no derivative of its own.
         fused = needs_features and not torch.is_grad_enabled()

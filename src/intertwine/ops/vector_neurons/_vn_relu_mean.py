@@ -54,7 +54,7 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 
 def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
-    args = VNReluArgs(*ctx.saved_tensors, ctx.negative_slope)
+    args = VNReluArgs._make([*ctx.saved_tensors, ctx.negative_slope])
     arguments, needs = args.differentiable, ctx.needs_input_grad[:8]
     if torch.is_grad_enabled():
         gradients = composite_gradients(lambda: composite_vn_relu_mean(args), arguments, needs, grad)
