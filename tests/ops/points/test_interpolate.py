@@ -1,4 +1,4 @@
-"""Features carried between clouds: beside a loop, under motions, coincident and missing points, gradients."""
+"""Interpolation and pooling between clouds: beside a loop, under motions, coincident and missing points, gradients."""
 
 import pytest
 import torch

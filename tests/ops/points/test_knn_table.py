@@ -1,4 +1,4 @@
-"""Nearest points beside a loop over all pairs, by tree and by matrix product, in batches in any order."""
+"""The k-nearest-neighbor table beside a loop over all pairs, by tree and by matrix product, in batches in any order."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The convolution in the frames of the edges beside the sum over Clebsch-Gordan paths: values, derivatives, counts."""
+"""The SO(2) convolution beside the sum over Clebsch-Gordan paths: values, derivatives, counts."""
 
 import pytest
 import torch
@@ -137,8 +137,8 @@ def test_third_derivatives_equal_those_of_the_sum_over_paths() -> None:
     for function in both(TINY, graph):
         value = function(*inputs).pow(4).sum()
         for _ in range(3):
-            (slope,) = torch.autograd.grad(value, inputs[2], create_graph=True)
-            value = slope.pow(2).sum()
+            (gradient,) = torch.autograd.grad(value, inputs[2], create_graph=True)
+            value = gradient.pow(2).sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 

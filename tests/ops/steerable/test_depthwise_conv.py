@@ -1,4 +1,4 @@
-"""The depthwise convolution beside the plain formula: any cut, any graph, derivatives in every argument."""
+"""The depthwise convolution beside the plain formula: any chunk size, any graph, derivatives in every argument."""
 
 import pytest
 import torch
@@ -132,8 +132,8 @@ def test_third_derivatives_exist() -> None:
     for function in both(SMALL, graph):
         value = function(x, *rest).pow(4).sum()
         for _ in range(3):
-            (slope,) = torch.autograd.grad(value, rest[0], create_graph=True)
-            value = slope.sum()
+            (gradient,) = torch.autograd.grad(value, rest[0], create_graph=True)
+            value = gradient.sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 
@@ -157,15 +157,15 @@ def test_only_the_gradients_asked_for() -> None:
         torch.testing.assert_close(found, expected)
 
 
-def test_a_block_without_paths_is_not_heard() -> None:
+def test_a_block_without_paths_has_no_effect() -> None:
     coupling = Coupling.depthwise((((0, 1), 2), ((1, 1), 3)), [(0, 1)], 1)
     graph = GRAPHS["ragged"]
     inputs = arguments(coupling, graph, 2)
     fast, plain = both(coupling, graph)
     torch.testing.assert_close(fast(*inputs), plain(*inputs))
-    (slope,) = torch.autograd.grad(fast(*inputs).square().sum(), inputs[0])
-    assert slope[:, 2:].abs().sum() == 0
-    assert slope[:, :2].abs().sum() > 0
+    (gradient,) = torch.autograd.grad(fast(*inputs).square().sum(), inputs[0])
+    assert gradient[:, 2:].abs().sum() == 0
+    assert gradient[:, :2].abs().sum() > 0
 
 
 class Largest(TorchDispatchMode):

@@ -1,4 +1,4 @@
-"""The chunked convolution beside the plain formula: any cut, any graph, derivatives in every argument."""
+"""The chunked convolution beside the plain formula: any chunk size, any graph, derivatives in every argument."""
 
 import pytest
 import torch
@@ -137,8 +137,8 @@ def test_further_derivatives_exist(path: tuple[int, ...], order) -> None:
     for function in both(SMALL, graph, order):
         value = function(*inputs).pow(4).sum()
         for i in path:
-            (slope,) = torch.autograd.grad(value, inputs[i], create_graph=True)
-            value = (slope * torch.arange(slope.numel()).view(slope.shape).cos()).sum()
+            (gradient,) = torch.autograd.grad(value, inputs[i], create_graph=True)
+            value = (gradient * torch.arange(gradient.numel()).view(gradient.shape).cos()).sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 

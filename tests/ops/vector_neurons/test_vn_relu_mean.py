@@ -1,4 +1,4 @@
-"""The fused nonlinearity on edges beside the formula with tensors of all edges, and beside loops over its lines."""
+"""The fused VN-ReLU on edges beside the formula on all edges at once, and beside a loop over edges."""
 
 import itertools
 
@@ -25,81 +25,81 @@ def regular(seed: int = 0) -> Graph:
     return Graph.from_neighbor_table(torch.randint(0, NODES, (NODES, 6), generator=generator))
 
 
-def draw(n: int, graph: Graph, near: bool, mixed: bool, affine: bool, directions: int) -> list[Tensor | None]:
+def draw(n: int, graph: Graph, with_source: bool, mixed: bool, affine: bool, directions: int) -> list[Tensor | None]:
     generator = torch.Generator().manual_seed(n)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
 
-    def side(channels: int) -> list[Tensor | None]:
+    def vectors(channels: int) -> list[Tensor | None]:
         return [
             normal(n, NODES, channels),
-            normal(n, NODES, channels) if near else None,
+            normal(n, NODES, channels) if with_source else None,
             normal(MIXED, channels) if mixed else None,
         ]
 
     edges = normal(n, len(graph.source), MIXED) if mixed else None
-    return [*side(CHANNELS), *side(directions), edges, normal(2, CHANNELS) if affine else None]
+    return [*vectors(CHANNELS), *vectors(directions), edges, normal(2, CHANNELS) if affine else None]
 
 
-def fused(parts: list[Tensor | None], graph: Graph, slope: float) -> Tensor:
+def fused(parts: list[Tensor | None], graph: Graph, negative_slope: float) -> Tensor:
     values, directions = EdgeVectors(*parts[:3]), EdgeVectors(*parts[3:6])
-    return vn_relu_mean(values, directions, graph, edge_attr=parts[6], affine=parts[7], negative_slope=slope)
+    return vn_relu_mean(values, directions, graph, edge_attr=parts[6], affine=parts[7], negative_slope=negative_slope)
 
 
-def slopes(output: Tensor, parts: list[Tensor | None]) -> list[Tensor]:
+def gradients(output: Tensor, parts: list[Tensor | None]) -> list[Tensor]:
     weights = torch.linspace(-1, 1, output.numel(), dtype=output.dtype).view_as(output)
     return list(torch.autograd.grad((output * weights).sum(), [part for part in parts if part is not None]))
 
 
 @pytest.mark.parametrize("make", [ragged, regular])
-@pytest.mark.parametrize(("n", "near", "mixed", "affine", "directions"), CASES)
-@pytest.mark.parametrize("room", [1 << 20, 300])
-def test_fused_is_the_formula(make, n, near, mixed, affine, directions, room, monkeypatch) -> None:
-    monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", room)
+@pytest.mark.parametrize(("n", "with_source", "mixed", "affine", "directions"), CASES)
+@pytest.mark.parametrize("cache", [1 << 20, 300])
+def test_fused_is_the_formula(make, n, with_source, mixed, affine, directions, cache, monkeypatch) -> None:
+    monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", cache)
     graph = make()
-    parts = draw(n, graph, near, mixed, affine, directions)
+    parts = draw(n, graph, with_source, mixed, affine, directions)
     output = fused(parts, graph, 0.2)
     expected = composite_vn_relu_mean(VNReluArgs(*parts, *graph.indices, 0.2))
     torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
-    for x, y in zip(slopes(output, parts), slopes(expected, parts), strict=True):
+    for x, y in zip(gradients(output, parts), gradients(expected, parts), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("make", [ragged, regular])
-@pytest.mark.parametrize(("near", "mixed"), [(False, False), (True, False), (False, True), (True, True)])
-def test_fused_moments_are_the_formula(make, near, mixed, monkeypatch) -> None:
+@pytest.mark.parametrize(("with_source", "mixed"), [(False, False), (True, False), (False, True), (True, True)])
+def test_fused_norm_statistics_are_the_formula(make, with_source, mixed, monkeypatch) -> None:
     monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", 300)
     graph = make()
-    drawn = draw(3, graph, near, mixed, False, 1)
+    drawn = draw(3, graph, with_source, mixed, False, 1)
     parts = [*drawn[:3], drawn[6]]
     output = torch.stack(edge_norm_stats(EdgeVectors(*parts[:3]), graph, parts[3]))
     expected = torch.stack(composite_norm_stats(NormStatsArgs(*parts, *graph.indices)))
     torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
-    for x, y in zip(slopes(output, parts), slopes(expected, parts), strict=True):
+    for x, y in zip(gradients(output, parts), gradients(expected, parts), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("affine", [False, True])
 def test_the_formula_is_the_papers_line_by_line(affine: bool) -> None:
-    graph, slope = ragged(edges=40), 0.2
+    graph, negative_slope = ragged(edges=40), 0.2
     parts = draw(3, graph, True, True, affine, CHANNELS)
-    own_q, near_q, mixing_q, own_k, near_k, mixing_k, edges, scales = (
+    target_q, source_q, mixing_q, target_k, source_k, mixing_k, edges, scales = (
         None if part is None else part.detach() for part in parts
     )
     totals, counts = torch.zeros(3, NODES, CHANNELS, dtype=torch.float64), torch.zeros(NODES)
     for e, (j, i) in enumerate(zip(graph.source.tolist(), graph.target.tolist(), strict=True)):
         counts[i] += 1
         for c in range(CHANNELS):
-            q = own_q[:, i, c] + near_q[:, j, c] + sum(mixing_q[m, c] * edges[:, e, m] for m in range(MIXED))
-            k = own_k[:, i, c] + near_k[:, j, c] + sum(mixing_k[m, c] * edges[:, e, m] for m in range(MIXED))
+            q = target_q[:, i, c] + source_q[:, j, c] + sum(mixing_q[m, c] * edges[:, e, m] for m in range(MIXED))
+            k = target_k[:, i, c] + source_k[:, j, c] + sum(mixing_k[m, c] * edges[:, e, m] for m in range(MIXED))
             if scales is not None:
                 q = (scales[0, c] * (q.norm() + 1e-6) + scales[1, c]) / (q.norm() + 1e-6) * q
             if q @ k < 0:
-                q = slope * q + (1 - slope) * (q - (q @ k) / (k @ k + 1e-6) * k)
+                q = negative_slope * q + (1 - negative_slope) * (q - (q @ k) / (k @ k + 1e-6) * k)
             totals[:, i, c] += q
     expected = totals / counts.clamp_min(1)[:, None]
-    torch.testing.assert_close(fused(parts, graph, slope), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(fused(parts, graph, negative_slope), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_second_derivatives() -> None:
@@ -130,7 +130,7 @@ def test_nothing_is_made_of_no_edges() -> None:
 
 
 @pytest.mark.parametrize("affine", [None, torch.tensor([[0.5], [-2.0]])])
-def test_zero_vectors_have_finite_slopes(affine: Tensor | None) -> None:
+def test_zero_vectors_have_finite_gradients(affine: Tensor | None) -> None:
     values = torch.zeros(3, 4, 1, requires_grad=True)
     directions = torch.zeros(3, 4, 1, requires_grad=True)
     output = vn_relu(values, directions, affine=affine)
@@ -140,7 +140,7 @@ def test_zero_vectors_have_finite_slopes(affine: Tensor | None) -> None:
     assert directions.grad.abs().sum() == 0
 
 
-def test_moments_in_float32_lose_nothing_to_a_large_mean() -> None:
+def test_statistics_in_float32_lose_nothing_to_a_large_mean() -> None:
     generator = torch.Generator().manual_seed(0)
     lengths = 1000 + torch.randn(1, 20000, 3, generator=generator)
     graph = Graph.from_neighbor_table(torch.arange(20000)[:, None])
