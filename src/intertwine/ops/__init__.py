@@ -43,7 +43,6 @@ from intertwine.ops.points import (
     knn_table,
     principal_axes,
     radius_graph,
-    radius_pairs,
 )
 from intertwine.ops.so2 import (
     SO2Coupling,
@@ -94,7 +93,6 @@ __all__ = [
     "principal_axes",
     "product_grid",
     "radius_graph",
-    "radius_pairs",
     "resolve_batch",
     "safe_norm",
     "safe_normalize",

@@ -3,7 +3,7 @@
 from intertwine.ops.points._farthest_point_sampling import farthest_point_sampling
 from intertwine.ops.points._interpolate import avg_pool_neighbors, knn_interpolate
 from intertwine.ops.points._knn_table import knn_table
-from intertwine.ops.points._neighbor_graphs import knn_graph, radius_graph, radius_pairs
+from intertwine.ops.points._neighbor_graphs import knn_graph, radius_graph
 from intertwine.ops.points._orthonormal_frames import centers, gram_schmidt, principal_axes
 
 __all__ = [
@@ -16,5 +16,4 @@ __all__ = [
     "knn_table",
     "principal_axes",
     "radius_graph",
-    "radius_pairs",
 ]

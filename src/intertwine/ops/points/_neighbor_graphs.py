@@ -82,7 +82,7 @@ def radius_graph(
 @torch.library.custom_op("intertwine::radius_graph", mutates_args=())
 def _radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None) -> Tensor:
     points = check_points(positions)
-    return edge_index(*radius_pairs(points, check_batch(batch, len(points)), cutoff), positions)
+    return edge_index(*_radius_pairs(points, check_batch(batch, len(points)), cutoff), positions)
 
 
 @_radius_graph.register_fake
@@ -90,17 +90,8 @@ def _(positions: Tensor, cutoff: float, batch: Tensor | None) -> Tensor:
     return positions.new_empty((2, torch.library.get_ctx().new_dynamic_size()), dtype=torch.int64)
 
 
-def radius_pairs(points: Floats, batch: Integers, cutoff: float) -> tuple[Integers, Integers]:
-    """All ordered pairs of distinct points of the same cloud within a cutoff: :func:`radius_graph` on numpy arrays.
-
-    Args:
-        points: ``(N, d)`` float64, finite.
-        batch: ``(N,)`` int64 cloud of each point.
-        cutoff: In the unit of the points, positive.
-
-    Returns:
-        Sources ``(E,)`` and targets ``(E,)``, sorted by target and then by source.
-    """
+def _radius_pairs(points: Floats, batch: Integers, cutoff: float) -> tuple[Integers, Integers]:
+    """Sources and targets of all ordered pairs of a cloud within a cutoff, sorted by target and then by source."""
     if len(points) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     radius = min(cutoff, bounding_box_diagonal(points)) * _SLACK
