@@ -72,10 +72,8 @@ def _check_extent(points: Floats) -> None:
     if largest > _LARGEST:
         raise ShapeError(f"a coordinate is {largest:.3g}; expected at most {_LARGEST:g}")
     extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 1.0
-    if extent <= _SMALLEST * largest:
-        raise ShapeError(
-            "it has one point only" if len(points) == 1 else f"all of its {len(points):,} points are equal"
-        )
+    if extent <= _SMALLEST * largest and len(points) > 1:
+        raise ShapeError(f"all of its {len(points):,} points are equal")
 
 
 def _check_beginning(suffix: str, content: bytes) -> None:

@@ -12,10 +12,17 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from intertwine._errors import UsageError
+from intertwine.data.readers._regular_files import irregular
+from intertwine.data.readers._xyz_dialects import standard_atoms, standard_comment
+
+_WORDS_OF_QM9, _LINES_AFTER_QM9 = 17, 3
+"""QM9's own files: words of the comment; frequencies, SMILES and InChI after the atoms."""
 
 
 def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
     """Each frame of the file as text: the number of atoms, the comment, the atoms. Memory: one frame.
+
+    Dialects are rewritten as by `standard_atoms`.
 
     Args:
         path: the file, UTF-8.
@@ -25,6 +32,8 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
         UsageError: it is not text, a frame does not begin with a number of atoms, has none, or has fewer than it says.
     """
     frame = 0
+    if reason := irregular(path):
+        raise UsageError(f"{path} is {reason}")
     try:
         with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
             for line in file:
@@ -43,7 +52,9 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
                     raise UsageError(
                         f"{path}, frame {frame}: it says {atoms} atoms, but only {found} follow: is the file whole?"
                     )
-                yield "".join([line, comment, *lines])
+                if comment.startswith("gdb ") and len(comment.split()) == _WORDS_OF_QM9:
+                    list(islice(file, _LINES_AFTER_QM9))
+                yield "".join([line, standard_comment(comment), *standard_atoms(lines, comment)])
                 report(raw.tell())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}, after frame {frame}: this is not a text file in UTF-8") from error
