@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from intertwine._errors import UsageError
 
@@ -49,6 +50,11 @@ def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.
     if name.lower() in _VOIGT_NAMES and value.shape == (6,):
         value = value[np.array(_VOIGT)]
     _check_shape(value, name, rep, location)
+    if value.shape == (3, 3) and not _is_of_matrices(rep):
+        raise UsageError(
+            f'{location}: target "{name}" is a 3 x 3 matrix in the file, no components of {rep}; '
+            f'a symmetric one is asked for as "{name}:ij=ji"'
+        )
     if not np.isfinite(value).all() or np.abs(value).max(initial=0) > _LARGEST:
         what = "is too large" if np.isfinite(value).all() else "is not finite"
         raise UsageError(f'{location}: target "{name}" {what}: {" ".join(f"{number:g}" for number in value.flat)}')
@@ -71,11 +77,23 @@ def _check_shape(value: npt.NDArray[Any], name: str, rep: Rep, location: str) ->
         return
     came = "one number" if not shape else f"shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers"
     way = ""
-    if shape == (3, 3) and rep.dim != value.size:
-        came, way = "a 3 x 3 matrix", f'; a matrix is asked for as nine numbers by rows: "{name}:matrix"'
+    if value.size == 9:
+        came = "a 3 x 3 matrix" if len(shape) > 1 else came
+        way = f'; a symmetric 3 x 3 matrix, which the file has by rows, is asked for as "{name}:ij=ji"'
     raise UsageError(
         f'{location}: target "{name}" as {rep} has {rep.dim} component{"s"[: rep.dim - 1]}, the file has {came}{way}'
     )
+
+
+def _is_of_matrices(rep: Rep) -> bool:
+    """Whether nine numbers of this representation can be a matrix by rows: M -> R M R^T, or invariants."""
+    if not hasattr(rep, "group"):
+        return True
+    rotation = rep.group.sample(1, generator=torch.Generator().manual_seed(0))[0]
+    matrix = rep.matrix(rotation)
+    product = torch.kron(rotation, rotation).to(matrix)
+    invariant = torch.eye(len(matrix), dtype=matrix.dtype)
+    return any(bool(torch.allclose(matrix, law, atol=1e-6)) for law in (product, invariant))
 
 
 def _known_targets(name: str, keys: list[str]) -> str:
