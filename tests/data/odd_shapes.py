@@ -42,10 +42,13 @@ class Mesh(NamedTuple):
 
 
 def prism(draw: Draw, triangles: bool = False) -> Mesh:
-    """A prism over a polygon of three to eight corners, sometimes over a concave L, somewhere in space."""
+    """A prism over a polygon of three to eight corners, sometimes over an L, a star or a comb, somewhere in space."""
     if draw.random() < 0.3 and not triangles:
-        ring = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
-        shift = draw.randrange(6)
+        ell = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
+        star = [((1 + k % 2) * np.cos(k * np.pi / 5), (1 + k % 2) * np.sin(k * np.pi / 5)) for k in range(10)]
+        comb = [(0, 0), (5, 0), (5, 2), (4, 2), (4, 1), (3, 1), (3, 2), (2, 2), (2, 1), (1, 1), (1, 2), (0, 2)]
+        ring = draw.choice([ell, star, comb])
+        shift = draw.randrange(len(ring))
         ring = ring[shift:] + ring[:shift]
     else:
         sides = 3 if triangles else draw.randint(3, 8)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from intertwine.data._sampling import Floats, Integers, ShapeError
+
+_MOST_EARS = 500
+"""Corners of a concave polygon beyond which it is cut as a fan too, so that time stays bounded."""
 
 
 class Polygons(NamedTuple):
@@ -28,14 +32,16 @@ def polygons_from_lists(lists: list[list[int]]) -> Polygons:
 def triangulate(polygons: Polygons, vertices: Floats) -> tuple[Integers, Integers]:
     """Triangles of the polygons, in their order, and the polygon of each.
 
-    A polygon is cut as a fan from its first corner; one that a fan does not fit, being concave, from the first corner
-    from which it does. Those with fewer than three corners are left out.
+    A convex polygon is cut as a fan from its first corner, a concave one ear by ear. Polygons with fewer than three
+    corners are left out.
 
     Returns:
         (T, 3) vertices of the triangles and (T,) polygons.
 
     Raises:
         ShapeError: a corner names no vertex, or no polygon has three corners.
+
+    Cost: O(T), and O(corners^2) for each concave polygon.
     """
     sizes, corners = polygons
     if len(corners) and (corners.min() < 0 or corners.max() >= len(vertices)):
@@ -44,39 +50,61 @@ def triangulate(polygons: Polygons, vertices: Floats) -> tuple[Integers, Integer
     fans = np.maximum(sizes - 2, 0)
     if len(sizes) and not fans.any():
         raise ShapeError(f"none of its {len(sizes):,} faces has three corners")
-    corners = _start_fans_where_they_fit(polygons, vertices)
+    starts, ends = np.cumsum(sizes) - sizes, np.cumsum(fans)
     polygon = np.repeat(np.arange(len(sizes)), fans)
-    first = np.repeat(np.cumsum(sizes) - sizes, fans)
-    step = np.arange(len(polygon)) - np.repeat(np.cumsum(fans) - fans, fans)
-    return corners[np.stack([first, first + step + 1, first + step + 2], axis=1)], polygon
+    first = np.repeat(starts, fans)
+    step = np.arange(len(polygon)) - np.repeat(ends - fans, fans)
+    triangles = corners[np.stack([first, first + step + 1, first + step + 2], axis=1)]
+    for number in _concave(polygons, vertices):
+        ring = corners[starts[number] : starts[number] + sizes[number]]
+        triangles[ends[number] - fans[number] : ends[number]] = ring[_ears(vertices[ring])]
+    return triangles, polygon
 
 
-def _start_fans_where_they_fit(polygons: Polygons, vertices: Floats) -> Integers:
-    """The corners, those of concave polygons turned in their cycle so that a fan from the first stays inside."""
+def _concave(polygons: Polygons, vertices: Floats) -> Iterator[int]:
+    """The polygons of at most `_MOST_EARS` corners whose fan has triangles that turn against the others."""
     sizes, corners = polygons
-    result = corners.copy()
     starts = np.cumsum(sizes) - sizes
-    for size in np.unique(sizes[sizes > 3]):
-        rows = starts[sizes == size, None] + np.arange(size)
-        points = vertices[corners[rows]]
-        concave = ~_fan_fits(points)
-        for turn in range(1, size):
-            if not concave.any():
-                break
-            turned = np.roll(rows[concave], -turn, axis=1)
-            fits = _fan_fits(vertices[corners[turned]])
-            chosen = np.flatnonzero(concave)[fits]
-            result[rows[chosen]] = corners[turned[fits]]
-            concave[chosen] = False
-    return result
+    for size in np.unique(sizes[(sizes > 3) & (sizes <= _MOST_EARS)]):
+        numbers = np.flatnonzero(sizes == size)
+        points = vertices[corners[starts[numbers, None] + np.arange(size)]]
+        with np.errstate(all="ignore"):
+            edges = points[:, 1:] - points[:, :1]
+            areas = np.cross(edges[:, :-1], edges[:, 1:])
+            total = areas.sum(axis=1, keepdims=True)
+            against = (areas * total).sum(axis=2) < -1e-9 * (total**2).sum(axis=2)
+        yield from map(int, numbers[against.any(axis=1)])
 
 
-def _fan_fits(points: Floats) -> np.ndarray:
-    """Whether the triangles of the fan from the first corner all turn the same way: (n, size, 3) -> (n,)."""
+def _ears(points: Floats) -> Integers:
+    """The triangles of a simple, nearly planar polygon, cutting ear after ear: (n, 3) -> (n - 2, 3) corners."""
     with np.errstate(all="ignore"):
-        edges = points[:, 1:] - points[:, :1]
-        areas = np.cross(edges[:, :-1], edges[:, 1:])
-        total = areas.sum(axis=1, keepdims=True)
-        along = (areas * total).sum(axis=2)
-        fits: np.ndarray = (along >= -1e-9 * (total**2).sum(axis=2)).all(axis=1)
-    return fits
+        relative = points - points[0]
+        normal = np.cross(relative, np.roll(relative, -1, axis=0)).sum(axis=0)
+        flat = np.delete(relative, int(np.abs(normal).argmax()), axis=1)
+        flat = flat if _turn(flat, np.roll(flat, -1, axis=0), np.zeros(2)).sum() > 0 else flat[:, ::-1]
+        ring = list(range(len(points)))
+        result = []
+        while len(ring) > 3:
+            ear = next((k for k in range(len(ring)) if _is_ear(flat, ring, k)), 1)
+            result.append([ring[ear - 1], ring[ear], ring[(ear + 1) % len(ring)]])
+            ring.pop(ear)
+    return np.array([*result, ring], dtype=np.int64)
+
+
+def _is_ear(flat: Floats, ring: list[int], k: int) -> bool:
+    """Whether the corner is convex and no other corner lies in its triangle."""
+    a, b, c = flat[ring[k - 1]], flat[ring[k]], flat[ring[(k + 1) % len(ring)]]
+    if _turn(b, c, a) <= 0:
+        return False
+    others = flat[[one for one in ring if one not in (ring[k - 1], ring[k], ring[(k + 1) % len(ring)])]]
+    inside = (_turn(b, others, a) >= 0) & (_turn(c, others, b) >= 0) & (_turn(a, others, c) >= 0)
+    corner = (others == a).all(axis=1) | (others == b).all(axis=1) | (others == c).all(axis=1)
+    return not bool((inside & ~corner).any())
+
+
+def _turn(left: Floats, right: Floats, origin: Floats) -> Floats:
+    """Twice the signed area of the triangles origin, left, right in the plane."""
+    p, q = left - origin, right - origin
+    area: Floats = p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]
+    return area
