@@ -21,9 +21,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from odd_shapes import SHAPES, Draw, OddFile
 
 from intertwine._errors import UsageError

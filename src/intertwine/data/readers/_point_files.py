@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface
-from intertwine.data.readers._meshes import MESH_SUFFIXES, read_mesh
 from intertwine.data.readers._npz_clouds import read_npz
 from intertwine.data.readers._regular_files import read_regular_file
-from intertwine.data.readers._stl import HEAD_BYTES, TRIANGLE_BYTES, is_binary_stl
 from intertwine.data.readers._text_clouds import is_header, read_text_cloud
+from intertwine.data.readers.meshes import MESH_SUFFIXES, check_binary_stl, is_binary_stl, read_mesh
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".pts")
 SHAPE_SUFFIXES = (*MESH_SUFFIXES, *TEXT_SUFFIXES, ".npz")
@@ -88,10 +87,8 @@ def _check_beginning(suffix: str, content: bytes) -> None:
     found = next((name for name, beginning in _BEGINNINGS.items() if beginning.match(head)), None)
     if expected == "OBJ" and found is None and re.search(rb"^\s*v\s", content, re.MULTILINE):
         return
-    if expected == "STL" and found is None and len(content) >= HEAD_BYTES:
-        triangles = int.from_bytes(content[80:84], "little")
-        size = HEAD_BYTES + TRIANGLE_BYTES * triangles
-        raise ShapeError(f"no STL, or cut short: {len(content):,} bytes, but {triangles:,} triangles take {size:,}")
+    if expected == "STL" and found is None:
+        check_binary_stl(content)
     came = f"begins like {found}" if found else f"begins with {_quoted(content[:16])}"
     raise ShapeError(f"expected {'columns of numbers' if expected == 'text' else expected} by its name, but it {came}")
 

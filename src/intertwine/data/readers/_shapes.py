@@ -24,10 +24,10 @@ from intertwine.data._ragged import offsets_from_counts
 from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
 from intertwine.data.readers._columns import COLOR, integer_labels
-from intertwine.data.readers._meshes import require_trimesh
 from intertwine.data.readers._point_files import read_shape
 from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
+from intertwine.data.readers.meshes import require_trimesh
 
 _FORMAT = 3
 _MAX_PARTS = 256

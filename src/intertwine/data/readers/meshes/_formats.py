@@ -10,11 +10,11 @@ import numpy as np
 
 from intertwine._errors import UsageError
 from intertwine.data._sampling import Cloud, ShapeError, Surface
-from intertwine.data.readers._gltf import read_gltf
-from intertwine.data.readers._obj import read_obj
-from intertwine.data.readers._off import read_off
-from intertwine.data.readers._ply import read_ply
-from intertwine.data.readers._stl import read_stl
+from intertwine.data.readers.meshes._gltf import read_gltf
+from intertwine.data.readers.meshes._obj import read_obj
+from intertwine.data.readers.meshes._off import read_off
+from intertwine.data.readers.meshes._ply import read_ply
+from intertwine.data.readers.meshes._stl import read_stl
 
 _READERS: dict[str, Callable[[bytes], Surface | Cloud]] = {
     ".off": read_off,

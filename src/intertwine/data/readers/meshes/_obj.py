@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from intertwine.data._sampling import Cloud, ShapeError, Surface
-from intertwine.data.readers._polygons import polygons_from_lists, triangulate
+from intertwine.data.readers.meshes._polygons import polygons_from_lists, triangulate
 
 _CONTINUATION = re.compile(r"\\[ \t]*\r?\n")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from intertwine.data._sampling import Floats, Integers, ShapeError
 
@@ -55,25 +55,28 @@ def triangulate(polygons: Polygons, vertices: Floats) -> tuple[Integers, Integer
     first = np.repeat(starts, fans)
     step = np.arange(len(polygon)) - np.repeat(ends - fans, fans)
     triangles = corners[np.stack([first, first + step + 1, first + step + 2], axis=1)]
-    for number in _concave(polygons, vertices):
-        ring = corners[starts[number] : starts[number] + sizes[number]]
-        triangles[ends[number] - fans[number] : ends[number]] = ring[_ears(vertices[ring])]
+    for size in np.unique(sizes[(sizes > 3) & (sizes <= _MOST_EARS)]):
+        numbers = np.flatnonzero(sizes == size)
+        rings = corners[starts[numbers, None] + np.arange(size)]
+        concave = _is_concave(vertices[rings])
+        places = (ends[numbers] - fans[numbers])[concave, None] + np.arange(size - 2)
+        if size == 4:
+            triangles[places] = rings[concave][:, [[0, 1, 3], [1, 2, 3]]]  # the other diagonal
+        else:
+            for place, ring in zip(places, rings[concave], strict=True):
+                triangles[place] = ring[_ears(vertices[ring])]
     return triangles, polygon
 
 
-def _concave(polygons: Polygons, vertices: Floats) -> Iterator[int]:
-    """The polygons of at most `_MOST_EARS` corners whose fan has triangles that turn against the others."""
-    sizes, corners = polygons
-    starts = np.cumsum(sizes) - sizes
-    for size in np.unique(sizes[(sizes > 3) & (sizes <= _MOST_EARS)]):
-        numbers = np.flatnonzero(sizes == size)
-        points = vertices[corners[starts[numbers, None] + np.arange(size)]]
-        with np.errstate(all="ignore"):
-            edges = points[:, 1:] - points[:, :1]
-            areas = np.cross(edges[:, :-1], edges[:, 1:])
-            total = areas.sum(axis=1, keepdims=True)
-            against = (areas * total).sum(axis=2) < -1e-9 * (total**2).sum(axis=2)
-        yield from map(int, numbers[against.any(axis=1)])
+def _is_concave(points: Floats) -> npt.NDArray[np.bool_]:
+    """Whether triangles of the fan from the first corner turn against the others: (F, n, 3) -> (F,)."""
+    with np.errstate(all="ignore"):
+        edges = points[:, 1:] - points[:, :1]
+        areas = np.cross(edges[:, :-1], edges[:, 1:])
+        total = areas.sum(axis=1, keepdims=True)
+        against = (areas * total).sum(axis=2) < -1e-9 * (total**2).sum(axis=2)
+    concave: npt.NDArray[np.bool_] = against.any(axis=1)
+    return concave
 
 
 def _ears(points: Floats) -> Integers:

@@ -8,7 +8,7 @@ import numpy as np
 
 from intertwine.data._sampling import Floats, ShapeError, Surface
 
-HEAD_BYTES, TRIANGLE_BYTES = 84, 50
+_HEAD_BYTES, _TRIANGLE_BYTES = 84, 50
 """Bytes of a binary STL: what stands before the triangles, their number last, and each of them."""
 
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -19,7 +19,15 @@ _NAME = re.compile(rb"^\s*(end)?solid\b[^\n]*", re.IGNORECASE | re.MULTILINE)
 
 def is_binary_stl(content: bytes) -> bool:
     """Whether the length is what the number of triangles in the head takes; the head itself may begin with "solid"."""
-    return len(content) == HEAD_BYTES + TRIANGLE_BYTES * int.from_bytes(content[80:84], "little")
+    return len(content) == _HEAD_BYTES + _TRIANGLE_BYTES * int.from_bytes(content[80:84], "little")
+
+
+def check_binary_stl(content: bytes) -> None:
+    """Raises ShapeError if the content, which is no text, is long enough for a binary STL but of another length."""
+    if len(content) >= _HEAD_BYTES and not is_binary_stl(content):
+        triangles = int.from_bytes(content[80:84], "little")
+        size = _HEAD_BYTES + _TRIANGLE_BYTES * triangles
+        raise ShapeError(f"no STL, or cut short: {len(content):,} bytes, but {triangles:,} triangles take {size:,}")
 
 
 def read_stl(content: bytes) -> Surface:
@@ -33,7 +41,7 @@ def read_stl(content: bytes) -> Surface:
 
 
 def _from_bytes(content: bytes) -> Floats:
-    corners: Floats = np.frombuffer(content, _TRIANGLE, offset=HEAD_BYTES)["corners"].astype(np.float64)
+    corners: Floats = np.frombuffer(content, _TRIANGLE, offset=_HEAD_BYTES)["corners"].astype(np.float64)
     return corners
 
 

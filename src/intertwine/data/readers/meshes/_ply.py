@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from intertwine.data._sampling import Cloud, Floats, Integers, ShapeError, Surface
 from intertwine.data.readers._columns import columns_to_labels, columns_to_normals
-from intertwine.data.readers._ply_elements import ListColumn, PlyElement, read_ply_elements
-from intertwine.data.readers._polygons import Polygons, triangulate
+from intertwine.data.readers.meshes._ply_elements import read_ply_elements
+from intertwine.data.readers.meshes._ply_header import ListColumn, PlyElement
+from intertwine.data.readers.meshes._polygons import Polygons, triangulate
 
 _CORNERS = ("vertex_indices", "vertex_index")
 
@@ -32,8 +33,8 @@ def read_ply(content: bytes) -> Surface | Cloud:
     faces = next((element for element in elements if element.name == "face"), None)
     strips = next((element for element in elements if element.name == "tristrips"), None)
     labels = columns_to_labels(vertices.columns)
-    if faces is None or not faces.count:
-        if strips is not None and strips.count:
+    if faces is None or not faces.length:
+        if strips is not None and strips.length:
             raise ShapeError("triangle strips are not read; save it with faces")
         return Cloud(points, columns_to_normals(vertices.columns), labels)
     triangles, polygon = triangulate(_polygons(faces), points)

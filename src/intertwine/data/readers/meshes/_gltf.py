@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import numpy as np
@@ -82,7 +82,7 @@ def _load(path: PurePath, content: bytes) -> Any:
             return trimesh.load_scene(
                 trimesh.util.wrap_as_stream(content),
                 file_type=kind,
-                resolver=_FilesBeside(path) if kind == "gltf" else None,
+                resolver=cast(Any, _FilesBeside(path)) if kind == "gltf" else None,
                 process=False,
                 skip_materials=True,
             )

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from intertwine.data._sampling import Cloud, ShapeError, Surface
-from intertwine.data.readers._polygons import polygons_from_lists, triangulate
+from intertwine.data.readers.meshes._polygons import polygons_from_lists, triangulate
 
 _HEADER = re.compile(r"(?P<st>ST)?(?P<c>C)?(?P<n>N)?(?P<four>4)?(?P<any>n)?OFF(?P<binary>\s+BINARY)?", re.IGNORECASE)
 
