@@ -79,7 +79,7 @@ def test_other_actions():
 
 def test_conditions():
     report = assert_equivariant(
-        Norm(), samples=2, modes=("eval", "train"), forms=("eager", "exported"), gradients=True, steps=1
+        Norm(), samples=2, modes=("eval", "train"), execution=("eager", "exported"), gradients=True, steps=1
     )
     assert len(report.errors) == 16
 

@@ -9,7 +9,7 @@ import torch
 
 from intertwine.actions import Action
 from intertwine.auditing import Report, audit
-from intertwine.auditing._audited_module import Form, Mode
+from intertwine.auditing._audited_module import ExecutionMode, TrainingMode
 from intertwine.reps import Rep
 
 __all__ = ["assert_equivariant"]
@@ -27,8 +27,8 @@ def assert_equivariant(
     samples: int = 32,
     seed: int = 0,
     dtypes: Sequence[torch.dtype] = (torch.float32, torch.float64),
-    modes: Sequence[Mode] = ("eval",),
-    forms: Sequence[Form] = ("eager",),
+    modes: Sequence[TrainingMode] = ("eval",),
+    execution: Sequence[ExecutionMode] = ("eager",),
     gradients: bool = False,
     steps: int = 0,
 ) -> Report:
@@ -48,7 +48,7 @@ def assert_equivariant(
         seed: Seed of the inputs and elements.
         dtypes: The dtypes to measure in.
         modes: "eval", "train" or both.
-        forms: Some of "eager", "compiled", "exported".
+        execution: Some of "eager", "compiled", "exported".
         gradients: Whether gradients must commute as well.
         steps: How many steps to train the copy first.
 
@@ -67,18 +67,18 @@ def assert_equivariant(
         >>> report.passed
         True
     """
-    source = _declared(layer, "in", action_in)
-    target = _declared(layer, "out", action_out)
+    input_action = _declared(layer, "in", action_in)
+    output_action = _declared(layer, "out", action_out)
     report = audit(
         layer,
-        source,
-        target,
+        input_action,
+        output_action,
         inputs=inputs,
         samples=samples,
         seed=seed,
         dtypes=dtypes,
         modes=modes,
-        forms=forms,
+        execution=execution,
         gradients=gradients,
         steps=steps,
     )

@@ -43,24 +43,25 @@ class TestAxioms:
 
     def test_identity_and_inverse(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
+        transform = action.sample(data, generator)
         assert same(action(Transform(action.group.identity), data), data)
-        assert same(action(motion.inverse, action(motion, data)), data)
-        assert same(action(motion @ motion.inverse, data), data)
+        assert same(action(transform.inverse, action(transform, data)), data)
+        assert same(action(transform @ transform.inverse, data), data)
 
     def test_factors_make_the_whole(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
-        turned = action(motion.only("rotation"), data)
+        transform = action.sample(data, generator)
+        turned = action(transform.only("rotation"), data)
         assert same(
-            action(motion, data), action(motion.only("permutation"), action(motion.only("translation"), turned))
+            action(transform, data),
+            action(transform.only("permutation"), action(transform.only("translation"), turned)),
         )
 
     def test_sample_has_the_claimed_factors(self, action, generator):
-        motion = action.sample(action.example(generator), generator)
-        assert (motion.translation is not None) == ("translation" in action.laws)
-        assert (motion.permutation is not None) == ("permutation" in action.laws)
-        assert action.group.contains(motion.linear)
+        transform = action.sample(action.example(generator), generator)
+        assert (transform.translation is not None) == ("translation" in action.laws)
+        assert (transform.permutation is not None) == ("permutation" in action.laws)
+        assert action.group.contains(transform.linear)
 
     def test_reproducible(self, action):
         def draw(seed):
@@ -93,11 +94,11 @@ class TestPointCloud:
     def test_an_edge_joins_the_same_points(self, generator):
         action = PointCloud(O3().rep("1x0e + 1x1o"))
         data = features, positions, edges = action.example(generator)
-        motion = action.sample(data, generator)
-        moved_features, moved, new = action(motion, data)
+        transform = action.sample(data, generator)
+        moved_features, moved, new = action(transform, data)
         assert not torch.equal(edges, new)
         for end in (0, 1):
-            expected = positions[edges[end]] @ motion.linear.T + motion.translation
+            expected = positions[edges[end]] @ transform.linear.T + transform.translation
             assert torch.allclose(moved[new[end]], expected)
             assert torch.allclose(moved_features[new[end], 0], features[edges[end], 0])
 
@@ -113,11 +114,11 @@ class TestPointCloud:
         features, positions, edges = action.example(generator)
         batch = torch.arange(24) // 8
         weights = torch.rand(len(edges[0]), generator=generator)
-        motion = action.sample((features, positions), generator)
+        transform = action.sample((features, positions), generator)
         _, _, _, moved_batch, structures, moved_weights = action(
-            motion, (features, positions, edges, batch, 3, weights)
+            transform, (features, positions, edges, batch, 3, weights)
         )
-        assert torch.equal(moved_batch, batch[motion.permutation])
+        assert torch.equal(moved_batch, batch[transform.permutation])
         assert structures == 3
         assert moved_weights is weights
 
@@ -125,9 +126,9 @@ class TestPointCloud:
         action = PointCloud(O3().trivial)
         labels = torch.arange(5)
         positions = torch.randn(5, 3, generator=generator, dtype=torch.float64)
-        motion = action.sample((labels, positions), generator)
-        assert torch.equal(action(motion, (labels, positions))[0], motion.permutation)
-        assert action(motion, (None, positions, None))[0] is None
+        transform = action.sample((labels, positions), generator)
+        assert torch.equal(action(transform, (labels, positions))[0], transform.permutation)
+        assert action(transform, (None, positions, None))[0] is None
 
     @pytest.mark.parametrize("points", [0, 1])
     def test_few_points(self, points, generator):
@@ -157,11 +158,11 @@ class TestPointCloud:
 class TestWords:
     def test_describe(self):
         g = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
-        motion = Transform(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
-        words = motion.describe(SO3())
+        transform = Transform(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
+        words = transform.describe(SO3())
         assert words.startswith("rotation 180.0 deg about (1.00, 0.00, 0.00)")
         assert words.endswith("translation 5.00, 2 of 3 rows permuted")
-        assert motion.only("translation").describe(SO3()) == "translation 5.00"
+        assert transform.only("translation").describe(SO3()) == "translation 5.00"
         assert Transform(SO3().identity).describe(SO3()) == "identity"
 
     def test_symbols(self):

@@ -179,8 +179,8 @@ class TestNoAction:
 
     def test_no_action(self):
         class Sheared(LinearAction):
-            def __call__(self, motion, data):
-                return super().__call__(motion, data) + motion.linear[0].to(data)
+            def __call__(self, transform, data):
+                return super().__call__(transform, data) + transform.linear[0].to(data)
 
         assert "is not an action" in message(ValueError, same, Sheared(V), V)
 
@@ -196,14 +196,14 @@ class TestTwoMethods:
         def sample(self, data, generator=None):
             return "backwards"
 
-        def __call__(self, motion, data):
+        def __call__(self, transform, data):
             return data.flip(-1)
 
     def test_passes_and_fails(self):
         data = torch.randn(3, 8)
         report = audit(lambda x: x.square(), self.Flip(), self.Flip(), inputs=data, gradients=True)
         assert report.passed
-        assert dict(report.symbols) == {"motion": "Flip", "all": "Flip"}
+        assert dict(report.symbols) == {"transform": "Flip", "all": "Flip"}
         report = audit(lambda x: x.cumsum(-1), self.Flip(), self.Flip(), inputs=data)
         assert not report.passed
         assert report.worst == "backwards"

@@ -21,9 +21,9 @@ class Declared(nn.Module):
 
 
 class Chain(nn.Module):
-    def __init__(self, **parts):
+    def __init__(self, **components):
         super().__init__()
-        for name, part in parts.items():
+        for name, part in components.items():
             self.add_module(name, part)
 
     def forward(self, x):

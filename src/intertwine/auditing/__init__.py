@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 from intertwine.auditing._audit import audit
 from intertwine.auditing._audited_module import FunctionError
 from intertwine.auditing._html import html_section
-from intertwine.auditing._report import Element, EquivarianceError, Report, Row, Run
+from intertwine.auditing._report import ElementError, EquivarianceError, Report, LayerError, AuditRun
 
 if TYPE_CHECKING:
     from intertwine.auditing._callback import DriftLogger
 
 __all__ = [
     "DriftLogger",
-    "Element",
+    "ElementError",
     "EquivarianceError",
     "FunctionError",
     "Report",
-    "Row",
-    "Run",
+    "LayerError",
+    "AuditRun",
     "audit",
     "html_section",
 ]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import Action, Transform, as_action
-from intertwine.auditing._audited_module import FORMS, MODES, AuditedModule, Condition, Form, Mode, trained
+from intertwine.auditing._audited_module import EXECUTION_MODES, TRAINING_MODES, AuditedModule, AuditCondition, ExecutionMode, TrainingMode, trained
 from intertwine.auditing._checks import check_action, check_elements
 from intertwine.auditing._measure import cast
 from intertwine.auditing._report import Report
@@ -31,8 +31,8 @@ def audit(
     layers: bool = True,
     tolerance: float = 1e-5,
     elements: Tensor | None = None,
-    modes: Sequence[Mode] = ("eval",),
-    forms: Sequence[Form] = ("eager",),
+    modes: Sequence[TrainingMode] = ("eval",),
+    execution: Sequence[ExecutionMode] = ("eager",),
     gradients: bool = False,
     steps: int = 0,
 ) -> Report:
@@ -60,7 +60,7 @@ def audit(
         tolerance: The largest error that passes.
         elements: ``(n, d, d)`` elements of the input's group to try instead of random ones, such as ``group.elements``.
         modes: "eval", "train" or both. In training mode each call draws the same random numbers.
-        forms: "eager", "compiled" (``torch.compile`` in one graph, backend aot_eager), "exported" (``torch.export``).
+        execution: "eager", "compiled" (``torch.compile`` in one graph, backend aot_eager), "exported" (``torch.export``).
         gradients: Whether to compare vector-Jacobian products as well: d/dx <c, f(g x)> against d/dx <c, g f(x)> for
             random c, in the data and in the weights.
         steps: How many steps to train the copy towards random outputs before it is measured: weights and running
@@ -88,33 +88,33 @@ def audit(
     source, target = as_action(input_action), as_action(output_action)
     if gradients and not (source.exact and target.exact):
         raise ValueError("gradients=True needs exact actions: interpolation has no control there; try Images")
-    conditions = _conditions(samples, dtypes, modes, forms, gradients)
+    conditions = _conditions(samples, dtypes, modes, execution, gradients)
     generator = torch.Generator().manual_seed(seed)
     trials = _trials(source, inputs, samples, elements, generator)
-    for data, motions in trials:
-        check_elements(source, target, motions)
-        check_action(source, "input", motions, data)
+    for data, transforms in trials:
+        check_elements(source, target, transforms)
+        check_action(source, "input", transforms, data)
     name = _name(f)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if steps:
             f = trained(f, [data for data, _ in trials], steps, name, seed)
-        subjects = (AuditedModule(f, condition, name, seed) for condition in conditions)
-        runs = tuple(run(subject, source, target, trials, layers, seed) for subject in subjects)
+        audited_modules = (AuditedModule(f, condition, name, seed) for condition in conditions)
+        runs = tuple(run(audited, source, target, trials, layers, seed) for audited in audited_modules)
     symbols = dict(source.laws)
     symbols["all"] = " x ".join(symbols.values())
-    return Report(name, symbols, sum(len(motions) for _, motions in trials), seed, tolerance, runs)
+    return Report(name, symbols, sum(len(transforms) for _, transforms in trials), seed, tolerance, runs)
 
 
 def _conditions(
-    samples: int, dtypes: Sequence[torch.dtype], modes: Sequence[Mode], forms: Sequence[Form], gradients: bool
-) -> list[Condition]:
+    samples: int, dtypes: Sequence[torch.dtype], modes: Sequence[TrainingMode], execution: Sequence[ExecutionMode], gradients: bool
+) -> list[AuditCondition]:
     if samples < 1 or not dtypes:
         raise ValueError(f"expected at least one sample and one dtype, got samples={samples}, dtypes={tuple(dtypes)}")
-    for what, given, known in (("modes", modes, MODES), ("forms", forms, FORMS)):
+    for what, given, known in (("modes", modes, TRAINING_MODES), ("execution", execution, EXECUTION_MODES)):
         if isinstance(given, str) or not given or not set(given) <= set(known):
             raise ValueError(f"{what} is a tuple of some of {', '.join(known)}; got {given!r}")
-    values = [Condition(dtype, mode, form) for form in forms for mode in modes for dtype in dtypes]
+    values = [AuditCondition(dtype, mode, execution) for execution in execution for mode in modes for dtype in dtypes]
     if not gradients:
         return values
     return [*values, *(replace(condition, gradient=True) for condition in values)]
@@ -131,12 +131,12 @@ def _trials(
         data = source.example(generator, torch.float64) if data is None else cast(data, torch.float64, "cpu")
         try:
             if elements is None:
-                motions = [source.sample(data, generator) for _ in range(ceil(samples / len(given)))]
+                transforms = [source.sample(data, generator) for _ in range(ceil(samples / len(given)))]
             else:
-                motions = list(_given(source, elements, data, generator))
+                transforms = list(_given(source, elements, data, generator))
         except (TypeError, ValueError) as error:
             raise type(error)(f"the input does not fit the input action: {error}") from error
-        trials.append((data, motions))
+        trials.append((data, transforms))
     return trials
 
 
@@ -146,10 +146,10 @@ def _given(source: Action, elements: Tensor, data: Any, generator: torch.Generat
         got = tuple(elements.shape) if isinstance(elements, Tensor) else type(elements).__name__
         raise ValueError(f"elements are a tensor (n, d, d) of matrices, got {got}")
     for element in elements:
-        motion = source.sample(data, generator)
-        if not isinstance(motion, Transform) or motion.linear is None:
+        transform = source.sample(data, generator)
+        if not isinstance(transform, Transform) or transform.linear is None:
             raise ValueError(f"{type(source).__name__} draws no matrices, so that elements= cannot replace them")
-        yield replace(motion, linear=element.detach().to("cpu", torch.float64))
+        yield replace(transform, linear=element.detach().to("cpu", torch.float64))
 
 
 def _name(f: Callable[..., Any]) -> str:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from intertwine.auditing._measure import cast, convert, floats, tree_map
 
-Mode = Literal["eval", "train"]
-Form = Literal["eager", "compiled", "exported"]
-MODES: tuple[Mode, ...] = ("eval", "train")
-FORMS: tuple[Form, ...] = ("eager", "compiled", "exported")
+TrainingMode = Literal["eval", "train"]
+ExecutionMode = Literal["eager", "compiled", "exported"]
+TRAINING_MODES: tuple[TrainingMode, ...] = ("eval", "train")
+EXECUTION_MODES: tuple[ExecutionMode, ...] = ("eager", "compiled", "exported")
 
 
 class FunctionError(RuntimeError):
@@ -23,12 +23,12 @@ class FunctionError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Condition:
+class AuditCondition:
     """How a function is evaluated: its dtype, its mode, its form, and whether values or gradients are compared."""
 
     dtype: torch.dtype
-    mode: Mode = "eval"
-    form: Form = "eager"
+    mode: TrainingMode = "eval"
+    execution: ExecutionMode = "eager"
     gradient: bool = False
 
 
@@ -40,15 +40,15 @@ class AuditedModule:
         condition: The condition.
     """
 
-    def __init__(self, f: Callable[..., Any], condition: Condition, name: str, seed: int = 0) -> None:
+    def __init__(self, f: Callable[..., Any], condition: AuditCondition, name: str, seed: int = 0) -> None:
         self.function, self.condition, self._name, self._seed = f, condition, name, seed
         self._device = torch.device("cpu")
         self._running: list[str] = []
-        self._forms: dict[Any, Callable[..., Any]] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         if isinstance(f, nn.Module):
             self.function = _copied(f, name).to(condition.dtype).train(condition.mode == "train")
-            if condition.form == "eager":
+            if condition.execution == "eager":
                 self._watch(self.function)
             self._device = next((part.device for part in (*f.parameters(), *f.buffers())), self._device)
 
@@ -59,7 +59,7 @@ class AuditedModule:
             torch.default_generator.manual_seed(self._seed)
         self._running.clear()
         try:
-            return call(self._form(data), data)
+            return call(self._callable(data), data)
         except Exception as error:
             raise FunctionError(self._complaint(error, data)) from error
 
@@ -69,18 +69,18 @@ class AuditedModule:
         f = self.function
         return [x for x in f.parameters() if x.requires_grad] if isinstance(f, nn.Module) else []
 
-    def _form(self, data: Any) -> Callable[..., Any]:
-        if self.condition.form == "eager":
+    def _callable(self, data: Any) -> Callable[..., Any]:
+        if self.condition.execution == "eager":
             return self.function
-        if self.condition.form == "compiled":
-            if not self._forms:
+        if self.condition.execution == "compiled":
+            if not self._compiled:
                 torch.compiler.reset()
-                self._forms[()] = torch.compile(self.function, backend="aot_eager", fullgraph=True)
-            return self._forms[()]
+                self._compiled[()] = torch.compile(self.function, backend="aot_eager", fullgraph=True)
+            return self._compiled[()]
         key = tuple(tuple(x.shape) for x in _tensors(data))
-        if key not in self._forms:
-            self._forms[key] = _exported(self.function, cast(data, self.condition.dtype))
-        return self._forms[key]
+        if key not in self._compiled:
+            self._compiled[key] = _exported(self.function, cast(data, self.condition.dtype))
+        return self._compiled[key]
 
     def _watch(self, module: nn.Module) -> None:
         """Keep the names of the layers that are running, for the case that one of them raises."""
@@ -109,11 +109,11 @@ class AuditedModule:
         condition = self.condition
         where = f" in layer {self._running[-1]}" if self._running else ""
         shapes = ", ".join(f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in _tensors(data))
-        form = "" if condition.form == "eager" else f" {condition.form}"
+        execution = "" if condition.execution == "eager" else f" {condition.execution}"
         mend = "give inputs= that it accepts, or dtypes= that it knows"
-        if form:
-            mend = f'mend it, or leave "{condition.form}" out of forms='
-        return f"{self._name}{form} raised {type(error).__name__}: {said}{where}, called with {shapes}; {mend}"
+        if execution:
+            mend = f'mend it, or leave "{condition.execution}" out of forms='
+        return f"{self._name}{execution} raised {type(error).__name__}: {said}{where}, called with {shapes}; {mend}"
 
 
 def call(f: Callable[..., Any], data: Any) -> Any:
@@ -141,19 +141,19 @@ def trained(f: Callable[..., Any], inputs: list[Any], steps: int, name: str, see
     """
     if not isinstance(f, nn.Module):
         raise TypeError(f"steps= trains a module, {type(f).__name__} is none")
-    subject = AuditedModule(f, Condition(torch.float64, "train"), name, seed)
+    audited = AuditedModule(f, AuditCondition(torch.float64, "train"), name, seed)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
+    optimizer = torch.optim.Adam(audited.parameters, lr=1e-2) if audited.parameters else None
     with torch.enable_grad():
         for step in range(steps):
-            outputs = list(floats(subject(cast(inputs[step % len(inputs)], torch.float64))))
+            outputs = list(floats(audited(cast(inputs[step % len(inputs)], torch.float64))))
             goals = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device) for x in outputs]
             loss = torch.stack([(x - y).abs().square().mean() for x, y in zip(outputs, goals, strict=True)]).sum()
             if optimizer is not None and loss.requires_grad:
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
-    return subject.release()
+    return audited.release()
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:

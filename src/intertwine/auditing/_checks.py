@@ -13,35 +13,35 @@ _PAIRS = 3
 _ROUNDING = 1e-6
 
 
-def acts(action: Action, motion: Any) -> bool:
+def acts(action: Action, transform: Any) -> bool:
     """Whether the matrix of a motion belongs to the group of an action."""
-    group, g = action.group, getattr(motion, "linear", None)
+    group, g = action.group, getattr(transform, "linear", None)
     if group is None:
         return True
     return g is not None and g.shape[-1] == group.dimension and bool(group.contains(g).all())
 
 
-def check_elements(source: Action, target: Action, motions: list[Any]) -> None:
+def check_elements(input_action: Action, output_action: Action, transforms: list[Any]) -> None:
     """The elements belong to the groups of both actions.
 
     Raises:
         ValueError: If not.
     """
-    for place, motion in enumerate(motions):
-        if not acts(source, motion):
-            raise ValueError(_foreign(source, motion, place))
-        if acts(target, motion):
+    for place, transform in enumerate(transforms):
+        if not acts(input_action, transform):
+            raise ValueError(_foreign(input_action, transform, place))
+        if acts(output_action, transform):
             continue
-        if source.group is None:
-            raise ValueError(f"the output moves by {_name(target)}, of which {source!r} draws no elements")
+        if input_action.group is None:
+            raise ValueError(f"the output moves by {_name(output_action)}, of which {input_action!r} draws no elements")
         raise ValueError(
-            f"the input moves by {_name(source)} and the output by {_name(target)}: "
-            f"give an output action of {_name(source)}"
+            f"the input moves by {_name(input_action)} and the output by {_name(output_action)}: "
+            f"give an output action of {_name(input_action)}"
         )
 
 
-def _foreign(source: Action, motion: Any, place: int) -> str:
-    group, g = source.group, getattr(motion, "linear", None)
+def _foreign(input_action: Action, transform: Any, place: int) -> str:
+    group, g = input_action.group, getattr(transform, "linear", None)
     assert group is not None, "an action without a group takes any motion"
     if g is None:
         return f"element {place} has no matrix of {group.name}: sample must draw one"
@@ -57,19 +57,19 @@ def _foreign(source: Action, motion: Any, place: int) -> str:
     )
 
 
-def check_action(action: Action, role: str, motions: list[Any], data: Any) -> None:
+def check_action(action: Action, role: str, transforms: list[Any], data: Any) -> None:
     """The action is one, on these data: (a b) x = a (b x), as far as it is exact and its elements multiply.
 
     Args:
         action: The action.
         role: "input" or "output".
-        motions: Elements.
+        transforms: Elements.
         data: What it moves, float64.
 
     Raises:
         ValueError: If not, or if the data do not fit the action.
     """
-    for a, b in zip(motions[:_PAIRS], [*motions[1 : _PAIRS + 1], motions[0]], strict=False):
+    for a, b in zip(transforms[:_PAIRS], [*transforms[1 : _PAIRS + 1], transforms[0]], strict=False):
         try:
             once = action(b, data)
             if not (action.exact and isinstance(a, Transform)):

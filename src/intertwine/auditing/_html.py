@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from intertwine._page import page, paragraph
-from intertwine.auditing._report import Report, Row
+from intertwine.auditing._report import Report, LayerError
 from intertwine.auditing._text import cells, distinct, notes, shown, verdict
 
 _SECTION = """\
@@ -67,7 +67,7 @@ def html_page(report: Report) -> str:
     Raises:
         ValueError: If matplotlib is not installed.
     """
-    title = f"Equivariance of {report.subject}"
+    title = f"Equivariance of {report.audited}"
     lead = f"Under {report.symbols['all']}: {report.samples} random elements, seed {report.seed}."
     return page(title, [paragraph(lead), html_section(report)])
 
@@ -82,6 +82,6 @@ def _table(report: Report) -> str:
     return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
-def _line(report: Report, row: Row, line: tuple[str, ...], whole: bool) -> str:
+def _line(report: Report, row: LayerError, line: tuple[str, ...], whole: bool) -> str:
     classes = " ".join(filter(None, ["whole" if whole else "", "" if row.max_error <= report.tolerance else "bad"]))
     return f'<tr class="{classes}">' + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"

@@ -70,7 +70,7 @@ def declares(module: nn.Module) -> bool:
     return isinstance(getattr(module, "action_out", None), Action) or _rep(module) is not None
 
 
-def output_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
+def declared_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
     """How a layer's output should move, from ``action_out``, else from ``rep_out`` and the output's shape.
 
     Args:

@@ -72,29 +72,29 @@ class Distance:
         whole: The largest relative error of a tensor.
         finite: Whether all numbers are finite.
         zero: Whether both are zero.
-        parts: The relative error of each part.
+        components: The relative error of each part.
     """
 
     whole: float
     finite: bool = True
     zero: bool = False
-    parts: Mapping[str, float] = field(default_factory=dict)
+    components: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def error(self) -> float:
         """The largest of all."""
-        return max(self.whole, *self.parts.values()) if self.parts else self.whole
+        return max(self.whole, *self.components.values()) if self.components else self.whole
 
     def __add__(self, other: Distance) -> Distance:
-        parts = {name: error + other.parts.get(name, 0.0) for name, error in self.parts.items()}
-        return Distance(self.whole + other.whole, self.finite and other.finite, self.zero and other.zero, parts)
+        components = {name: error + other.components.get(name, 0.0) for name, error in self.components.items()}
+        return Distance(self.whole + other.whole, self.finite and other.finite, self.zero and other.zero, components)
 
     def beyond(self, control: Distance) -> Distance:
         """What the control does not explain."""
         if not self.finite:
             return self
-        parts = {name: max(0.0, error - control.parts.get(name, 0.0)) for name, error in self.parts.items()}
-        return Distance(max(0.0, self.whole - control.whole), True, self.zero, parts)
+        components = {name: max(0.0, error - control.components.get(name, 0.0)) for name, error in self.components.items()}
+        return Distance(max(0.0, self.whole - control.whole), True, self.zero, components)
 
 
 def distance(actual: Any, expected: Any, action: Action | None = None, slack: float = 0.0) -> Distance:
@@ -120,7 +120,7 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
         TypeError: If there is no floating tensor in the output.
     """
     if action is not None:
-        actual, expected = action.visible(actual), action.visible(expected)
+        actual, expected = action.compared_region(actual), action.compared_region(expected)
     left, right = list(floats(actual)), list(floats(expected))
     if not left and not right:
         got = actual.dtype if isinstance(actual, Tensor) else type(actual).__name__
@@ -138,12 +138,12 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
         if scale > 0:
             zero = False
             error = max(error, _norm(a - b) / scale)
-    return Distance(error, zero=zero, parts={} if action is None else _parts(action, actual, expected, slack))
+    return Distance(error, zero=zero, components={} if action is None else _components(action, actual, expected, slack))
 
 
-def _parts(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
+def _components(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
     errors = {}
-    for a, b in zip(action.parts(actual), action.parts(expected), strict=True):
+    for a, b in zip(action.components(actual), action.components(expected), strict=True):
         allowed = slack * _norm(b.whole)
         scale = max(_norm(b.values) or _norm(a.values), allowed)
         errors[b.name] = max(0.0, _norm(a.values - b.values) - allowed) / scale if scale > 0 else 0.0
@@ -159,25 +159,25 @@ class ErrorStats:
     """The distances of one layer under one law: the worst, the mean, and whether they prove anything."""
 
     worst: float = -1.0
-    motion: Any = None
+    transform: Any = None
     total: float = 0.0
     count: int = 0
     finite: bool = True
     zero: bool = True
     control: float = 0.0
-    parts: dict[str, float] = field(default_factory=dict)
+    components: dict[str, float] = field(default_factory=dict)
 
-    def add(self, found: Distance, motion: Any, control: float = 0.0) -> None:
+    def add(self, found: Distance, transform: Any, control: float = 0.0) -> None:
         """Count one more element."""
         if found.error > self.worst:
-            self.worst, self.motion = found.error, motion
+            self.worst, self.transform = found.error, transform
         self.total += found.error
         self.count += 1
         self.finite &= found.finite
         self.zero &= found.zero
         self.control = max(self.control, control)
-        for name, error in found.parts.items():
-            self.parts[name] = max(error, self.parts.get(name, 0.0))
+        for name, error in found.components.items():
+            self.components[name] = max(error, self.components.get(name, 0.0))
 
     @property
     def mean(self) -> float:

@@ -7,7 +7,7 @@ from math import ceil, floor, inf, isfinite, log10
 from typing import Any
 
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED, figure, svg
-from intertwine.auditing._report import Report, Row
+from intertwine.auditing._report import Report, LayerError
 
 _COLORS = {"rotation": BLUE, "translation": ORANGE, "permutation": GREEN, "all": GRAY}
 _TOLERANCE = RED
@@ -51,7 +51,7 @@ def error_figure(report: Report) -> Any:
     return figure(draw, 7.6, 1.1 + len(names) * (0.075 * len(laws) + 0.1))
 
 
-def _stem(axes: Any, row: Row, y: float, low: float) -> None:
+def _stem(axes: Any, row: LayerError, y: float, low: float) -> None:
     """A bar with a head; what is not a number is said in words."""
     if row.zero or not isfinite(row.max_error):
         said = "output is zero" if row.zero else "not finite"
@@ -124,12 +124,12 @@ def angle_figure(report: Report) -> Any | None:
     return figure(draw, 7.6, 3.2)
 
 
-def part_figure(report: Report) -> Any | None:
+def component_figure(report: Report) -> Any | None:
     """The error of each irrep of the output in each run; None where there is but one."""
     names = list(report.irreps)
-    runs = [run for run in report.runs if any(row.parts for row in run.output)]
+    runs = [run for run in report.runs if any(row.components for row in run.output)]
     worst = [
-        {name: max(dict(row.parts).get(name, 0.0) for row in run.output) for name in names} for run in runs[:_RUNS]
+        {name: max(dict(row.components).get(name, 0.0) for row in run.output) for name in names} for run in runs[:_RUNS]
     ]
     series = [(run.label, found) for run, found in zip(runs, worst, strict=False)]
     return _dots(names, series, report) if names else None
@@ -199,7 +199,7 @@ def figures(report: Report) -> list[tuple[str, str]]:
     """
     drawn = [
         ("Largest error of each layer, in order, and of the whole", "error by layer", error_figure(report)),
-        ("Largest error of each irrep of the output, by its own norm", "error by irrep", part_figure(report)),
+        ("Largest error of each irrep of the output, by its own norm", "error by irrep", component_figure(report)),
         ("Error of the whole for each element of the group", "error by angle", angle_figure(report)),
         ("Largest error of the whole under each condition", "error by condition", condition_figure(report)),
     ]

@@ -15,7 +15,7 @@ class EquivarianceError(AssertionError):
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerError:
     """One layer under one law.
 
     Attributes:
@@ -25,7 +25,7 @@ class Row:
         mean_error: The mean relative error.
         worst: The worst element in words.
         zero: Whether the output was zero each time, so that the error says nothing.
-        parts: The largest error of each irrep, or of each other part that is judged by itself, by name.
+        components: The largest error of each irrep, or of each other part that is judged by itself, by name.
         control: The largest error that interpolation alone explains; it is subtracted from the others.
     """
 
@@ -35,17 +35,17 @@ class Row:
     mean_error: float
     worst: str
     zero: bool = False
-    parts: tuple[tuple[str, float], ...] = ()
+    components: tuple[tuple[str, float], ...] = ()
     control: float = 0.0
 
     @property
-    def worst_part(self) -> str:
+    def worst_component(self) -> str:
         """The name of the part with the largest error; empty if there is but one."""
-        return max(self.parts, key=lambda part: part[1])[0] if self.parts else ""
+        return max(self.components, key=lambda part: part[1])[0] if self.components else ""
 
 
 @dataclass(frozen=True)
-class Element:
+class ElementError:
     """The error of the whole function under one element; its rotation angle in degrees, None when it has none."""
 
     law: str
@@ -55,7 +55,7 @@ class Element:
 
 
 @dataclass(frozen=True)
-class Run:
+class AuditRun:
     """The audit under one condition.
 
     Attributes:
@@ -65,23 +65,23 @@ class Run:
         elements: Each element that was tried.
         repeat_error: Relative difference of two calls on the same input: not zero when the function is random.
         mode: "eval" or "train".
-        form: "eager", "compiled" or "exported".
+        execution: "eager", "compiled" or "exported".
         gradient: Whether gradients were compared, not values.
     """
 
     dtype: str
-    output: tuple[Row, ...]
-    layers: tuple[Row, ...]
-    elements: tuple[Element, ...]
+    output: tuple[LayerError, ...]
+    layers: tuple[LayerError, ...]
+    elements: tuple[ElementError, ...]
     repeat_error: float
     mode: str = "eval"
-    form: str = "eager"
+    execution: str = "eager"
     gradient: bool = False
 
     @property
     def label(self) -> str:
         """The condition in words: "float32", "float64, train, compiled, gradient"."""
-        words = [self.dtype, *(word for word in (self.mode, self.form) if word not in ("eval", "eager"))]
+        words = [self.dtype, *(word for word in (self.mode, self.execution) if word not in ("eval", "eager"))]
         return ", ".join([*words, "gradient"] if self.gradient else words)
 
     @property
@@ -103,7 +103,7 @@ class Run:
         """Whether the whole function is finite, not zero, and within the tolerance."""
         return self.finite and not self.zero and self.max_error <= tolerance
 
-    def first_failing(self, tolerance: float) -> Row | None:
+    def first_failing(self, tolerance: float) -> LayerError | None:
         """The first layer in order of execution above the tolerance, under the simplest law that fails."""
         return next((row for row in self.layers if not row.max_error <= tolerance), None)
 
@@ -113,7 +113,7 @@ class Report:
     """What an audit found. ``str(report)`` is the table; the first dtype gives the verdict.
 
     Attributes:
-        subject: The name of what was audited.
+        audited: The name of what was audited.
         symbols: The laws that were measured and how they are written, ``{"rotation": "O(3)", ..., "all": "O(3) x T"}``.
         samples: How many random elements.
         seed: Their seed.
@@ -121,12 +121,12 @@ class Report:
         runs: One for each dtype, mode and form, and of the gradients.
     """
 
-    subject: str
+    audited: str
     symbols: Mapping[str, str]
     samples: int
     seed: int
     tolerance: float
-    runs: tuple[Run, ...]
+    runs: tuple[AuditRun, ...]
 
     @property
     def max_error(self) -> float:
@@ -144,7 +144,7 @@ class Report:
         return {row.law: row.max_error for row in self.runs[0].output}
 
     @property
-    def layers(self) -> tuple[Row, ...]:
+    def layers(self) -> tuple[LayerError, ...]:
         """The layers that declare what they return, in order of execution, a row for each law, in the first dtype."""
         return self.runs[0].layers
 
@@ -153,7 +153,7 @@ class Report:
         """The largest relative error of each irrep of the output over all runs; empty if there is but one."""
         found: dict[str, float] = {}
         for row in (row for run in self.runs for row in run.output):
-            found.update({name: max(error, found.get(name, 0.0)) for name, error in row.parts})
+            found.update({name: max(error, found.get(name, 0.0)) for name, error in row.components})
         return found
 
     @property
@@ -162,7 +162,7 @@ class Report:
         return max(row.control for run in self.runs for row in run.output)
 
     @property
-    def output(self) -> tuple[Row, ...]:
+    def output(self) -> tuple[LayerError, ...]:
         """The whole function, a row for each law, in the first dtype."""
         return self.runs[0].output
 
@@ -208,7 +208,7 @@ class Report:
         values: dict[str, Any] = _json_values(
             {
                 "format": "intertwine-audit-1",
-                "subject": self.subject,
+                "audited": self.audited,
                 "passed": self.passed,
                 "max_error": self.max_error,
                 "tolerance": self.tolerance,
@@ -253,11 +253,11 @@ class Report:
         return _write(html_page(self), path)
 
 
-def _run_values(run: Run) -> dict[str, Any]:
+def _run_values(run: AuditRun) -> dict[str, Any]:
     found = {"label": run.label, "max_error": run.max_error, "finite": run.finite, "zero": run.zero}
     values = asdict(run) | found
     for row in (*values["output"], *values["layers"]):
-        row["parts"] = dict(row["parts"])
+        row["components"] = dict(row["components"])
     return values
 
 

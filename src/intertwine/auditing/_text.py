@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from math import isfinite
 
-from intertwine.auditing._report import Report, Row, Run
+from intertwine.auditing._report import Report, LayerError, AuditRun
 
 
 def table(report: Report) -> str:
@@ -19,7 +19,7 @@ def table(report: Report) -> str:
     return "\n".join([*lines, verdict(report), *notes(report)])
 
 
-def shown(report: Report) -> list[Row]:
+def shown(report: Report) -> list[LayerError]:
     """The rows of the table: those of the first run that fails, else of the first run."""
     run = report.runs[0]
     if run.passes(report.tolerance):
@@ -27,9 +27,9 @@ def shown(report: Report) -> list[Row]:
     return [*summary(run.layers, report.tolerance), *distinct(run.output, report)]
 
 
-def cells(report: Report, rows: list[Row]) -> list[tuple[str, ...]]:
+def cells(report: Report, rows: list[LayerError]) -> list[tuple[str, ...]]:
     """Header and lines; with a column for the worst irrep, where one fails."""
-    failing = [row.worst_part if row.max_error > report.tolerance else "" for row in rows]
+    failing = [row.worst_component if row.max_error > report.tolerance else "" for row in rows]
     header: tuple[str, ...] = ("layer", "law", "max error", "worst element")
     lines = [(row.name, report.symbols[row.law], number(row), row.worst if row.max_error else "-") for row in rows]
     if not any(failing):
@@ -38,7 +38,7 @@ def cells(report: Report, rows: list[Row]) -> list[tuple[str, ...]]:
     return [(*header[:3], "worst part", header[3]), *wide]
 
 
-def summary(rows: tuple[Row, ...], tolerance: float) -> list[Row]:
+def summary(rows: tuple[LayerError, ...], tolerance: float) -> list[LayerError]:
     """One row a layer: all laws at once, or the simplest law that fails."""
     kept = []
     for _, group in groupby(rows, key=lambda row: row.name):
@@ -47,12 +47,12 @@ def summary(rows: tuple[Row, ...], tolerance: float) -> list[Row]:
     return kept
 
 
-def distinct(rows: tuple[Row, ...], report: Report) -> list[Row]:
+def distinct(rows: tuple[LayerError, ...], report: Report) -> list[LayerError]:
     """Without "all" where it repeats the only law."""
     return [row for row in rows if row.law != "all" or len(report.symbols) > 2]
 
 
-def number(row: Row) -> str:
+def number(row: LayerError) -> str:
     """A row's error as it is printed."""
     if row.zero:
         return "zero"
@@ -61,7 +61,7 @@ def number(row: Row) -> str:
     return f"{row.max_error:.1e}" if isfinite(row.max_error) else "not finite"
 
 
-def statement(run: Run, tolerance: float) -> str:
+def statement(run: AuditRun, tolerance: float) -> str:
     """One run against its tolerance, in words."""
     if not run.finite:
         return "output is not finite"
@@ -98,11 +98,11 @@ def notes(report: Report) -> list[str]:
     return lines
 
 
-def failure(report: Report, run: Run, tolerance: float) -> str:
+def failure(report: Report, run: AuditRun, tolerance: float) -> str:
     """One line that says why a run fails, and where."""
     if run.zero and run.finite:
         return (
-            f"{report.subject}: output is zero ({run.label}) for every input and element, which proves nothing; "
+            f"{report.audited}: output is zero ({run.label}) for every input and element, which proves nothing; "
             "give inputs= on which it is not"
         )
     row = next((row for row in run.output if not row.max_error <= tolerance), run.output[-1])
@@ -116,12 +116,12 @@ def failure(report: Report, run: Run, tolerance: float) -> str:
         where = f"first failing layer {layer.name} ({number(layer)}, {report.symbols[layer.law]})"
     elif run.layers:
         where = f"every layer that declares its output passes, the last is {run.layers[-1].name}"
-    elif run.gradient or run.form != "eager":
-        where = f"layers are not seen in {'gradients' if run.gradient else f'{run.form} form'}"
+    elif run.gradient or run.execution != "eager":
+        where = f"layers are not seen in {'gradients' if run.gradient else f'{run.execution} form'}"
     else:
         where = "no layer declares its output"
-    part = f"worst part {row.worst_part}; " if row.worst_part and run.finite else ""
-    line = f"{report.subject}: {what}; {part}{where}; worst element: {row.worst}"
+    part = f"worst part {row.worst_component}; " if row.worst_component and run.finite else ""
+    line = f"{report.audited}: {what}; {part}{where}; worst element: {row.worst}"
     if run.repeat_error > tolerance:
         line += f"; two calls on the same input differ by {run.repeat_error:.1e}: the function is random"
     return line
