@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from intertwine.actions import Action
-from intertwine.auditing import Report, audit
-from intertwine.auditing._audited_module import ExecutionMode, TrainingMode
+from intertwine.auditing import ExecutionMode, Report, TrainingMode, audit
+
 from intertwine.reps import Rep
 
 __all__ = ["assert_equivariant"]

@@ -75,9 +75,9 @@ class TestAxioms:
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     def test_dtype(self, action, dtype, generator):
         data = action.example(generator, dtype)
-        moved = action(action.sample(data, generator), data)
-        assert [x.dtype for x in leaves(moved)] == [x.dtype for x in leaves(data)]
-        assert leaves(moved)[0].dtype == dtype
+        transformed = action(action.sample(data, generator), data)
+        assert [x.dtype for x in leaves(transformed)] == [x.dtype for x in leaves(data)]
+        assert leaves(transformed)[0].dtype == dtype
 
 
 def test_the_order_of_the_factors_matters(generator):
@@ -95,12 +95,12 @@ class TestPointCloud:
         action = PointCloud(O3().rep("1x0e + 1x1o"))
         data = features, positions, edges = action.example(generator)
         transform = action.sample(data, generator)
-        moved_features, moved, new = action(transform, data)
+        transformed_features, transformed, new = action(transform, data)
         assert not torch.equal(edges, new)
         for end in (0, 1):
             expected = positions[edges[end]] @ transform.linear.T + transform.translation
-            assert torch.allclose(moved[new[end]], expected)
-            assert torch.allclose(moved_features[new[end], 0], features[edges[end], 0])
+            assert torch.allclose(transformed[new[end]], expected)
+            assert torch.allclose(transformed_features[new[end], 0], features[edges[end], 0])
 
     def test_example_edges_follow_from_distances(self, generator):
         _, positions, edges = PointCloud(SO3().vector).example(generator)
@@ -115,12 +115,12 @@ class TestPointCloud:
         batch = torch.arange(24) // 8
         weights = torch.rand(len(edges[0]), generator=generator)
         transform = action.sample((features, positions), generator)
-        _, _, _, moved_batch, structures, moved_weights = action(
+        _, _, _, transformed_batch, structures, transformed_weights = action(
             transform, (features, positions, edges, batch, 3, weights)
         )
-        assert torch.equal(moved_batch, batch[transform.permutation])
+        assert torch.equal(transformed_batch, batch[transform.permutation])
         assert structures == 3
-        assert moved_weights is weights
+        assert transformed_weights is weights
 
     def test_labels_are_permuted_and_never_rotated(self, generator):
         action = PointCloud(O3().trivial)
@@ -134,9 +134,9 @@ class TestPointCloud:
     def test_few_points(self, points, generator):
         action = PointCloud(O3().vector)
         data = (torch.ones(points, 3), torch.ones(points, 3), torch.zeros(2, 0, dtype=torch.int64))
-        moved = action(action.sample(data, generator), data)
-        assert all(torch.isfinite(x).all() for x in moved)
-        assert [x.shape for x in moved] == [x.shape for x in data]
+        transformed = action(action.sample(data, generator), data)
+        assert all(torch.isfinite(x).all() for x in transformed)
+        assert [x.shape for x in transformed] == [x.shape for x in data]
 
     def test_translations_are_as_long_as_the_cloud_is_wide(self, generator):
         action = PointCloud(O3().vector)

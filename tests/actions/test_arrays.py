@@ -86,10 +86,10 @@ class TestArray:
         features, adjacency = torch.randn(5, 2, generator=generator), torch.zeros(5, 5)
         adjacency[edges[0], edges[1]] = torch.tensor([1.0, 2.0, 3.0])
         transform = graph.sample((features, adjacency, edges), generator)
-        moved_features, moved_adjacency, moved = graph(transform, (features, adjacency, edges))
-        assert not torch.equal(moved, edges)
-        assert torch.equal(moved_features[moved], features[edges])
-        assert moved_adjacency[moved[0], moved[1]].tolist() == [1.0, 2.0, 3.0]
+        transformed_features, transformed_adjacency, transformed = graph(transform, (features, adjacency, edges))
+        assert not torch.equal(transformed, edges)
+        assert torch.equal(transformed_features[transformed], features[edges])
+        assert transformed_adjacency[transformed[0], transformed[1]].tolist() == [1.0, 2.0, 3.0]
 
     def test_indices_to_nowhere_stay(self):
         transform = Transform(permutations={"nodes": torch.tensor([1, 2, 0])})
@@ -114,9 +114,9 @@ class TestTogether:
     def test_keeps_the_kind_and_what_stays(self, generator):
         action = TupleAction(SO3().vector, None)
         data = [torch.ones(1, 3), "a word"]
-        moved = action(action.sample(data, generator), data)
-        assert isinstance(moved, list)
-        assert moved[1] == "a word"
+        transformed = action(action.sample(data, generator), data)
+        assert isinstance(transformed, list)
+        assert transformed[1] == "a word"
 
     def test_laws_of_all(self):
         action = TupleAction(Array("nodes"), PointCloud(O3().vector), SO3().vector)

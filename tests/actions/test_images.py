@@ -45,8 +45,8 @@ class TestAxioms:
 
     def test_values_are_only_moved(self, action, generator):
         data = action.example(generator)
-        moved = action(action.sample(data, generator), data)
-        assert torch.allclose(moved.norm(), data.norm())
+        transformed = action(action.sample(data, generator), data)
+        assert torch.allclose(transformed.norm(), data.norm())
 
     def test_reproducible(self, action):
         def draw(seed):
@@ -72,8 +72,8 @@ class TestDirections:
         g = group.elements[element]
         x, y = (g @ torch.tensor([2.0, 1.0], dtype=torch.float64)).round().int().tolist()
         for action in (Images(group.trivial), RotatedImages(O2().trivial, margin=0)):
-            moved = action(Transform(g), dot(2, 1))
-            assert torch.allclose(moved, dot(x, y), atol=1e-13)
+            transformed = action(Transform(g), dot(2, 1))
+            assert torch.allclose(transformed, dot(x, y), atol=1e-13)
 
     def test_shift(self):
         transform = Transform(torch.eye(2, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64))
@@ -107,8 +107,8 @@ class TestInterpolation:
         turn = math.radians(angle)
         g = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]], dtype=torch.float64)
         x, y = (g @ torch.tensor([5.0, 2.0], dtype=torch.float64)).tolist()
-        moved = RotatedImages(SO2().trivial)(Transform(g), blob(5.0, 2.0))
-        assert (moved - blob(x, y)).abs().max() < 1e-8
+        transformed = RotatedImages(SO2().trivial)(Transform(g), blob(5.0, 2.0))
+        assert (transformed - blob(x, y)).abs().max() < 1e-8
 
     @pytest.mark.parametrize("size", [(16, 16), (15, 17), (16, 9)])
     def test_half_turn_and_flips_lose_nothing(self, size, generator):
@@ -120,9 +120,9 @@ class TestInterpolation:
     def test_dtype_and_gradient(self, generator):
         action = RotatedImages(SO2().vector)
         data = action.example(generator, torch.float32).requires_grad_()
-        moved = action(action.sample(data, generator), data)
-        assert moved.dtype == torch.float32
-        moved.sum().backward()
+        transformed = action(action.sample(data, generator), data)
+        assert transformed.dtype == torch.float32
+        transformed.sum().backward()
         assert torch.isfinite(data.grad).all()
 
     def test_only_the_disc_is_seen(self):

@@ -91,7 +91,7 @@ class TestForms:
     def test_a_fault_in_this_form_only(self, execution):
         report = audit(Norm(compiled_leak=1e-2), V + V, V + V, samples=2, execution=("eager", execution), dtypes=DOUBLE)
         assert report.errors["float64"] < 1e-14
-        with pytest.raises(EquivarianceError, match=f"float64, {execution}.*layers are not seen in {execution} form"):
+        with pytest.raises(EquivarianceError, match=f"float64, {execution}.*layers are not measured when {execution}"):
             report.check()
 
     @pytest.mark.parametrize("execution", ["compiled", "exported"])
@@ -99,7 +99,9 @@ class TestForms:
         def branches(x):
             return x if float(x.detach().sum()) > 0 else 2 * x
 
-        with pytest.raises(FunctionError, match=f'branches {execution} raised .* leave "{execution}" out of forms='):
+        with pytest.raises(
+            FunctionError, match=f'branches {execution} raised .* leave "{execution}" out of execution='
+        ):
             audit(branches, V, V, samples=2, execution=(execution,), dtypes=DOUBLE)
 
     def test_functions_and_dicts(self):
@@ -122,7 +124,7 @@ class TestGradients:
         report = audit(Norm(gradient_leak=1e-2), V + V, V + V, samples=4, gradients=True)
         assert report.errors["float64"] < 1e-14
         assert report.errors["float64, gradient"] > 1e-4
-        with pytest.raises(EquivarianceError, match=r"\(float32, gradient\).*layers are not seen in gradients"):
+        with pytest.raises(EquivarianceError, match=r"\(float32, gradient\).*layers are not measured with gradients"):
             report.check()
 
     def test_of_weights(self):
@@ -195,7 +197,7 @@ class TestSteps:
         assert report == audit(net, PointCloud(rep), PointFeatures(rep), samples=3, steps=5)
 
     def test_only_modules(self):
-        with pytest.raises(TypeError, match="steps= trains a module, function is none"):
+        with pytest.raises(TypeError, match="steps= needs a torch.nn.Module to train, got function"):
             audit(lambda x: x, V, V, steps=1)
 
 
@@ -209,7 +211,9 @@ def test_everything_at_once():
     assert "float64, train, exported, gradient" in page
 
 
-@pytest.mark.parametrize("wrong", [{"modes": "train"}, {"modes": ("test",)}, {"execution": ()}, {"execution": ("scripted",)}])
+@pytest.mark.parametrize(
+    "wrong", [{"modes": "train"}, {"modes": ("test",)}, {"execution": ()}, {"execution": ("scripted",)}]
+)
 def test_unknown_conditions(wrong):
     with pytest.raises(ValueError, match="is a tuple of some of"):
         audit(lambda x: x, V, V, **wrong)

@@ -23,8 +23,8 @@ def test_a_small_irrep_does_not_hide_in_a_large_one(ratio):
     assert not report.passed
     assert report.irreps["1o"] > 0.1
     assert report.irreps["0e"] == report.irreps["2e"] == 0
-    assert "worst part" in str(report)
-    with pytest.raises(EquivarianceError, match="worst part 1o"):
+    assert "worst component" in str(report)
+    with pytest.raises(EquivarianceError, match="worst component 1o"):
         report.check()
     assert json.loads(report.to_json())["irreps"]["1o"] > 0.1
     assert 'aria-label="error by irrep"' in report.to_html()
