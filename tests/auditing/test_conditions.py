@@ -197,7 +197,7 @@ class TestSteps:
         assert report == audit(net, PointCloud(rep), PointFeatures(rep), samples=3, steps=5)
 
     def test_only_modules(self):
-        with pytest.raises(TypeError, match="steps= needs a torch.nn.Module to train, got function"):
+        with pytest.raises(TypeError, match=r"steps= needs a torch\.nn\.Module to train, got function"):
             audit(lambda x: x, V, V, steps=1)
 
 
