@@ -1,8 +1,4 @@
-"""What every module must do: its law; export, compile, copy, pickle; change its dtype; come back from its weights."""
-
-import copy
-import io
-import pickle
+"""Conformance tests of every module of nn and models."""
 
 import pytest
 import torch
@@ -57,7 +53,7 @@ from intertwine.nn import (
     VelocityEGNNConv,
 )
 from intertwine.ops import radius_graph
-from intertwine.testing import assert_equivariant
+from intertwine.testing import ModuleCase, ModuleTests, assert_equivariant
 
 REP = O3().rep("4x0e + 2x1o + 1x2e")
 POSITIONS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
@@ -215,39 +211,14 @@ MODULES = {
 }
 PLAIN = ("radial", "message conv", "message encoder", "hierarchical message", "plainest", "pointnet", "dgcnn")
 OTHERWISE = ("pool", "pool, largest", "rotation readout", "cross attention", "egnn layer", "egnn layer, velocities")
-STEERED = [name for name in MODULES if name not in (*PLAIN, *OTHERWISE)]
 
 
-@pytest.fixture(params=MODULES, ids=str)
-def case(request: pytest.FixtureRequest):
-    torch.manual_seed(0)
-    make, inputs = MODULES[request.param]
-    return make().eval(), inputs
-
-
-def doubled(inputs):
-    return tuple(x.double() if isinstance(x, torch.Tensor) and x.is_floating_point() else x for x in inputs)
-
-
-@pytest.mark.parametrize("name", STEERED)
-def test_its_law(name: str) -> None:
-    torch.manual_seed(0)
-    assert_equivariant(MODULES[name][0]())
-
-
-@pytest.mark.parametrize("name", STEERED)
-def test_its_law_after_training_steps(name: str) -> None:
-    torch.manual_seed(0)
-    make, inputs = MODULES[name]
-    module = make()
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        pytest.skip("nothing to train")
-    optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
-    for _ in range(5):
-        optimizer.zero_grad()
-        (module(*inputs) - 1).square().mean().backward()
-        optimizer.step()
-    assert_equivariant(module)
+class TestModules(ModuleTests):
+    def cases(self):
+        return {
+            name: ModuleCase(make, inputs, equivariant=name not in (*PLAIN, *OTHERWISE))
+            for name, (make, inputs) in MODULES.items()
+        }
 
 
 @pytest.mark.parametrize("name", ["message conv", "message encoder", "hierarchical message"])
@@ -256,63 +227,6 @@ def test_message_passing_is_caught_under_rotation(name: str) -> None:
     module = MODULES[name][0]()
     with pytest.raises(AssertionError):
         assert_equivariant(module)
-
-
-def test_copies_and_pickles(case) -> None:
-    module, inputs = case
-    expected = module(*inputs)
-    torch.testing.assert_close(copy.deepcopy(module)(*inputs), expected, rtol=0, atol=0)
-    torch.testing.assert_close(pickle.loads(pickle.dumps(module))(*inputs), expected, rtol=0, atol=0)
-
-
-def test_comes_back_from_its_weights(case) -> None:
-    module, inputs = case
-    stream = io.BytesIO()
-    torch.save(module.state_dict(), stream)
-    stream.seek(0)
-    fresh = copy.deepcopy(module)
-    for parameter in fresh.parameters():
-        torch.nn.init.zeros_(parameter)
-    fresh.load_state_dict(torch.load(stream, weights_only=True))
-    torch.testing.assert_close(fresh(*inputs), module(*inputs), rtol=0, atol=0)
-
-
-def test_changes_its_dtype_without_losing_digits(case) -> None:
-    module, inputs = case
-    straight = copy.deepcopy(module).double()
-    detour = copy.deepcopy(straight).half().double()
-    detour.load_state_dict(straight.state_dict())
-    expected = straight(*doubled(inputs))
-    assert expected.dtype == torch.float64
-    torch.testing.assert_close(detour(*doubled(inputs)), expected, rtol=1e-15, atol=1e-15)
-    assert module(*inputs).dtype == torch.float32
-
-
-@pytest.mark.parametrize("default", [torch.float64, torch.float16])
-def test_does_not_read_the_default_dtype(case, default: torch.dtype, request: pytest.FixtureRequest) -> None:
-    make, inputs = MODULES[request.node.callspec.params["case"]]
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(default)
-    try:
-        module = make()
-        assert all(parameter.dtype == torch.float32 for parameter in module.parameters())
-        assert module(*inputs).dtype == torch.float32
-    finally:
-        torch.set_default_dtype(before)
-
-
-def test_exports(case) -> None:
-    module, inputs = case
-    exported = torch.export.export(module, inputs)
-    torch.testing.assert_close(exported.module()(*inputs), module(*inputs))
-
-
-def test_compiles_in_one_graph(case) -> None:
-    module, inputs = case
-    torch._dynamo.reset()
-    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-    output = compiled(*inputs)
-    torch.testing.assert_close(output, module(*inputs))
 
 
 def test_the_groups_of_so3_serve_as_well() -> None:

@@ -1,15 +1,14 @@
-"""One line for a test suite: a layer obeys the law that it declares."""
+"""Assertion that a layer is equivariant as it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from intertwine.actions import Action
 from intertwine.auditing import ExecutionMode, Report, TrainingMode, audit
-
 from intertwine.reps import Rep
 
 __all__ = ["assert_equivariant"]
@@ -32,32 +31,33 @@ def assert_equivariant(
     gradients: bool = False,
     steps: int = 0,
 ) -> Report:
-    """Assert that a layer obeys the law that it declares, layer(g x) = g layer(x).
+    """Assert that a layer obeys its law, layer(g x) = g layer(x).
 
     Reads ``layer.action_in`` and ``layer.action_out``, else ``layer.rep_in`` and ``layer.rep_out``. The layer is
-    measured on a copy, in eval mode unless told otherwise.
+    measured on a copy, in eval mode by default.
 
     Args:
         layer: A module, or any callable with these attributes.
-        action_in: How the input moves, if the layer does not say it or says otherwise.
-        action_out: How the output should move, likewise.
-        inputs: Data to try it on, or a list of several; drawn by ``action_in.example`` if not given.
+        action_in: Action on the input, where the layer declares none or another one.
+        action_out: Action on the output, likewise.
+        inputs: Data to evaluate the layer on, or a list of several; ``action_in.example`` if not given.
         tolerance: The largest relative error that passes, one number or by dtype or condition ("float64, gradient"); by
             default 1e-5 in float32 and 1e-10 in float64.
-        samples: How many random elements; the library's own law wants at least 32.
-        seed: Seed of the inputs and elements.
+        samples: Number of random group elements; the library's own tests use at least 32.
+        seed: Random seed of the inputs and elements.
         dtypes: The dtypes to measure in.
         modes: "eval", "train" or both.
         execution: Some of "eager", "compiled", "exported".
-        gradients: Whether gradients must commute as well.
-        steps: How many steps to train the copy first.
+        gradients: Whether to measure the gradients as well.
+        steps: Number of optimizer steps that the copy is trained for first.
 
     Returns:
-        The report, for what else one wants to know.
+        The report of the audit.
 
     Raises:
-        EquivarianceError: If it does not; one line with the error, the law, the first failing layer, the worst element.
-        TypeError: If neither the layer nor the arguments say how it moves.
+        EquivarianceError: If an error is above the tolerance; one line with the error, the law, the first failing layer
+            and the worst element.
+        TypeError: If neither the layer nor the arguments give the actions.
 
     Example:
         >>> import torch
@@ -67,8 +67,8 @@ def assert_equivariant(
         >>> report.passed
         True
     """
-    input_action = _declared(layer, "in", action_in)
-    output_action = _declared(layer, "out", action_out)
+    input_action = declared_action(layer, "in", action_in)
+    output_action = declared_action(layer, "out", action_out)
     report = audit(
         layer,
         input_action,
@@ -86,7 +86,17 @@ def assert_equivariant(
     return report
 
 
-def _declared(layer: Any, side: str, given: Action | Rep | None) -> Action | Rep:
+def declared_action(layer: Any, side: Literal["in", "out"], given: Action | Rep | None = None) -> Action | Rep:
+    """The action or representation that a layer declares on its input or output.
+
+    Args:
+        layer: The layer.
+        side: "in" or "out".
+        given: Takes precedence if not None.
+
+    Raises:
+        TypeError: If there is none.
+    """
     candidates = (given, getattr(layer, f"action_{side}", None), getattr(layer, f"rep_{side}", None))
     for candidate in candidates:
         if isinstance(candidate, Action | Rep):
