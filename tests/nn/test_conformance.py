@@ -1,4 +1,4 @@
-"""Conformance tests of every module of nn and models."""
+"""Conformance tests of every module of nn and models; the families of point encoders are in tests/models."""
 
 import pytest
 import torch
@@ -123,10 +123,6 @@ class OneOutput(torch.nn.Module):
 SCALARS = O3().rep("4x0e")
 
 
-def vector_encoder() -> PointEncoder:
-    return PointEncoder("1x0e + 1x1o", "2x0e + 1x1o", layer="vector", hidden="6x1o", layers=1)
-
-
 def network(make: type, **options) -> torch.nn.Module:
     return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding=6, head=(8,), dropout=0.0, **options)
 
@@ -166,8 +162,6 @@ MODULES = {
         lambda: OneOutput(VelocityEGNNConv(SCALARS, attributes=1, hidden=8)),
         (FEATURES[:, :4], POSITIONS, EDGES, FEATURES[:, 4:7], POSITIONS[EDGES[0], :1]),
     ),
-    "attention encoder": (lambda: encoder("attention"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
-    "egnn encoder": (lambda: encoder("egnn"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
     "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),
     "intra group conv": (lambda: IntraGroupConv(LIFTED, LIFTED), (ON_T,)),
@@ -177,10 +171,7 @@ MODULES = {
     "regular batch norm": (lambda: RegularBatchNorm(LIFTED), (ON_T,)),
     "group pool": (lambda: GroupPool(LIFTED, "attention"), (ON_T,)),
     "rotation readout": (lambda: RotationReadout(LIFTED, hidden=8), (ON_T, ON_T.flip(0))),
-    "steerable encoder": (lambda: encoder("steerable"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "steerable encoder, by point": (lambda: encoder("steerable", None), (FEATURES, POSITIONS, EDGES)),
-    "lifted encoder": (lambda: encoder("lifted", hidden="2"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
-    "message encoder": (lambda: encoder("message"), (FEATURES, POSITIONS, EDGES, BATCH, 2)),
     "hierarchical": (lambda: hierarchical("steerable"), (FEATURES, POSITIONS, None, BATCH, 2)),
     "hierarchical, normed": (
         lambda: hierarchical({"name": "steerable", "norm": "batch"}, "mean", layers=0),
@@ -203,13 +194,12 @@ MODULES = {
         lambda: VectorLift(VECTORS, VECTORS, norm=VectorBatchNorm(VECTORS)),
         (torch.randn(9, 12), POSITIONS, EDGES),
     ),
-    "vector encoder": (vector_encoder, CLOUD),
     "vector pointnet": (lambda: network(VectorPointNet, neighbors=4), CLOUD),
     "vector dgcnn": (lambda: network(VectorDGCNN, neighbors=4), CLOUD),
     "pointnet": (lambda: network(PointNet), CLOUD),
     "dgcnn": (lambda: network(DGCNN, neighbors=4), CLOUD),
 }
-PLAIN = ("radial", "message conv", "message encoder", "hierarchical message", "plainest", "pointnet", "dgcnn")
+PLAIN = ("radial", "message conv", "hierarchical message", "plainest", "pointnet", "dgcnn")
 OTHERWISE = ("pool", "pool, largest", "rotation readout", "cross attention", "egnn layer", "egnn layer, velocities")
 
 
@@ -221,7 +211,7 @@ class TestModules(ModuleTests):
         }
 
 
-@pytest.mark.parametrize("name", ["message conv", "message encoder", "hierarchical message"])
+@pytest.mark.parametrize("name", ["message conv", "hierarchical message"])
 def test_message_passing_is_caught_under_rotation(name: str) -> None:
     torch.manual_seed(0)
     module = MODULES[name][0]()
