@@ -158,7 +158,7 @@ class ModuleTests:
         torch.testing.assert_close(compiled(*inputs), module(*inputs))
 
     def test_state_dict(self, case: ModuleCase) -> None:
-        """A module with other weights gives the same output once it has loaded the state dict (``weights_only=True``)."""
+        """A module with other weights gives the same output after loading the state dict (``weights_only=True``)."""
         module, inputs = _evaluated(case)
         file = io.BytesIO()
         torch.save(module.state_dict(), file)
