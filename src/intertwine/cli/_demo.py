@@ -1,4 +1,4 @@
-"""`intertwine demo`: the main job. An equivariant encoder and its twins learn from real molecules, side by side."""
+"""Command `intertwine demo`: an equivariant encoder and two message-passing baselines on real molecules."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ MESSAGE = "64x0e"
 
 
 def demo(
-    train: Annotated[int, typer.Option(help="Molecules to train on.")] = 4000,
-    test: Annotated[int, typer.Option(help="Molecules that no model has seen.")] = 2000,
-    epochs: Annotated[int, typer.Option(help="Passes over them, for each model.")] = 12,
-    seed: Annotated[int, typer.Option(help="Of split, weights and order.")] = 0,
+    train: Annotated[int, typer.Option(help="Number of training molecules.")] = 4000,
+    test: Annotated[int, typer.Option(help="Number of test molecules.")] = 2000,
+    epochs: Annotated[int, typer.Option(help="Training epochs of each model.")] = 12,
+    seed: Annotated[int, typer.Option(help="Random seed of the split, the weights and the order of the batches.")] = 0,
     output: Annotated[
-        str | None, typer.Option(help="Folder; runs/demo-n when not given. One that was interrupted goes on.")
+        str | None, typer.Option(help="Folder of the run, by default runs/demo-N; an interrupted run is resumed.")
     ] = None,
 ) -> int:
-    """Train an equivariant encoder and its twins on real molecules, and prove which is which."""
+    """Train an equivariant encoder and two baselines on QM9, and compare their errors under rotation."""
     for name, value in (("--train", train), ("--test", test), ("--epochs", epochs)):
         check_positive(name, value)
     _check_installed()
@@ -41,13 +41,13 @@ def demo(
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
 
-    say("demo", f"three encoders of equal size learn the {TARGET} of {train:,} real molecules, {epochs} epochs each")
+    say("demo", f"three encoders of equal size learn the {TARGET} of {train:,} molecules, {epochs} epochs each")
 
     import torch
 
     from intertwine.data import qm9
 
-    torch.set_num_threads(1)  # networks this small gain little from a second thread, and lose much on a busy machine
+    torch.set_num_threads(1)  # small networks gain little from a second thread
     with progress(screen, "qm9", "bytes") as report:
         qm9([TARGET], progress=report)
 
@@ -61,7 +61,7 @@ def demo(
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
-        say("interrupted", f"go on with: intertwine demo --output {folder}")
+        say("interrupted", f"resume with: intertwine demo --output {folder}")
         return INTERRUPTED
     columns, cells = rows(results, UNIT)
     screen.print()
@@ -95,21 +95,21 @@ def _options(train: int, test: int, seed: int) -> PropertiesOptions:
 
 
 def _arms(config: dict[str, Any]) -> list[Arm]:
-    """The planned encoder, and its twin of equal size without and with augmentation."""
+    """The equivariant encoder, and a message-passing baseline of equal size without and with augmentation."""
     from intertwine.tasks.properties._comparison import Arm, matched_width, parameters
 
-    twin: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
-    twin["width"] = matched_width({**config, "encoder": {**config["encoder"], **twin}}, parameters(config))
-    return [Arm("steerable", {}), Arm("message", twin), Arm("message, augmented", twin, augment=True)]
+    baseline: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
+    baseline["width"] = matched_width({**config, "encoder": {**config["encoder"], **baseline}}, parameters(config))
+    return [Arm("steerable", {}), Arm("message", baseline), Arm("message, augmented", baseline, augment=True)]
 
 
 def _lead(train: int, test: int, epochs: int, seconds: float) -> list[str]:
     return [
         f"Three networks with the same number of weights learn the isotropic polarizability of {train:,} molecules of "
-        f"QM9 for {epochs} epochs and are tried on {test:,} others. The first is a tensor field network and commutes "
-        "with rotations, reflections, translations and permutations. Its twins pass messages on relative positions: "
-        "they commute with translations and permutations only, and the second of them saw every molecule turned at "
-        "random, anew in each epoch.",
-        f"Training the first took {seconds:.0f} seconds. The composition-only line is a linear fit on how many atoms "
-        "of each element there are.",
+        f"QM9 for {epochs} epochs and are tested on {test:,} others. The first is a tensor field network, equivariant "
+        "under rotations, reflections, translations and permutations. The other two pass messages on relative "
+        "positions: they are equivariant under translations and permutations only; the second of them is trained with "
+        "random rotations of every molecule in each epoch.",
+        f"Training the first took {seconds:.0f} seconds. The composition-only line is a linear fit on the number of "
+        "atoms of each element.",
     ]

@@ -1,4 +1,4 @@
-"""Checks that several commands share."""
+"""Checks of options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def check_positive(flag: str, value: float) -> None:
 
 
 def check_data(data: str | None) -> None:
-    """Raise if data were named that are not there."""
+    """Raise unless the data exist; None is accepted."""
     if data is not None:
         check_source(data)

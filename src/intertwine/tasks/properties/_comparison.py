@@ -161,7 +161,7 @@ def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], 
         rotated=predict(SO3().sample(len(test), generator=generator)),
         composition=predictor.composition(test)[:, 0],
         by_angle=by_angle,
-        report=replace(predictor.audit(None, AuditSettings(samples=32, inputs=1)), subject=arm.name),
+        report=replace(predictor.audit(None, AuditSettings(samples=32, inputs=1)), name=arm.name),
     )
 
 
