@@ -6,10 +6,10 @@ import copy
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -70,6 +70,8 @@ class TaskTests:
     epochs: int = 2
     samples: int = 32
     tolerance: float | None = None
+    _class_folder: ClassVar[Path]
+    _run: ClassVar[TaskRun]
 
     def make_data(self, folder: Path) -> str:
         """Write small data into a folder. Override this.
@@ -96,17 +98,24 @@ class TaskTests:
             "empty folder": str(folder / "folder"),
         }
 
-    @pytest.fixture(scope="class", autouse=True)
-    def _own_cache(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-        """Leave the cache of the user alone."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("INTERTWINE_CACHE", str(tmp_path_factory.mktemp("cache")))
-            yield
+    @pytest.fixture(autouse=True)
+    def class_folder(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder for all tests of the class, with a cache of its own instead of the user's."""
+        cls = type(self)
+        if "_class_folder" not in cls.__dict__:
+            cls._class_folder = tmp_path_factory.mktemp(cls.__name__)
+        monkeypatch.setenv("INTERTWINE_CACHE", str(cls._class_folder / "cache"))
+        return cls._class_folder
 
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory: pytest.TempPathFactory) -> TaskRun:
-        """The run that the tests look at."""
-        folder = tmp_path_factory.mktemp("task")
+    @pytest.fixture
+    def run(self, class_folder: Path) -> TaskRun:
+        """The trained run, one for all tests of the class."""
+        cls = type(self)
+        if "_run" not in cls.__dict__:
+            cls._run = self._train(class_folder)
+        return cls._run
+
+    def _train(self, folder: Path) -> TaskRun:
         task = get(self.task)
         (folder / "data").mkdir()
         data = self.make_data(folder / "data")
