@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from intertwine.models._family import Family, InteractionConfig, Norm, check_norm, make_norm
-from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
-from intertwine.nn.conv._attention import for_heads
+from intertwine.nn import Gate, Geometry, Linear, SteerableAttention, pad_to_heads
 from intertwine.reps import Rep
 
 
@@ -44,12 +43,13 @@ class AttentionInteraction(nn.Module):
         self.gate = Gate(rep)
         self.attend = SteerableAttention(
             rep,
-            for_heads(rep, heads),
+            pad_to_heads(rep, heads),
             heads=heads,
             lmax=space.lmax,
-            radial=space.radial,
+            radial_basis=space.radial[0],
+            radial_hidden=space.radial[1:],
             cutoff=space.cutoff,
-            neighbors=space.neighbors,
+            avg_num_neighbors=space.neighbors,
         )
         self.join_heads = Linear(self.attend.rep_out, self.gate.rep_in, bias=False)
         self.self_interaction = Linear(rep, self.gate.rep_in)

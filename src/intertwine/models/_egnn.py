@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.models._family import Family, InteractionConfig
-from intertwine.nn import EGNNConv, Geometry, Linear, NormInvariants
-from intertwine.nn._blocks import Blocks
+from intertwine.nn import Blocks, EGNNConv, Geometry, Linear, NormInvariants
 from intertwine.ops import bessel_basis, smooth_cutoff
 from intertwine.reps import Rep
 
@@ -85,7 +84,7 @@ class EgnnInteraction(nn.Module):
             channels=vectors.dim // 3,
             attributes=self.basis,
             hidden=space.width,
-            neighbors=space.neighbors,
+            avg_num_neighbors=space.neighbors,
         )
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
-from intertwine.nn import Constant
-from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.nn import Constant, RotateFeatures
 from intertwine.ops import centers, principal_axes, resolve_batch, segment_sum
 from intertwine.reps import Rep
 

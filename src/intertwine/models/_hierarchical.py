@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._families import describe, family
 from intertwine.models._family import Family, InteractionConfig
-from intertwine.nn import Geometry, Linear, Pool, geometry
-from intertwine.nn._pool import Pooling
+from intertwine.nn import Geometry, Linear, Pool, Reduce
 from intertwine.ops import farthest_points, interpolate, knn_graph, resolve_batch, segment_sum
 from intertwine.reps import Rep
 
@@ -106,7 +105,7 @@ class HierarchicalEncoder(nn.Module):
         cutoff: float = 0.5,
         neighbors: int = 16,
         gathered: int | None = None,
-        pool: Pooling | None = "sum",
+        pool: Reduce | None = "sum",
     ) -> None:
         super().__init__()
         gathered = neighbors if gathered is None else gathered
@@ -161,7 +160,7 @@ class HierarchicalEncoder(nn.Module):
             "cutoff": first.cutoff,
             "neighbors": self.neighbors,
             "gathered": self.gathered,
-            "pool": None if self.pool is None else self.pool.how,
+            "pool": None if self.pool is None else self.pool.reduce,
         }
 
     def forward(
@@ -217,16 +216,16 @@ class HierarchicalEncoder(nn.Module):
     def _levels(self, positions: Tensor, edges: Tensor | None, batch: Tensor, structures: int) -> list[Level]:
         if edges is None:
             edges = knn_graph(positions, self.neighbors, batch)
-        levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
+        levels = [Level(positions, batch, Geometry.from_edges(positions, edges, self.spaces[0].lmax))]
         for k, space in enumerate(self.spaces[1:], 1):
             counts = segment_sum(torch.ones_like(batch), batch, structures)
             chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
             few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
             near = knn_graph(positions, self.gathered, batch, queries=few, query_batch=whose)
-            around = geometry(positions, near, space.lmax, few)
+            around = Geometry.from_edges(positions, near, space.lmax, few)
             where = None
             if self.layers[k] or k < len(self.merge):
-                where = geometry(few, knn_graph(few, self.neighbors, whose), space.lmax)
+                where = Geometry.from_edges(few, knn_graph(few, self.neighbors, whose), space.lmax)
             levels.append(Level(few, whose, where, chosen, around))
             positions, batch = few, whose
         return levels

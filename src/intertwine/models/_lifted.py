@@ -24,14 +24,15 @@ from intertwine.models._family import FIRST_OUTPUT, Family, InteractionConfig
 from intertwine.nn import (
     Geometry,
     GroupPool,
+    GroupReduce,
     InterPointConv,
     IntraGroupConv,
-    Lift,
+    LiftToGroup,
     PointwiseNonlinearity,
-    Project,
+    ProjectFromGroup,
     RegularBatchNorm,
+    regular_copies,
 )
-from intertwine.nn.group._regular import GroupPooling, regular_copies
 from intertwine.reps import DirectSum, Rep
 
 _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedral": Icosahedral()}
@@ -77,7 +78,7 @@ class Lifted(Family):
 
     group: str = "octahedral"
     points: tuple[int, ...] = (12,)
-    pool: GroupPooling = "max"
+    pool: GroupReduce = "max"
 
     name = "lifted"
     usual = "16"
@@ -113,7 +114,7 @@ class Lifted(Family):
         return LiftedReadout(hidden, rep_out, self.pool)
 
 
-class LiftedEmbedding(Lift):
+class LiftedEmbedding(LiftToGroup):
     """The lift, which does not look where the points are."""
 
     def forward(self, features: Tensor, where: Geometry | None = None) -> Tensor:
@@ -128,7 +129,7 @@ class LiftedInteraction(nn.Module):
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.before, self.between = (nn.Sequential(RegularBatchNorm(rep), PointwiseNonlinearity(rep)) for _ in range(2))
-        self.inter = InterPointConv(rep, rep, points=points, cutoff=space.cutoff, neighbors=space.neighbors)
+        self.inter = InterPointConv(rep, rep, points=points, cutoff=space.cutoff, avg_num_neighbors=space.neighbors)
         self.intra = IntraGroupConv(rep, rep)
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:
@@ -140,7 +141,7 @@ class LiftedInteraction(nn.Module):
 class LiftedReadout(nn.Module):
     """Norm and ReLU; then the invariants of the output from a pool over the group, the rest by projection."""
 
-    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupPooling) -> None:
+    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupReduce) -> None:
         super().__init__()
         self.rep_in, self.rep_out = hidden, rep_out
         group, copies = regular_copies(hidden)
@@ -156,7 +157,7 @@ class LiftedReadout(nn.Module):
                 nn.init.zeros_(head.bias)
                 self.heads.append(head)
             else:
-                self.heads.append(Project(hidden, count * term, gain=FIRST_OUTPUT))
+                self.heads.append(ProjectFromGroup(hidden, count * term, gain=FIRST_OUTPUT))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, hidden.dim)`` to ``(N, rep_out.dim)``."""

@@ -29,7 +29,7 @@ class MessageInteraction(nn.Module):
     def __init__(self, rep: Rep, space: InteractionConfig) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
-        self.conv = MessageConv(rep, rep, hidden=space.width, cutoff=space.cutoff, neighbors=space.neighbors)
+        self.conv = MessageConv(rep, rep, hidden=space.width, cutoff=space.cutoff, avg_num_neighbors=space.neighbors)
 
     def forward(self, features: Tensor, where: Geometry) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._families import describe, family
 from intertwine.models._family import Family, InteractionConfig
-from intertwine.nn import Pool, geometry
-from intertwine.nn._pool import Pooling
+from intertwine.nn import Geometry, Pool, Reduce
 from intertwine.reps import Rep
 
 
@@ -64,7 +63,7 @@ class PointEncoder(nn.Module):
         width: int = 64,
         cutoff: float = 5.0,
         neighbors: float = 16.0,
-        pool: Pooling | None = "sum",
+        pool: Reduce | None = "sum",
     ) -> None:
         super().__init__()
         if layers < 0:
@@ -94,7 +93,7 @@ class PointEncoder(nn.Module):
             "width": self.space.width,
             "cutoff": self.space.cutoff,
             "neighbors": self.space.neighbors,
-            "pool": None if self.pool is None else self.pool.how,
+            "pool": None if self.pool is None else self.pool.reduce,
         }
 
     def forward(
@@ -121,7 +120,7 @@ class PointEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        where = geometry(positions, edges, self.space.lmax)
+        where = Geometry.from_edges(positions, edges, self.space.lmax)
         hidden = self.embed(features, where)
         for interaction in self.interactions:
             hidden = interaction(hidden, where)

@@ -48,9 +48,10 @@ class SteerableStep(nn.Module):
             rep_in,
             self.gate.rep_in,
             lmax=space.lmax,
-            radial=space.radial,
+            radial_basis=space.radial[0],
+            radial_hidden=space.radial[1:],
             cutoff=space.cutoff,
-            neighbors=space.neighbors,
+            avg_num_neighbors=space.neighbors,
         )
         self.self_interaction = Linear(rep_in, self.gate.rep_in)
         self.norm = make_norm(norm, self.gate.rep_in)

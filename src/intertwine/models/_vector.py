@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.models._family import FIRST_OUTPUT, Family, InteractionConfig, Norm, check_norm
-from intertwine.nn import Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLift
-from intertwine.nn._blocks import Blocks
+from intertwine.nn import Blocks, Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorPositionConv
 from intertwine.reps import Rep
 
 
@@ -95,7 +94,9 @@ class VectorEmbedding(nn.Module):
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
         self._given = ScalarsAndVectors(rep_in, "vector neurons' input")
-        self.lift = VectorLift(self._given.vectors, rep_out, slope=slope, norm=None if norm is None else norm(rep_out))
+        self.lift = VectorPositionConv(
+            self._given.vectors, rep_out, negative_slope=slope, norm=None if norm is None else norm(rep_out)
+        )
         width = rep_out.group.vector.dim
         self.scale = Linear(self._given.scalars, (rep_out.dim // width) * rep_out.group.trivial)
         if self.scale.bias is not None:

@@ -10,9 +10,15 @@ from torch import Tensor, nn
 
 from intertwine.models._head import SLOPE, Head, Neighborhood, Neighbors, PointNetwork, Pooled, read
 from intertwine.models._vector import VectorEmbedding
-from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
-from intertwine.nn.conv._geometry import graph_geometry
-from intertwine.nn.vector._component_first import ComponentFirst
+from intertwine.nn import (
+    ComponentFirst,
+    Geometry,
+    VectorBatchNorm,
+    VectorEdgeConv,
+    VectorInvariant,
+    VectorLeakyReLU,
+    VectorReLU,
+)
 from intertwine.reps import Rep
 
 
@@ -75,7 +81,7 @@ class VectorPointNet(PointNetwork):
     def classify(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The network itself."""
         graph = self.neighbors.first(positions, batch)
-        hidden = self.layers(self.embed(features, graph_geometry(positions, graph)))
+        hidden = self.layers(self.embed(features, Geometry.from_graph(positions, graph)))
         output: Tensor = self.head(self.invariant(hidden, batch, structures), batch, structures)
         return output
 
@@ -134,10 +140,13 @@ class VectorDGCNN(PointNetwork):
         self.neighbors = Neighbors(neighbors, near)
         self.embed = VectorEmbedding(rep_in, reps[0], slope=SLOPE, norm=VectorBatchNorm)
         self.layers = nn.ModuleList(
-            VectorEdgeConv(before, after, slope=SLOPE, norm=VectorBatchNorm(after)) for before, after in pairwise(reps)
+            VectorEdgeConv(before, after, negative_slope=SLOPE, norm=VectorBatchNorm(after))
+            for before, after in pairwise(reps)
         )
         together, wide = sum(widths) * vector, embedding * vector
-        self.gather = VectorLeakyReLU(together, wide, slope=SLOPE, directions="shared", norm=VectorBatchNorm(wide))
+        self.gather = VectorLeakyReLU(
+            together, wide, negative_slope=SLOPE, directions="shared", norm=VectorBatchNorm(wide)
+        )
         self._together = ComponentFirst.of(together, "VectorDGCNN")
         self.invariant = VectorInvariant(wide, hidden=frame)
         self.head = Head(self.invariant.rep_out.dim, rep_out.dim, head, pool, dropout)
@@ -145,10 +154,10 @@ class VectorDGCNN(PointNetwork):
     def classify(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The network itself."""
         graph = self.neighbors.first(positions, batch)
-        hidden = [self.embed(features, graph_geometry(positions, graph))]
+        hidden = [self.embed(features, Geometry.from_graph(positions, graph))]
         for layer in self.layers:
             graph = self.neighbors.next(graph, hidden[-1], batch)
             hidden.append(layer(hidden[-1], graph))
-        planes = self.gather.planes(self._together.split(torch.cat(hidden, 1), "VectorDGCNN"))
-        output: Tensor = self.head(self.invariant.planes(planes, batch, structures), batch, structures)
+        components = self.gather.forward_components(self._together.split(torch.cat(hidden, 1), "VectorDGCNN"))
+        output: Tensor = self.head(self.invariant.forward_components(components, batch, structures), batch, structures)
         return output
