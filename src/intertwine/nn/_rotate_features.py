@@ -18,7 +18,7 @@ class RotateFeatures(nn.Module):
     """Rotation of each feature by its own orthogonal matrix, x_i -> rho(g_i) x_i; differentiable in both.
 
     Args:
-        rep_in: Any representation of SO(3) or O(3) that splits into irreps, or its text; comes in and goes out.
+        rep_in: Representation of input and output: any of SO(3) or O(3) that splits into irreps, or its text.
 
     Raises:
         ValueError: If it is of another group; in ``forward`` if the shape does not fit.

@@ -322,8 +322,10 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
         (lambda: VectorInvariant(O3().rep("4x1o"), scope="cloud"), '"structure" or "point"'),
         (lambda: VectorBatchNorm(O3().rep("4x1o"))(torch.ones(2, 11)), r"expected features \(..., 12\)"),
         (lambda: VectorEdgeConv(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), torch.ones(2, 3)), "edges"),
-        (lambda: VectorPositionConv(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), arrange(torch.zeros(2, 0).long(), 2)),
-         "has no positions"),
+        (
+            lambda: VectorPositionConv("1x1o", "1x1o")(torch.ones(2, 3), arrange(torch.zeros(2, 0).long(), 2)),
+            "no positions",
+        ),
         (lambda: VectorPositionConv(O2().rep("1x1"), O2().rep("1x1"))(torch.ones(2, 2), torch.ones(2, 3),
                                                              torch.zeros(2, 0).long()), r"\(N, 2\)"),
         (lambda: to_vector_layout(torch.ones(2, 4)), r"\(B, ..., C \* 3\)"),

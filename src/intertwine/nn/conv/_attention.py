@@ -163,7 +163,7 @@ class SteerableCrossAttention(_MultiHeadAttention):
 
     for each head with its part of the channels of queries, keys (d numbers) and values. W_Q is linear, W_K and W_V are
     steerable kernels that end smoothly at the cutoff. Their envelope u also weighs the exponentials, so that neither an
-    edge nor what it takes from the others changes abruptly there.
+    edge nor the share of the others changes abruptly there.
 
     Args:
         rep_query: Representation of the features z of the points that attend: a sum of irreps of SO(3) or O(3), or its
@@ -187,7 +187,7 @@ class SteerableCrossAttention(_MultiHeadAttention):
     Law: for g in the group and t a translation, ``attend((rho(g) z, g p + t), (rho_in(g) x, g s + t), edges) =
     rho_out(g) attend((z, p), (x, s), edges)``; the alpha are invariant; points of either cloud may be renumbered.
 
-    Cost: that of two convolutions, see :func:`intertwine.ops.steerable_messages`, whatever the number of heads; memory
+    Cost: that of two convolutions, see :func:`intertwine.ops.steerable_messages`, for any number of heads; memory
     ``O(E (rep_key.dim + rep_out.dim))``.
 
     Reference: Fuchs, Worrall, Fischer, Welling, SE(3)-Transformers, NeurIPS 2020, eqs. 10-12.

@@ -24,7 +24,7 @@ class Radial(nn.Module):
 
         h(d) = u(d) MLP(b_1(d), ..., b_n(d))
 
-    with the Bessel basis b and the envelope u. Distances are invariants of whatever group, so that no representation is
+    with the Bessel basis b and the envelope u. Distances are invariants of every group, so that no representation is
     named.
 
     Args:

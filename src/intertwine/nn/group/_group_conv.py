@@ -49,8 +49,9 @@ class _KernelPointConv(PointConv):
         values = features.unflatten(-1, (self.copies, self.order))
         weights = self.kernel(geometry.vectors, geometry.lengths) / sqrt(self.avg_num_neighbors)
         sent = values.mT.flatten(1).index_select(0, graph.source)
-        gathered: Tensor = segment_outer(sent, weights, graph.rank, graph.size)
-        return gathered.unflatten(1, (self.order, self.copies))
+        summed = segment_outer(sent, weights, graph.rank, graph.size)
+        by_element: Tensor = summed.unflatten(1, (self.order, self.copies))
+        return by_element
 
 
 class InterPointConv(_KernelPointConv):

@@ -131,9 +131,9 @@ def _axes(elements: Tensor) -> Tensor:
     """Both directions of the axis of every rotation, or of its product with the inversion: n n^T from g + g^T."""
     rotations = elements * torch.linalg.det(elements).round()[:, None, None]
     traces = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
-    turns = rotations[traces < 3 - 1e-6]
+    nontrivial = rotations[traces < 3 - 1e-6]
     one = torch.eye(3, dtype=torch.float64)
-    outer = turns + turns.mT + (1 - traces[traces < 3 - 1e-6])[:, None, None] * one
+    outer = nontrivial + nontrivial.mT + (1 - traces[traces < 3 - 1e-6])[:, None, None] * one
     largest = outer.norm(dim=1).round(decimals=6).argmax(1)
     axes = outer[torch.arange(len(outer)), :, largest]
     return torch.cat([axes, -axes])

@@ -61,7 +61,7 @@ class PointwiseNonlinearity(RegularLayer):
     """Any function of one number on each value, which commutes because the group permutes the values.
 
     Args:
-        rep_in: Copies of the regular representation of a finite group; comes in and goes out.
+        rep_in: Representation of input and output: copies of the regular representation of a finite group.
         function: The function, elementwise.
 
     Raises:
@@ -93,7 +93,7 @@ class RegularBatchNorm(RegularLayer):
     Statistics over the whole group are invariant: exactly equivariant, in training as well.
 
     Args:
-        rep_in: Copies of the regular representation of a finite group; comes in and goes out.
+        rep_in: Representation of input and output: copies of the regular representation of a finite group.
         momentum: Weight of the newest batch in the running statistics.
 
     Raises:

@@ -114,7 +114,7 @@ class RotationReadout(nn.Module):
             anchor = self.scores(first, second).argmax(-1)
         source, target = self._split(first).mT, self._split(second).mT
         aligned = source.take_along_dim(self.quotients[anchor][..., None], -2)  # F_1(r^-1 g)
-        local = self.residual(torch.cat([target, aligned], -1))  # seen from each g
+        local = self.residual(torch.cat([target, aligned], -1))  # in the frame of each g
         elements = self.elements()
         axis = torch.einsum("gij,...gj->...i", elements, local) / self.order
         result: Tensor = _rotation(axis) @ elements[anchor]

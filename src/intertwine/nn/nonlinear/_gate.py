@@ -69,7 +69,7 @@ class NormNonlinearity(nn.Module):
         v -> softplus(|v| + b) v / |v|,      invariants: s -> silu(s + b)
 
     Args:
-        rep_in: A sum of irreps that act orthogonally, or its text; comes in and goes out.
+        rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
 
     Raises:
         ValueError: If ``rep_in`` is not a sum of irreps; in ``forward`` if the shape does not fit.

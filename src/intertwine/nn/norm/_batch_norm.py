@@ -19,7 +19,7 @@ class BatchNorm(nn.Module):
     than invariants no mean is subtracted: it would have to be invariant, hence zero.
 
     Args:
-        rep_in: A sum of irreps that act orthogonally, or its text; comes in and goes out.
+        rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
         eps: Added to the variances.
         momentum: Weight of the newest batch in the running averages.
 

@@ -20,7 +20,7 @@ class LayerNorm(nn.Module):
     that is nearly zero is not scaled up to unit size. Scale w and bias b are learned for each copy.
 
     Args:
-        rep_in: A sum of irreps that act orthogonally, or its text; comes in and goes out.
+        rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
         eps: Added to the variances, which keeps the zero vector at zero, with a finite gradient.
 
     Raises:

@@ -24,7 +24,7 @@ class VectorBatchNorm(nn.Module):
     every second vector, and networks learn slowly.)
 
     Args:
-        rep_in: Copies of a vector, or its text; comes in and goes out.
+        rep_in: Representation of input and output: copies of a vector, or its text.
         momentum: Weight of the newest batch in the running averages.
         eps: Under the square root.
 

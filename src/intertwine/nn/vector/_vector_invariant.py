@@ -1,4 +1,4 @@
-"""Invariants of vectors that keep everything but the orientation: coordinates in a frame that turns along."""
+"""Invariants of vectors by coordinates in an equivariant frame, which lose only the orientation."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class VectorInvariant(nn.Module):
         self.first = VectorLeakyReLU(rep_in, wide, norm=None if norm is None else norm(wide))
         self.second = VectorLeakyReLU(wide, narrow, norm=None if norm is None else norm(narrow))
         self.frame = Linear(narrow, self._in.width * vector)
-        seen = rep_in if scope == "structure" else 0 * rep_in
-        self.mean_values, self.mean_directions = Linear(seen, wide), Linear(seen, wide)
+        mean_rep = rep_in if scope == "structure" else 0 * rep_in
+        self.mean_values, self.mean_directions = Linear(mean_rep, wide), Linear(mean_rep, wide)
 
     def forward(self, features: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
         """Make invariants.
