@@ -93,8 +93,8 @@ class InterPointConv(_KernelPointConv):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         *,
         points: Sequence[int] = (12,),
         cutoff: float = 5.0,
@@ -137,8 +137,8 @@ class GroupPointConv(_KernelPointConv):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         *,
         points: Sequence[int] = (12,),
         cutoff: float = 5.0,

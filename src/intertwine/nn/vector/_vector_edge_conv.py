@@ -111,14 +111,14 @@ class VectorPositionConv(VectorEdgeConv):
     product is included for SO(3), under which it is a vector; under O(3) it is none, and in the plane there is none.
 
     Args:
-        rep_in: Copies of the group's vector, such as the position from the center of its cloud; may be zero
+        rep_in: Copies of the vector of the group, such as the position relative to the center of the cloud; or zero
             copies.
         rep_out: Copies of it.
         negative_slope: As in :class:`VectorEdgeConv`.
         norm: Likewise.
 
     Raises:
-        ValueError: If a rep is not copies of the vector that positions are; in ``forward`` if the shapes do not fit.
+        ValueError: If a rep is not copies of the vector of the group; in ``forward`` if the shapes do not fit.
 
     Law: for g in the group, t a translation, ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)``, rows permuted alike.
 
@@ -173,7 +173,7 @@ class VectorPositionConv(VectorEdgeConv):
             offsets = graph.vectors(positions)
         if offsets.shape[1] != self._in.width:
             raise ValueError(f"positions must have shape (N, {self._in.width}), got (N, {offsets.shape[1]})")
-        vectors = self._crossed(offsets, components, graph)
+        vectors = self._edge_vectors(offsets, components, graph)
         endomorphisms = self.difference_values.bases[0]()
         mapped = torch.cat([torch.tensordot(endomorphism, vectors, 1) for endomorphism in endomorphisms], 2)
         values = EdgeVectors(mix(self.values, components), mixing=self.difference_values.weights[0].flatten(0, 1))
@@ -182,7 +182,7 @@ class VectorPositionConv(VectorEdgeConv):
         )
         return self._out.join(self._rectified(values, directions, graph, mapped), features)
 
-    def _crossed(self, offsets: Tensor, components: Tensor, graph: Graph) -> Tensor:
+    def _edge_vectors(self, offsets: Tensor, components: Tensor, graph: Graph) -> Tensor:
         """``(n, E, m)``: the offset of each edge, and where the group allows its cross products with the target's."""
         vectors = offsets.T[:, :, None]
         if not self._crosses:
