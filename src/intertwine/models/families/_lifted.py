@@ -1,4 +1,4 @@
-"""Group lifting: features on a finite group of rotations, exact for its elements and near enough between them."""
+"""Group convolution family: point features lifted to a finite group of rotations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from intertwine.groups import (
     Octahedral,
     Tetrahedral,
 )
-from intertwine.models._family import FIRST_OUTPUT, Family, InteractionConfig
+from intertwine.models.families._family import OUTPUT_SCALE, Family, InteractionConfig
 from intertwine.nn import (
     Geometry,
     GroupPool,
@@ -39,13 +39,13 @@ _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedra
 
 @lru_cache(maxsize=64)
 def rotation_group(name: str) -> FiniteGroup:
-    """A finite group of rotations of space by its name.
+    """The finite group of rotations of space with a given name.
 
     Args:
-        name: "tetrahedral" (12 elements), "octahedral" (24), "icosahedral" (60), or "C4", "C8", ...: the turns about z.
+        name: "tetrahedral" (12 elements), "octahedral" (24), "icosahedral" (60), or "C4", "C8", ...: rotations about z.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If no group has that name.
 
     Example:
         >>> rotation_group("C4").elements[1].tolist()
@@ -58,21 +58,24 @@ def rotation_group(name: str) -> FiniteGroup:
         raise ValueError(f'no group "{name}" to lift to; known: {", ".join(_SOLIDS)}, and C1, C2, ... about z')
     planar = Cyclic(int(match[1]))
     about_z = Embedding(planar, SO3(), torch.eye(3, dtype=torch.float64)[:, :2])
-    turns = about_z(planar.elements)
-    return FiniteMatrixGroup(turns[1:] if len(turns) > 1 else turns, title=f"C_{planar.n} about z")
+    rotations = about_z(planar.elements)
+    return FiniteMatrixGroup(rotations[1:] if len(rotations) > 1 else rotations, title=f"C_{planar.n} about z")
 
 
 @dataclass(frozen=True)
-class Lifted(Family):
-    """Group convolutions, equivariant under a finite group of rotations; between its elements, nearly.
+class LiftedFamily(Family):
+    """Group convolutions, exactly equivariant under a finite group of rotations and approximately under all others.
 
-    Representations of O(3) and SO(3), and text in the grammar of O(3), are restricted to the group. The hidden one is
-    a number of copies of the regular representation, "16". Degrees, radial functions and widths do not matter here.
+    Representations of O(3) and SO(3), and text in the grammar of O(3), are restricted to the group. The hidden
+    representation is a number of copies of the regular representation, "16". Degrees, radial functions and widths have
+    no effect.
 
     Attributes:
         group: Its name: "octahedral" (24 elements), "tetrahedral" (12), "icosahedral" (60), "C4" (about z), ...
-        points: The least number of kernel points on each shell.
-        pool: What invariants are made by from the features on the group: "max", "mean" or "attention".
+        points: Least number of kernel points on each shell.
+        pool: Pooling over the group that gives invariants: "max", "mean" or "attention".
+
+    Reference: Chen et al., Equivariant point network for 3D point cloud analysis, CVPR 2021.
     """
 
     group: str = "octahedral"
@@ -80,83 +83,87 @@ class Lifted(Family):
     pool: GroupPooling = "max"
 
     name = "lifted"
-    usual = "16"
+    default_hidden = "16"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(self.points))
         rotation_group(self.group)
 
-    def outer(self, rep: Rep | str) -> Rep:
-        """The restriction to the group; "16xregular" is read as well."""
+    def parse_rep(self, rep: Rep | str) -> Rep:
+        """The restriction to the group; text is in the grammar of O(3), or such as "16xregular"."""
         group = rotation_group(self.group)
         if isinstance(rep, str):
             copies = re.fullmatch(r"\s*(\d+)\s*x\s*regular\s*", rep)
             return int(copies[1]) * group.regular if copies else O3().rep(rep).restrict(group)
         return rep.restrict(group)
 
-    def inner(self, rep: Rep | str) -> Rep:
-        """Copies of the regular representation; text is their number."""
-        hidden = self.outer(f"{rep}xregular" if isinstance(rep, str) and rep.strip().isdigit() else rep)
+    def parse_hidden(self, rep: Rep | str) -> Rep:
+        """Copies of the regular representation; text may be their number alone, such as "16".
+
+        Raises:
+            ValueError: If the representation is another.
+        """
+        hidden = self.parse_rep(f"{rep}xregular" if isinstance(rep, str) and rep.strip().isdigit() else rep)
         regular_copies(hidden)
         return hidden
 
-    def embedding(self, rep_in: Rep, hidden: Rep, space: InteractionConfig) -> nn.Module:
-        """The lift."""
+    def embedding(self, rep_in: Rep, hidden: Rep, config: InteractionConfig) -> nn.Module:
+        """Lift to the group."""
         return LiftedEmbedding(rep_in, hidden)
 
-    def interaction(self, hidden: Rep, space: InteractionConfig) -> nn.Module:
-        """Over the points, over the group."""
-        return LiftedInteraction(hidden, space, self.points)
+    def interaction(self, hidden: Rep, config: InteractionConfig) -> nn.Module:
+        """Residual convolution over the points, then over the group."""
+        return LiftedInteraction(hidden, config, self.points)
 
-    def readout(self, hidden: Rep, rep_out: Rep) -> nn.Module:
-        """Pool for what is invariant, project for what turns."""
-        return LiftedReadout(hidden, rep_out, self.pool)
+    def readout(self, hidden: Rep, rep_out: Rep, output_scale: float = OUTPUT_SCALE) -> nn.Module:
+        """Pooling over the group for invariants, projection for all else."""
+        return LiftedReadout(hidden, rep_out, self.pool, output_scale)
 
 
 class LiftedEmbedding(Lift):
-    """The lift, which does not look where the points are."""
+    """Lift of each point's features to the group, whatever the geometry."""
 
-    def forward(self, features: Tensor, where: Geometry | None = None) -> Tensor:
+    def forward(self, features: Tensor, geometry: Geometry | None = None) -> Tensor:
         """Map ``(N, rep_in.dim)`` to ``(N, rep_out.dim)``."""
         return super().forward(features)
 
 
 class LiftedInteraction(nn.Module):
-    """x <- x + intra(relu(norm(inter(relu(norm(x))))))."""
+    """Residual group convolution: ``x + intra(relu(norm(inter(relu(norm(x))))))``."""
 
-    def __init__(self, rep: Rep, space: InteractionConfig, points: tuple[int, ...]) -> None:
+    def __init__(self, rep: Rep, config: InteractionConfig, points: tuple[int, ...]) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.before, self.between = (nn.Sequential(RegularBatchNorm(rep), PointwiseNonlinearity(rep)) for _ in range(2))
-        self.inter = InterPointConv(rep, rep, points=points, cutoff=space.cutoff, neighbors=space.neighbors)
+        self.inter = InterPointConv(rep, rep, points=points, cutoff=config.cutoff, neighbors=config.avg_num_neighbors)
         self.intra = IntraGroupConv(rep, rep)
 
-    def forward(self, features: Tensor, where: Geometry) -> Tensor:
+    def forward(self, features: Tensor, geometry: Geometry) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""
-        step: Tensor = self.intra(self.between(self.inter(self.before(features), where)))
-        return features + step
+        update: Tensor = self.intra(self.between(self.inter(self.before(features), geometry)))
+        return features + update
 
 
 class LiftedReadout(nn.Module):
-    """Norm and ReLU; then the invariants of the output from a pool over the group, the rest by projection."""
+    """Norm and ReLU, then invariants by pooling over the group and all else by projection."""
 
-    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupPooling) -> None:
+    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupPooling, output_scale: float = OUTPUT_SCALE) -> None:
         super().__init__()
         self.rep_in, self.rep_out = hidden, rep_out
         group, copies = regular_copies(hidden)
         terms = rep_out.terms if isinstance(rep_out, DirectSum) else ((1, rep_out),)
         self.activation = nn.Sequential(RegularBatchNorm(hidden), PointwiseNonlinearity(hidden))
-        invariant = any(term == group.trivial for _, term in terms)
-        self.pool = GroupPool(hidden, pool) if invariant else None
+        has_invariants = any(term == group.trivial for _, term in terms)
+        self.pool = GroupPool(hidden, pool) if has_invariants else None
         self.heads = nn.ModuleList()
         for count, term in terms:
             if term == group.trivial:
                 head = nn.Linear(copies, count, dtype=torch.float32)
-                nn.init.normal_(head.weight, std=FIRST_OUTPUT / copies**0.5)
+                nn.init.normal_(head.weight, std=output_scale / copies**0.5)
                 nn.init.zeros_(head.bias)
                 self.heads.append(head)
             else:
-                self.heads.append(Project(hidden, count * term, gain=FIRST_OUTPUT))
+                self.heads.append(Project(hidden, count * term, gain=output_scale))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, hidden.dim)`` to ``(N, rep_out.dim)``."""
