@@ -1,4 +1,4 @@
-"""The 230 space groups; their operations come from spglib, the rest is ours."""
+"""The 230 space groups, with operations from the database of spglib."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from functools import lru_cache
 from typing import Any
 
 from intertwine._errors import UsageError
-from intertwine.patterns._crystal import CrystalGroup, smallest_generators
-from intertwine.patterns._operation import Operation
+from intertwine.patterns.crystal._crystal_group import CrystalGroup, group_from_elements
+from intertwine.patterns.crystal._operation import Operation
 
 _UNIT = 24
-"""Every translation in the tables is a multiple of 1/24."""
+"""Every translation in the database is a multiple of 1/24."""
 _ROUNDING = 1e-6
 _SETTINGS = range(1, 531)
 
 
 @dataclass(frozen=True)
 class SpaceGroupType:
-    """What the tables say of one space group.
+    """Entry of the International Tables for one space group.
 
     Args:
         number: 1 .. 230.
-        symbol: The short symbol of Hermann and Mauguin, such as "Fm-3m".
-        schoenflies: The symbol of Schoenflies, such as "Oh^5".
-        hall_number: The setting, 1 .. 530; the first of each number is the standard one.
+        symbol: Short Hermann-Mauguin symbol, such as "Fm-3m".
+        schoenflies: Schoenflies symbol, such as "Oh^5".
+        hall_number: Setting in the numbering of Hall symbols, 1 .. 530; the first of each space group is its standard.
     """
 
     number: int
@@ -35,26 +35,32 @@ class SpaceGroupType:
     hall_number: int
 
 
+@lru_cache(maxsize=1)
 def space_group_types() -> tuple[SpaceGroupType, ...]:
-    """The 230 types in the standard setting, by number.
+    """The 230 space-group types in the standard setting, by number.
 
     Raises:
         UsageError: If spglib is not installed.
     """
-    return _types()
+    found: dict[int, SpaceGroupType] = {}
+    for hall_number in _SETTINGS:
+        kind = _spglib().get_spacegroup_type(hall_number)
+        symbol, schoenflies = kind.international_short, kind.schoenflies
+        found.setdefault(kind.number, SpaceGroupType(kind.number, symbol, schoenflies, hall_number))
+    return tuple(found[number] for number in sorted(found))
 
 
 def space_group(which: int | str) -> CrystalGroup:
     """One of the 230 space groups, in the conventional cell of its standard setting.
 
     Args:
-        which: The number, or the short symbol ("P2_1/c", "Fm-3m"), or the symbol of Schoenflies ("Oh^5").
+        which: Number, short Hermann-Mauguin symbol ("P2_1/c", "Fm-3m") or Schoenflies symbol ("Oh^5").
 
     Returns:
-        Generators, and elements modulo the lattice Z^3 of the conventional cell; ``primitive()`` gives a primitive one.
+        The group, with the lattice Z^3 of the conventional cell; ``primitive()`` gives it in a primitive cell.
 
     Raises:
-        UsageError: If there is no such group, or spglib is not installed.
+        UsageError: If no group has that name, or spglib is not installed.
 
     Reference:
         International Tables for Crystallography A; operations from spglib (Togo, Shinohara and Tanaka, 2024).
@@ -63,7 +69,7 @@ def space_group(which: int | str) -> CrystalGroup:
     >>> G.order, G.point_group.name, G.symmorphic, G.multiplicity((0, 0, 0))
     (192, 'm-3m', True, 4)
     """
-    types = _types()
+    types = space_group_types()
     names = {name.lower(): item for item in reversed(types) for name in (item.symbol, item.schoenflies)}
     text = str(which).strip()
     if text.lstrip("-").isdigit():
@@ -81,7 +87,7 @@ def space_group(which: int | str) -> CrystalGroup:
 
 
 def database_operations(hall_number: int) -> tuple[Operation, ...]:
-    """The operations of one of spglib's 530 settings, exactly.
+    """The operations of one of the 530 settings of spglib, in exact arithmetic.
 
     Args:
         hall_number: 1 .. 530.
@@ -95,23 +101,13 @@ def database_operations(hall_number: int) -> tuple[Operation, ...]:
 
 @lru_cache(maxsize=256)
 def _group(kind: SpaceGroupType) -> CrystalGroup:
-    return smallest_generators(database_operations(kind.hall_number), periodic=3, dimension=3, name=kind.symbol)
-
-
-@lru_cache(maxsize=1)
-def _types() -> tuple[SpaceGroupType, ...]:
-    found: dict[int, SpaceGroupType] = {}
-    for hall_number in _SETTINGS:
-        kind = _spglib().get_spacegroup_type(hall_number)
-        symbol, schoenflies = kind.international_short, kind.schoenflies
-        found.setdefault(kind.number, SpaceGroupType(kind.number, symbol, schoenflies, hall_number))
-    return tuple(found[number] for number in sorted(found))
+    return group_from_elements(database_operations(kind.hall_number), lattice_rank=3, dimension=3, name=kind.symbol)
 
 
 def _fraction(value: float) -> Fraction:
-    whole = round(float(value) * _UNIT)
-    assert abs(float(value) * _UNIT - whole) < _ROUNDING, f"a translation of {value} is no multiple of 1/{_UNIT}"
-    return Fraction(whole, _UNIT)
+    numerator = round(float(value) * _UNIT)
+    assert abs(float(value) * _UNIT - numerator) < _ROUNDING, f"a translation of {value} is no multiple of 1/{_UNIT}"
+    return Fraction(numerator, _UNIT)
 
 
 def _spglib() -> Any:

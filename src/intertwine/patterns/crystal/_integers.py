@@ -1,4 +1,4 @@
-"""Linear algebra over the integers, as much of it as lattices need."""
+"""Integer linear algebra of lattices: echelon form, equations modulo integers, torsion, determinant, inverse."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def echelon(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[Row]
     Args:
         rows: The matrix. Entries in the first ``columns`` columns are multiples of one common unit; further columns are
             carried along.
-        columns: How many columns take part.
+        columns: Number of leading columns to reduce.
 
     Returns:
-        As many rows, the ones without a pivot last.
+        As many rows, those without a pivot last.
 
     >>> [[int(entry) for entry in row] for row in echelon([[4, 1], [6, 2]], 2)]
     [[2, 1], [0, 1]]
@@ -49,10 +49,10 @@ def echelon(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[Row]
 def solve_modulo_integers(
     matrix: Sequence[Sequence[int]], right: Sequence[int | Fraction]
 ) -> tuple[Fraction, ...] | None:
-    """One x with ``matrix x = right`` up to whole numbers, or None when there is none.
+    """One solution x of ``matrix x = right`` modulo integers, or None if there is none.
 
     Unimodular row operations change neither side's class modulo the integers. In echelon form the rows with a pivot can
-    always be solved, exactly; the others must have a whole number on the right.
+    always be solved, exactly; the others must have an integer on the right.
 
     >>> solve_modulo_integers([[2]], [Fraction(1, 2)])
     (Fraction(1, 4),)
@@ -74,7 +74,7 @@ def solve_modulo_integers(
 
 
 def torsion(vectors: Sequence[Sequence[int]]) -> int:
-    """The order of the torsion of Z^d modulo the span of the vectors: the gcd of the minors of largest rank.
+    """The order of the torsion subgroup of Z^d modulo the span of the vectors: the gcd of the minors of largest rank.
 
     >>> torsion([[2, 0], [0, 2]]), torsion([[1, -1], [2, 0]]), torsion([[2, 0]])
     (4, 2, 2)
@@ -82,8 +82,8 @@ def torsion(vectors: Sequence[Sequence[int]]) -> int:
     columns = len(vectors[0])
     rows = [row for row in echelon(vectors, columns) if any(row)]
     result = 0
-    for chosen in combinations(range(columns), len(rows)):
-        result = gcd(result, int(determinant([[row[column] for column in chosen] for row in rows])))
+    for pivots in combinations(range(columns), len(rows)):
+        result = gcd(result, int(determinant([[row[column] for column in pivots] for row in rows])))
     return abs(result)
 
 

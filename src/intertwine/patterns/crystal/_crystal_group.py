@@ -1,4 +1,4 @@
-"""Discrete groups with a lattice: generators and elements modulo the lattice, composition, orbits, point group."""
+"""Crystallographic groups: generators, elements modulo the lattice, orbits, site symmetry and point group."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import FiniteGroup
-from intertwine.patterns._integers import echelon, inverse, solve_modulo_integers
-from intertwine.patterns._operation import Operation
+from intertwine.patterns.crystal._crystal_classes import crystal_class
+from intertwine.patterns.crystal._integers import echelon, inverse, solve_modulo_integers
+from intertwine.patterns.crystal._operation import Operation
 
-_SAME_POINT = 1e-6
-_MOST_ELEMENTS = 4096
+_POINT_TOLERANCE = 1e-6
+_MAX_ELEMENTS = 4096
 
-_Whole = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
+_IntegerOperation = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, repr=False)
 class PointGroup(FiniteGroup):
-    """The linear parts W of a crystallographic group: a finite group of whole matrices in the basis of the lattice.
+    """Point group: the linear parts W of a crystallographic group, integer matrices in the basis of the lattice.
 
     Args:
-        matrices: The elements as rows of whole numbers, the identity first.
+        matrices: The elements as rows of integers, the identity first.
     """
 
     matrices: tuple[tuple[tuple[int, ...], ...], ...]
 
     @property
     def name(self) -> str:
-        """The crystal class in the notation of Hermann and Mauguin, such as "4mm" or "m-3m"."""
-        from intertwine.patterns._classes import crystal_class
-
+        """The crystal class as a Hermann-Mauguin symbol, such as "4mm" or "m-3m"."""
         return crystal_class(self.matrices)
 
     @property
@@ -57,14 +56,14 @@ class PointGroup(FiniteGroup):
 
 @dataclass(frozen=True, repr=False)
 class CrystalGroup:
-    """A discrete group of motions with a lattice: frieze, wallpaper or space group. A frozen value.
+    """Crystallographic group: a frieze, wallpaper or space group, as a frozen value.
 
-    The lattice is Z^p, the whole translations along the first p coordinates. It is normal, and the quotient is finite.
+    The lattice is Z^p, the integer translations along the first p coordinates. It is a normal subgroup of finite index.
 
     Args:
-        name: Its symbol.
+        name: Hermann-Mauguin symbol.
         generators: Operations that together with the lattice generate the group.
-        periodic: The rank p of the lattice; less than d when the ornament does not repeat in all directions.
+        lattice_rank: The rank p of the lattice; less than d for subperiodic groups such as friezes.
         dimension: The number d of coordinates.
 
     Example:
@@ -76,36 +75,39 @@ class CrystalGroup:
 
     name: str
     generators: tuple[Operation, ...]
-    periodic: int
+    lattice_rank: int
     dimension: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.periodic <= self.dimension:
-            raise ValueError(f"the lattice has rank 1 .. {self.dimension}, got {self.periodic}")
+        if not 0 < self.lattice_rank <= self.dimension:
+            raise ValueError(f"the lattice has rank 1 .. {self.dimension}, got {self.lattice_rank}")
         for operation in self.generators:
             if operation.dimension != self.dimension:
                 raise ValueError(
-                    f"{self.name} moves {self.dimension} coordinates, but the generator {operation} does not"
+                    f"{self.name} acts on {self.dimension} coordinates, but its generator {operation} does not"
                 )
 
     @cached_property
     def elements(self) -> tuple[Operation, ...]:
-        """One operation of each coset of the lattice, w in [0, 1), the identity first.
+        """Coset representatives of the lattice, with w in [0, 1), the identity first.
 
         Raises:
             ValueError: If the generators generate no discrete group with this lattice.
         """
-        return tuple(_closure(self.generators, self.periodic, self.dimension, self.name))
+        return tuple(_closure(self.generators, self.lattice_rank, self.dimension, self.name))
 
     @property
     def order(self) -> int:
-        """How many elements there are modulo the lattice."""
+        """The number of elements modulo the lattice."""
         return len(self.elements)
 
     @property
     def lattice_generators(self) -> tuple[Operation, ...]:
         """The unit translations along the periodic coordinates."""
-        return tuple(Operation.shift([int(i == axis) for i in range(self.dimension)]) for axis in range(self.periodic))
+        return tuple(
+            Operation.from_translation([int(i == axis) for i in range(self.dimension)])
+            for axis in range(self.lattice_rank)
+        )
 
     @property
     def matrices(self) -> Tensor:
@@ -113,54 +115,54 @@ class CrystalGroup:
         return torch.stack([operation.matrix for operation in self.elements])
 
     @cached_property
-    def _places(self) -> dict[Operation, int]:
-        return {operation: place for place, operation in enumerate(self.elements)}
+    def _index_of(self) -> dict[Operation, int]:
+        return {operation: index for index, operation in enumerate(self.elements)}
 
     def index(self, operation: Operation) -> int:
-        """The position in ``elements`` of an operation, whatever its lattice translation.
+        """The index in ``elements`` of an operation, up to a lattice translation.
 
         Raises:
             ValueError: If it does not belong to the group.
         """
         if operation not in self:
             raise ValueError(f"{operation} is no symmetry operation of {self.name}")
-        return self._places[operation.modulo(self.periodic)]
+        return self._index_of[operation.modulo(self.lattice_rank)]
 
     def __contains__(self, operation: object) -> bool:
-        return isinstance(operation, Operation) and operation.modulo(self.periodic) in self._places
+        return isinstance(operation, Operation) and operation.modulo(self.lattice_rank) in self._index_of
 
     @cached_property
     def multiplication_table(self) -> Tensor:
-        """Element i times element j is element ``table[i, j]``, modulo the lattice: ``(order, order)``, int64."""
+        """Cayley table ``(order, order)``, int64: element i times element j is element ``[i, j]`` modulo the lattice."""
         return torch.tensor([[self.index(g @ h) for h in self.elements] for g in self.elements])
 
     @cached_property
     def point_group(self) -> PointGroup:
-        """The group of the linear parts."""
+        """The point group, formed by the linear parts."""
         return PointGroup(tuple(dict.fromkeys(operation.linear for operation in self.elements)))
 
     @property
     def centering(self) -> tuple[Operation, ...]:
-        """The pure translations among the elements: the identity alone when the cell is primitive."""
+        """The centering translations among the elements: the identity alone for a primitive cell."""
         unit = Operation.identity(self.dimension).linear
         return tuple(operation for operation in self.elements if operation.linear == unit)
 
     @cached_property
     def symmorphic(self) -> bool:
-        """Whether the group is the semidirect product of its lattice and its point group.
+        """Whether the group is symmorphic, the semidirect product of its lattice and its point group.
 
-        Then, and only then, some point is fixed by one operation for every W: ``(1 - W) x = w`` modulo the lattice.
+        Equivalently, some site has the full point group as its site symmetry: ``(1 - W) x = w`` modulo the lattice.
         """
         return self.primitive()._common_fixed_point() is not None
 
     def _common_fixed_point(self) -> tuple[Fraction, ...] | None:
-        periodic = range(self.periodic)
+        periodic = range(self.lattice_rank)
         rows = [[int(i == j) - g.linear[i][j] for j in periodic] for g in self.generators for i in periodic]
         right = [g.translation[i] for g in self.generators for i in periodic]
-        return solve_modulo_integers(rows, right) if rows else (Fraction(0),) * self.periodic
+        return solve_modulo_integers(rows, right) if rows else (Fraction(0),) * self.lattice_rank
 
     def primitive(self) -> CrystalGroup:
-        """The same group in a primitive cell, whose lattice has all translations; itself if it has one already."""
+        """The group in a primitive cell, whose lattice contains all translations; itself if the cell is primitive."""
         if len(self.centering) == 1:
             return self
         vectors = [list(operation.translation) for operation in self.centering]
@@ -172,40 +174,36 @@ class CrystalGroup:
     def transformed(
         self, basis: Sequence[Sequence[int | Fraction]], origin: Sequence[int | Fraction] | None = None
     ) -> CrystalGroup:
-        """The group in another basis of its lattice and about another origin: ``x = P x' + origin``.
+        """The group after a change of basis and origin, ``x = P x' + origin``.
 
         Args:
-            basis: The d x d matrix P; its columns are the new lattice vectors in the old coordinates.
-            origin: The new origin in the old coordinates; the old one when not given.
+            basis: The d x d matrix P, whose columns are the new lattice vectors in the old coordinates.
+            origin: The new origin in the old coordinates; zero by default.
 
         Returns:
             The group of the operations ``(P^-1 W P | P^-1 (w + (W - 1) origin))``.
 
         Raises:
-            ValueError: If a linear part is not whole in the new basis.
+            ValueError: If a linear part is not an integer matrix in the new basis.
         """
         back = inverse(basis)
         start = tuple(map(Fraction, origin if origin is not None else [0] * self.dimension))
-        moved = []
+        transformed = []
         for operation in self.generators:
             linear = _product(_product(back, operation.linear), basis)
             if any(entry.denominator != 1 for row in linear for entry in row):
                 raise ValueError(f"{operation} does not map the new lattice onto itself")
-            turned = [sum((a * b for a, b in zip(row, start, strict=True)), Fraction(0)) for row in operation.linear]
-            shift = [w + t - s for w, t, s in zip(operation.translation, turned, start, strict=True)]
+            rotated = [sum((a * b for a, b in zip(row, start, strict=True)), Fraction(0)) for row in operation.linear]
+            shift = [w + t - s for w, t, s in zip(operation.translation, rotated, start, strict=True)]
             translation = tuple(sum((a * b for a, b in zip(row, shift, strict=True)), Fraction(0)) for row in back)
             rows = tuple(tuple(int(entry) for entry in row) for row in linear)
-            moved.append(Operation(rows, translation).modulo(self.periodic))
+            transformed.append(Operation(rows, translation).modulo(self.lattice_rank))
         unit = Operation.identity(self.dimension)
-        kept = tuple(operation for operation in dict.fromkeys(moved) if operation != unit)
-        return CrystalGroup(self.name, kept, self.periodic, self.dimension)
-
-    def is_subgroup_of(self, other: CrystalGroup) -> bool:
-        """Whether every operation of this group belongs to the other, both about the same origin and lattice."""
-        return self.periodic == other.periodic and all(operation in other for operation in self.elements)
+        generators = tuple(operation for operation in dict.fromkeys(transformed) if operation != unit)
+        return CrystalGroup(self.name, generators, self.lattice_rank, self.dimension)
 
     def orbit(self, point: Sequence[float | Fraction]) -> Tensor:
-        """The points of one cell that are equivalent to a point.
+        """The symmetry-equivalent points of a point in one cell.
 
         Args:
             point: d fractional coordinates.
@@ -214,28 +212,28 @@ class CrystalGroup:
             ``(multiplicity, d)``, float64, periodic coordinates in [0, 1); first the point itself.
         """
         images = self._images(point)
-        images[:, : self.periodic] %= 1.0
-        kept: list[Tensor] = []
+        images[:, : self.lattice_rank] %= 1.0
+        distinct: list[Tensor] = []
         for image in images:
-            if not any(self._equal(image, other) for other in kept):
-                kept.append(image)
-        return torch.stack(kept)
+            if not any(self._equal(image, other) for other in distinct):
+                distinct.append(image)
+        return torch.stack(distinct)
 
     def multiplicity(self, point: Sequence[float | Fraction]) -> int:
-        """How many equivalent points there are in one cell, the multiplicity of the Wyckoff position."""
+        """The number of equivalent points in one cell: the multiplicity of the Wyckoff position."""
         return len(self.orbit(point))
 
     def stabilizer(self, point: Sequence[float | Fraction]) -> tuple[Operation, ...]:
-        """The site symmetry: the operations, each with its lattice translation, that fix a point.
+        """The site-symmetry group: the operations, each with its lattice translation, that fix a point.
 
-        Orbit and stabilizer: ``multiplicity(x) * len(stabilizer(x)) == order``.
+        Orbit-stabilizer theorem: ``multiplicity(x) * len(stabilizer(x)) == order``.
         """
         start = torch.tensor([float(entry) for entry in point], dtype=torch.float64)
         fixing = []
         for operation, image in zip(self.elements, self._images(point), strict=True):
             if self._equal(image, start):
                 shift = [int(entry) for entry in (start - image).round().tolist()]
-                fixing.append(Operation.shift(shift) @ operation)
+                fixing.append(Operation.from_translation(shift) @ operation)
         return tuple(fixing)
 
     def _images(self, point: Sequence[float | Fraction]) -> Tensor:
@@ -246,8 +244,8 @@ class CrystalGroup:
 
     def _equal(self, one: Tensor, other: Tensor) -> bool:
         difference = one - other
-        difference[: self.periodic] -= difference[: self.periodic].round()
-        return bool(difference.abs().max() < _SAME_POINT)
+        difference[: self.lattice_rank] -= difference[: self.lattice_rank].round()
+        return bool(difference.abs().max() < _POINT_TOLERANCE)
 
     def __str__(self) -> str:
         return self.name
@@ -256,46 +254,46 @@ class CrystalGroup:
         return f"<{self.name}: {'; '.join(map(str, self.generators)) or 'translations only'}>"
 
 
-def smallest_generators(elements: Iterable[Operation], periodic: int, dimension: int, name: str) -> CrystalGroup:
-    """A group from all its elements, generated by those that the ones before do not generate.
+def group_from_elements(elements: Iterable[Operation], lattice_rank: int, dimension: int, name: str) -> CrystalGroup:
+    """The group with given elements, and a small generating set chosen among them.
 
     Args:
-        elements: One operation of each coset of the lattice.
-        periodic: The rank of the lattice.
+        elements: Coset representatives of the lattice.
+        lattice_rank: The rank of the lattice.
         dimension: The number of coordinates.
         name: The symbol of the group.
     """
-    group = CrystalGroup(name, (), periodic, dimension)
+    group = CrystalGroup(name, (), lattice_rank, dimension)
     for operation in sorted(elements, key=lambda g: (-g.order, g.linear, g.translation)):
         if operation not in group:
-            group = CrystalGroup(name, (*group.generators, operation), periodic, dimension)
+            group = CrystalGroup(name, (*group.generators, operation), lattice_rank, dimension)
     return group
 
 
-def _closure(generators: Sequence[Operation], periodic: int, dimension: int, name: str) -> list[Operation]:
-    """All products modulo the lattice, in whole numbers: every w is a multiple of 1 / unit."""
+def _closure(generators: Sequence[Operation], lattice_rank: int, dimension: int, name: str) -> list[Operation]:
+    """All products modulo the lattice, in integer arithmetic: every w is a multiple of 1 / unit."""
     unit = lcm(*(entry.denominator for g in generators for entry in g.translation))
     axes = range(dimension)
 
-    def whole(g: Operation) -> _Whole:
+    def to_integers(g: Operation) -> _IntegerOperation:
         return g.linear, tuple(
-            int(w * unit) % unit if i < periodic else int(w * unit) for i, w in enumerate(g.translation)
+            int(w * unit) % unit if i < lattice_rank else int(w * unit) for i, w in enumerate(g.translation)
         )
 
-    def times(g: _Whole, h: _Whole) -> _Whole:
+    def times(g: _IntegerOperation, h: _IntegerOperation) -> _IntegerOperation:
         (W, w), (V, v) = g, h
         linear = tuple(tuple(sum(row[k] * V[k][j] for k in axes) for j in axes) for row in W)
-        moved = [sum(W[i][k] * v[k] for k in axes) + w[i] for i in axes]
-        return linear, tuple(entry % unit if i < periodic else entry for i, entry in enumerate(moved))
+        shifted = [sum(W[i][k] * v[k] for k in axes) + w[i] for i in axes]
+        return linear, tuple(entry % unit if i < lattice_rank else entry for i, entry in enumerate(shifted))
 
-    start = [whole(g) for g in generators]
-    found = {whole(Operation.identity(dimension)): None}
+    start = [to_integers(g) for g in generators]
+    found = {to_integers(Operation.identity(dimension)): None}
     frontier = list(found)
     while frontier:
         products = dict.fromkeys(times(g, h) for h in frontier for g in start)
         frontier = [g for g in products if g not in found]
         found.update(dict.fromkeys(frontier))
-        if len(found) > _MOST_ELEMENTS:
+        if len(found) > _MAX_ELEMENTS:
             raise ValueError(f"the generators of {name} do not generate a discrete group with this lattice")
     return [Operation(linear, tuple(Fraction(entry, unit) for entry in w)) for linear, w in found]
 

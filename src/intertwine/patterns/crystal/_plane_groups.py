@@ -1,4 +1,4 @@
-"""The 7 frieze groups and the 17 wallpaper groups, by generators in fractions of the cell."""
+"""The 7 frieze groups and the 17 wallpaper groups, given by generators in fractional coordinates."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from intertwine._errors import UsageError
-from intertwine.patterns._crystal import CrystalGroup
-from intertwine.patterns._integers import solve_modulo_integers, torsion
-from intertwine.patterns._operation import Operation
+from intertwine.patterns.crystal._crystal_group import CrystalGroup
+from intertwine.patterns.crystal._integers import solve_modulo_integers, torsion
+from intertwine.patterns.crystal._operation import Operation
 
 
 @dataclass(frozen=True)
 class WallpaperType:
-    """What the tables say of one wallpaper group.
+    """Entry of the International Tables for one wallpaper group.
 
     Args:
-        symbol: The full symbol of Hermann and Mauguin.
-        lattice: "oblique", "rectangular", "centered", "square" or "hexagonal"; the cell is primitive, so a centered
-            rectangular lattice is a rhombic cell.
-        generators: Operations besides the two lattice translations.
+        symbol: Full Hermann-Mauguin symbol.
+        lattice: Bravais lattice: "oblique", "rectangular", "centered", "square" or "hexagonal". The cell is primitive:
+            that of a centered rectangular lattice is a rhombus.
+        generators: Generators besides the two lattice translations, as coordinate pairs.
     """
 
     symbol: str
@@ -47,7 +47,7 @@ WALLPAPERS: dict[str, WallpaperType] = {
     "p6": WallpaperType("p6", "hexagonal", ("x-y, x",)),
     "p6m": WallpaperType("p6mm", "hexagonal", ("x-y, x", "y, x")),
 }
-"""The 17 wallpaper groups by their short names, in the order of the International Tables."""
+"""The 17 wallpaper groups by their short symbols, in the order of the International Tables."""
 
 FRIEZES: dict[str, tuple[str, ...]] = {
     "p1": (),
@@ -65,13 +65,13 @@ def wallpaper(name: str) -> CrystalGroup:
     """One of the 17 wallpaper groups, in a primitive cell.
 
     Args:
-        name: The short name ("p4g"), or the full symbol ("p4gm").
+        name: Short symbol ("p4g") or full Hermann-Mauguin symbol ("p4gm").
 
     Returns:
-        Its generators and elements modulo the lattice Z^2.
+        The group, with lattice Z^2.
 
     Raises:
-        UsageError: If there is no such group.
+        UsageError: If no group has that name.
 
     Reference:
         G. Polya, Zeitschrift fuer Kristallographie 60 (1924) 278; International Tables for Crystallography A.
@@ -80,38 +80,38 @@ def wallpaper(name: str) -> CrystalGroup:
     [1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 8, 8, 3, 6, 6, 6, 12]
     """
     known = {name: name for name in WALLPAPERS} | {kind.symbol: name for name, kind in WALLPAPERS.items()}
-    return _wallpaper(_known("wallpaper group", name, known, list(WALLPAPERS)))
+    return _wallpaper(_find_name("wallpaper group", name, known, list(WALLPAPERS)))
 
 
 @lru_cache(maxsize=32)
 def _wallpaper(name: str) -> CrystalGroup:
-    return CrystalGroup(name, tuple(map(Operation.parse, WALLPAPERS[name].generators)), periodic=2, dimension=2)
+    return CrystalGroup(name, tuple(map(Operation.parse, WALLPAPERS[name].generators)), lattice_rank=2, dimension=2)
 
 
 def frieze(name: str) -> CrystalGroup:
-    """One of the 7 frieze groups: motions of a strip that repeats along x.
+    """One of the 7 frieze groups: isometries of a strip that is periodic along x.
 
     Args:
         name: "p1", "p11g", "p1m1", "p2", "p2mg", "p11m" or "p2mm".
 
     Returns:
-        Its generators and elements modulo the translation x -> x + 1.
+        The group, with the lattice of the translations x -> x + 1.
 
     Raises:
-        UsageError: If there is no such group.
+        UsageError: If no group has that name.
 
     >>> [frieze(name).order for name in FRIEZES]
     [1, 2, 2, 2, 4, 2, 4]
     """
-    return _frieze(_known("frieze group", name, {name: name for name in FRIEZES}, list(FRIEZES)))
+    return _frieze(_find_name("frieze group", name, {name: name for name in FRIEZES}, list(FRIEZES)))
 
 
 @lru_cache(maxsize=16)
 def _frieze(name: str) -> CrystalGroup:
-    return CrystalGroup(name, tuple(map(Operation.parse, FRIEZES[name])), periodic=1, dimension=2)
+    return CrystalGroup(name, tuple(map(Operation.parse, FRIEZES[name])), lattice_rank=1, dimension=2)
 
 
-def _known(kind: str, name: str, names: dict[str, str], listed: list[str]) -> str:
+def _find_name(kind: str, name: str, names: dict[str, str], listed: list[str]) -> str:
     plain = name.strip().lower()
     if plain in names:
         return names[plain]
@@ -121,32 +121,33 @@ def _known(kind: str, name: str, names: dict[str, str], listed: list[str]) -> st
 
 
 def wallpaper_name(group: CrystalGroup) -> str:
-    """Which of the 17 a group of the plane is, whatever its basis, origin and cell.
+    """The short symbol of a group of the plane, in any basis, with any origin and cell.
 
-    Four whole numbers tell: how many elements there are modulo the lattice, how many of them are rotations, the torsion
-    of Z^2 modulo the span of all ``(1 - W) Z^2``, and how many reflections W have a mirror (the others only glides).
+    Four invariants identify it: the number of elements modulo the lattice, the number of rotations among them, the
+    torsion of Z^2 modulo the span of all ``(1 - W) Z^2``, and the number of reflections W with a mirror line (others
+    have glide lines only).
 
     Args:
-        group: A group of motions of the plane with a lattice of rank 2.
+        group: A group of isometries of the plane with a lattice of rank 2.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If the group is not a wallpaper group.
 
     >>> wallpaper_name(wallpaper("p31m").transformed([[2, 1], [1, 1]], ["1/3", "1/5"]))
     'p31m'
     """
-    if (group.dimension, group.periodic) != (2, 2):
-        raise ValueError(f"a wallpaper group repeats along 2 of 2 coordinates, {group} along {group.periodic}")
+    if (group.dimension, group.lattice_rank) != (2, 2):
+        raise ValueError(f"a wallpaper group repeats along 2 of 2 coordinates, {group} along {group.lattice_rank}")
     return _by_invariants()[invariants(group)]
 
 
 def invariants(group: CrystalGroup) -> tuple[int, ...]:
-    """The four whole numbers of ``wallpaper_name``."""
+    """The four invariants of :func:`wallpaper_name`."""
     elements = group.primitive().elements
     rotations = sum(1 for g in elements if g.determinant > 0)
-    moved = [[int(i == j) - g.linear[i][j] for i in range(2)] for g in elements for j in range(2)]
+    differences = [[int(i == j) - g.linear[i][j] for i in range(2)] for g in elements for j in range(2)]
     mirrors = sum(1 for g in elements if g.determinant < 0 and has_mirror(g))
-    return len(elements), rotations, torsion(moved), mirrors
+    return len(elements), rotations, torsion(differences), mirrors
 
 
 def has_mirror(operation: Operation) -> bool:

@@ -1,4 +1,4 @@
-"""Blur and taper."""
+"""Gaussian blur and Hann window."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_REACH = 3.5
+_TRUNCATE = 3.5
 
 
 def gaussian_blur(image: Tensor, sigma: float, *, crop: bool = False) -> Tensor:
-    """Blur images ``(C, H, W)`` by a Gaussian of a standard deviation in pixels.
+    """The Gaussian blur of images ``(C, H, W)``.
 
     Args:
         image: The images.
-        sigma: The standard deviation.
-        crop: Leave out the margin that the edge has touched; else what is beyond the edge is as on the edge.
+        sigma: Standard deviation in pixels.
+        crop: Whether to cut the margin that depends on pixels beyond the edge; else edge pixels are replicated.
     """
-    margin = ceil(_REACH * sigma)
+    margin = ceil(_TRUNCATE * sigma)
     steps = torch.arange(-margin, margin + 1, dtype=image.dtype)
     weights = torch.exp(-0.5 * (steps / sigma) ** 2)
     weights = weights / weights.sum()
@@ -30,8 +30,8 @@ def gaussian_blur(image: Tensor, sigma: float, *, crop: bool = False) -> Tensor:
     return functional.conv2d(stack, weights.view(1, 1, -1, 1)).squeeze(1)
 
 
-def taper(height: int, width: int) -> Tensor:
-    """A window ``(H, W)`` that falls to zero at the edges, with mean square one: of Hann, in both directions."""
+def hann_window(height: int, width: int) -> Tensor:
+    """The separable Hann window ``(H, W)``, normalized to mean square one."""
     rows, columns = (
         torch.sin(torch.pi * (torch.arange(n, dtype=torch.float64) + 0.5) / n) ** 2 for n in (height, width)
     )

@@ -1,4 +1,4 @@
-"""Pictures from files and into files; the only module here that needs pillow."""
+"""Reading and writing of image files, with pillow."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""What a picture can be written as, by the ending of its name."""
+"""Formats that images are written in, by file name extension."""
 
-_MOST_PIXELS = 40_000_000
-_DEEP_MODES = ("I", "F")
+_MAX_PIXELS = 40_000_000
+_HIGH_BIT_DEPTH_MODES = ("I", "F")
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """A picture as colors ``(3, height, width)``, float32, 0 .. 1: its first frame, over white where transparent.
+    """The colors of an image file, ``(3, height, width)``, float32, 0 .. 1; its first frame, transparency over white.
 
     Raises:
-        UsageError: If there is no such file, or it is no picture, or damaged, or too large.
+        UsageError: If the file is missing, no image, damaged or too large.
     """
     pillow = _pillow()
     from PIL import ImageOps
@@ -41,9 +41,9 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with pillow.open(path) as file:
-                if file.width * file.height > _MOST_PIXELS:
+                if file.width * file.height > _MAX_PIXELS:
                     raise UsageError(
-                        f"{path} has {file.width} x {file.height} pixels; at most {_MOST_PIXELS:,} are read: shrink it"
+                        f"{path} has {file.width} x {file.height} pixels; at most {_MAX_PIXELS:,} are read: shrink it"
                     )
                 image = ImageOps.exif_transpose(file)
                 image.load()
@@ -61,7 +61,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
 
 def _colors(image: Any, pillow: Any) -> Tensor:
-    if image.mode.split(";")[0] in _DEEP_MODES:
+    if image.mode.split(";")[0] in _HIGH_BIT_DEPTH_MODES:
         deep = torch.from_numpy(np.asarray(image).astype(np.float32))
         low, high = float(deep.min()), float(deep.max())
         return ((deep - low) / max(high - low, 1e-30)).expand(3, *deep.shape)
@@ -73,10 +73,10 @@ def _colors(image: Any, pillow: Any) -> Tensor:
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
-    """The path of a picture to be written, if it can be: before any work is done.
+    """The path of an image file to write, checked before any work is done.
 
     Raises:
-        UsageError: If the ending is unknown, or the folder is not there.
+        UsageError: If the extension is unknown, or the folder does not exist.
     """
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
@@ -90,7 +90,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
 
 
 def write_image(path: str | os.PathLike[str], image: Tensor) -> None:
-    """Write colors ``(3, height, width)``, 0 .. 1, as a picture: whole, or not at all.
+    """Write colors ``(3, height, width)``, 0 .. 1, to an image file, atomically.
 
     Raises:
         UsageError: If the file cannot be written.

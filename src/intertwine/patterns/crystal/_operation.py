@@ -1,4 +1,4 @@
-"""One symmetry operation of a crystal or an ornament: x -> W x + w, in fractions of the cell, exactly."""
+"""Symmetry operation ``(W|w)`` of a crystallographic group in fractional coordinates, in exact arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.patterns._integers import determinant, inverse
+from intertwine.patterns.crystal._integers import determinant, inverse
 
 _AXES = "xyz"
 _TERM = re.compile(r"([+-]?)(?:(\d+)(?:/(\d+))?|([xyz]))")
@@ -21,13 +21,13 @@ _HIGHEST_ORDER = 6
 
 @dataclass(frozen=True, repr=False)
 class Operation:
-    """(W|w): x -> W x + w in fractional coordinates. A frozen value with whole W and rational w: nothing is rounded.
+    """Symmetry operation ``(W|w): x -> W x + w`` in fractional coordinates, with integer W and rational w.
 
-    The product is ``(W|w)(V|v) = (W V | W v + w)``. Lattice translations are not divided out here: a
-    ``CrystalGroup`` does that.
+    The product is ``(W|w)(V|v) = (W V | W v + w)``. Operations that differ by a lattice translation are different here,
+    and the same element of a :class:`CrystalGroup`.
 
     Args:
-        linear: The d rows of W, whole numbers, determinant 1 or -1.
+        linear: The d rows of W, integers with determinant 1 or -1.
         translation: The d entries of w.
 
     Example:
@@ -47,7 +47,7 @@ class Operation:
 
     @staticmethod
     def parse(text: str) -> Operation:
-        """Read a coordinate triplet, or a pair, such as "-y, x-y" or "x+1/2, y+1/2, -z".
+        """The operation of a coordinate triplet or pair, such as "x+1/2, y+1/2, -z" or "-y, x-y".
 
         Raises:
             UsageError: If the text is something else.
@@ -66,7 +66,7 @@ class Operation:
                 elif _AXES.index(axis) < len(parts):
                     row[_AXES.index(axis)] += times
                 else:
-                    raise UsageError(f'"{text}" speaks of {axis} but has only {len(parts)} coordinates')
+                    raise UsageError(f'"{text}" contains {axis} but has only {len(parts)} coordinates')
             rows.append(tuple(row))
             shifts.append(shift)
         if abs(determinant(rows)) != 1:
@@ -75,12 +75,12 @@ class Operation:
 
     @staticmethod
     def identity(dimension: int) -> Operation:
-        """X -> x."""
-        return Operation.shift([0] * dimension)
+        """The identity ``x -> x``."""
+        return Operation.from_translation([0] * dimension)
 
     @staticmethod
-    def shift(vector: Sequence[int | Fraction]) -> Operation:
-        """The translation x -> x + vector."""
+    def from_translation(vector: Sequence[int | Fraction]) -> Operation:
+        """The translation ``x -> x + vector``."""
         size = range(len(vector))
         return Operation(tuple(tuple(int(i == j) for j in size) for i in size), tuple(map(Fraction, vector)))
 
@@ -91,20 +91,20 @@ class Operation:
 
     @cached_property
     def determinant(self) -> int:
-        """1 or -1: whether the operation keeps handedness."""
+        """1 for operations of the first kind, -1 for those of the second kind, which reverse handedness."""
         return int(determinant(self.linear))
 
     @property
     def trace(self) -> int:
-        """The trace of W, the same in every basis."""
+        """The trace of W, which does not depend on the basis."""
         return sum(self.linear[i][i] for i in range(self.dimension))
 
     @cached_property
     def order(self) -> int:
-        """The least n with W^n = 1: at most 6, the crystallographic restriction.
+        """The least n with W^n = 1, at most 6 by the crystallographic restriction.
 
         Raises:
-            ValueError: If there is none: W is not of finite order and belongs to no crystal.
+            ValueError: If W is not of finite order.
         """
         unit = Operation.identity(self.dimension).linear
         power = self
@@ -115,8 +115,8 @@ class Operation:
         raise ValueError(f"W = {self.linear} has no order up to 6: no lattice has this symmetry")
 
     @property
-    def intrinsic(self) -> tuple[Fraction, ...]:
-        """The part of w that no choice of origin removes, the glide or the screw: (1/n) sum of W^i w, n the order."""
+    def intrinsic_translation(self) -> tuple[Fraction, ...]:
+        """The intrinsic translation of a glide or screw, ``(1/n) sum_i W^i w``, which no choice of origin removes."""
         power = self
         for _ in range(self.order - 1):
             power = power @ self
@@ -124,13 +124,13 @@ class Operation:
 
     @property
     def inverse(self) -> Operation:
-        """(W^-1 | -W^-1 w)."""
+        """The inverse ``(W^-1 | -W^-1 w)``."""
         rows = tuple(tuple(int(entry) for entry in row) for row in inverse(self.linear))
         return Operation(rows, tuple(-entry for entry in _apply(rows, self.translation)))
 
     @property
     def matrix(self) -> Tensor:
-        """The augmented matrix ``(d + 1, d + 1)``, float64: W and w over a row 0 .. 0 1."""
+        """The augmented matrix ``(d + 1, d + 1)``, float64: W and w above the row 0 .. 0 1."""
         d = self.dimension
         rows = [[*map(float, row), float(shift)] for row, shift in zip(self.linear, self.translation, strict=True)]
         return torch.tensor([*rows, [0.0] * d + [1.0]], dtype=torch.float64)
@@ -144,20 +144,20 @@ class Operation:
         return Operation(linear, tuple(a + b for a, b in zip(moved, self.translation, strict=True)))
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Move points ``(..., d)`` in fractional coordinates; their dtype and device are kept."""
+        """The images of points ``(..., d)`` in fractional coordinates, of the same dtype and device."""
         matrix = self.matrix.to(points)
         return points @ matrix[:-1, :-1].mT + matrix[:-1, -1]
 
-    def modulo(self, periodic: int) -> Operation:
-        """The same with the first ``periodic`` entries of w brought to [0, 1)."""
-        reduced = tuple(entry % 1 if i < periodic else entry for i, entry in enumerate(self.translation))
+    def modulo(self, lattice_rank: int) -> Operation:
+        """The operation with the first ``lattice_rank`` entries of w reduced to [0, 1)."""
+        reduced = tuple(entry % 1 if i < lattice_rank else entry for i, entry in enumerate(self.translation))
         return Operation(self.linear, reduced)
 
     def describe(self) -> str:
-        """In words, such as "rotation by 90 degrees", "glide by (0, 1/2)", "screw of order 3 by (0, 0, 1/3)"."""
-        screw = self.intrinsic
+        """A description such as "rotation by 90 degrees", "glide by (0, 1/2)", "screw of order 3 by (0, 0, 1/3)"."""
+        screw = self.intrinsic_translation
         by = f" by ({', '.join(map(str, screw))})" if any(screw) else ""
-        kind = _words(self.determinant, self.order, self.trace, self.dimension)
+        kind = _describe_type(self.determinant, self.order, self.trace, self.dimension)
         if not by:
             return kind
         if self.order == 1:
@@ -175,7 +175,7 @@ def _apply(rows: Sequence[Sequence[int]], vector: Sequence[Fraction]) -> tuple[F
     return tuple(sum((a * b for a, b in zip(row, vector, strict=True)), Fraction(0)) for row in rows)
 
 
-def _words(sign: int, order: int, trace: int, dimension: int) -> str:
+def _describe_type(sign: int, order: int, trace: int, dimension: int) -> str:
     if order == 1:
         return "identity"
     if sign > 0:

@@ -1,4 +1,4 @@
-"""What was found in an image: the group, where its cell lies, and in words its rotations, mirrors and glides."""
+"""Result of a detection: the wallpaper group of an image, its cell, and a description of its elements."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.patterns._cells import shape
-from intertwine.patterns._crystal import CrystalGroup
-from intertwine.patterns._operation import Operation
-from intertwine.patterns._planar import WALLPAPERS, has_mirror, wallpaper
+from intertwine.patterns._lattices import lattice_parameters
+from intertwine.patterns.crystal import WALLPAPERS, CrystalGroup, Operation, has_mirror, wallpaper
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """The wallpaper group of an image. Positions are in pixels from the middle of the first, x to the right, y down.
+    """Wallpaper group of an image. Positions are in pixels from the center of the first one, x right and y down.
 
     Args:
-        name: Which of the 17; None if nothing repeats in two directions.
-        confidence: 0 .. 1: how far the evidence stays from the thresholds, for the group and against those refused.
-        cell: ``(2, 2)``, columns are the lattice vectors of the cell of the tables.
-        origin: ``(2,)``, where the origin of the cell is.
-        height: Of the autocorrelation at the lattice points, 0 .. 1.
-        noise: Relative to the amplitude of the pattern.
-        asymmetries: For every group that the lattice allows, the part of the amplitude that it does not explain.
-        limits: Up to which a group is accepted.
-        reason: Why there is no lattice, if there is none.
+        name: Name of the wallpaper group; None if the image is not periodic in two directions.
+        confidence: 0 .. 1, the relative distance of the evidence from the thresholds, for this group and against others.
+        cell: Conventional cell ``(2, 2)``, columns are the lattice vectors.
+        origin: ``(2,)``, position of the origin of the cell.
+        height: Mean autocorrelation at the lattice points, 0 .. 1.
+        noise: Noise relative to the amplitude of the pattern.
+        asymmetries: For every group compatible with the lattice, the part of the amplitude that is not invariant.
+        limits: For each of them, the largest accepted asymmetry.
+        reason: Why no lattice was found, if none was.
     """
 
     name: str | None
@@ -45,27 +43,22 @@ class Detection:
     reason: str = ""
 
     @staticmethod
-    def nothing(height: float, reason: str = "nothing repeats in two directions") -> Detection:
-        """No lattice, and why."""
+    def aperiodic(height: float, reason: str = "nothing repeats in two directions") -> Detection:
+        """The result for an image without a lattice."""
         empty = torch.zeros(2, 2, dtype=torch.float64)
         return Detection(None, 0.0, empty, empty[0], max(height, 0.0), reason=reason)
 
     @property
     def group(self) -> CrystalGroup | None:
-        """The group in fractions of the cell found."""
+        """The group, in fractional coordinates of ``cell``."""
         return None if self.name is None else wallpaper(self.name)
 
-    def fractional(self, points: Tensor) -> Tensor:
-        """Pixels ``(..., 2)`` as fractions of the cell found."""
-        inverse: Tensor = torch.linalg.inv(self.cell)
-        return (points - self.origin) @ inverse.T
-
     def generators(self) -> list[str]:
-        """The generators in words, with centers, lines and steps in pixels."""
+        """Descriptions of the generators, with rotation centers, mirror lines and glides in pixels."""
         return [] if self.group is None else [self._in_pixels(operation) for operation in self.group.generators]
 
     def elements(self) -> str:
-        """Rotations, mirrors and glides in a few words."""
+        """A short description of the rotations, mirror lines and glide lines."""
         if self.group is None:
             return "none"
         rotations = max(operation.order for operation in self.group.elements if operation.determinant > 0)
@@ -82,7 +75,7 @@ class Detection:
         return "; ".join(words)
 
     def to_json(self) -> str:
-        """All of it, as JSON."""
+        """The result as JSON."""
         content: dict[str, Any] = {"group": self.name, "confidence": self.confidence, "height": self.height}
         if self.name is None:
             content["reason"] = self.reason
@@ -102,7 +95,7 @@ class Detection:
     def __str__(self) -> str:
         if self.name is None:
             return f"no lattice: {self.reason} (autocorrelation {self.height:.2f})"
-        a, b, angle = shape(self.cell)
+        a, b, angle = lattice_parameters(self.cell)
         turn = math.degrees(math.atan2(-float(self.cell[1, 0]), float(self.cell[0, 0]))) % 360
         refused = {name: value for name, value in self.asymmetries.items() if value > self.limits[name]}
         system, missed = WALLPAPERS[self.name].lattice, self.asymmetries[self.name]
@@ -121,15 +114,15 @@ class Detection:
         return "\n".join(lines)
 
     def _directions(self, *, mirrors: bool) -> list[float]:
-        """Where mirror or glide lines run to: degrees from the horizontal, counterclockwise as one sees it."""
-        assert self.group is not None, "asked of a group"
+        """The directions of mirror or glide lines, in degrees counterclockwise from the horizontal."""
+        assert self.group is not None, "a detection without a group has no mirror lines"
         found = set()
         for operation in self.group.elements:
             if operation.determinant > 0:
                 continue
-            shifted = (Operation.shift(step) @ operation for step in product((-1, 0, 1), repeat=2))
-            # A glide by a whole lattice vector is a mirror seen twice.
-            glides = any(entry.denominator > 1 for other in shifted for entry in other.intrinsic)
+            shifted = (Operation.from_translation(step) @ operation for step in product((-1, 0, 1), repeat=2))
+            # A glide by a lattice vector is a mirror.
+            glides = any(entry.denominator > 1 for other in shifted for entry in other.intrinsic_translation)
             if has_mirror(operation) if mirrors else glides:
                 found.add(round(self._angle(operation), 1) % 180)
         return sorted(found)
@@ -141,7 +134,7 @@ class Detection:
     def _in_pixels(self, operation: Operation) -> str:
         matrix = operation.matrix
         W, w = matrix[:-1, :-1], matrix[:-1, -1]
-        step = torch.tensor([float(entry) for entry in operation.intrinsic], dtype=torch.float64)
+        step = torch.tensor([float(entry) for entry in operation.intrinsic_translation], dtype=torch.float64)
         fixed = torch.linalg.lstsq(torch.eye(2, dtype=torch.float64) - W, w - step, driver="gelsd").solution
         x, y = (self.cell @ fixed + self.origin).tolist()
         where = f"({x:.1f}, {y:.1f})"

@@ -1,11 +1,11 @@
-"""The crystal classes: 10 in the plane, 32 in space, told by how many operations of each kind they have."""
+"""Crystal classes, 10 in the plane and 32 in space, identified by how many operations of each type they have."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from intertwine.patterns._integers import determinant
+from intertwine.patterns.crystal._integers import determinant
 
 _Matrix = Sequence[Sequence[int]]
 
@@ -68,15 +68,15 @@ def _table(classes: dict[str, str]) -> dict[frozenset[tuple[int, int]], str]:
 
 
 CRYSTAL_CLASSES = {2: tuple(_PLANE), 3: tuple(_SPACE)}
-"""The names of the crystal classes by dimension."""
+"""The Hermann-Mauguin symbols of the crystal classes by dimension."""
 
 _TABLES = {2: _table(_PLANE), 3: _table(_SPACE)}
 
 
-def operation_kind(matrix: _Matrix) -> int:
-    """The order of a rotation; minus the order of the rotation after an inversion (in the plane -2, a mirror).
+def rotation_type(matrix: _Matrix) -> int:
+    """The type n of an n-fold rotation, or -n of an n-fold rotoinversion; -2 is a mirror, also in the plane.
 
-    >>> operation_kind([[0, -1], [1, 0]]), operation_kind([[-1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    >>> rotation_type([[0, -1], [1, 0]]), rotation_type([[-1, 0, 0], [0, 1, 0], [0, 0, 1]])
     (4, -2)
     """
     sign, size = int(determinant(matrix)), len(matrix)
@@ -86,13 +86,13 @@ def operation_kind(matrix: _Matrix) -> int:
 
 
 def crystal_class(matrices: Sequence[_Matrix]) -> str:
-    """The crystal class of a finite group of whole 2 x 2 or 3 x 3 matrices, in the notation of Hermann and Mauguin.
+    """The crystal class of a finite group of integer 2 x 2 or 3 x 3 matrices, as a Hermann-Mauguin symbol.
 
     Raises:
         ValueError: If they form no crystallographic point group.
     """
-    counts = frozenset(Counter(operation_kind(matrix) for matrix in matrices).items())
+    counts = frozenset(Counter(rotation_type(matrix) for matrix in matrices).items())
     try:
         return _TABLES[len(matrices[0])][counts]
     except KeyError as error:
-        raise ValueError(f"{len(matrices)} matrices with these kinds are no crystallographic point group") from error
+        raise ValueError(f"{len(matrices)} matrices of these types are no crystallographic point group") from error
