@@ -169,9 +169,9 @@ def test_pooling_is_a_convolution_from_the_finer_cloud() -> None:
     fine, coarse = model._pyramid(positions, None, batch, 2)
     step, hidden = model.down[0], model.embed(features, fine.geometry)
     assert coarse.geometry is None
-    found, order = step(hidden, coarse.pooling_geometry, coarse.index), torch.cdist(coarse.positions, positions)
+    found, order = step(hidden, coarse.pooling_geometry, coarse.sample_index), torch.cdist(coarse.positions, positions)
     order[coarse.batch[:, None] != batch] = torch.inf
-    for row, index in enumerate(coarse.index):
+    for row, index in enumerate(coarse.sample_index):
         near = order[row].argsort()[:7]
         edges = torch.stack([near, torch.full_like(near, 31)])
         moved = torch.cat([positions, coarse.positions[row : row + 1]])

@@ -220,7 +220,7 @@ class HierarchicalEncoder(nn.Module):
         skips = []
         for k, (interactions, level) in enumerate(zip(self.interactions, levels, strict=True)):
             if k:
-                hidden = self.down[k - 1](hidden, level.pooling_geometry, level.index)
+                hidden = self.down[k - 1](hidden, level.pooling_geometry, level.sample_index)
             hidden = interactions(hidden, level.geometry)
             skips.append(hidden)
         for k in reversed(range(len(self.up))):

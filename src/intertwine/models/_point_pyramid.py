@@ -19,14 +19,14 @@ class PyramidLevel(NamedTuple):
         positions: ``(M, 3)``.
         batch: ``(M,)`` structure of each point.
         geometry: Edges among the points; ``None`` if no interaction needs them.
-        index: ``(M,)`` which points of the level before they are; ``None`` at the first.
+        sample_index: ``(M,)`` which points of the level before they are; ``None`` at the first.
         pooling_geometry: Edges from the level before to the points; ``None`` at the first.
     """
 
     positions: Tensor
     batch: Tensor
     geometry: Geometry | None
-    index: Tensor | None = None
+    sample_index: Tensor | None = None
     pooling_geometry: Geometry | None = None
 
 

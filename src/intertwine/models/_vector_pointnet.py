@@ -36,7 +36,7 @@ class VectorPointNet(PointNetwork):
         widths: Vectors in each hidden layer, that of the lift first.
         embedding_dim: Vectors in the last layer.
         k: Nearest neighbors of each point in the lift, itself included.
-        invariant_hidden: Vectors in the two hidden layers of VN-In; ``None`` for ``embedding_dim`` and half of it, as in
+        invariant_hidden: Vectors in the two hidden layers of VN-In; by default ``embedding_dim`` and half of it, as in
             the paper.
         head: Widths of the hidden layers of the head.
         dropout: Dropout probability in the head.
@@ -100,7 +100,7 @@ class VectorDGCNN(PointNetwork):
         embedding_dim: Vectors of a point that those of all layers are fused into.
         k: Nearest neighbors of each point, itself included.
         neighbor_space: Nearest in the ``"features"`` of each layer, or in ``"positions"``.
-        invariant_hidden: Vectors in the two hidden layers of VN-In; ``None`` for ``embedding_dim`` and half of it, as in
+        invariant_hidden: Vectors in the two hidden layers of VN-In; by default ``embedding_dim`` and half of it, as in
             the paper.
         head: Widths of the hidden layers of the head.
         dropout: Dropout probability in the head.

@@ -19,7 +19,7 @@ class Pattern:
 
     Args:
         waves: Integer wave vectors k, ``(M, 2)``, int64, closed under k -> -k.
-        coefficients: Fourier coefficients c_k of C channels, ``(C, M)``, complex128; ``c_-k`` is the conjugate of ``c_k``.
+        coefficients: Fourier coefficients c_k of C channels, ``(C, M)``, complex128; ``c_-k`` is conjugate to ``c_k``.
     """
 
     waves: Tensor

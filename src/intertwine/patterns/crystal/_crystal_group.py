@@ -133,7 +133,7 @@ class CrystalGroup:
 
     @cached_property
     def multiplication_table(self) -> Tensor:
-        """Cayley table ``(order, order)``, int64: element i times element j is element ``[i, j]`` modulo the lattice."""
+        """Cayley table ``(order, order)``, int64, modulo the lattice: entry (i, j) is element i times element j."""
         return torch.tensor([[self.index(g @ h) for h in self.elements] for g in self.elements])
 
     @cached_property

@@ -22,7 +22,7 @@ class Detection:
 
     Args:
         name: Name of the wallpaper group; None if the image is not periodic in two directions.
-        confidence: 0 .. 1, the relative distance of the evidence from the thresholds, for this group and against others.
+        confidence: 0 .. 1, relative distance of the evidence from the thresholds, for this group and against others.
         cell: Conventional cell ``(2, 2)``, columns are the lattice vectors.
         origin: ``(2,)``, position of the origin of the cell.
         height: Mean autocorrelation at the lattice points, 0 .. 1.
