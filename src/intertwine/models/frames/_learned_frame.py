@@ -29,8 +29,8 @@ class LearnedFrame(Canonicalization):
 
     Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` where the vectors span a plane; for O(3) a third vector must
     not lie in it. No equivariant vectors do so for symmetric clouds: a rod, a planar cloud whose features do not
-    distinguish its two sides, a single point; there the frame is completed arbitrarily. For O(3), f also jumps where the
-    third vector crosses the plane, because the frame is then reflected. Gradients flow through the frame to the
+    distinguish its two sides, a single point; there the frame is completed arbitrarily. For O(3), f also jumps where
+    the third vector crosses the plane, because the frame is then reflected. Gradients flow through the frame to the
     network.
 
     Reference: Kaba et al., Equivariance with learned canonicalization functions, ICML 2023, section 4.1.
