@@ -132,7 +132,7 @@ def vector_encoder() -> PointEncoder:
 
 
 def network(make: type, **options) -> torch.nn.Module:
-    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding=6, head=(8,), dropout=0.0, **options)
+    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding_dim=6, head=(8,), dropout=0.0, **options)
 
 
 MODULES = {
