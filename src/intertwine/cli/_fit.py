@@ -57,7 +57,7 @@ def resume_or_choose(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="With --resume: a new number of epochs.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="With --resume: a new time budget, earlier legs included.")
+        float | None, typer.Option(help="With --resume: a new time budget, which includes the time used so far.")
     ] = None,
     devices: Annotated[int | None, typer.Option(help="With --resume: processes on this machine.")] = None,
 ) -> int:

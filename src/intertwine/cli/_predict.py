@@ -11,7 +11,7 @@ from intertwine._errors import UsageError
 from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore
 from intertwine.cli._console import console, progress, show_line
 from intertwine.cli._options import check_data, check_positive
-from intertwine.tasks import check_output, check_output_folder, replacing, replacing_folder
+from intertwine.tasks import check_output, check_output_folder, output_file, output_folder
 
 
 def predict(
@@ -46,7 +46,7 @@ def predict(
         raise UsageError(f'no format "{path.suffix}" of predictions; expected --output to end in one of {known}')
     _check(path, data, force=force)
     screen, size = console(), batch_size or predictor.batch_size
-    place = replacing(path, force=force) if suffix else replacing_folder(path)
+    place = output_file(path, force=force) if suffix else output_folder(path)
     with progress(screen, "predict") as report, place as part:
         done = predictor.predict(data, part, suffix, batch_size=size, progress=report, strict=strict)
     show_line(screen, "written", f"{path}, {done:,} structures")

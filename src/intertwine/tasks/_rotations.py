@@ -1,4 +1,4 @@
-"""Random rotations from standard normal numbers, which `training.normal_draws` makes of (seed, index)."""
+"""Random rotations from standard normal numbers, which `training.normal_per_example` makes of (seed, index)."""
 
 from __future__ import annotations
 

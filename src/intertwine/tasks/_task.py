@@ -17,7 +17,7 @@ from intertwine.tasks._options import FitOptions
 
 if TYPE_CHECKING:
     from intertwine.auditing import Report
-    from intertwine.training import Checkpoint, Job, Outcome
+    from intertwine.training import Checkpoint, FitResult, Job
 
 Progress = Callable[[int, int | None], None]
 """Called with how many are done, and of how many (None when nobody knows yet)."""
@@ -157,7 +157,7 @@ class Task(ABC):
         value = metrics.get(job.monitor)
         return f"val {job.monitor} {value:.4g}" if value is not None else "not validated yet"
 
-    def report(self, job: Job, outcome: Outcome, folder: Path) -> Path | None:
+    def report(self, job: Job, outcome: FitResult, folder: Path) -> Path | None:
         """Write a page about a run that has ended; None where the task has none to write.
 
         Args:

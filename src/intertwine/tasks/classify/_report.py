@@ -15,7 +15,7 @@ from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._predictor import ClassifyPredictor
 from intertwine.tasks.shapes._gallery import GalleryItem
 from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
-from intertwine.training import Outcome
+from intertwine.training import FitResult
 
 
 class ClassifyReport(Report):
@@ -71,7 +71,7 @@ def class_rows(given: dict[str, Any], turned: dict[str, Any]) -> tuple[tuple[str
     return columns, rows
 
 
-def write_report(job: ClassifyJob, outcome: Outcome, path: Path) -> Path:
+def write_report(job: ClassifyJob, outcome: FitResult, path: Path) -> Path:
     """Write the page of a run.
 
     Args:

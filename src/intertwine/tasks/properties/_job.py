@@ -14,7 +14,7 @@ from intertwine.tasks.properties._composition import Composition, block_sizes, f
 from intertwine.tasks.properties._model import PropertyModel
 from intertwine.tasks.properties._reading import check_unchanged, read
 from intertwine.tasks.properties._targets import Target
-from intertwine.training import normal_draws
+from intertwine.training import normal_per_example
 
 _HUBER = 0.01
 """Below this share of the spread the loss is quadratic, above it linear."""
@@ -76,7 +76,7 @@ class PropertyJob:
         targets = self._train_targets[indices]
         rotations = None
         if self.config["augment"]:
-            rotations = quaternion_rotations(normal_draws(seed, indices, 4))
+            rotations = quaternion_rotations(normal_per_example(seed, indices, 4))
             targets = torch.einsum("sij,sj->si", self._model.rep_out.matrix(rotations), targets)
         return self._batch(self._train, indices, targets, rotations)
 

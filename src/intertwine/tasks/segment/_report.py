@@ -15,7 +15,7 @@ from intertwine.tasks.segment._predictor import SegmentPredictor
 from intertwine.tasks.shapes._evaluation import percent
 from intertwine.tasks.shapes._gallery import GalleryItem
 from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
-from intertwine.training import Outcome
+from intertwine.training import FitResult
 
 
 class SegmentReport(Report):
@@ -79,7 +79,7 @@ class SegmentReport(Report):
         return fragments
 
 
-def write_report(job: SegmentJob, outcome: Outcome, path: Path) -> Path:
+def write_report(job: SegmentJob, outcome: FitResult, path: Path) -> Path:
     """Write the page of a run.
 
     Args:

@@ -10,7 +10,7 @@ from intertwine.tasks.segment._options import SegmentOptions
 
 if TYPE_CHECKING:
     from intertwine.tasks.segment._job import SegmentJob
-    from intertwine.training import Checkpoint, Outcome
+    from intertwine.training import Checkpoint, FitResult
 
 
 class Segment(Task):
@@ -64,7 +64,7 @@ class Segment(Task):
             return super().headline(job, metrics)
         return f"val mIoU {100 * metrics[job.score]:.1f} %, rotated {100 * metrics['rotated']:.1f} %"
 
-    def report(self, job: Any, outcome: Outcome, folder: Path) -> Path:
+    def report(self, job: Any, outcome: FitResult, folder: Path) -> Path:
         """The page of the run: curves, what is taken for what, and the clouds that one can turn."""
         from intertwine.tasks.segment._report import write_report
 

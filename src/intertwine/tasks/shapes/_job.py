@@ -13,7 +13,7 @@ from intertwine.tasks.shapes._clouds import CloudBatch, CloudSet
 from intertwine.tasks.shapes._names import AXES, TURNS
 from intertwine.tasks.shapes._network import ShapeNetwork
 from intertwine.tasks.shapes._turns import rotations_from
-from intertwine.training import normal_draws
+from intertwine.training import normal_per_example
 
 _QUATERNION, _SCALE, _DRAW = 4, 1, 1
 _SPREAD, _FARTHEST = 0.1, 0.25
@@ -86,7 +86,7 @@ class ShapeJob(ABC):
     def train_batch(self, indices: Tensor, seed: int) -> ShapeBatch:
         """A cloud of each of these training shapes, turned, stretched and shaken."""
         points = self.config["points"]
-        turn, scale, draw, shifts = normal_draws(seed, indices, _QUATERNION + _SCALE + _DRAW + 3 * points).split(
+        turn, scale, draw, shifts = normal_per_example(seed, indices, _QUATERNION + _SCALE + _DRAW + 3 * points).split(
             (_QUATERNION, _SCALE, _DRAW, 3 * points), 1
         )
         indices = drawn(indices, draw[:, 0], self.config["draws"])
@@ -101,7 +101,7 @@ class ShapeJob(ABC):
     def validation_batch(self, indices: Tensor) -> ShapeBatch:
         """These validation clouds, turned as in training and turned at random."""
         held = self._validation
-        draws = normal_draws(_VALIDATION, indices, 2 * _QUATERNION)
+        draws = normal_per_example(_VALIDATION, indices, 2 * _QUATERNION)
         given, turned = (
             held.clouds.batch(indices, rotations=self._rotations(part, turn))
             for part, turn in ((draws[:, :_QUATERNION], self.config["augment"]), (draws[:, _QUATERNION:], TURNS[-1]))

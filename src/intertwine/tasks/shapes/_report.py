@@ -15,7 +15,7 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
-from intertwine.tasks._output import replacing
+from intertwine.tasks._output import output_file
 from intertwine.tasks._task import silent
 from intertwine.tasks.shapes._describe import kinds, layers_text
 from intertwine.tasks.shapes._evaluation import evaluate, judge, percent
@@ -87,7 +87,7 @@ class Report(ABC):
             *self.tables(),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
-        with replacing(path, force=True) as part:
+        with output_file(path, force=True) as part:
             part.write_text(page.page(f"{self.heading} of {name}", body), encoding="utf-8")
         return path
 
