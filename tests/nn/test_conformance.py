@@ -27,14 +27,14 @@ from intertwine.nn import (
     InterPointConv,
     IntraGroupConv,
     LayerNorm,
-    Lift,
+    LiftToGroup,
     Linear,
     MessageConv,
     NormInvariants,
     NormNonlinearity,
     PointwiseNonlinearity,
     Pool,
-    Project,
+    ProjectFromGroup,
     Radial,
     RegularBatchNorm,
     RotationReadout,
@@ -48,8 +48,8 @@ from intertwine.nn import (
     VectorEdgeConv,
     VectorInvariant,
     VectorLeakyReLU,
-    VectorLift,
     VectorMaxPool,
+    VectorPositionConv,
     VelocityEGNNConv,
 )
 from intertwine.ops import radius_graph
@@ -76,7 +76,7 @@ def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -
 
 
 def hierarchical(layer: str | dict[str, str], pool: str | None = "sum", layers: int = 1) -> HierarchicalEncoder:
-    options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "neighbors": 3}
+    options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "k": 3}
     return HierarchicalEncoder(REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", pool=pool, **options)
 
 
@@ -124,7 +124,7 @@ SCALARS = O3().rep("4x0e")
 
 
 def network(make: type, **options) -> torch.nn.Module:
-    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding=6, head=(8,), dropout=0.0, **options)
+    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding_dim=6, head=(8,), dropout=0.0, **options)
 
 
 MODULES = {
@@ -140,17 +140,28 @@ MODULES = {
     "tensor square": (lambda: TensorSquare(REP, O3().rep("2x1o + 3x0e + 1x1e")), (FEATURES,)),
     "sphere nonlinearity": (lambda: SphereNonlinearity(REP, degree=53), (FEATURES,)),
     "fourier nonlinearity": (lambda: FourierNonlinearity(CIRCLE, degree=80), (torch.randn(5, CIRCLE.dim),)),
-    "radial": (lambda: Radial((4, 8), 2.0), (torch.rand(12) * 3,)),
-    "steerable conv": (lambda: SteerableConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
-    "depthwise conv": (lambda: DepthwiseConv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
-    "edge frame conv": (lambda: SO2Conv(REP, REP, radial=(4, 8), cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
+    "radial": (lambda: Radial(4, (8,), 2.0), (torch.rand(12) * 3,)),
+    "steerable conv": (
+        lambda: SteerableConv(REP, REP, radial_basis=4, radial_hidden=(8,), cutoff=2.0),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "depthwise conv": (
+        lambda: DepthwiseConv(REP, REP, radial_basis=4, radial_hidden=(8,), cutoff=2.0),
+        (FEATURES, POSITIONS, EDGES),
+    ),
+    "edge frame conv": (
+        lambda: SO2Conv(REP, REP, radial_basis=4, radial_hidden=(8,), cutoff=2.0),
+        (FEATURES, POSITIONS, EDGES),
+    ),
     "message conv": (lambda: MessageConv(REP, REP, hidden=8, cutoff=2.0), (FEATURES, POSITIONS, EDGES)),
     "attention": (
-        lambda: SteerableAttention(REP, O3().rep("4x0e + 2x1o"), heads=2, radial=(4, 8), cutoff=2.0),
+        lambda: SteerableAttention(
+            REP, O3().rep("4x0e + 2x1o"), heads=2, radial_basis=4, radial_hidden=(8,), cutoff=2.0
+        ),
         (FEATURES, POSITIONS, EDGES),
     ),
     "cross attention": (
-        lambda: OneCloud(SteerableCrossAttention(REP, REP, REP, heads=1, radial=(4,), cutoff=2.0)),
+        lambda: OneCloud(SteerableCrossAttention(REP, REP, REP, heads=1, radial_basis=4, radial_hidden=(), cutoff=2.0)),
         (FEATURES, POSITIONS, EDGES),
     ),
     "attentive self-interaction": (lambda: AttentiveSelfInteraction(REP, REP, hidden=8), (FEATURES,)),
@@ -162,8 +173,8 @@ MODULES = {
         lambda: OneOutput(VelocityEGNNConv(SCALARS, attributes=1, hidden=8)),
         (FEATURES[:, :4], POSITIONS, EDGES, FEATURES[:, 4:7], POSITIONS[EDGES[0], :1]),
     ),
-    "lift": (lambda: Lift(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
-    "project": (lambda: Project(LIFTED, OUTER), (ON_T,)),
+    "lift": (lambda: LiftToGroup(OUTER, LIFTED), (torch.randn(9, OUTER.dim),)),
+    "project": (lambda: ProjectFromGroup(LIFTED, OUTER), (ON_T,)),
     "intra group conv": (lambda: IntraGroupConv(LIFTED, LIFTED), (ON_T,)),
     "inter point conv": (lambda: InterPointConv(LIFTED, LIFTED, cutoff=2.0), (ON_T, POSITIONS, EDGES)),
     "group point conv": (lambda: GroupPointConv(PLANE, PLANE, cutoff=2.0), IN_PLANE),
@@ -191,13 +202,13 @@ MODULES = {
     "vector invariant": (lambda: VectorInvariant(VECTORS), (torch.randn(9, 12), BATCH, 2)),
     "vector edge conv": (lambda: VectorEdgeConv(VECTORS, VECTORS), (torch.randn(9, 12), POSITIONS, EDGES)),
     "vector lift": (
-        lambda: VectorLift(VECTORS, VECTORS, norm=VectorBatchNorm(VECTORS)),
+        lambda: VectorPositionConv(VECTORS, VECTORS, norm=VectorBatchNorm(VECTORS)),
         (torch.randn(9, 12), POSITIONS, EDGES),
     ),
-    "vector pointnet": (lambda: network(VectorPointNet, neighbors=4), CLOUD),
-    "vector dgcnn": (lambda: network(VectorDGCNN, neighbors=4), CLOUD),
+    "vector pointnet": (lambda: network(VectorPointNet, k=4), CLOUD),
+    "vector dgcnn": (lambda: network(VectorDGCNN, k=4), CLOUD),
     "pointnet": (lambda: network(PointNet), CLOUD),
-    "dgcnn": (lambda: network(DGCNN, neighbors=4), CLOUD),
+    "dgcnn": (lambda: network(DGCNN, k=4), CLOUD),
 }
 PLAIN = ("radial", "message conv", "hierarchical message", "plainest", "pointnet", "dgcnn")
 OTHERWISE = ("pool", "pool, largest", "rotation readout", "cross attention", "egnn layer", "egnn layer, velocities")

@@ -106,7 +106,7 @@ def _draw(
 
     found = wallpaper(group)
     target = check_writable(output)
-    canvas = Canvas(*pixels, cells=cells, turn=rotation)
+    canvas = Canvas(*pixels, cells=cells, rotation=rotation)
     if motif is not None and palette is not None:
         raise UsageError("--palette has no effect with --motif: leave one of them out")
     if motif is None:

@@ -45,7 +45,7 @@ def plan(options: PropertiesOptions) -> tuple[dict[str, Any], dict[str, Any], Po
             "layers": options.layers,
             "lmax": degree_of(hidden),
             "cutoff": options.cutoff,
-            "neighbors": _neighbors(train, options.cutoff),
+            "avg_num_neighbors": _neighbors(train, options.cutoff),
         },
         "augment": options.augment,
         "seed": options.seed,

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from intertwine import models
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3, SO3, Group
-from intertwine.models import HierarchicalEncoder, PointEncoder
-from intertwine.models._families import family as named
-from intertwine.models._family import FIRST_OUTPUT
-from intertwine.models._lifted import LiftedReadout
-from intertwine.nn import Linear, NormInvariants
+from intertwine.models import HierarchicalEncoder, PointEncoder, get_family
+from intertwine.nn import NormInvariants
 from intertwine.reps import Rep
 from intertwine.tasks.shapes._encoders import Size
 
@@ -40,16 +36,18 @@ def family(
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
     if size.width is not None:
         options = {**options, "width": size.width}
-    options = {**options, "layer": layer, "cutoff": size.cutoff}
+    # Outputs are normalized, so they start at size one, unlike those of energies.
+    options = {**options, "layer": layer, "cutoff": size.cutoff, "output_scale": 1.0}
     build = hierarchical if size.levels else flat
-    return _finished(build(rep_in, rep_out, size, by_point, lengths, options), lengths)
+    encoder = build(rep_in, rep_out, size, by_point, lengths, options)
+    return NormReadout(encoder) if lengths else encoder
 
 
 def flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]) -> PointEncoder:
     """All layers on all points."""
     hidden = inner(options["layer"], size.hidden or "", rep_in.group)
     rep_out = with_lengths(hidden, rep_out) if lengths else rep_out
-    more: dict[str, Any] = {"layers": size.layers, "neighbors": float(size.neighbors), "pool": None}
+    more: dict[str, Any] = {"layers": size.layers, "avg_num_neighbors": float(size.neighbors), "pool": None}
     return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
 
@@ -61,12 +59,12 @@ def hierarchical(
     Of a family that pools by a convolution this is the first layer of its level; and where the whole alone is asked
     for, it begins with the input as it is.
     """
-    strided = named(options["layer"]).strided
+    strided = get_family(options["layer"]).strided
     texts = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
     wider = [inner(options["layer"], text, rep_in.group) for text in texts]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
     rep_out = with_lengths(hidden[0 if by_point else -1], rep_out) if lengths else rep_out
-    more: dict[str, Any] = {"neighbors": size.neighbors, "gathered": 2 * size.neighbors}
+    more: dict[str, Any] = {"k": size.neighbors, "pool_neighbors": 2 * size.neighbors}
     return HierarchicalEncoder(
         rep_in,
         rep_out,
@@ -77,19 +75,6 @@ def hierarchical(
         **more,
         **options,
     )
-
-
-def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
-    """Outputs of size one: they begin small, for energies, but here they are normalized."""
-    if isinstance(encoder.readout, LiftedReadout):
-        with torch.no_grad():
-            for weight in encoder.readout.heads.parameters():
-                weight.div_(FIRST_OUTPUT)
-    for module in encoder.readout.modules():
-        if isinstance(module, Linear):
-            module.gain = 1.0
-            module.reset_parameters()
-    return NormReadout(encoder) if lengths else encoder
 
 
 def network(
@@ -109,9 +94,9 @@ def network(
     width = size.width or 1
     widths = tuple(width * min(4, 2 ** max(0, place - 1)) for place in range(size.layers))
     if name != "PointNet":
-        options = {**options, "neighbors": size.neighbors}
+        options = {**options, "k": size.neighbors}
     made: nn.Module = getattr(models, name)(
-        rep_in, rep_out, widths=widths, embedding=embedding * width, head=(), dropout=0.0, pool=None, **options
+        rep_in, rep_out, widths=widths, embedding_dim=embedding * width, head=(), dropout=0.0, pool=None, **options
     )
     return made
 
@@ -127,7 +112,7 @@ def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
     rep: Any = encoder.rep_in
     if rep.group not in (SO3(), O3()):
         raise ValueError("frames are rotations of all kinds, and it knows finitely many; leave --frame out")
-    options = {"cutoff": size.cutoff, "neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
+    options = {"cutoff": size.cutoff, "avg_num_neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
     made: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
     return made
 
@@ -186,7 +171,7 @@ def read(text: str, group: str) -> Rep:
 
 def inner(layer: Layer, text: str, group: Group) -> Rep:
     """Hidden features as the family reads them, restricted to the group if they are of a larger one."""
-    hidden = named(layer).inner(text)
+    hidden = get_family(layer).parse_hidden(text)
     return hidden.restrict(group) if hidden.group == O3() else hidden
 
 
