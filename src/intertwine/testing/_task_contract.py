@@ -8,7 +8,7 @@ from typing import Any
 
 from intertwine.auditing import Report
 from intertwine.tasks import AuditSettings, Evaluation, Predictor, Task, get, silent
-from intertwine.training import Job, Outcome, Settings, fit, load_checkpoint
+from intertwine.training import FitResult, Job, Settings, fit, load_checkpoint
 
 
 def prepare(task: Task, data: str, options: dict[str, Any]) -> tuple[Job, Settings]:
@@ -23,12 +23,12 @@ def build(task: Task, config: dict[str, Any], split: dict[str, Any]) -> Job:
     return task.build(config, split)
 
 
-def train(job: Job, folder: Path, settings: Settings) -> Outcome:
+def train(job: Job, folder: Path, settings: Settings) -> FitResult:
     """Train in a new folder."""
     return fit(job, folder, settings, console=_silent_console())
 
 
-def resume(job: Job, folder: Path, settings: Settings, epochs: int) -> Outcome:
+def resume(job: Job, folder: Path, settings: Settings, epochs: int) -> FitResult:
     """Train a run for more epochs."""
     return fit(job, folder, replace(settings, epochs=epochs), resume=True, console=_silent_console())
 

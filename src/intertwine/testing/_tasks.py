@@ -17,7 +17,7 @@ import torch
 import intertwine.testing._task_contract as contract
 from intertwine._errors import UsageError
 from intertwine.tasks import FitOptions, Task, get, names
-from intertwine.training import Job, Outcome, Settings
+from intertwine.training import FitResult, Job, Settings
 
 _OPTION = "intertwine"
 
@@ -32,7 +32,7 @@ class TaskRun:
         job: The trained job.
         settings: Settings of the run.
         folder: Folder of the run.
-        outcome: Checkpoints and history.
+        result: Checkpoints and history.
     """
 
     task: Task
@@ -40,7 +40,7 @@ class TaskRun:
     job: Job
     settings: Settings
     folder: Path
-    outcome: Outcome
+    result: FitResult
 
 
 class TaskTests:
@@ -120,8 +120,8 @@ class TaskTests:
         (folder / "data").mkdir()
         data = self.make_data(folder / "data")
         job, settings = contract.prepare(task, data, self._options())
-        outcome = contract.train(job, folder / "run", settings)
-        return TaskRun(task, data, job, settings, folder / "run", outcome)
+        result = contract.train(job, folder / "run", settings)
+        return TaskRun(task, data, job, settings, folder / "run", result)
 
     def _options(self) -> dict[str, Any]:
         return {"epochs": self.epochs, **self.options}
@@ -142,10 +142,10 @@ class TaskTests:
 
     def test_trains(self, run: TaskRun) -> None:
         """Training gives a checkpoint and a finite loss in each epoch."""
-        assert not run.outcome.interrupted, f"training was interrupted: {run.outcome.reason}"
-        assert len(run.outcome.history) == self.epochs, f"expected {self.epochs} epochs, got {run.outcome.history}"
-        assert all(math.isfinite(row["train_loss"]) for row in run.outcome.history), "a loss is not finite"
-        assert run.outcome.best.is_dir(), f"no checkpoint in {run.outcome.best}"
+        assert not run.result.interrupted, f"training was interrupted: {run.result.reason}"
+        assert len(run.result.history) == self.epochs, f"expected {self.epochs} epochs, got {run.result.history}"
+        assert all(math.isfinite(row["train_loss"]) for row in run.result.history), "a loss is not finite"
+        assert run.result.best.is_dir(), f"no checkpoint in {run.result.best}"
 
     def test_builds_the_same_job_from_json(self, run: TaskRun) -> None:
         """``build`` gives the same job from the configuration and the split, which are JSON."""
@@ -162,19 +162,19 @@ class TaskTests:
         """A run can be made longer."""
         folder = shutil.copytree(run.folder, tmp_path / "run")
         job = contract.build(run.task, copy.deepcopy(run.job.config), copy.deepcopy(run.job.split))
-        outcome = contract.resume(job, folder, run.settings, self.epochs + 1)
-        assert len(outcome.history) == self.epochs + 1, f"expected one more epoch, got {outcome.history}"
+        result = contract.resume(job, folder, run.settings, self.epochs + 1)
+        assert len(result.history) == self.epochs + 1, f"expected one more epoch, got {result.history}"
 
     def test_evaluates(self, run: TaskRun) -> None:
         """The test split gives a table and metrics that are JSON."""
-        found = contract.evaluate(contract.load(run.outcome.best), None)
+        found = contract.evaluate(contract.load(run.result.best), None)
         assert found.rows, "the table has no rows"
         assert all(len(row) == len(found.columns) for row in found.rows), "the rows do not fit the columns"
         assert json.loads(json.dumps(found.metrics)), "there are no metrics"
 
     def test_predicts(self, run: TaskRun, tmp_path: Path) -> None:
         """Predictions are written in each format."""
-        predictor = contract.load(run.outcome.best)
+        predictor = contract.load(run.result.best)
         for index, suffix in enumerate(predictor.suffixes):
             output = tmp_path / f"{index}{suffix}"
             if not suffix:
@@ -184,7 +184,7 @@ class TaskTests:
 
     def test_is_equivariant(self, run: TaskRun) -> None:
         """The trained model obeys its law on the test split."""
-        contract.audit(contract.load(run.outcome.best), self.samples).check(self.tolerance)
+        contract.audit(contract.load(run.result.best), self.samples).check(self.tolerance)
 
     def test_refuses_bad_data(self, tmp_path: Path) -> None:
         """Bad data cause a ``UsageError`` of one line."""
