@@ -2,6 +2,7 @@
 
 from intertwine.groups._affine import E2, E3, SE2, SE3, AffineGroup, Translations
 from intertwine.groups._classical import SL, SU2, Scaling, Sp
+from intertwine.groups._constant import constant
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Group
 from intertwine.groups._homomorphism import (
@@ -97,6 +98,7 @@ __all__ = [
     "Symmetric",
     "Tetrahedral",
     "Translations",
+    "constant",
     "factor_embeddings",
     "onto_left",
     "onto_right",

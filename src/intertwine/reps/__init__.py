@@ -1,5 +1,6 @@
 """How groups act on vectors: representations as values, irreps, Clebsch-Gordan, decomposition."""
 
+from intertwine.reps._as_rep import as_rep
 from intertwine.reps._cartesian import CartesianTensor
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
 from intertwine.reps._elementary import Adjoint, Regular, Trivial, Vector
@@ -19,7 +20,7 @@ from intertwine.reps.irreps._wigner import wigner_d, wigner_matrices
 from intertwine.reps.solve._characters import CharacterTable, character_table, frobenius_schur
 from intertwine.reps.solve._clebsch_gordan import wigner_3j
 from intertwine.reps.solve._components import NumericalIrrep
-from intertwine.reps.solve._constraints import solve_constraints
+from intertwine.reps.solve._constraints import canonical_basis, solve_constraints
 from intertwine.reps.solve._decompose import Decomposition
 from intertwine.reps.solve._equivalence import ChangedBasis, equivalence, unitarize
 
@@ -56,6 +57,8 @@ __all__ = [
     "TensorProduct",
     "Trivial",
     "Vector",
+    "as_rep",
+    "canonical_basis",
     "character_table",
     "direct_sum",
     "equivalence",
