@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from intertwine.data import RECIPES, Recipe, ShapeSet, Split
+from intertwine import data
+from intertwine.data import RECIPES, Recipe, Split
 
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_shapes(run, monkeypatch, tmp_path, parts):
     monkeypatch.setenv("INTERTWINE_CACHE", str(tmp_path / "cache"))
-    shapes = ShapeSet(
+    shapes = data.shapes(
         torch.zeros(8, 3),
         torch.tensor([0, 2, 4, 6, 8]),
         torch.tensor([0, 1, 1, 0]),
@@ -26,7 +27,7 @@ def test_shapes(run, monkeypatch, tmp_path, parts):
         "furniture     4 shapes in 2 classes",
         "classes       chair 2, table 2",
         *(["points        leg 50.0%, top 50.0%"] if parts else []),
-        "split         2 / 1 / 1 (training, validation, test), kin together",
+        "split         2 / 1 / 1 (training, validation, test), near-duplicates together",
         f"cached        {tmp_path / 'cache'}",
     ]
     assert found.out.splitlines() == expected

@@ -12,7 +12,7 @@ from intertwine.data import RECIPES, user_cache
 from intertwine.tasks import unknown
 
 if TYPE_CHECKING:
-    from intertwine.data import ShapeSet, Structures
+    from intertwine.data import PointCloudSet
 
 
 def data(
@@ -36,16 +36,16 @@ def data(
     return 0
 
 
-def _summary(name: str, found: Structures | ShapeSet) -> Iterator[tuple[str, str]]:
-    from intertwine.data import Structures
-
-    if isinstance(found, Structures):
-        yield name, f"{len(found):,} structures, {', '.join(found.targets)}"
+def _summary(name: str, found: PointCloudSet) -> Iterator[tuple[str, str]]:
+    if "classes" not in found.label_names:
+        yield name, f"{len(found):,} structures, {', '.join(found.cloud_fields)}"
         return
-    yield name, f"{len(found):,} shapes in {len(found.class_names)} classes"
-    yield "classes", ", ".join(f"{label} {count}" for label, count in found.class_counts.items())
-    if found.parts is not None:
-        yield "points", ", ".join(f"{label} {share:.1%}" for label, share in found.part_shares.items())
+    classes = found.label_counts("classes")
+    yield name, f"{len(found):,} shapes in {len(classes)} classes"
+    yield "classes", ", ".join(f"{label} {count}" for label, count in classes.items())
+    if "parts" in found.label_names:
+        points = found.label_counts("parts").items()
+        yield "points", ", ".join(f"{label} {count / len(found.positions):.1%}" for label, count in points)
     if found.split is not None:
         sizes = (len(part) for part in (found.split.train, found.split.validation, found.split.test))
-        yield "split", "{:,} / {:,} / {:,} (training, validation, test), kin together".format(*sizes)
+        yield "split", "{:,} / {:,} / {:,} (training, validation, test), near-duplicates together".format(*sizes)

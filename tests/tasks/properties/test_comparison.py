@@ -6,7 +6,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from intertwine.data import Structures, write_extxyz
+from intertwine.data import molecules as make_molecules
+from intertwine.data import write_extxyz
 from intertwine.tasks.properties._comparison import ANGLES, Arm, compare, matched_width, parameters
 from intertwine.tasks.properties._comparison_report import rows, write_page
 from intertwine.tasks.properties._options import PropertiesOptions
@@ -22,7 +23,7 @@ def molecules(tmp_path: Path) -> Path:
     distances = torch.cdist(positions, positions)
     energy = torch.exp(-distances).sum((1, 2))
     numbers = torch.tensor([1, 6, 8, 1, 6]).repeat(40)
-    structures = Structures(numbers, positions.reshape(-1, 3), torch.arange(0, 201, 5))
+    structures = make_molecules(numbers, positions.reshape(-1, 3), torch.arange(0, 201, 5))
     path = tmp_path / "molecules.extxyz"
     write_extxyz(path, structures, {"strength": energy[:, None]})
     return path

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def test_targets_turn_with_the_positions(config, split, structures, truth, name,
     batch = job.train_batch(indices(job), seed=11)
     fit = job.compositions[0]
     counts = structures.select(Split.from_json(split).train).composition(job.elements)
-    expected = truth[name](batch.numbers, batch.positions.double(), batch.batch, batch.structures)
+    expected = truth[name](batch.numbers, batch.positions.double(), batch.batch, batch.num_clouds)
     assert torch.allclose(fit(counts) + fit.scale * batch.targets.double(), expected, atol=1e-5)
 
 
@@ -84,7 +85,7 @@ def test_the_loss_is_the_slow_sum(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
-    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
     expected = 0.0
     for error in (output - batch.targets).detach():
         blocks = [error[0:1], error[1:4], error[4:5], error[5:10]]
@@ -107,7 +108,7 @@ def test_the_loss_does_not_depend_on_the_axes(config, split, structures, loud):
 def test_the_gradient_is_finite_where_the_error_is_zero(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
-    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
     job.loss(batch._replace(targets=output.detach()))[0].backward()
     for parameter in job.model.parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all()
@@ -119,10 +120,10 @@ def test_metrics_are_errors_in_units(config, split, structures):
     batch = job.validation_batch(torch.arange(4))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
     validation = structures.select(Split.from_json(split).validation)
-    output = job.model(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
-    dipole = output[:, 1:4] - validation.targets["dipole"]
+    output = job.model(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
+    dipole = output[:, 1:4] - validation.cloud_fields["dipole"]
     assert found["energy_mae"] == pytest.approx(
-        float((output[:, :1] - validation.targets["energy"]).abs().mean()), rel=1e-4
+        float((output[:, :1] - validation.cloud_fields["energy"]).abs().mean()), rel=1e-4
     )
     assert found["dipole_mae"] == pytest.approx(float(dipole.abs().mean()), rel=1e-4)
     assert found["dipole_error_norm"] == pytest.approx(float(dipole.norm(dim=1).mean()), rel=1e-4)
@@ -139,9 +140,9 @@ def test_a_single_target_is_judged_in_its_unit(config, split, structures, target
 
 def test_validation_structures_with_strange_elements_are_left_out_and_said(config, split, structures):
     parts = Split.from_json(split)
-    numbers = structures.numbers.clone()
+    numbers = structures.point_fields["numbers"].clone()
     numbers[structures.offsets[parts.validation[0]]] = 14
-    strange = type(structures)(numbers, structures.positions, structures.offsets, structures.targets)
+    strange = replace(structures, point_fields={"numbers": numbers})
     with pytest.warns(UserWarning, match="1 of 4 validation structures"):
         job = PropertyJob(config("energy"), split, strange)
     assert job.validation_size() == 3

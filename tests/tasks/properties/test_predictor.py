@@ -53,7 +53,7 @@ def test_an_element_that_was_never_seen_is_named(predictor, make):
 def test_the_test_split_is_what_it_is_judged_by(predictor, from_memory, structures, split):
     found, what = predictor().load(None)
     assert what == "test split of made"
-    assert torch.equal(found.targets["energy"], structures.targets["energy"][split["test"]])
+    assert torch.equal(found.cloud_fields["energy"], structures.cloud_fields["energy"][split["test"]])
     every, what = predictor().load("other.xyz")
     assert (len(every), what) == (24, "other.xyz")
     trained_on, _ = predictor().load("made")
@@ -88,9 +88,9 @@ def test_turning_structures_upsets_the_twin(predictor, from_memory, loud):
 
 def test_the_baseline_is_the_composition(predictor, from_memory, structures):
     one = predictor("energy")
-    shift = one.model.shift(structures.numbers, structures.batch, len(structures))
+    shift = one.model.shift(structures.point_fields["numbers"], structures.batch, len(structures))
     found = evaluated(one)
-    expected = float((shift - structures.targets["energy"]).abs().mean())
+    expected = float((shift - structures.cloud_fields["energy"]).abs().mean())
     assert found.metrics["targets"]["energy"]["mae"]["composition"] == pytest.approx(expected)
     assert found.rows[0][:2] == ("energy", "MAE")
     assert found.rows[0][4] == f"{expected:.4g}"

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from intertwine.data._point_files import read_shape
+from intertwine.data.readers import read_shape
 from intertwine.tasks.segment._writing import Labeled, Writer, part_numbers, ply
 from intertwine.tasks.shapes._colors import part_color
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from intertwine._progress import no_progress
 from intertwine.data import read_shapes
-from intertwine.data._point_files import read_shape
+from intertwine.data.readers import read_shape
 from intertwine.tasks.segment import SegmentPredictor
 from intertwine.tasks.shapes import _reading
 from intertwine.tasks.shapes._predictor import ShapePredictor
@@ -132,11 +133,11 @@ def test_predicting_parts_as_colored_clouds(at_shapes, command, tmp_path):
 
 def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_shapes, monkeypatch):
     predictor = SegmentPredictor.from_checkpoint(load_checkpoint("runs/parts-steerable"))
-    monkeypatch.setattr(predictor, "logits", lambda cloud, category: cloud.positions[:, :2])
+    monkeypatch.setattr(predictor, "logits", lambda batch: batch.positions[:, :2])
     (streamed,) = predictor.stream("parts/discs", 32, strict=False)
     predictor.config["categories"] = []
     for labeled, seen, given in zip(
-        predictor._labeled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
+        predictor._labeled(streamed, "parts"), streamed.samples, streamed.originals, strict=True
     ):
         centered = seen - seen.mean(0)
         nearest = np.linalg.norm(given[:, None] - seen[None], axis=-1).argmin(1)
@@ -236,10 +237,9 @@ def test_data_that_have_changed_are_noticed(shapes, command, small, write):
 def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, write, monkeypatch, given):
     calls = []
 
-    def stub(progress=None, **options):
-        calls.append((progress is not None, options))
-        if progress is not None:
-            progress(119_000_000, 119_782_356)
+    def stub(progress=no_progress, **options):
+        calls.append((progress is not no_progress, options))
+        progress(119_000_000, 119_782_356)
         return read_shapes(shapes / "classes", **options)
 
     monkeypatch.setitem(_reading._SETS, "furniture", stub)

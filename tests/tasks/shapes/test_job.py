@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_the_global_random_numbers_are_left_alone(prepare):
 
 def turn_of(job, index, seed):
     """The rotation and the scale by which a training cloud was moved, when nothing is shaken."""
-    given = job._train.clouds.batch([index], dtype=torch.float64).positions
+    given = job._train.batch([index], dtype=torch.float64).positions
     found = job.train_batch(torch.tensor([index]), seed).cloud.positions.double()
     moved = torch.linalg.lstsq(given, found).solution.mT
     scale = moved.det() ** (1 / 3)
@@ -81,9 +82,9 @@ def turn_of(job, index, seed):
 def test_the_vertical_turns_with_the_cloud(prepare, up):
     job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, draws=1)
     axis = torch.eye(3, dtype=torch.float64)["xyz".index(up)]
-    assert torch.equal(job._train.clouds.batch([0], dtype=torch.float64).vectors, axis.expand(32, 3))
+    assert torch.equal(job._train.batch([0], dtype=torch.float64).point_fields["vectors"], axis.expand(32, 3))
     for index in range(6):
-        given = job.train_batch(torch.tensor([index]), 3).cloud.vectors
+        given = job.train_batch(torch.tensor([index]), 3).cloud.point_fields["vectors"]
         assert torch.allclose(given.double(), (turn_of(job, index, 3)[0] @ axis).expand(32, 3), atol=1e-5)
 
 
@@ -91,8 +92,9 @@ def test_a_cloud_that_lies_is_another_only_where_the_vertical_stays(prepare):
     job = prepare(vertical=True)
     job.model.eval()
     turns = SO3().sample(6, generator=torch.Generator().manual_seed(0))
-    given, turned = (job._train.clouds.batch(range(6), rotations=each) for each in (None, turns))
-    logits = [job.logits(each, None) for each in (given, turned, turned._replace(vectors=given.vectors))]
+    given, turned = (job._train.batch(range(6), rotations=each) for each in (None, turns))
+    lying = replace(turned, point_fields=given.point_fields)
+    logits = [job.logits(each) for each in (given, turned, lying)]
     assert torch.allclose(logits[1], logits[0], atol=1e-5)
     assert ((logits[2] - logits[0]).abs().amax(1) > 1e-3).all()
 
@@ -114,13 +116,13 @@ def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
     single = prepare(jitter=0.0, draws=1)
     assert (job.train_size(), job.validation_size(), len(job.unseen)) == (12, 6, 6)
     assert torch.equal(job.unseen.positions, single.unseen.positions)
-    held = job._train.clouds
-    assert torch.equal(held.batch([3 * 4]).positions, single._train.clouds.batch([4]).positions)
+    held = job._train
+    assert torch.equal(held.batch([3 * 4]).positions, single._train.batch([4]).positions)
     for index in (0, 4):
         taken = []
         for seed in range(20):
             shape = job.train_batch(torch.tensor([index]), seed)
-            assert shape.truth == single._train.classes[index]
+            assert shape.cloud.cloud_fields["classes"] == single._train.clouds.cloud_fields["classes"][index]
             found = shape.cloud.positions / shape.cloud.positions.norm(dim=1).max()
             taken += [
                 draw for draw in range(3) if torch.allclose(found, held.batch([3 * index + draw]).positions, atol=1e-5)
@@ -146,7 +148,7 @@ def test_the_loss_of_a_class_is_the_slow_sum(prepare):
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
     expected = 0.0
-    for logits, truth in zip(job.model(*batch.cloud).detach(), batch.truth, strict=True):
+    for logits, truth in zip(job.logits(batch.cloud).detach(), batch.cloud.cloud_fields["classes"], strict=True):
         target = torch.full((3,), 0.2 / 3)
         target[truth] += 0.8
         expected -= float((target * logits.log_softmax(0)).sum())
@@ -159,9 +161,9 @@ def test_the_loss_of_parts_is_the_mean_over_the_points_of_each_cloud(prepare):
     job = prepare("segment")
     job.model.eval()
     batch = job.train_batch(indices(job), 0)
-    logits = job.logits(batch.cloud, batch.category)
+    logits, truth = job.logits(batch.cloud), batch.cloud.point_fields["parts"]
     expected = sum(
-        float(functional.cross_entropy(logits[mine], batch.truth[mine], label_smoothing=0.1))
+        float(functional.cross_entropy(logits[mine], truth[mine], label_smoothing=0.1))
         for mine in (batch.cloud.batch == cloud for cloud in range(12))
     )
     assert float(job.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
@@ -173,9 +175,9 @@ def test_metrics_are_what_they_say(prepare):
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
-    given, turned = job.model(*batch.cloud), job.model(*batch.turned)
-    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == batch.truth).double().mean()))
-    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == batch.truth).double().mean()))
+    given, turned, truth = job.logits(batch.cloud), job.logits(batch.turned), batch.cloud.cloud_fields["classes"]
+    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == truth).double().mean()))
+    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == truth).double().mean()))
     assert found["change"] == pytest.approx(float((given - turned).abs().amax(1).mean()), rel=1e-5)
 
 
@@ -186,12 +188,13 @@ def test_parts_are_judged_among_those_of_their_category(prepare):
     job.config["parts"].append("9")
     job.config["allowed"] = [[0, 1], [0, 1], [0]]
     batch = job.validation_batch(torch.arange(6))
-    logits = torch.randn(len(batch.truth), 3, generator=torch.Generator().manual_seed(0))
+    truth = batch.cloud.point_fields["parts"]
+    logits = torch.randn(len(truth), 3, generator=torch.Generator().manual_seed(0))
     logits[:, 2] += 9
-    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.category]
+    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.cloud.cloud_fields["classes"]]
     predicted = torch.where(allowed[batch.cloud.batch], logits, -torch.inf).argmax(1)
     assert not (predicted == 2).any()
-    expected = shape_intersections(batch.truth, predicted, batch.cloud.batch, 6, 3, allowed)
+    expected = shape_intersections(truth, predicted, batch.cloud.batch, 6, 3, allowed)
     assert torch.equal(job._scores(logits, batch), expected)
 
 
@@ -224,4 +227,4 @@ def test_a_trained_model_is_judged_by_the_first_cloud_of_each_unseen_shape(prepa
     predictor = tasks.get("classify").restore(load_checkpoint(outcome.best))
     shapes, _ = predictor.load(None)
     assert torch.equal(shapes.positions, job.unseen.positions)
-    assert torch.equal(shapes.classes, job.unseen.classes)
+    assert torch.equal(shapes.cloud_fields["classes"], job.unseen.cloud_fields["classes"])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.shapes._job import ShapeBatch, ShapeJob, vector_count
 
 
 class ClassifyJob(ShapeJob):
@@ -22,12 +22,9 @@ class ClassifyJob(ShapeJob):
         """A classifier for the classes of the configuration."""
         return Classifier(len(config["classes"]), config["encoder"], vectors=vector_count(config), **config["model"])
 
-    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
-        return held.classes[indices]
-
     def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        smoothing = self.config["smoothing"]
-        return functional.cross_entropy(logits, batch.truth, reduction="none", label_smoothing=smoothing)
+        classes, smoothing = batch.cloud.cloud_fields["classes"], self.config["smoothing"]
+        return functional.cross_entropy(logits, classes, reduction="none", label_smoothing=smoothing)
 
     def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        return (logits.argmax(1) == batch.truth).to(torch.float64)
+        return (logits.argmax(1) == batch.cloud.cloud_fields["classes"]).to(torch.float64)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from intertwine.data import ShapeSet
+from intertwine.data import PointCloudBatch, PointCloudSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._measures import ClassMetrics
@@ -29,11 +29,11 @@ class ClassifyPredictor(ShapePredictor):
         classes: list[str] = self.config["classes"]
         return classes
 
-    def measures(self, shapes: ShapeSet) -> ClassMetrics:
+    def measures(self, shapes: PointCloudSet) -> ClassMetrics:
         """The true classes of these clouds."""
-        return ClassMetrics(shapes.classes, self.config["classes"])
+        return ClassMetrics(shapes.cloud_fields["classes"], self.config["classes"])
 
-    def probabilities(self, logits: Tensor, batch: Tensor, category: Tensor | None) -> Tensor:
+    def probabilities(self, logits: Tensor, batch: PointCloudBatch) -> Tensor:
         """Of each class."""
         return logits.softmax(1)
 
@@ -49,9 +49,8 @@ class ClassifyPredictor(ShapePredictor):
             writer.writerow(["file", *(title for pair in titles for title in pair)])
             done = 0
             for shapes, *_ in self.stream(data, batch_size, strict=strict):
-                held = self.held(shapes)
-                cloud = held.clouds.batch(range(len(shapes)))
-                values, places = self.probabilities(self.logits(cloud, None), cloud.batch, None).topk(len(ranks))
+                batch = self.dataset(shapes).batch(range(len(shapes)))
+                values, places = self.probabilities(self.logits(batch), batch).topk(len(ranks))
                 for name, row in zip(shapes.names, zip(values.tolist(), places.tolist(), strict=True), strict=True):
                     pairs = zip(*row, strict=True)
                     writer.writerow([name, *(cell for value, k in pairs for cell in (classes[k], f"{value:.4f}"))])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from intertwine import _page as page
-from intertwine.data import Split
+from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._predictor import ClassifyPredictor
 from intertwine.tasks.shapes._gallery import GalleryItem
@@ -25,13 +25,14 @@ class ClassifyReport(Report):
 
     def order(self) -> Sequence[int]:
         """Errors first, those that are sure of themselves before the others."""
-        errors = torch.stack([(one.predicted != self.shapes.classes) * one.confidence for one in self.judged]).amax(0)
-        return wrong_first(errors, self.shapes.classes)
+        classes = self.shapes.cloud_fields["classes"]
+        errors = torch.stack([(one.predicted != classes) * one.confidence for one in self.judged]).amax(0)
+        return wrong_first(errors, classes)
 
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
+    def shown(self, index: int, logits: Tensor, copies: PointCloudBatch) -> GalleryItem:
         """A cloud with what it is taken for in each orientation."""
         sure, places = logits.softmax(1).max(1)
-        classes, truth = self.config["classes"], int(self.shapes.classes[index])
+        classes, truth = self.config["classes"], int(self.shapes.cloud_fields["classes"][index])
         return GalleryItem(
             self.shapes.names[index],
             self.positions(index),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from intertwine.auditing import Report
-from intertwine.data import Structures
+from intertwine.data import PointCloudSet
 from intertwine.groups import SO3
 from intertwine.tasks._task import AuditSettings
 from intertwine.tasks.properties._job import build_job
@@ -97,7 +97,7 @@ def matched_width(config: dict[str, Any], wanted: int) -> int:
 def compare(
     config: dict[str, Any],
     split: dict[str, Any],
-    structures: Structures,
+    structures: PointCloudSet,
     arms: Sequence[Arm],
     settings: Settings,
     folder: Path,
@@ -138,13 +138,13 @@ def compare(
     return [_measure(arm, place, size, outcome.history, structures) for arm, place, size, outcome in trained]
 
 
-def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], structures: Structures) -> Result:
+def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], structures: PointCloudSet) -> Result:
     predictor = PropertyPredictor.from_checkpoint(load_checkpoint(place / "best"))
     test = structures.select(predictor.split.test)
-    truth = test.targets[predictor.targets[0].name][:, 0]
+    truth = test.cloud_fields[predictor.targets[0].name][:, 0]
     generator = torch.Generator().manual_seed(predictor.split.seed)
 
-    def predict(rotations: Tensor | None, some: Structures = test) -> Tensor:
+    def predict(rotations: Tensor | None, some: PointCloudSet = test) -> Tensor:
         return torch.cat(list(predictor(some, rotations=rotations)))[:, 0]
 
     few = test.select(range(min(_TURNED, len(test))))

@@ -18,11 +18,11 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    from intertwine.data._elements import SYMBOLS
+    from intertwine.data import CHEMICAL_SYMBOLS
 
     data, encoder, split = job.config["data"], job.config["encoder"], job.split
     sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-    elements = " ".join(SYMBOLS[number] for number in job.elements)
+    elements = " ".join(CHEMICAL_SYMBOLS[number] for number in job.elements)
     parameters = sum(parameter.numel() for parameter in job.model.parameters())
     name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
     lines = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from intertwine.data import Structures
+from intertwine.data import PointCloudSet
 from intertwine.groups import SO3
 from intertwine.tasks._task import Evaluation, Progress
 from intertwine.tasks.properties._targets import Target
@@ -20,7 +20,13 @@ _WAYS = ("given", "rotated", "composition")
 
 
 def evaluate(
-    predictor: PropertyPredictor, structures: Structures, what: str, *, batch_size: int, seed: int, progress: Progress
+    predictor: PropertyPredictor,
+    structures: PointCloudSet,
+    what: str,
+    *,
+    batch_size: int,
+    seed: int,
+    progress: Progress,
 ) -> Evaluation:
     """The errors of a predictor on structures with known targets.
 
@@ -39,7 +45,7 @@ def evaluate(
         A row for each target and measure.
     """
     rotations = SO3().sample(len(structures), generator=torch.Generator().manual_seed(seed))
-    truth = torch.cat([structures.targets[target.name] for target in predictor.targets], dim=1)
+    truth = torch.cat([structures.cloud_fields[target.name] for target in predictor.targets], dim=1)
     turned = torch.einsum("sij,sj->si", predictor.model.rep_out.matrix(rotations), truth)
     errors = {
         "given": _predict(predictor, structures, what, None, batch_size, progress, 0) - truth,
@@ -59,7 +65,7 @@ def evaluate(
 
 def _predict(
     predictor: PropertyPredictor,
-    structures: Structures,
+    structures: PointCloudSet,
     what: str,
     rotations: Tensor | None,
     batch_size: int,

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from intertwine.data import Split, Structures, StructureSet
+from intertwine.data import PointCloudDataset, PointCloudSet, RadiusNeighbors, Split
 from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
-from intertwine.tasks.properties._model import PropertyModel
+from intertwine.tasks.properties._model import PropertyModel, network_inputs
 from intertwine.tasks.properties._reading import check_unchanged, read
 from intertwine.tasks.properties._targets import Target
 from intertwine.training import normal_per_example
@@ -21,13 +21,13 @@ _HUBER = 0.01
 
 
 class PropertyBatch(NamedTuple):
-    """Structures as the network takes them, and their normalized targets (structures, D)."""
+    """Structures as the network takes them, and their normalized targets (num_clouds, D)."""
 
     numbers: Tensor
     positions: Tensor
     edges: Tensor
     batch: Tensor
-    structures: int
+    num_clouds: int
     targets: Tensor
 
 
@@ -40,7 +40,7 @@ class PropertyJob:
     Augmentation turns each training structure by the rotation that (seed, index) draws, and its targets with it.
     """
 
-    def __init__(self, config: dict[str, Any], split: dict[str, Any], structures: Structures) -> None:
+    def __init__(self, config: dict[str, Any], split: dict[str, Any], structures: PointCloudSet) -> None:
         self.task, self.config, self.split = "properties", config, split
         self.targets = tuple(map(Target.from_json, config["targets"]))
         self.elements = tuple(config["elements"])
@@ -48,12 +48,14 @@ class PropertyJob:
         train, validation = structures.select(parts.train), self._known(structures.select(parts.validation))
         counts = train.composition(self.elements)
         self.compositions: tuple[Composition, ...] = tuple(
-            fit_composition(counts, train.targets[target.name], target, pool)
+            fit_composition(counts, train.cloud_fields[target.name], target, pool)
             for target, pool in zip(self.targets, pools, strict=True)
         )
         self._train_targets, self._validation_targets = self._normalized(train), self._normalized(validation)
-        cutoff = config["encoder"]["cutoff"]
-        self._train, self._validation = StructureSet(_bare(train), cutoff), StructureSet(_bare(validation), cutoff)
+        neighbors = RadiusNeighbors(config["encoder"]["cutoff"])
+        self._train, self._validation = (
+            PointCloudDataset(part.select_fields("numbers"), neighbors) for part in (train, validation)
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self._model = PropertyModel(self.elements, self.targets, pools, config["encoder"])
@@ -86,12 +88,12 @@ class PropertyJob:
 
     def loss(self, batch: PropertyBatch) -> tuple[Tensor, int]:
         """The sum over structures of the loss, and how many there are."""
-        return self._losses(self._errors(batch)).sum(), batch.structures
+        return self._losses(self._errors(batch)).sum(), batch.num_clouds
 
     def metrics(self, batch: PropertyBatch) -> dict[str, tuple[Tensor, int]]:
         """Sums and counts: the loss, and for each target the absolute error and the norm of the error, in its unit."""
         errors = self._errors(batch)
-        found = {"loss": (self._losses(errors).sum(), batch.structures)}
+        found = {"loss": (self._losses(errors).sum(), batch.num_clouds)}
         errors = errors * self._model.scale.to(errors)
         for target, error in zip(self.targets, torch.split(errors, self._dims, 1), strict=True):
             prefix = f"{target.name}_" if len(self.targets) > 1 else ""
@@ -101,7 +103,7 @@ class PropertyJob:
         return found
 
     def _errors(self, batch: PropertyBatch) -> Tensor:
-        network = self._model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.structures)
+        network = self._model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
         return network - batch.targets
 
     def _losses(self, errors: Tensor) -> Tensor:
@@ -110,22 +112,22 @@ class PropertyJob:
         norms = torch.where(beyond, squares, 1.0).sqrt()
         return torch.where(beyond, norms - _HUBER / 2, squares / (2 * _HUBER)).mean(1)
 
-    def _batch(self, data: StructureSet, indices: Tensor, targets: Tensor, rotations: Tensor | None) -> PropertyBatch:
+    def _batch(
+        self, data: PointCloudDataset, indices: Tensor, targets: Tensor, rotations: Tensor | None
+    ) -> PropertyBatch:
         part = data.batch(indices, rotations=rotations)
-        return PropertyBatch(
-            part.numbers, part.positions, part.edges, part.batch, part.structures, targets.to(part.positions.dtype)
-        )
+        return PropertyBatch(*network_inputs(part), targets.to(part.positions.dtype))
 
-    def _normalized(self, structures: Structures) -> Tensor:
+    def _normalized(self, structures: PointCloudSet) -> Tensor:
         """(targets - shift) / scale, (S, D) float64."""
         counts = structures.composition(self.elements)
         parts = [
-            (structures.targets[target.name] - fit(counts)) / fit.scale
+            (structures.cloud_fields[target.name] - fit(counts)) / fit.scale
             for target, fit in zip(self.targets, self.compositions, strict=True)
         ]
         return torch.cat(parts, dim=1)
 
-    def _known(self, structures: Structures) -> Structures:
+    def _known(self, structures: PointCloudSet) -> PointCloudSet:
         """The structures whose elements all occur in training; says how many others there are."""
         known = structures.composition(self.elements).sum(1) == structures.counts
         if not known.all():
@@ -137,7 +139,7 @@ class PropertyJob:
         return structures.select(known)
 
 
-def build_job(config: dict[str, Any], split: dict[str, Any], structures: Structures | None = None) -> PropertyJob:
+def build_job(config: dict[str, Any], split: dict[str, Any], structures: PointCloudSet | None = None) -> PropertyJob:
     """The job of a configuration and a split.
 
     Args:
@@ -153,8 +155,3 @@ def build_job(config: dict[str, Any], split: dict[str, Any], structures: Structu
         if change := check_unchanged(config["data"], len(structures)):
             warnings.warn(change, stacklevel=2)
     return PropertyJob(config, split, structures)
-
-
-def _bare(structures: Structures) -> Structures:
-    """Without targets, which the job keeps normalized."""
-    return Structures(structures.numbers, structures.positions, structures.offsets, {}, structures.names)

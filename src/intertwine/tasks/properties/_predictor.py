@@ -12,12 +12,21 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.auditing import Report, audit
-from intertwine.data import Split, Structures, StructureSet, qm9, write_csv, write_extxyz
+from intertwine.data import (
+    CHEMICAL_SYMBOLS,
+    PointCloudDataset,
+    PointCloudSet,
+    RadiusNeighbors,
+    Split,
+    qm9,
+    write_csv,
+    write_extxyz,
+)
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import AuditSettings, Evaluation, Progress
 from intertwine.tasks.properties._cartesian import to_matrices
 from intertwine.tasks.properties._evaluation import evaluate
-from intertwine.tasks.properties._model import PropertyModel
+from intertwine.tasks.properties._model import PropertyModel, network_inputs
 from intertwine.tasks.properties._reading import check_unchanged, read, stream
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
@@ -67,7 +76,7 @@ class PropertyPredictor:
 
     @torch.inference_mode()
     def __call__(
-        self, structures: Structures, *, batch_size: int = 256, rotations: Tensor | None = None, what: str = ""
+        self, structures: PointCloudSet, *, batch_size: int = 256, rotations: Tensor | None = None, what: str = ""
     ) -> Iterator[Tensor]:
         """Predictions in the targets' units, (B, D) float64, a batch at a time.
 
@@ -81,32 +90,30 @@ class PropertyPredictor:
             UsageError: An element that the model never saw, in the first structure that has one.
         """
         self.check_elements(structures, what)
-        data = StructureSet(structures, self.cutoff)
+        data = PointCloudDataset(structures, RadiusNeighbors(self.cutoff))
         for indices in torch.split(torch.arange(len(structures)), batch_size):
             part = data.batch(indices, rotations=None if rotations is None else rotations[indices])
-            moved = (tensor.to(self.device) for tensor in (part.numbers, part.positions, part.edges, part.batch))
-            output: Tensor = self.model(*moved, part.structures)
+            output: Tensor = self.model(*network_inputs(part.to(self.device)))
             yield output.to("cpu", torch.float64)
 
     @torch.inference_mode()
-    def composition(self, structures: Structures) -> Tensor:
+    def composition(self, structures: PointCloudSet) -> Tensor:
         """What the composition-only fit says of these structures, (S, D) float64."""
-        numbers, batch = structures.numbers.to(self.device), structures.batch.to(self.device)
+        numbers, batch = structures.point_fields["numbers"].to(self.device), structures.batch.to(self.device)
         return self.model.shift(numbers, batch, len(structures)).to("cpu", torch.float64)
 
-    def check_elements(self, structures: Structures, what: str) -> None:
+    def check_elements(self, structures: PointCloudSet, what: str) -> None:
         """Raise if a structure has an element that no training structure had."""
         known = structures.composition(self.model.elements).sum(1) == structures.counts
         if known.all():
             return
-        from intertwine.data._elements import SYMBOLS
-
         index = int((~known).nonzero()[0])
-        atoms = structures.numbers[structures.offsets[index] : structures.offsets[index + 1]].tolist()
+        atoms = structures.point_fields["numbers"][structures.offsets[index] : structures.offsets[index + 1]].tolist()
         strange = next(number for number in atoms if number not in self.model.elements)
+        known_symbols = ", ".join(CHEMICAL_SYMBOLS[number] for number in self.model.elements)
         raise UsageError(
-            f"{what or 'data'}, {structures.names[index]}: element {SYMBOLS[strange]} was not seen in training; this "
-            f"model knows {', '.join(SYMBOLS[number] for number in self.model.elements)}"
+            f"{what or 'data'}, {structures.names[index]}: element {CHEMICAL_SYMBOLS[strange]} was not seen in "
+            f"training; this model knows {known_symbols}"
         )
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
@@ -119,7 +126,7 @@ class PropertyPredictor:
         if (self.config["data"]["source"] if data is None else data) == "qm9":
             qm9([], progress=progress)
 
-    def load(self, data: str | None) -> tuple[Structures, str]:
+    def load(self, data: str | None) -> tuple[PointCloudSet, str]:
         """Structures to judge by: all of `data`, or the test part of what the model was trained on; and what they are.
 
         Raises:
@@ -183,11 +190,11 @@ class PropertyPredictor:
         chosen = order[: auditing.inputs * _AUDITED]
         picked = structures.select(chosen)
         self.check_elements(picked, what)
-        batches = StructureSet(picked, self.cutoff)
+        batches = PointCloudDataset(picked, RadiusNeighbors(self.cutoff))
         inputs = []
         for indices in torch.split(torch.arange(len(picked)), _AUDITED):
             part = batches.batch(indices, dtype=torch.float64)
-            inputs.append((part.numbers, part.positions, part.edges, part.batch, part.structures))
+            inputs.append(network_inputs(part))
         network = self.model.network
         return audit(
             network, network.action_in, network.action_out, inputs=inputs, samples=auditing.samples, seed=auditing.seed
@@ -203,7 +210,7 @@ class PropertyPredictor:
             for target, part in parts
         }
 
-    def _write_csv(self, file: IO[str], structures: Structures, values: Tensor, *, header: bool) -> None:
+    def _write_csv(self, file: IO[str], structures: PointCloudSet, values: Tensor, *, header: bool) -> None:
         named = zip(self.targets, self._named(values).values(), strict=True)
         columns = {
             title: column

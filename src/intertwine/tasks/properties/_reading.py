@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.data import Structures, iter_structures, qm9, read_structures
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import PointCloudSet, iter_structures, qm9, read_structures
 from intertwine.groups import O3
 from intertwine.reps import Rep
 from intertwine.tasks._source import fingerprint
@@ -26,34 +27,35 @@ def file_rep(target: Target) -> Rep:
     return V * V if target.cartesian else O3().rep(target.rep)
 
 
-def read(source: str, targets: Sequence[Target]) -> Structures:
+def read(source: str, targets: Sequence[Target], progress: ProgressCallback = no_progress) -> PointCloudSet:
     """All structures of a source with these targets.
 
     Args:
         source: A path or the name of a public set.
         targets: What each must have.
+        progress: Told how many bytes are read, of how many.
 
     Raises:
         UsageError: A structure or a target is not what it must be.
     """
     if source in PUBLIC:
-        return qm9([target.name for target in targets])
-    structures = read_structures(source, {target.name: file_rep(target) for target in targets})
-    return replace(structures, targets={target.name: _learned(structures, target, source) for target in targets})
+        return qm9([target.name for target in targets], progress=progress)
+    structures = read_structures(source, {target.name: file_rep(target) for target in targets}, progress=progress)
+    return replace(structures, cloud_fields={target.name: _learned(structures, target, source) for target in targets})
 
 
-def stream(source: str, chunk: int = 1000) -> Iterator[Structures]:
+def stream(source: str, chunk: int = 1000, progress: ProgressCallback = no_progress) -> Iterator[PointCloudSet]:
     """The structures of a source without targets, a chunk at a time."""
     if source not in PUBLIC:
-        yield from iter_structures(source, {}, chunk)
+        yield from iter_structures(source, {}, chunk, progress=progress)
         return
-    every = qm9([])
+    every = qm9([], progress=progress)
     for part in torch.split(torch.arange(len(every)), chunk):
         yield every.select(part)
 
 
-def _learned(structures: Structures, target: Target, source: str) -> Tensor:
-    values = structures.targets[target.name]
+def _learned(structures: PointCloudSet, target: Target, source: str) -> Tensor:
+    values = structures.cloud_fields[target.name]
     if not target.cartesian:
         return values
     gaps = asymmetry(values)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from intertwine.ops import segment_sum
 from intertwine.tasks.segment._model import Segmenter
 from intertwine.tasks.segment._parts import allowed_parts, named_parts
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.shapes._job import ShapeBatch, ShapeJob, vector_count
 from intertwine.tasks.shapes._metrics import shape_intersections
 
 
@@ -31,21 +31,17 @@ class SegmentJob(ShapeJob):
             **config["model"],
         )
 
-    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
-        if held.parts is None:
-            raise ValueError("these clouds have no parts to learn")
-        return held.parts[held.clouds.points(indices)]
-
     def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        cloud, smoothing = batch.cloud, self.config["smoothing"]
-        losses = functional.cross_entropy(logits, batch.truth, reduction="none", label_smoothing=smoothing)
+        cloud, parts, smoothing = batch.cloud, batch.cloud.point_fields["parts"], self.config["smoothing"]
+        losses = functional.cross_entropy(logits, parts, reduction="none", label_smoothing=smoothing)
         total, counts = (
-            segment_sum(values, cloud.batch, cloud.structures) for values in (losses, torch.ones_like(losses))
+            segment_sum(values, cloud.batch, cloud.num_clouds) for values in (losses, torch.ones_like(losses))
         )
         return total / counts
 
     def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        cloud, allowed = batch.cloud, allowed_parts(self.config, batch.category)
+        cloud = batch.cloud
+        allowed = allowed_parts(self.config, cloud.cloud_fields["classes"])
         predicted = named_parts(logits, cloud.batch, allowed)
-        parts = len(self.config["parts"])
-        return shape_intersections(batch.truth, predicted, cloud.batch, cloud.structures, parts, allowed)
+        parts, size = cloud.point_fields["parts"], len(self.config["parts"])
+        return shape_intersections(parts, predicted, cloud.batch, cloud.num_clouds, size, allowed)

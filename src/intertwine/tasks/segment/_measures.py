@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from intertwine.tasks.shapes._evaluation import Metrics, Predictions, percent
@@ -79,9 +78,3 @@ class PartMetrics(Metrics):
     def cells(self, found: dict[str, Any]) -> tuple[str, ...]:
         """Accuracy and the two means."""
         return tuple(percent(found[name]) for name in ("accuracy", "shape_miou", "kind_miou"))
-
-
-def batch_of(offsets: Tensor) -> Tensor:
-    """(N,) the cloud of each point."""
-    counts = offsets.diff()
-    return torch.arange(len(counts)).repeat_interleave(counts)

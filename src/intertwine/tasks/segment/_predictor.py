@@ -12,14 +12,14 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.data import ShapeSet
+from intertwine.data import CloudChunk, PointCloudBatch, PointCloudSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.segment._job import SegmentJob
-from intertwine.tasks.segment._measures import PartMetrics, batch_of
+from intertwine.tasks.segment._measures import PartMetrics
 from intertwine.tasks.segment._parts import allowed_parts
 from intertwine.tasks.segment._writing import Labeled, Writer
 from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._reading import CloudChunk, renamed
+from intertwine.tasks.shapes._reading import renamed
 
 _MOST = 16
 """Files at a time: each is held whole."""
@@ -37,25 +37,26 @@ class SegmentPredictor(ShapePredictor):
         categories: list[str] = self.config["categories"]
         return categories
 
-    def measures(self, shapes: ShapeSet) -> PartMetrics:
+    def measures(self, shapes: PointCloudSet) -> PartMetrics:
         """The true parts of these clouds.
 
         Raises:
             UsageError: Nobody knows them.
         """
-        if shapes.parts is None:
+        parts, classes = shapes.point_fields.get("parts"), shapes.cloud_fields["classes"]
+        if parts is None:
             raise UsageError(
                 "these clouds have no labels at their points, so there is nothing to hold the model against"
             )
-        allowed = allowed_parts(self.config, shapes.classes)
+        allowed = allowed_parts(self.config, classes)
         names = self.config["parts"], self.config["categories"]
-        return PartMetrics(shapes.parts, batch_of(shapes.offsets), shapes.classes, allowed, *names)
+        return PartMetrics(parts, shapes.batch, classes, allowed, *names)
 
-    def probabilities(self, logits: Tensor, batch: Tensor, category: Tensor | None) -> Tensor:
+    def probabilities(self, logits: Tensor, batch: PointCloudBatch) -> Tensor:
         """Of each part that the cloud may have, at each point."""
-        allowed = allowed_parts(self.config, category)
+        allowed = allowed_parts(self.config, batch.cloud_fields["classes"])
         if allowed is not None:
-            logits = logits.masked_fill(~allowed[batch], -torch.inf)
+            logits = logits.masked_fill(~allowed[batch.batch], -torch.inf)
         return logits.softmax(1)
 
     def predict(
@@ -68,21 +69,20 @@ class SegmentPredictor(ShapePredictor):
         """
         done = 0
         with Writer(output, suffix, self.config["parts"]) as writer:
-            for streamed in self.stream(data, min(batch_size, _MOST), strict=strict):
-                for cloud in self._labeled(streamed, data):
+            for chunk in self.stream(data, min(batch_size, _MOST), strict=strict):
+                for cloud in self._labeled(chunk, data):
                     writer.write(cloud)
-                done += len(streamed.shapes)
+                done += len(chunk.clouds)
                 progress(done, None)
         return done
 
-    def _labeled(self, streamed: CloudChunk, what: str) -> Iterator[Labeled]:
-        shapes = renamed(streamed.shapes, self.kinds, None, what)
-        held = self.held(shapes)
-        cloud, category = held.clouds.batch(range(len(shapes))), held.category(torch.arange(len(shapes)))
-        found = self.probabilities(self.logits(cloud, category), cloud.batch, category).max(1)
+    def _labeled(self, chunk: CloudChunk, what: str) -> Iterator[Labeled]:
+        shapes = renamed(chunk.clouds, self.kinds, None, what)
+        batch = self.dataset(shapes).batch(range(len(shapes)))
+        found = self.probabilities(self.logits(batch), batch).max(1)
         sizes = shapes.counts.tolist()
         parts = [part.split(sizes) for part in (found.indices, found.values)]
-        for name, points, whole, labels, sure in zip(shapes.names, *streamed[1:], *parts, strict=True):
+        for name, points, whole, labels, sure in zip(shapes.names, chunk.samples, chunk.originals, *parts, strict=True):
             places = nearest_places(points, whole)
             yield Labeled(name, whole, labels.numpy()[places], sure.numpy()[places])
 

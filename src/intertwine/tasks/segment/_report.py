@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine import _page as page
-from intertwine.data import Split
+from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._predictor import SegmentPredictor
 from intertwine.tasks.shapes._evaluation import percent
@@ -28,20 +28,17 @@ class SegmentReport(Report):
         """The shapes with the least intersections first."""
         measures = self.predictor.measures(self.shapes)
         errors = 1 - torch.stack([measures.shapes(one) for one in self.judged]).amin(0)
-        return wrong_first(errors, self.shapes.classes)
+        return wrong_first(errors, self.shapes.cloud_fields["classes"])
 
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
+    def shown(self, index: int, logits: Tensor, copies: PointCloudBatch) -> GalleryItem:
         """A cloud with the part that each point is taken for in each orientation."""
-        copies = int(batch.max()) + 1
-        category = self.shapes.classes[index].expand(copies)
-        parts = self.predictor.probabilities(logits, batch, category).argmax(1).reshape(copies, -1)
-        assert self.shapes.parts is not None, "a segmentation is judged by clouds with parts"
-        truth = self.shapes.parts[self.shapes.offsets[index] : self.shapes.offsets[index + 1]]
+        parts = self.predictor.probabilities(logits, copies).argmax(1).reshape(copies.num_clouds, -1)
+        truth = copies.point_fields["parts"].reshape(copies.num_clouds, -1)[0]
         shares, categories = (parts == truth).double().mean(1), self.config["categories"]
         return GalleryItem(
             self.shapes.names[index],
             self.positions(index),
-            categories[int(self.shapes.classes[index])] if categories else "",
+            categories[int(self.shapes.cloud_fields["classes"][index])] if categories else "",
             [f"{percent(share)} right" for share in shares.tolist()],
             shares.tolist(),
             truth,

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
+from intertwine.data import PointCloudDataset
 from intertwine.tasks._suggest import unknown
 from intertwine.tasks._task import Evaluation, Progress
 from intertwine.tasks.shapes._describe import count
-from intertwine.tasks.shapes._job import LabeledClouds, largest_of
+from intertwine.tasks.shapes._job import largest_of
 from intertwine.tasks.shapes._names import PROTOCOLS, TURNS
 from intertwine.tasks.shapes._turns import rotations_from
 
@@ -77,7 +78,7 @@ def chosen_turns(augment: str, protocols: Sequence[str]) -> tuple[str, ...]:
 
 def judge(
     predictor: ShapePredictor,
-    held: LabeledClouds,
+    clouds: PointCloudDataset,
     turns: Sequence[str],
     *,
     batch_size: int,
@@ -88,7 +89,7 @@ def judge(
 
     Args:
         predictor: The trained model.
-        held: The clouds.
+        clouds: The clouds.
         turns: Some of `TURNS`.
         batch_size: Clouds at a time.
         seed: Of the rotations.
@@ -97,22 +98,21 @@ def judge(
     Returns:
         One for each turn.
     """
-    size = len(held.clouds)
+    size = len(clouds)
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(size, 4, generator=generator, dtype=torch.float64)
     found: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {turn: [] for turn in turns}
     done, total = 0, size * len({"none", *turns})
     for indices in torch.split(torch.arange(size), batch_size):
-        given = held.clouds.batch(indices)
-        category = held.category(indices)
-        reference = predictor.logits(given, category)
+        given = clouds.batch(indices)
+        reference = predictor.logits(given)
         for turn in dict.fromkeys(("none", *turns)):
             logits = reference
             if turn != "none":
                 rotations = rotations_from(draws[indices], turn, predictor.config["up"])
-                logits = predictor.logits(held.clouds.batch(indices, rotations=rotations), category)
+                logits = predictor.logits(clouds.batch(indices, rotations=rotations))
             if turn in found:
-                confidence, predicted = predictor.probabilities(logits, given.batch, category).max(1)
+                confidence, predicted = predictor.probabilities(logits, given).max(1)
                 found[turn].append((predicted, confidence, largest_of(logits - reference, given)))
             done += len(indices)
             progress(done, total)

@@ -6,10 +6,9 @@ from collections import Counter
 from typing import Any
 
 from intertwine._errors import UsageError
-from intertwine.data import ShapeSet, Split
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
-from intertwine.tasks.shapes._clouds import CloudSet
 from intertwine.tasks.shapes._encoders import describe_encoder
 from intertwine.tasks.shapes._options import ShapeOptions
 from intertwine.tasks.shapes._reading import Sampling, describe_source, read
@@ -20,7 +19,7 @@ _BEYOND = 1.2
 _LOOKED_AT = 200
 
 
-def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:
+def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
     """Read, split, and decide what was left open.
 
     Args:
@@ -41,7 +40,7 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
     _check_split(shapes, split, options.data)
     config = {
         "data": describe_source(options.data, source, shapes),
-        "classes": list(shapes.class_names),
+        "classes": list(shapes.label_names["classes"]),
         "points": options.points,
         "draws": options.draws,
         "normals": options.normals,
@@ -67,21 +66,23 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
     return config, split.to_json(), shapes
 
 
-def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbors: int) -> float:
+def _cutoff(shapes: PointCloudSet, split: Split, draws: int, neighbors: int) -> float:
     """A little more than the length of nearly every edge of some training clouds."""
     some = shapes.select(split.train[:_LOOKED_AT]).unfold(draws)
-    return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbors).reach(), 3)
+    found = PointCloudDataset(some.select_fields(), NearestNeighbors(neighbors), normalize="unit_sphere")
+    return round(_BEYOND * found.edge_length_quantile(), 3)
 
 
-def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
+def _check_split(shapes: PointCloudSet, split: Split, given: str) -> None:
     """Raise if nothing is left to validate on, or a class has nothing to be learned from."""
+    class_names = shapes.label_names["classes"]
     if not len(split.validation):
         raise UsageError(
-            f"{given}: {len(shapes)} clouds in {len(shapes.class_names)} classes leave none to validate on, for each "
+            f"{given}: {len(shapes)} clouds in {len(class_names)} classes leave none to validate on, for each "
             "class keeps one to learn from; give more clouds"
         )
-    learned = Counter(shapes.classes[split.train].tolist())
-    missing = [name for place, name in enumerate(shapes.class_names) if not learned[place]]
+    learned = Counter(shapes.cloud_fields["classes"][split.train].tolist())
+    missing = [name for label, name in enumerate(class_names) if not learned[label]]
     if missing:
         where = "its folder for training has none" if shapes.split is not None else "none is left"
         raise UsageError(f'{given}: {where} of class "{missing[0]}" to learn from; give more of them')

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from intertwine._errors import UsageError
+from intertwine._progress import no_progress
 from intertwine.auditing import Report, audit
-from intertwine.data import ShapeSet, Split
+from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet, Split
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import AuditSettings, Evaluation, Progress
-from intertwine.tasks.shapes._clouds import CloudBatch
 from intertwine.tasks.shapes._evaluation import Metrics, as_evaluation, chosen_turns, evaluate, judge
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeJob, logits_of
-from intertwine.tasks.shapes._reading import CloudChunk, Files, Sampling, read, read_again, renamed, stream
+from intertwine.tasks.shapes._job import ShapeJob, logits_of, network_dataset, network_inputs
+from intertwine.tasks.shapes._reading import Sampling, read, read_again, renamed, stream
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -66,11 +66,11 @@ class ShapePredictor(ABC):
         """The classes that clouds must be of, if it matters."""
 
     @abstractmethod
-    def measures(self, shapes: ShapeSet) -> Metrics:
+    def measures(self, shapes: PointCloudSet) -> Metrics:
         """What predictions for these clouds are held against."""
 
     @abstractmethod
-    def probabilities(self, logits: Tensor, batch: Tensor, category: Tensor | None) -> Tensor:
+    def probabilities(self, logits: Tensor, batch: PointCloudBatch) -> Tensor:
         """Of each class or part, rows that sum to one."""
 
     @abstractmethod
@@ -86,21 +86,20 @@ class ShapePredictor(ABC):
             UsageError: There is nothing to read; or, if strict, at the first file that cannot be read.
         """
         check_source(data)
-        skipped: Files = []
-        yield from stream(resolve(data), Sampling.of(self.config), chunk, skipped, strict=strict)
+        skipped: list[tuple[str, str]] = []
+        for part in stream(resolve(data), Sampling.of(self.config), chunk, strict=strict):
+            skipped += part.clouds.skipped
+            yield part
         warn_skipped(skipped)
 
     @torch.inference_mode()
-    def logits(self, cloud: CloudBatch, category: Tensor | None) -> Tensor:
-        """What the model says of a batch, on the CPU."""
-        vectors = None if cloud.vectors is None else cloud.vectors.to(self.device)
-        positions, edges, batch = (part.to(self.device) for part in (cloud.positions, cloud.edges, cloud.batch))
-        moved = CloudBatch(vectors, positions, edges, batch, cloud.structures)
-        return logits_of(self.model, moved, None if category is None else category.to(self.device)).cpu()
+    def logits(self, batch: PointCloudBatch) -> Tensor:
+        """The logits of a batch, on the CPU."""
+        return logits_of(self.model, batch.to(self.device)).cpu()
 
-    def held(self, shapes: ShapeSet) -> LabeledClouds:
+    def dataset(self, shapes: PointCloudSet) -> PointCloudDataset:
         """Clouds with their neighbors found."""
-        return LabeledClouds.of(shapes, torch.arange(len(shapes)), self.config)
+        return network_dataset(shapes, self.config)
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
         """Raise unless each is one of `PROTOCOLS`, of a model that was trained as this one."""
@@ -114,14 +113,14 @@ class ShapePredictor(ABC):
         """
         self._read(data, progress)
 
-    def _read(self, data: str | None, progress: Progress | None = None) -> ShapeSet:
+    def _read(self, data: str | None, progress: Progress = no_progress) -> PointCloudSet:
         own = self.config["data"]
         if data is None or resolve(data) == own["source"]:
             return read_again(self.config, progress)
         check_source(data)
         return read(resolve(data), Sampling.of(self.config), parts="parts" in self.config, progress=progress)
 
-    def load(self, data: str | None) -> tuple[ShapeSet, str]:
+    def load(self, data: str | None) -> tuple[PointCloudSet, str]:
         """Clouds to judge by: all of `data`, or the test part of what the model was trained on; and what they are.
 
         Raises:
@@ -143,7 +142,7 @@ class ShapePredictor(ABC):
         augment = self.config["augment"]
         turns = chosen_turns(augment, protocols)
         shapes, what = self.load(data)
-        judged = judge(self, self.held(shapes), turns, batch_size=batch_size, seed=seed, progress=progress)
+        judged = judge(self, self.dataset(shapes), turns, batch_size=batch_size, seed=seed, progress=progress)
         notes = ("the model is told the vertical, which turns with the clouds",) if self.config["vertical"] else ()
         return as_evaluation(evaluate(judged, self.measures(shapes), augment), what, len(shapes), seed, notes)
 
@@ -152,11 +151,12 @@ class ShapePredictor(ABC):
         shapes, _ = self.load(data)
         generator = torch.Generator().manual_seed(auditing.seed)
         order = torch.randperm(len(shapes), generator=generator)[: auditing.inputs * _AUDITED]
-        held = self.held(shapes.select(order))
+        dataset = self.dataset(shapes.select(order))
         inputs = []
         for indices in torch.split(torch.arange(len(order)), _AUDITED):
-            extra = (held.category(indices),) if getattr(self.model, "categories", 0) else ()
-            inputs.append((*held.clouds.batch(indices, dtype=torch.float64), *extra))
+            batch = dataset.batch(indices, dtype=torch.float64)
+            extra = (batch.cloud_fields["classes"],) if getattr(self.model, "categories", 0) else ()
+            inputs.append((*network_inputs(batch), *extra))
         model: Any = self.model
         return audit(
             model, model.action_in, model.action_out, inputs=inputs, samples=auditing.samples, seed=auditing.seed

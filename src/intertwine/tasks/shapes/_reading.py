@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from intertwine import data
 from intertwine._errors import UsageError
-from intertwine.data import ShapeSet
-from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
-from intertwine.data._shape_folders import Entry, class_of, entries_of
+from intertwine._progress import no_progress
+from intertwine.data import CloudChunk, PointCloudSet
 from intertwine.tasks._source import resolve
 from intertwine.tasks._suggest import nearest
 from intertwine.tasks._task import Progress
@@ -26,14 +21,11 @@ from intertwine.tasks._task import Progress
 if TYPE_CHECKING:
     from intertwine.tasks.shapes._options import ShapeOptions
 
-_SETS: dict[str, Callable[..., ShapeSet]] = {
+_SETS: dict[str, Callable[..., PointCloudSet]] = {
     "furniture": lambda **options: data.furniture(**options),
     "circuit-parts": lambda **options: data.circuit_parts(**options),
 }
 """The public sets of clouds, called with points=, seed=, draws= and progress=."""
-
-Files = list[tuple[str, str]]
-"""Names of files, each with the reason why it was left out."""
 
 
 class Sampling(NamedTuple):
@@ -59,18 +51,6 @@ class Sampling(NamedTuple):
         return cls(options.points, options.seed, options.normals, options.draws)
 
 
-class CloudChunk(NamedTuple):
-    """Some files of a stream.
-
-    shapes: their clouds; drawn: the same points, (points, 3) each, and wholes: the points that labels are wanted for,
-    (n, 3) each, both in the file's own frame.
-    """
-
-    shapes: ShapeSet
-    drawn: list[npt.NDArray[np.float64]]
-    wholes: list[npt.NDArray[np.float64]]
-
-
 def fetch(options: ShapeOptions, progress: Progress, *, parts: bool) -> None:
     """Read what `plan` will read, which then lies in the cache.
 
@@ -86,8 +66,8 @@ def fetch(options: ShapeOptions, progress: Progress, *, parts: bool) -> None:
 
 
 def read(
-    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: Progress | None = None
-) -> ShapeSet:
+    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: Progress = no_progress
+) -> PointCloudSet:
     """All clouds of a source, the draws of each file one after the other along its points.
 
     Args:
@@ -106,12 +86,12 @@ def read(
         shapes = _SETS[source](**options)
     else:
         shapes = data.read_shapes(source, **options, labels="part" if parts else "class", strict=strict)
-    if sampling.normals and shapes.normals is None:
+    if sampling.normals and "normals" not in shapes.point_fields:
         raise UsageError(f"{source}: not every file has normals; leave --normals out")
     return shapes
 
 
-def read_again(config: dict[str, Any], progress: Progress | None = None) -> ShapeSet:
+def read_again(config: dict[str, Any], progress: Progress = no_progress) -> PointCloudSet:
     """The clouds that a run was begun with, all draws of each.
 
     Args:
@@ -132,7 +112,7 @@ def read_again(config: dict[str, Any], progress: Progress | None = None) -> Shap
     return shapes
 
 
-def describe_source(given: str, source: str, shapes: ShapeSet) -> dict[str, Any]:
+def describe_source(given: str, source: str, shapes: PointCloudSet) -> dict[str, Any]:
     """What a checkpoint keeps of its data."""
     return {
         "given": given,
@@ -143,7 +123,7 @@ def describe_source(given: str, source: str, shapes: ShapeSet) -> dict[str, Any]
     }
 
 
-def renamed(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> ShapeSet:
+def renamed(shapes: PointCloudSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> PointCloudSet:
     """Clouds of other data in the classes and parts of a run.
 
     Args:
@@ -155,17 +135,21 @@ def renamed(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | Non
     Raises:
         UsageError: One of theirs is not among them.
     """
-    known = classes or shapes.class_names
-    changed: dict[str, Any] = {"class_names": tuple(known)}
-    changed["classes"] = _places(shapes.class_names, known, "class", what)[shapes.classes]
-    if parts is not None and shapes.parts is not None:
-        changed["part_names"] = tuple(parts)
-        changed["parts"] = _places(shapes.part_names, parts, "part", what)[shapes.parts]
-    kept = {name: getattr(shapes, name) for name in ("positions", "offsets", "normals", "names", "skipped")}
-    return ShapeSet(**kept, **({"parts": None} | changed))
+    class_names = shapes.label_names["classes"]
+    known = classes or class_names
+    found = _index_of_names(class_names, known, "class", what)[shapes.cloud_fields["classes"]]
+    label_names, point_fields = {**shapes.label_names, "classes": tuple(known)}, dict(shapes.point_fields)
+    if parts is not None and "parts" in point_fields:
+        theirs = _index_of_names(shapes.label_names["parts"], parts, "part", what)
+        point_fields["parts"], label_names["parts"] = theirs[point_fields["parts"]], tuple(parts)
+    cloud_fields = {**shapes.cloud_fields, "classes": found}
+    renamed = replace(shapes, point_fields=point_fields, cloud_fields=cloud_fields, label_names=label_names, split=None)
+    return renamed if parts is not None else renamed.select_fields("classes", "normals")
 
 
-def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[CloudChunk]:
+def stream(
+    source: str, sampling: Sampling, chunk: int, *, strict: bool, progress: Progress = no_progress
+) -> Iterator[CloudChunk]:
     """The clouds of a source, a chunk at a time; memory does not grow with their number.
 
     The class of each cloud is what its folder says, known or not.
@@ -174,82 +158,26 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
         source: A folder, a file, or the name of a public set.
         sampling: How clouds are drawn.
         chunk: The most files at once.
-        skipped: Is told the files that are left out.
         strict: Whether a bad file is an error.
+        progress: As for `read`.
 
     Raises:
         UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
     """
-    if source in _SETS:
-        every = read(source, sampling, parts=False)
-        for indices in torch.split(torch.arange(len(every)), chunk):
-            some = every.select(indices)
-            points = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
-            yield CloudChunk(some, points, points)
-        return
-    root, entries = _entries(Path(source))
-    found = iter(_drawn(root, entries, sampling, skipped, strict=strict))
-    done = 0
-    while block := list(islice(found, chunk)):
-        done += len(block)
-        yield _packed(block)
-    if not done:
-        name, reason = skipped[0]
-        first = (
-            reason if len(entries) == 1 else f"none of {len(entries):,} files can be read; the first, {name}: {reason}"
+    if source not in _SETS:
+        points, seed, normals, _ = sampling
+        yield from data.iter_shapes(
+            source, points, seed, normals=normals, chunk=chunk, strict=strict, progress=progress
         )
-        raise UsageError(f"{source}: {first}")
+        return
+    every = read(source, sampling, parts=False, progress=progress)
+    for indices in torch.split(torch.arange(len(every)), chunk):
+        clouds = every.select(indices)
+        samples = [cloud.double().numpy() for cloud in clouds.positions.split(clouds.counts.tolist())]
+        yield CloudChunk(clouds, samples, samples)
 
 
-class _Drawn(NamedTuple):
-    name: str
-    label: str
-    cloud: Cloud
-    whole: npt.NDArray[np.float64]
-
-
-def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
-    if path.is_dir():
-        return path, entries_of(path)
-    if path.suffix.lower() not in SHAPE_SUFFIXES:
-        raise UsageError(f'"{path.name}" is no shape: expected a file that ends in {", ".join(SHAPE_SUFFIXES)}')
-    return path.parent, [Entry(path, class_of(path.parent))]
-
-
-def _drawn(
-    root: Path, entries: Sequence[Entry], sampling: Sampling, skipped: Files, *, strict: bool
-) -> Iterator[_Drawn]:
-    for entry in entries:
-        name = entry.path.relative_to(root).as_posix()
-        try:
-            shape = read_shape(entry.path)
-            cloud = sample(shape, sampling.points, sampling.seed)
-            if sampling.normals and cloud.normals is None:
-                raise ShapeError("no normals, which this model needs")
-        except ShapeError as error:
-            if strict:
-                raise UsageError(f"{entry.path}: {error}") from error
-            skipped.append((name, str(error)))
-            continue
-        yield _Drawn(name, entry.label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
-
-
-def _packed(block: Sequence[_Drawn]) -> CloudChunk:
-    names = tuple(sorted({one.label for one in block}))
-    clouds = [one.cloud for one in block]
-    normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
-    shapes = ShapeSet(
-        torch.from_numpy(np.concatenate([unit_sphere(cloud.points) for cloud in clouds]).astype(np.float32)),
-        torch.tensor([0, *np.cumsum([len(cloud.points) for cloud in clouds]).tolist()]),
-        torch.tensor([names.index(one.label) for one in block]),
-        names,
-        normals=torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
-        names=[one.name for one in block],
-    )
-    return CloudChunk(shapes, [cloud.points for cloud in clouds], [one.whole for one in block])
-
-
-def _places(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) -> Tensor:
+def _index_of_names(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) -> Tensor:
     for name in theirs:
         if name not in ours:
             match = nearest(name, ours)

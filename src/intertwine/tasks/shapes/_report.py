@@ -14,7 +14,7 @@ from torch import Tensor
 
 from intertwine import _figures as figures
 from intertwine import _page as page
-from intertwine.data import Split
+from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks._output import output_file
 from intertwine.tasks._task import silent
 from intertwine.tasks.shapes._describe import kinds, layers_text
@@ -57,16 +57,16 @@ class Report(ABC):
 
     def __init__(self, job: ShapeJob, history: Sequence[dict[str, float]], predictor: ShapePredictor) -> None:
         self.job, self.history, self.predictor, self.config = job, history, predictor, job.config
-        self.shapes, self.held = job.unseen, predictor.held(job.unseen)
+        self.shapes, self.dataset = job.unseen, predictor.dataset(job.unseen)
         seed = self.config["seed"]
-        self.judged = judge(predictor, self.held, TURNS, batch_size=_BATCH, seed=seed, progress=silent)
+        self.judged = judge(predictor, self.dataset, TURNS, batch_size=_BATCH, seed=seed, progress=silent)
 
     @abstractmethod
     def order(self) -> Sequence[int]:
         """The clouds, what is most wrong first."""
 
     @abstractmethod
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
+    def shown(self, index: int, logits: Tensor, copies: PointCloudBatch) -> GalleryItem:
         """A cloud of the gallery, from the logits of its copies in each orientation."""
 
     @abstractmethod
@@ -120,14 +120,13 @@ class Report(ABC):
         turns = orientations()
         shown = []
         for index in list(self.order())[:SHOWN]:
-            copies = self.held.clouds.batch([index] * len(turns), rotations=turns)
-            category = self.held.category(torch.tensor([index] * len(turns)))
-            shown.append(self.shown(index, self.predictor.logits(copies, category), copies.batch))
+            copies = self.dataset.batch([index] * len(turns), rotations=turns)
+            shown.append(self.shown(index, self.predictor.logits(copies), copies))
         return gallery(shown, turns, self.config["up"], self.config.get("parts", ()))
 
     def positions(self, index: int) -> Tensor:
         """The points of a cloud in the unit sphere."""
-        return self.held.clouds.batch([index]).positions
+        return self.dataset.batch([index]).positions
 
     def curves(self) -> list[str]:
         """The learning curves; nothing where nobody can draw them."""

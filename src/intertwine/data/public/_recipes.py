@@ -1,0 +1,59 @@
+"""Recipes of public data sets, by name; importing this costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from intertwine._progress import ProgressCallback, no_progress
+
+if TYPE_CHECKING:
+    from intertwine.data._point_cloud_set import PointCloudSet
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to get one public data set.
+
+    Args:
+        description: one line: what, how much, where from, license.
+        load: fetches or reads it, caches it, returns it; takes a progress callback.
+    """
+
+    description: str
+    load: Callable[[ProgressCallback], PointCloudSet]
+
+
+def _load_qm9(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._qm9 import qm9
+
+    return qm9(progress=progress)
+
+
+def _load_furniture(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._furniture import furniture
+
+    return furniture(progress=progress)
+
+
+def _load_circuit_parts(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._circuit_parts import circuit_parts
+
+    return circuit_parts(progress=progress)
+
+
+RECIPES: dict[str, Recipe] = {
+    "qm9": Recipe(
+        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)", _load_qm9
+    ),
+    "furniture": Recipe(
+        "426 models in 14 classes, for classification: Debian's sweethome3d-furniture (120 MB; CC-BY 3.0 and CC0)",
+        _load_furniture,
+    ),
+    "circuit-parts": Recipe(
+        "1,297 electronic parts, 7 part labels, for segmentation: Debian's kicad-packages3d (379 MB; CC-BY-SA 4.0)",
+        _load_circuit_parts,
+    ),
+}
+"""What `intertwine data NAME` knows."""
