@@ -13,7 +13,7 @@ from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Linear, Pool, Reduce
-from intertwine.ops import interpolate, resolve_batch
+from intertwine.ops import knn_interpolate, resolve_batch
 from intertwine.reps import Rep
 
 
@@ -31,7 +31,7 @@ class HierarchicalEncoder(nn.Module):
     """Point encoder for hundreds to thousands of points, which samples ever fewer points of the cloud.
 
         down: x <- interactions_k(x),  x <- pooling_k(x, around each sampled point)
-        up:   x <- interaction(x_k + linear(interpolate(x))),  level by level, for outputs per point only
+        up:   x <- interaction(x_k + linear(knn_interpolate(x))),  level by level, for outputs per point only
 
     Each level keeps one point in ``ratio``, by farthest point sampling, and connects each to its nearest neighbors. The
     interactions and the pooling are those of any family: the pooling is a strided convolution (steerable), or a linear
@@ -224,7 +224,7 @@ class HierarchicalEncoder(nn.Module):
             skips.append(hidden)
         for k in reversed(range(len(self.up))):
             fine, coarse = levels[k], levels[k + 1]
-            hidden = interpolate(hidden, coarse.positions, fine.positions, coarse.batch, fine.batch)
+            hidden = knn_interpolate(hidden, coarse.positions, fine.positions, coarse.batch, fine.batch)
             hidden = self.merge[k](skips[k] + self.up[k](hidden), fine.geometry)
         output: Tensor = self.readout(hidden)
         return output, levels[0 if self.pool is None else -1].batch

@@ -20,12 +20,12 @@ from intertwine.nn import (
     from_vector_layout,
     to_vector_layout,
 )
-from intertwine.ops import arrange, radius_graph
+from intertwine.ops import Graph, radius_graph
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
 GROUPS = [SO3(), O3(), SO2(), O2()]
-EPSILON = 1e-6
+VN_EPSILON = 1e-6
 
 
 def copies(group, count: int) -> Rep:
@@ -126,7 +126,7 @@ def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
     """Point by point, channel by channel: eqs. 4-6, normalized as section 3.4 says."""
     w, u = layer.values.weights[0][0], layer.directions.weights[0][0]
     q = torch.einsum("ci,noc->nio", w, vectors(features).mT).clone()
-    norms = q.norm(dim=-1) + EPSILON
+    norms = q.norm(dim=-1) + VN_EPSILON
     if layer.norm is not None:
         normed = nn.functional.batch_norm(norms, None, None, layer.norm.weight, layer.norm.bias, training=True)
         q = q / norms[..., None] * normed[..., None]
@@ -136,7 +136,7 @@ def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
             k = sum(u[i, c if u.shape[1] > 1 else 0] * vectors(features)[n, i] for i in range(u.shape[0]))
             along = q[n, c] @ k
             result[n, c] = (
-                q[n, c] if along >= 0 else q[n, c] - (1 - layer.negative_slope) * along / (k @ k + EPSILON) * k
+                q[n, c] if along >= 0 else q[n, c] - (1 - layer.negative_slope) * along / (k @ k + VN_EPSILON) * k
             )
     return result.flatten(-2)
 
@@ -160,11 +160,11 @@ def test_batch_norm_is_torchs_of_the_lengths() -> None:
     for _ in range(3):
         features = torch.randn(20, 12, dtype=torch.float64) * 3
         norms = vectors(features).norm(dim=-1)
-        expected = theirs(norms + EPSILON)[..., None] / (norms + EPSILON)[..., None] * vectors(features)
+        expected = theirs(norms + VN_EPSILON)[..., None] / (norms + VN_EPSILON)[..., None] * vectors(features)
         torch.testing.assert_close(ours(features), expected.flatten(-2), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(ours.running_mean, theirs.running_mean, rtol=0, atol=1e-6)
     torch.testing.assert_close(ours.running_variance, theirs.running_var, rtol=0, atol=1e-6)
-    expected = theirs.eval()(norms + EPSILON)[..., None] / (norms + EPSILON)[..., None] * vectors(features)
+    expected = theirs.eval()(norms + VN_EPSILON)[..., None] / (norms + VN_EPSILON)[..., None] * vectors(features)
     torch.testing.assert_close(ours.eval()(features), expected.flatten(-2), rtol=1e-5, atol=1e-6)
 
 
@@ -277,7 +277,7 @@ def test_with_slope_one_nothing_but_the_linear_maps_is_left(group) -> None:
 def test_a_graph_serves_as_well_as_edges() -> None:
     conv, x = VectorEdgeConv(O3().rep("2x1o"), O3().rep("3x1o")), torch.randn(5, 6)
     edges = torch.tensor([[1, 2, 3, 0], [0, 0, 1, 4]])
-    torch.testing.assert_close(conv(x, arrange(edges, 5)), conv(x, torch.zeros(5, 3), edges))
+    torch.testing.assert_close(conv(x, Graph.from_edges(edges, 5)), conv(x, torch.zeros(5, 3), edges))
 
 
 CLOUDS = {
@@ -323,7 +323,7 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
         (lambda: VectorBatchNorm(O3().rep("4x1o"))(torch.ones(2, 11)), r"expected features \(..., 12\)"),
         (lambda: VectorEdgeConv(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), torch.ones(2, 3)), "edges"),
         (
-            lambda: VectorPositionConv("1x1o", "1x1o")(torch.ones(2, 3), arrange(torch.zeros(2, 0).long(), 2)),
+            lambda: VectorPositionConv("1x1o", "1x1o")(torch.ones(2, 3), Graph.from_edges(torch.zeros(2, 0).long(), 2)),
             "no positions",
         ),
         (lambda: VectorPositionConv(O2().rep("1x1"), O2().rep("1x1"))(torch.ones(2, 2), torch.ones(2, 3),

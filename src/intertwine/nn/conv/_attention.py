@@ -17,15 +17,7 @@ from intertwine.nn._same_group import same_group
 from intertwine.nn.conv._geometry import Geometry, resolve_geometry
 from intertwine.nn.conv._point_conv import PointLayer
 from intertwine.nn.conv._steerable import SteerableConv
-from intertwine.ops import (
-    Graph,
-    outgoing,
-    segment_apply,
-    segment_outer,
-    segment_softmax,
-    smooth_cutoff,
-    steerable_messages,
-)
+from intertwine.ops import Graph, segment_apply, segment_outer, segment_softmax, smooth_cutoff, steerable_messages
 from intertwine.reps import Rep, as_rep, direct_sum
 
 Cloud = tuple[Tensor, Tensor]
@@ -67,7 +59,7 @@ class _EdgesBySource(NamedTuple):
 
     @classmethod
     def of(cls, geometry: Geometry, sources: int, cutoff: float) -> _EdgesBySource:
-        by_source, envelope = outgoing(geometry.graph, sources), smooth_cutoff(geometry.lengths, cutoff)
+        by_source, envelope = geometry.graph.by_source(sources), smooth_cutoff(geometry.lengths, cutoff)
         harmonics = (geometry.harmonics * envelope[:, None]).index_select(0, by_source.source)
         return cls(by_source, harmonics, geometry.lengths.index_select(0, by_source.source), envelope)
 
@@ -135,18 +127,18 @@ class _MultiHeadAttention(PointLayer):
     def _coefficients(self, queries: Tensor, features: Tensor, graph: Graph, edges: _EdgesBySource) -> Tensor:
         check_features(queries, self._dim_query, self._text_query, type(self).__name__)
         self.check_features(features)
-        by_rank = self.query(queries).index_select(0, torch.argsort(graph.places)) * self.scale
+        by_rank = self.query(queries).index_select(0, torch.argsort(graph.rank_of_node)) * self.scale
         by_head = by_rank[:, None] * self.key_masks()
         logits = segment_apply(by_head, edges.messages(features, self.keys), graph.rank)
-        return segment_softmax(logits, graph.rank, graph.size, edges.envelope)
+        return segment_softmax(logits, graph.rank, graph.num_nodes, edges.envelope)
 
     def attend(self, queries: Tensor, features: Tensor, geometry: Geometry) -> Tensor:
         """Map queries ``(N, rep_query.dim)`` and features ``(M, rep_in.dim)`` to ``(N, rep_out.dim)``."""
         graph, edges = geometry.graph, _EdgesBySource.of(geometry, features.shape[0], self.cutoff)
         alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.avg_num_neighbors)
-        summed = segment_outer(alpha, edges.messages(features, self.values), graph.rank, graph.size)
+        summed = segment_outer(alpha, edges.messages(features, self.values), graph.rank, graph.num_nodes)
         result: Tensor = (summed * self.value_masks()).sum(1)
-        return result.index_select(0, graph.places)
+        return result.index_select(0, graph.rank_of_node)
 
     def extra_repr(self) -> str:
         """The representations, heads and degree."""

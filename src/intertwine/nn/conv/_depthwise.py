@@ -81,7 +81,7 @@ class DepthwiseConv(PointConv):
         rep_out = direct_sum(rep_in.group, ((channels, irreps[label]) for label, channels in coupling.outputs))
         super().__init__(rep_in, rep_out, avg_num_neighbors=avg_num_neighbors)
         self.lmax, self.coupling = lmax, coupling
-        self.tensor = Constant(coupling.tensor())
+        self.tensor = Constant(coupling.clebsch_gordan())
         self.radial = Radial(radial_basis, radial_hidden, cutoff)
         channels_out = sum(channels for _, channels in coupling.outputs)
         self.weights = nn.Parameter(torch.empty(self.radial.width, channels_out, dtype=torch.float32))

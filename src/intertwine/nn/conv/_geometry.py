@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from intertwine.ops import Graph, arrange, length, spherical_harmonics
+from intertwine.ops import Graph, safe_norm, spherical_harmonics
 
 
 class Geometry(NamedTuple):
@@ -49,14 +49,14 @@ class Geometry(NamedTuple):
         for cloud in (positions, targets):
             if cloud.ndim != 2 or cloud.shape[1] != dimension:
                 raise ValueError(f"positions must have shape (N, {dimension}), got {tuple(cloud.shape)}")
-        return cls.from_graph(positions, arrange(edges, targets.shape[0]), lmax, targets)
+        return cls.from_graph(positions, Graph.from_edges(edges, targets.shape[0]), lmax, targets)
 
     @classmethod
     def from_graph(cls, positions: Tensor, graph: Graph, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
         """The geometry of a graph whose edges are sorted already; arguments as for :meth:`from_edges`."""
         vectors = graph.vectors(positions, targets)
         harmonics = vectors.new_ones(vectors.shape[0], 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
-        return cls(graph, vectors, length(vectors), harmonics)
+        return cls(graph, vectors, safe_norm(vectors), harmonics)
 
 
 def resolve_geometry(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0, dimension: int = 3) -> Geometry:

@@ -68,7 +68,7 @@ class SteerableConv(PointConv):
         self.lmax = lmax
         irreps_in, irreps_out = spherical_labels(self.rep_in), spherical_labels(self.rep_out)
         self.coupling = Coupling(irreps_in, irreps_out, lmax, parity=self.rep_in.group == O3())
-        self.tensor = Constant(self.coupling.tensor())
+        self.tensor = Constant(self.coupling.clebsch_gordan())
         self.radial = Radial(radial_basis, radial_hidden, cutoff)
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(rows * self.radial.width, columns, dtype=torch.float32))

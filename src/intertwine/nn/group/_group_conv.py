@@ -49,7 +49,7 @@ class _KernelPointConv(PointConv):
         values = features.unflatten(-1, (self.copies, self.order))
         weights = self.kernel(geometry.vectors, geometry.lengths) / sqrt(self.avg_num_neighbors)
         sent = values.mT.flatten(1).index_select(0, graph.source)
-        summed = segment_outer(sent, weights, graph.rank, graph.size)
+        summed = segment_outer(sent, weights, graph.rank, graph.num_nodes)
         by_element: Tensor = summed.unflatten(1, (self.order, self.copies))
         return by_element
 
@@ -109,7 +109,7 @@ class InterPointConv(_KernelPointConv):
         gathered = self._aggregate(features, geometry)
         matrices = self.weight[self.inverses].transpose(1, 2).flatten(1, 2)  # g, (c n), o
         mixed = torch.bmm(gathered.flatten(2).transpose(0, 1), matrices)  # g, N, o
-        return mixed.permute(1, 2, 0).flatten(1).index_select(0, geometry.graph.places)
+        return mixed.permute(1, 2, 0).flatten(1).index_select(0, geometry.graph.rank_of_node)
 
 
 class GroupPointConv(_KernelPointConv):
@@ -157,4 +157,4 @@ class GroupPointConv(_KernelPointConv):
         spread = self.weight[self.inverses[:, None, :], self.steps[:, :, None]]  # g, k, n, c, o
         matrix = spread.permute(1, 3, 2, 4, 0).flatten(3).flatten(0, 2)  # (k c n), (o g)
         mixed: Tensor = gathered.flatten(1) @ matrix
-        return mixed.index_select(0, geometry.graph.places)
+        return mixed.index_select(0, geometry.graph.rank_of_node)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.nn._blocks import Blocks
-from intertwine.ops import length
+from intertwine.ops import safe_norm
 from intertwine.reps import Rep, as_rep, direct_sum
 
 # Factors that give silu and sigmoid of a standard normal variable the mean square one.
@@ -98,7 +98,7 @@ class NormNonlinearity(nn.Module):
             if trivial:
                 parts.append(SILU_GAIN * functional.silu(part + bias))
             else:
-                norm = length(part, dim=-2)[..., None, :]
+                norm = safe_norm(part, dim=-2)[..., None, :]
                 parts.append(part * functional.softplus(norm + bias) / torch.where(norm == 0, 1.0, norm))
         return Blocks.join(parts)
 
@@ -134,7 +134,7 @@ class NormInvariants(nn.Module):
         """Map ``(..., rep_in.dim)`` to ``(..., number of copies)``."""
         self._blocks.check(features, "NormInvariants")
         parts = zip(self._blocks.split(features), self._blocks.trivial, strict=True)
-        return torch.cat([part[..., 0, :] if trivial else length(part, dim=-2) for part, trivial in parts], -1)
+        return torch.cat([part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts], -1)
 
     def extra_repr(self) -> str:
         """The two representations."""

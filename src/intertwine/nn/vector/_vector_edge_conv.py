@@ -13,7 +13,7 @@ from intertwine.nn.conv import Geometry
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import check_norm, one_copy
-from intertwine.ops import EdgeVectors, Graph, arrange, vn_relu_mean
+from intertwine.ops import EdgeVectors, Graph, vn_relu_mean
 from intertwine.reps import Rep
 
 
@@ -95,7 +95,9 @@ class VectorEdgeConv(nn.Module):
         self, values: EdgeVectors, directions: EdgeVectors, graph: Graph, edges: Tensor | None = None
     ) -> Tensor:
         affine = None if self.norm is None else self.norm.affine(values, graph, edges)
-        return vn_relu_mean(values, directions, graph, edges=edges, affine=affine, slope=self.negative_slope)
+        return vn_relu_mean(
+            values, directions, graph, edge_attr=edges, affine=affine, negative_slope=self.negative_slope
+        )
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""
@@ -203,4 +205,4 @@ def resolve_graph(positions: Tensor | Geometry | Graph, edges: Tensor | None, si
         return positions.graph
     if edges is None:
         raise ValueError("edges (2, E) are needed with positions; a Graph or a Geometry brings its own")
-    return arrange(edges, size)
+    return Graph.from_edges(edges, size)

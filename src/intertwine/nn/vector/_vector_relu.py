@@ -11,7 +11,7 @@ from intertwine.nn._linear import Linear
 from intertwine.nn._same_group import same_group
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
-from intertwine.ops import EdgeVectors, Graph, fan, vn_relu_mean
+from intertwine.ops import EdgeVectors, Graph, vn_relu_mean
 from intertwine.reps import Rep
 
 Directions = Literal["each", "shared"]
@@ -72,7 +72,7 @@ class VectorReLU(nn.Module):
 
     def forward_components(self, components: Tensor) -> Tensor:
         """The same in the component-first layout, ``(n, N, C)``."""
-        graph = fan(torch.arange(components.shape[1], device=components.device)[:, None])
+        graph = Graph.from_neighbor_table(torch.arange(components.shape[1], device=components.device)[:, None])
         return self.rectified(
             EdgeVectors(mix(self.values, components)), EdgeVectors(mix(self.directions, components)), graph
         )
@@ -80,7 +80,7 @@ class VectorReLU(nn.Module):
     def rectified(self, values: EdgeVectors, directions: EdgeVectors, graph: Graph) -> Tensor:
         """The same after the linear maps, for vectors on edges: the mean over the edges of each node."""
         affine = None if self.norm is None else self.norm.affine(values, graph)
-        return vn_relu_mean(values, directions, graph, affine=affine, slope=self.negative_slope)
+        return vn_relu_mean(values, directions, graph, affine=affine, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""
