@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from intertwine.groups import O3
-from intertwine.reps._rep import Rep
+from intertwine.groups import O3, Rep
 
 
 def as_rep(rep: Rep | str, other: Rep | str | None = None) -> Rep:

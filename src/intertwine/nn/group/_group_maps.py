@@ -16,7 +16,7 @@ from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn._same_group import same_group
 from intertwine.nn.group._regular import RegularLayer, regular_copies
-from intertwine.reps import DirectSum, Rep
+from intertwine.reps import Rep
 
 
 def identity_neighborhood(group: FiniteGroup) -> Tensor:
@@ -194,7 +194,7 @@ class _TransformedWeights(nn.Module):
 
     def __init__(self, rep: Rep, elements: Tensor) -> None:
         super().__init__()
-        terms = rep.terms if isinstance(rep, DirectSum) else ((1, rep),)
+        terms = rep.terms
         self.sizes = [(copies, term.dim) for copies, term in terms]
         self.matrices = nn.ModuleList(Constant(term.matrix(elements)) for _, term in terms)
         self.count = len(elements)

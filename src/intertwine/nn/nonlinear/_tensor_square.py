@@ -7,7 +7,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.groups import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.hom import intertwiners
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
@@ -120,7 +120,7 @@ class TensorSquare(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}"
 
 
-@constant
+@cached_constant
 def _maps(left: Rep, right: Rep, out: Rep, parity: int) -> Tensor:
     """A basis ``(k, dim_out, dim_left * dim_right)`` of maps that keeps the variance.
 
