@@ -14,7 +14,7 @@ from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Linear, Pool
 from intertwine.nn._pool import Pooling
-from intertwine.ops import interpolate, resolve_batch
+from intertwine.ops import knn_interpolate, resolve_batch
 from intertwine.reps import Rep
 
 
@@ -225,7 +225,7 @@ class HierarchicalEncoder(nn.Module):
             skips.append(hidden)
         for k in reversed(range(len(self.up))):
             fine, coarse = levels[k], levels[k + 1]
-            hidden = interpolate(hidden, coarse.positions, fine.positions, coarse.batch, fine.batch)
+            hidden = knn_interpolate(hidden, coarse.positions, fine.positions, coarse.batch, fine.batch)
             hidden = self.merge[k](skips[k] + self.up[k](hidden), fine.geometry)
         output: Tensor = self.readout(hidden)
         return output, levels[0 if self.pool is None else -1].batch

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
-from intertwine.ops import Graph, fan, nearest_points, resolve_batch, segment_max, segment_mean
+from intertwine.ops import Graph, knn_table, resolve_batch, segment_max, segment_mean
 from intertwine.reps import Rep
 
 PointPooling = Literal["max", "mean", "both"]
@@ -101,13 +101,13 @@ class KNNGraph:
 
     def first(self, positions: Tensor, batch: Tensor) -> Graph:
         """The graph of the first layer."""
-        return fan(nearest_points(positions, self.k, batch))
+        return Graph.from_neighbor_table(knn_table(positions, self.k, batch))
 
     def next(self, previous: Graph, features: Tensor, batch: Tensor) -> Graph:
         """The graph of a later layer."""
         if self.neighbor_space == "positions":
             return previous
-        return fan(nearest_points(features, self.k, batch))
+        return Graph.from_neighbor_table(knn_table(features, self.k, batch))
 
 
 class PoolingHead(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.nn import Geometry, geometry
-from intertwine.ops import farthest_points, knn_graph, segment_sum
+from intertwine.ops import farthest_point_sampling, knn_graph, segment_sum
 
 
 class PyramidLevel(NamedTuple):
@@ -63,7 +63,7 @@ def point_pyramid(
     for needed in with_graph[1:]:
         fine = levels[-1]
         counts = segment_sum(torch.ones_like(fine.batch), fine.batch, structures)
-        index = farthest_points(fine.positions, (counts + ratio - 1) // ratio, fine.batch)
+        index = farthest_point_sampling(fine.positions, (counts + ratio - 1) // ratio, fine.batch)
         coarse, coarse_batch = fine.positions.index_select(0, index), fine.batch.index_select(0, index)
         pooling_edges = knn_graph(fine.positions, pool_neighbors, fine.batch, queries=coarse, query_batch=coarse_batch)
         pooling_geometry = geometry(fine.positions, pooling_edges, lmax, coarse)

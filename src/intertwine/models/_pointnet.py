@@ -161,5 +161,5 @@ class EdgeConv(nn.Module):
         sources = projected.index_select(0, graph.source)
         targets = (self.center(y) - projected).index_select(0, graph.target)
         messages = functional.leaky_relu(self.norm(sources + targets), NEGATIVE_SLOPE)
-        k = messages.shape[0] // graph.size if graph.size else 1
-        return messages.view(graph.size, k, messages.shape[1]).max(1).values
+        k = messages.shape[0] // graph.num_nodes if graph.num_nodes else 1
+        return messages.view(graph.num_nodes, k, messages.shape[1]).max(1).values

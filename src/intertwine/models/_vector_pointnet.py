@@ -113,7 +113,7 @@ class VectorDGCNN(PointNetwork):
     for dropout per point.
     It jumps where two distances are equal that decide which neighbor is nearest.
 
-    Cost: for each layer that of :func:`intertwine.ops.vn_relu_mean` and of :func:`intertwine.ops.nearest_points`.
+    Cost: for each layer that of :func:`intertwine.ops.vn_relu_mean` and of :func:`intertwine.ops.knn_table`.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1; Wang et al., Dynamic graph CNN, ACM TOG 2019.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.groups import O3
 from intertwine.nn import Gate, Geometry, Linear
-from intertwine.ops import neighbor_mean
+from intertwine.ops import avg_pool_neighbors
 from intertwine.reps import Rep
 
 OUTPUT_SCALE = 0.02
@@ -98,4 +98,4 @@ class MeanPooling(Linear):
     def forward(self, features: Tensor, geometry: Geometry | None = None, index: Tensor | None = None) -> Tensor:
         """Map ``(N, rep_in.dim)`` to ``(M, rep_out.dim)``."""
         assert geometry is not None, "pooling needs the edges from the finer cloud"
-        return super().forward(neighbor_mean(features, geometry.graph, geometry.lengths))
+        return super().forward(avg_pool_neighbors(features, geometry.graph, geometry.lengths))
