@@ -71,7 +71,7 @@ def test_a_batch_is_a_loop(layer: str, pool: str | None) -> None:
     torch.testing.assert_close(model(features, positions, batch=batch), together)
 
 
-def test_levels_are_farthest_points_of_farthest_points() -> None:
+def test_levels_are_farthest_point_sampling_of_farthest_point_sampling() -> None:
     features, positions, batch = clouds(30, 10)
     levels = encoder()._pyramid(positions, None, batch, 2)
     assert [torch.bincount(level.batch).tolist() for level in levels] == [[30, 10], [10, 4], [4, 2]]

@@ -38,7 +38,8 @@ class HierarchicalEncoder(nn.Module):
     map of the mean over the neighbors. The graphs are built inside, from the positions.
 
     Args:
-        rep_in: Representation of each point's features, or text in the grammar of O(3).
+        rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
+            of O(3)).
         rep_out: Representation of the output, likewise.
         layer: The family, or its name, as in :class:`PointEncoder`.
         hidden: Representation between the layers, one for all levels or one for each; ``None`` for the default of the
@@ -104,16 +105,15 @@ class HierarchicalEncoder(nn.Module):
                 f"got {levels}, {k}, {pool_neighbors}, {ratio}, {layers}"
             )
         self.family = get_family(layer)
-        hiddens: list[Rep | str] = _per_level(
-            self.family.default_hidden if hidden is None else hidden, levels, "hidden"
-        )
+        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
+        hiddens: list[Rep | str] = _per_level(hidden, levels, "hidden")
+        self.hidden = [self.family.parse_hidden(rep, self.rep_in) for rep in hiddens]
         self._rep_texts: dict[str, Any] = {
             "rep_in": str(rep_in),
             "rep_out": str(rep_out),
             "hidden": [*map(str, hiddens)],
         }
-        self.rep_in, self.rep_out = self.family.parse_rep(rep_in), self.family.parse_rep(rep_out)
-        self.hidden = [self.family.parse_hidden(rep) for rep in hiddens]
         self.ratio, self.k, self.pool_neighbors, self.output_scale = ratio, k, pool_neighbors, output_scale
         first = InteractionConfig(lmax, radial_basis, tuple(radial_hidden), width, float(cutoff), float(k))
         self.interaction_configs = [

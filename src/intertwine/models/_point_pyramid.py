@@ -67,6 +67,6 @@ def point_pyramid(
         coarse, coarse_batch = fine.positions.index_select(0, index), fine.batch.index_select(0, index)
         pooling_edges = knn_graph(fine.positions, pool_neighbors, fine.batch, queries=coarse, query_batch=coarse_batch)
         pooling_geometry = Geometry.from_edges(fine.positions, pooling_edges, lmax, coarse)
-        own_geometry = Geometry.from_edges(coarse, knn_graph(coarse, k, coarse_batch), lmax) if needed else None
-        levels.append(PyramidLevel(coarse, coarse_batch, own_geometry, index, pooling_geometry))
+        level_geometry = Geometry.from_edges(coarse, knn_graph(coarse, k, coarse_batch), lmax) if needed else None
+        levels.append(PyramidLevel(coarse, coarse_batch, level_geometry, index, pooling_geometry))
     return levels

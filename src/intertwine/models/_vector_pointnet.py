@@ -79,7 +79,7 @@ class VectorPointNet(PointNetwork):
         vector = self.rep_in.group.vector
         first, *rest = [width * vector for width in (*widths, embedding_dim)]
         self.knn_graph = KNNGraph(k, "positions")
-        self.embed = VectorEmbedding(self.rep_in, first, slope=0.0, norm=VectorBatchNorm)
+        self.embed = VectorEmbedding(self.rep_in, first, negative_slope=0.0, norm=VectorBatchNorm)
         self.layers = nn.Sequential(
             *(VectorReLU(before, after, norm=VectorBatchNorm(after)) for before, after in pairwise([first, *rest]))
         )
@@ -147,7 +147,7 @@ class VectorDGCNN(PointNetwork):
         vector = self.rep_in.group.vector
         reps = [width * vector for width in widths]
         self.knn_graph = KNNGraph(k, neighbor_space)
-        self.embed = VectorEmbedding(self.rep_in, reps[0], slope=NEGATIVE_SLOPE, norm=VectorBatchNorm)
+        self.embed = VectorEmbedding(self.rep_in, reps[0], negative_slope=NEGATIVE_SLOPE, norm=VectorBatchNorm)
         self.layers = nn.ModuleList(
             VectorEdgeConv(before, after, negative_slope=NEGATIVE_SLOPE, norm=VectorBatchNorm(after))
             for before, after in pairwise(reps)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.groups import (
-    O3,
     SO3,
     Cyclic,
     Embedding,
@@ -33,7 +32,7 @@ from intertwine.nn import (
     RegularBatchNorm,
     regular_copies,
 )
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedral": Icosahedral()}
 
@@ -90,15 +89,16 @@ class LiftedFamily(Family):
         object.__setattr__(self, "points", tuple(self.points))
         rotation_group(self.group)
 
-    def parse_rep(self, rep: Rep | str) -> Rep:
+    def parse_rep(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """The restriction to the group; text is in the grammar of O(3), or such as "16xregular"."""
         group = rotation_group(self.group)
         if isinstance(rep, str):
             copies = re.fullmatch(r"\s*(\d+)\s*x\s*regular\s*", rep)
-            return int(copies[1]) * group.regular if copies else O3().rep(rep).restrict(group)
-        return rep.restrict(group)
+            if copies:
+                return int(copies[1]) * group.regular
+        return as_rep(rep).restrict(group)
 
-    def parse_hidden(self, rep: Rep | str) -> Rep:
+    def parse_hidden(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """Copies of the regular representation; text may be their number alone, such as "16".
 
         Raises:
