@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.data import ShapeSet
-from intertwine.tasks.shapes._clouds import unit_sphere
+from intertwine.tasks.clouds._clouds import unit_sphere
 
 LEVELS = {"noise": (0.0, 0.01, 0.02, 0.05, 0.1), "outliers": (0.0, 0.01, 0.05, 0.1, 0.2), "view": (1.0, 0.8, 0.6)}
 """The first of each leaves a cloud as it is."""

@@ -29,8 +29,8 @@ from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
 from intertwine.data import ShapeSet, furniture
-from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._rotations import rotations_from
 from intertwine.training import load_checkpoint
 
 TABLE = Path(__file__).parent / "noise.md"

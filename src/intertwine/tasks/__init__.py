@@ -8,7 +8,7 @@
 from intertwine.tasks._options import FitOptions, option, share
 from intertwine.tasks._output import check_output, check_output_folder, replacing, replacing_folder
 from intertwine.tasks._registry import get, names
-from intertwine.tasks._suggest import nearest, unknown
+from intertwine.tasks._suggestions import nearest, unknown
 from intertwine.tasks._task import AuditSettings, Evaluation, Predictor, Progress, Task, silent
 
 __all__ = [

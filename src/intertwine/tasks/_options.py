@@ -14,7 +14,7 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import stem
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 from intertwine.training import Settings
 
 OPTION = "intertwine"

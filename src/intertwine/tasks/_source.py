@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggest import nearest
+from intertwine.tasks._suggestions import nearest
 
 PUBLIC = ("circuit-parts", "furniture", "qm9")
 """Public sets by name. A file that has the same name is written ./qm9."""

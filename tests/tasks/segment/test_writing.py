@@ -7,7 +7,7 @@ import pytest
 
 from intertwine.data._point_files import read_shape
 from intertwine.tasks.segment._writing import Labeled, Writer, part_numbers, ply
-from intertwine.tasks.shapes._colors import part_color
+from intertwine.tasks.clouds.report._colors import part_color
 
 PARTS = ["body", "pin", "a\nlens"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.clouds._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
 
 
 class ClassifyJob(ShapeJob):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from intertwine.actions import LinearAction
 from intertwine.ops import resolve_batch
-from intertwine.tasks.shapes._network import ShapeNetwork, head
+from intertwine.tasks.clouds._network import ShapeNetwork, head
 
 
 class Classifier(ShapeNetwork):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine.tasks._options import option
-from intertwine.tasks.shapes._options import ShapeOptions
+from intertwine.tasks.clouds._options import ShapeOptions
 
 
 @dataclass(kw_only=True)

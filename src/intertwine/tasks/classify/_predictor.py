@@ -11,8 +11,8 @@ from torch import Tensor
 from intertwine.data import ShapeSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.classify._job import ClassifyJob
-from intertwine.tasks.classify._measures import ClassMetrics
-from intertwine.tasks.shapes._predictor import ShapePredictor
+from intertwine.tasks.classify._metrics import ClassMetrics
+from intertwine.tasks.clouds._predictor import ShapePredictor
 
 _RANKS = ("", "second", "third")
 

@@ -22,27 +22,27 @@ class Classify(Task):
 
     def fetch(self, options: ClassifyOptions, progress: Progress) -> None:
         """Download a public set, or read a folder for the first time."""
-        from intertwine.tasks.shapes._reading import fetch
+        from intertwine.tasks.clouds._source import fetch
 
         fetch(options, progress, parts=False)
 
     def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
         """Download a public set, or read a folder, that the cache no longer has."""
-        from intertwine.tasks.shapes._reading import read_again
+        from intertwine.tasks.clouds._source import read_again
 
         read_again(config, progress)
 
     def prepare(self, options: ClassifyOptions) -> ClassifyJob:
         """Read the clouds, split them, build the model."""
         from intertwine.tasks.classify._job import ClassifyJob
-        from intertwine.tasks.shapes._plan import plan
+        from intertwine.tasks.clouds._plan import plan
 
         return ClassifyJob(*plan(options, parts=False))
 
     def build(self, config: dict[str, Any], split: dict[str, Any]) -> ClassifyJob:
         """The job that `config` and `split` describe."""
         from intertwine.tasks.classify._job import ClassifyJob
-        from intertwine.tasks.shapes._reading import read_again
+        from intertwine.tasks.clouds._source import read_again
 
         return ClassifyJob(config, split, read_again(config))
 
@@ -54,7 +54,7 @@ class Classify(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The data, what was split how, and the size of the encoder."""
-        from intertwine.tasks.shapes._describe import describe
+        from intertwine.tasks.clouds._describe import describe
 
         return describe(job, folder)
 
@@ -66,6 +66,6 @@ class Classify(Task):
 
     def report(self, job: Any, outcome: Outcome, folder: Path) -> Path:
         """The page of the run: curves, what is taken for what, and the clouds that one can turn."""
-        from intertwine.tasks.classify._report import write_report
+        from intertwine.tasks.classify._page import write_report
 
         return write_report(job, outcome, folder / "report.html")

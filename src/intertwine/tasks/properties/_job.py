@@ -12,7 +12,7 @@ from intertwine.data import Split, Structures, StructureSet
 from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
 from intertwine.tasks.properties._model import PropertyModel
-from intertwine.tasks.properties._reading import check_unchanged, read
+from intertwine.tasks.properties._source import check_unchanged, read
 from intertwine.tasks.properties._targets import Target
 from intertwine.training import normal_draws
 

@@ -10,7 +10,7 @@ from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
 from intertwine.tasks.properties._options import PropertiesOptions
-from intertwine.tasks.properties._reading import describe_source, read
+from intertwine.tasks.properties._source import describe_source, read
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
 _CHANNELS = 16

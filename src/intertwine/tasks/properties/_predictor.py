@@ -15,10 +15,10 @@ from intertwine.auditing import Report, audit
 from intertwine.data import Split, Structures, StructureSet, qm9, write_csv, write_extxyz
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import AuditSettings, Evaluation, Progress
-from intertwine.tasks.properties._cartesian import to_matrices
+from intertwine.tasks.properties._symmetric_matrices import to_matrices
 from intertwine.tasks.properties._evaluation import evaluate
 from intertwine.tasks.properties._model import PropertyModel
-from intertwine.tasks.properties._reading import check_unchanged, read, stream
+from intertwine.tasks.properties._source import check_unchanged, read, stream
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
 if TYPE_CHECKING:

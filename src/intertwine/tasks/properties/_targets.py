@@ -9,7 +9,7 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine.data import QM9_TARGETS
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 
 CARTESIAN = "ij=ji"
 """A symmetric 3x3 matrix as files have it: nine numbers, learned as 0e+2e and written as nine numbers again."""

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from intertwine.ops import segment_sum
 from intertwine.tasks.segment._model import Segmenter
-from intertwine.tasks.segment._parts import allowed_parts, named_parts
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
-from intertwine.tasks.shapes._metrics import shape_intersections
+from intertwine.tasks.segment._categories import allowed_parts, named_parts
+from intertwine.tasks.clouds._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.clouds._confusion import shape_intersections
 
 
 class SegmentJob(ShapeJob):

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from intertwine.actions import PointFeatures
 from intertwine.ops import resolve_batch
-from intertwine.tasks.shapes._network import ShapeNetwork, head
+from intertwine.tasks.clouds._network import ShapeNetwork, head
 
 
 class Segmenter(ShapeNetwork):

@@ -8,9 +8,9 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.data import ShapeSet, Split
-from intertwine.tasks.segment._measures import batch_of
+from intertwine.tasks.segment._metrics import batch_of
 from intertwine.tasks.segment._options import SegmentOptions
-from intertwine.tasks.shapes import _plan as shared
+from intertwine.tasks.clouds import _plan as shared
 
 
 def plan(options: SegmentOptions) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:

@@ -15,11 +15,11 @@ from intertwine._errors import UsageError
 from intertwine.data import ShapeSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.segment._job import SegmentJob
-from intertwine.tasks.segment._measures import PartMetrics, batch_of
-from intertwine.tasks.segment._parts import allowed_parts
+from intertwine.tasks.segment._metrics import PartMetrics, batch_of
+from intertwine.tasks.segment._categories import allowed_parts
 from intertwine.tasks.segment._writing import Labeled, Writer
-from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._reading import CloudChunk, renamed
+from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._source import CloudChunk, renamed
 
 _MOST = 16
 """Files at a time: each is held whole."""

@@ -22,13 +22,13 @@ class Segment(Task):
 
     def fetch(self, options: SegmentOptions, progress: Progress) -> None:
         """Download a public set, or read a folder for the first time."""
-        from intertwine.tasks.shapes._reading import fetch
+        from intertwine.tasks.clouds._source import fetch
 
         fetch(options, progress, parts=True)
 
     def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
         """Download a public set, or read a folder, that the cache no longer has."""
-        from intertwine.tasks.shapes._reading import read_again
+        from intertwine.tasks.clouds._source import read_again
 
         read_again(config, progress)
 
@@ -42,7 +42,7 @@ class Segment(Task):
     def build(self, config: dict[str, Any], split: dict[str, Any]) -> SegmentJob:
         """The job that `config` and `split` describe."""
         from intertwine.tasks.segment._job import SegmentJob
-        from intertwine.tasks.shapes._reading import read_again
+        from intertwine.tasks.clouds._source import read_again
 
         return SegmentJob(config, split, read_again(config))
 
@@ -54,7 +54,7 @@ class Segment(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The data, what was split how, and the size of the encoder."""
-        from intertwine.tasks.shapes._describe import describe
+        from intertwine.tasks.clouds._describe import describe
 
         return describe(job, folder)
 
@@ -66,6 +66,6 @@ class Segment(Task):
 
     def report(self, job: Any, outcome: Outcome, folder: Path) -> Path:
         """The page of the run: curves, what is taken for what, and the clouds that one can turn."""
-        from intertwine.tasks.segment._report import write_report
+        from intertwine.tasks.segment._page import write_report
 
         return write_report(job, outcome, folder / "report.html")

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from intertwine.tasks.shapes._colors import part_color
+from intertwine.tasks.clouds.report._colors import part_color
 
 _ROUGH = 1e-6
 """Of a cloud's extent: what single precision may lose of a position."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from intertwine.tasks._rotations import quaternion_rotations
-from intertwine.tasks.shapes._names import AXES, TURNS
+from intertwine.tasks.clouds._choices import AXES, TURNS
 
 
 def rotations_from(draws: Tensor, turn: str, up: str) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from intertwine.tasks.shapes._evaluation import Metrics, Predictions, percent
-from intertwine.tasks.shapes._metrics import accuracy, balanced_accuracy, class_table, confusion_matrix
+from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
+from intertwine.tasks.clouds._confusion import accuracy, balanced_accuracy, class_table, confusion_matrix
 
 
 class ClassMetrics(Metrics):

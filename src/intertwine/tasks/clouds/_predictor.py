@@ -16,10 +16,10 @@ from intertwine.auditing import Report, audit
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks._task import AuditSettings, Evaluation, Progress
-from intertwine.tasks.shapes._clouds import CloudBatch
-from intertwine.tasks.shapes._evaluation import Metrics, as_evaluation, chosen_turns, evaluate, judge
-from intertwine.tasks.shapes._job import LabeledClouds, ShapeJob, logits_of
-from intertwine.tasks.shapes._reading import CloudChunk, Files, Sampling, read, read_again, renamed, stream
+from intertwine.tasks.clouds._clouds import CloudBatch
+from intertwine.tasks.clouds._evaluation import Metrics, as_evaluation, chosen_turns, evaluate, judge
+from intertwine.tasks.clouds._job import LabeledClouds, ShapeJob, logits_of
+from intertwine.tasks.clouds._source import CloudChunk, Files, Sampling, read, read_again, renamed, stream
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -165,7 +165,7 @@ class ShapePredictor(ABC):
 
 def warn_skipped(skipped: Sequence[tuple[str, str]]) -> None:
     """Name the files that were left out, in one line."""
-    from intertwine.tasks.shapes._describe import skipped_text
+    from intertwine.tasks.clouds._describe import skipped_text
 
     if skipped:
         warnings.warn(skipped_text(skipped).removeprefix("; "), stacklevel=2)

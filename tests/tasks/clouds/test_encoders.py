@@ -6,7 +6,7 @@ import torch
 from intertwine import testing
 from intertwine._errors import UsageError
 from intertwine.ops import knn_graph
-from intertwine.tasks.shapes._encoders import (
+from intertwine.tasks.clouds._encoders import (
     ENCODERS,
     FRAMES,
     build_encoder,
@@ -14,7 +14,7 @@ from intertwine.tasks.shapes._encoders import (
     check_size,
     describe_encoder,
 )
-from intertwine.tasks.shapes._names import GROUPS
+from intertwine.tasks.clouds._choices import GROUPS
 
 PLAIN = sorted(set(ENCODERS) & {"dgcnn", "message", "pointnet"})
 EQUIVARIANT = sorted(set(ENCODERS) - set(PLAIN))

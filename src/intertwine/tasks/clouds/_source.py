@@ -20,11 +20,11 @@ from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
 from intertwine.data._shape_folders import Entry, class_of, entries_of
 from intertwine.tasks._source import resolve
-from intertwine.tasks._suggest import nearest
+from intertwine.tasks._suggestions import nearest
 from intertwine.tasks._task import Progress
 
 if TYPE_CHECKING:
-    from intertwine.tasks.shapes._options import ShapeOptions
+    from intertwine.tasks.clouds._options import ShapeOptions
 
 _SETS: dict[str, Callable[..., ShapeSet]] = {
     "furniture": lambda **options: data.furniture(**options),

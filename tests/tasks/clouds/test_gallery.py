@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from intertwine.tasks.shapes._gallery import GalleryItem, gallery, orientations
-from intertwine.tasks.shapes._report import confusion_table, wrong_first
+from intertwine.tasks.clouds.report._gallery import GalleryItem, gallery, orientations
+from intertwine.tasks.clouds.report._page import confusion_table, wrong_first
 
 
 def shown(name="a.off", said="table 51 %", **parts):

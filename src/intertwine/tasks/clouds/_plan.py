@@ -9,10 +9,10 @@ from intertwine._errors import UsageError
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
-from intertwine.tasks.shapes._clouds import CloudSet
-from intertwine.tasks.shapes._encoders import describe_encoder
-from intertwine.tasks.shapes._options import ShapeOptions
-from intertwine.tasks.shapes._reading import Sampling, describe_source, read
+from intertwine.tasks.clouds._clouds import CloudSet
+from intertwine.tasks.clouds._encoders import describe_encoder
+from intertwine.tasks.clouds._options import ShapeOptions
+from intertwine.tasks.clouds._source import Sampling, describe_source, read
 
 _CHANNELS = 128
 _BEYOND = 1.2

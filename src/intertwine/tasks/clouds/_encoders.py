@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggest import unknown
-from intertwine.tasks.shapes._names import GROUPS
+from intertwine.tasks._suggestions import unknown
+from intertwine.tasks.clouds._choices import GROUPS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -178,7 +178,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
     Raises:
         UsageError: The encoder or the frame is not known, or cannot be built at this size.
     """
-    from intertwine.tasks.shapes import _builders
+    from intertwine.tasks.clouds import _builders
 
     if config["frame"] not in FRAMES:
         raise unknown("frame", config["frame"], FRAMES)

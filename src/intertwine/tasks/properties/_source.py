@@ -14,7 +14,7 @@ from intertwine.data import Structures, iter_structures, qm9, read_structures
 from intertwine.groups import O3
 from intertwine.reps import Rep
 from intertwine.tasks._source import fingerprint
-from intertwine.tasks.properties._cartesian import asymmetry, to_irreps
+from intertwine.tasks.properties._symmetric_matrices import asymmetry, to_irreps
 from intertwine.tasks.properties._targets import CARTESIAN, PUBLIC, Target
 
 _ASYMMETRY = 1e-3

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 from intertwine.tasks._task import Evaluation, Progress
-from intertwine.tasks.shapes._describe import count
-from intertwine.tasks.shapes._job import LabeledClouds, largest_of
-from intertwine.tasks.shapes._names import PROTOCOLS, TURNS
-from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.tasks.clouds._describe import count
+from intertwine.tasks.clouds._job import LabeledClouds, largest_of
+from intertwine.tasks.clouds._choices import PROTOCOLS, TURNS
+from intertwine.tasks.clouds._rotations import rotations_from
 
 if TYPE_CHECKING:
-    from intertwine.tasks.shapes._predictor import ShapePredictor
+    from intertwine.tasks.clouds._predictor import ShapePredictor
 
 
 class Predictions(NamedTuple):

@@ -5,8 +5,8 @@ import torch
 
 from intertwine.groups import SO3, Octahedral
 from intertwine.tasks._rotations import quaternion_rotations
-from intertwine.tasks.shapes._gallery import orientations
-from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.tasks.clouds.report._gallery import orientations
+from intertwine.tasks.clouds._rotations import rotations_from
 
 DRAWS = torch.randn(4000, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

@@ -17,12 +17,12 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._output import replacing
 from intertwine.tasks._task import silent
-from intertwine.tasks.shapes._describe import kinds, layers_text
-from intertwine.tasks.shapes._evaluation import evaluate, judge, percent
-from intertwine.tasks.shapes._gallery import SHOWN, GalleryItem, gallery, orientations
-from intertwine.tasks.shapes._job import ShapeJob
-from intertwine.tasks.shapes._names import TURNS
-from intertwine.tasks.shapes._predictor import ShapePredictor
+from intertwine.tasks.clouds._describe import kinds, layers_text
+from intertwine.tasks.clouds._evaluation import evaluate, judge, percent
+from intertwine.tasks.clouds.report._gallery import SHOWN, GalleryItem, gallery, orientations
+from intertwine.tasks.clouds._job import ShapeJob
+from intertwine.tasks.clouds._choices import TURNS
+from intertwine.tasks.clouds._predictor import ShapePredictor
 
 _BATCH = 32
 _WRONG_FIRST = 6

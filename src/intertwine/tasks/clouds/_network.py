@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
 from intertwine.ops import segment_max, segment_mean
-from intertwine.tasks.shapes._encoders import build_encoder
+from intertwine.tasks.clouds._encoders import build_encoder
 
 
 class BatchNorm(nn.BatchNorm1d):

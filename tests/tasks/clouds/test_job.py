@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from intertwine import tasks
 from intertwine.groups import SO3
-from intertwine.tasks.shapes._metrics import shape_intersections
+from intertwine.tasks.clouds._confusion import shape_intersections
 from intertwine.training import Job, Settings, fit, load_checkpoint
 
 SILENT = Console(quiet=True)

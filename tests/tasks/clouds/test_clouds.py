@@ -5,7 +5,7 @@ import torch
 
 from intertwine.groups import SO3
 from intertwine.ops import knn_graph
-from intertwine.tasks.shapes._clouds import CloudSet, unit_sphere
+from intertwine.tasks.clouds._clouds import CloudSet, unit_sphere
 
 SIZES = (20, 1, 2, 33, 5)
 

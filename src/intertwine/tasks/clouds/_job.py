@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.data import ShapeSet, Split
-from intertwine.tasks.shapes._clouds import CloudBatch, CloudSet
-from intertwine.tasks.shapes._names import AXES, TURNS
-from intertwine.tasks.shapes._network import ShapeNetwork
-from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.tasks.clouds._clouds import CloudBatch, CloudSet
+from intertwine.tasks.clouds._choices import AXES, TURNS
+from intertwine.tasks.clouds._network import ShapeNetwork
+from intertwine.tasks.clouds._rotations import rotations_from
 from intertwine.training import normal_draws
 
 _QUATERNION, _SCALE, _DRAW = 4, 1, 1

@@ -14,9 +14,9 @@ from intertwine.auditing import audit
 from intertwine.ops import knn_graph
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.segment import Segmenter
-from intertwine.tasks.shapes._clouds import CloudSet
-from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, describe_encoder
-from intertwine.tasks.shapes._network import BatchNorm
+from intertwine.tasks.clouds._clouds import CloudSet
+from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, describe_encoder
+from intertwine.tasks.clouds._network import BatchNorm
 
 HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 

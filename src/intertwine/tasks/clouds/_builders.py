@@ -17,7 +17,7 @@ from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Linear, NormInvariants
 from intertwine.reps import Rep
-from intertwine.tasks.shapes._encoders import Size
+from intertwine.tasks.clouds._encoders import Size
 
 Layer = str | dict[str, Any]
 

@@ -13,8 +13,8 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._predictor import ClassifyPredictor
-from intertwine.tasks.shapes._gallery import GalleryItem
-from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
+from intertwine.tasks.clouds.report._gallery import GalleryItem
+from intertwine.tasks.clouds.report._page import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
 

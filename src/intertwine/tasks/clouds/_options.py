@@ -9,8 +9,8 @@ from typing import ClassVar
 from intertwine._errors import UsageError
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
-from intertwine.tasks.shapes._encoders import ENCODERS, FRAMES, check_group, check_size
-from intertwine.tasks.shapes._names import AXES, GROUPS, TURNS
+from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, check_group, check_size
+from intertwine.tasks.clouds._choices import AXES, GROUPS, TURNS
 from intertwine.training import Settings
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine.groups import Octahedral
 from intertwine.tasks._rotations import quaternion_rotations
-from intertwine.tasks.shapes._colors import part_color, web
+from intertwine.tasks.clouds.report._colors import part_color, web
 
 SHOWN = 9
 _RIGHT, _WRONG = "#3b8a57", "#d1495b"
@@ -88,7 +88,7 @@ def gallery(clouds: Sequence[GalleryItem], turns: Tensor, up: str, parts: Sequen
         "clouds": [_content(cloud) for cloud in clouds],
     }
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    script = files("intertwine.tasks.shapes").joinpath("viewer.js").read_text(encoding="utf-8")
+    script = files("intertwine.tasks.clouds.report").joinpath("viewer.js").read_text(encoding="utf-8")
     return (
         f"<style>\n{STYLE}</style>\n{_controls(parts)}\n"
         f'<div class="clouds">\n{"".join(map(_figure, clouds))}</div>\n'

@@ -12,9 +12,9 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._predictor import SegmentPredictor
-from intertwine.tasks.shapes._evaluation import percent
-from intertwine.tasks.shapes._gallery import GalleryItem
-from intertwine.tasks.shapes._report import Report, confusions, share_text, wrong_first
+from intertwine.tasks.clouds._evaluation import percent
+from intertwine.tasks.clouds.report._gallery import GalleryItem
+from intertwine.tasks.clouds.report._page import Report, confusions, share_text, wrong_first
 from intertwine.training import Outcome
 
 

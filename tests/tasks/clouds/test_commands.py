@@ -13,8 +13,8 @@ import pytest
 from intertwine.data import read_shapes
 from intertwine.data._point_files import read_shape
 from intertwine.tasks.segment import SegmentPredictor
-from intertwine.tasks.shapes import _reading
-from intertwine.tasks.shapes._predictor import ShapePredictor
+from intertwine.tasks.clouds import _reading
+from intertwine.tasks.clouds._predictor import ShapePredictor
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]

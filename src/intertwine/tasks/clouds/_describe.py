@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks.shapes._job import ShapeJob
+from intertwine.tasks.clouds._job import ShapeJob
 
 _NAMED = 3
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from intertwine.tasks.shapes._metrics import (
+from intertwine.tasks.clouds._confusion import (
     accuracy,
     balanced_accuracy,
     class_table,

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.tasks.shapes._evaluation import Metrics, Predictions, percent
-from intertwine.tasks.shapes._metrics import (
+from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
+from intertwine.tasks.clouds._confusion import (
     accuracy,
     balanced_accuracy,
     class_table,
