@@ -29,7 +29,7 @@ from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
 from intertwine.data import ShapeSet, furniture
-from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.tasks.clouds._rotations import rotations_from
 from intertwine.training import load_checkpoint
 
@@ -63,7 +63,7 @@ DRAWS = 3
 Found = dict[str, list[list[float]]]
 
 
-def accuracy(predictor: ShapePredictor, shapes: ShapeSet, seed: int) -> float:
+def accuracy(predictor: CloudPredictor, shapes: ShapeSet, seed: int) -> float:
     """In per cent, every cloud turned by a Haar-random rotation."""
     held = predictor.held(shapes)
     draws = torch.randn(len(shapes), 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

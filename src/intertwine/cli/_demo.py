@@ -11,7 +11,7 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_positive
-from intertwine.cli._runs import INTERRUPTED, first_free
+from intertwine.cli._runs import INTERRUPTED
 from intertwine.tasks.properties._options import PropertiesOptions
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def demo(
         check_positive(name, value)
     _check_installed()
     screen = console()
-    folder = Path(output) if output is not None else first_free("demo")
+    folder = Path(output) if output is not None else next_run_folder("demo")
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)

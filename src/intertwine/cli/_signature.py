@@ -10,18 +10,18 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from intertwine.tasks._options import OPTION, flag
+from intertwine.tasks import OPTION, flag
 
 _SHARED = ("Model", "Data", "Training", "Run")
 """Headings that tasks share, in the order of `--help`; others come before."""
 
 
-def command_from(options: type, run: Callable[[Any], int], name: str, help: str) -> Callable[..., int]:
-    """A function with one parameter per field of `options`, that fills the dataclass and runs.
+def command_from(options: type, run: Callable[..., int], name: str, help: str) -> Callable[..., int]:
+    """A function with one keyword parameter for each field of `options`, that calls `run` with them.
 
     Args:
         options: A dataclass made of `intertwine.tasks.option` fields.
-        run: Called with an instance of it.
+        run: Called with the values by name.
         name: Name of the command.
         help: Its help.
 
@@ -30,7 +30,7 @@ def command_from(options: type, run: Callable[[Any], int], name: str, help: str)
     """
 
     def command(**values: Any) -> int:
-        return run(options(**values))
+        return run(**values)
 
     hints = get_type_hints(options)
     items = sorted((item for item in fields(options) if OPTION in item.metadata), key=_place)

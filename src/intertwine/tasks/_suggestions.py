@@ -1,4 +1,4 @@
-"""Errors that name the nearest thing the user may have meant."""
+"""Errors for unknown names that suggest the nearest known one."""
 
 from __future__ import annotations
 

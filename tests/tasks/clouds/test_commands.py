@@ -14,7 +14,7 @@ from intertwine.data import read_shapes
 from intertwine.data._point_files import read_shape
 from intertwine.tasks.segment import SegmentPredictor
 from intertwine.tasks.clouds import _reading
-from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]
@@ -67,7 +67,7 @@ def test_protocols_are_chosen_by_name(at_shapes, command):
 
 
 def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_shapes, command, monkeypatch):
-    monkeypatch.setattr(ShapePredictor, "_read", lambda *_: pytest.fail("it reads first"))
+    monkeypatch.setattr(CloudPredictor, "_read", lambda *_: pytest.fail("it reads first"))
     assert "its are z/none" in command("evaluate", "runs/classes-message", "--protocol", "SO3/z", code=2).err
 
 

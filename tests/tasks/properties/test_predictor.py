@@ -9,7 +9,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.data import Split
-from intertwine.tasks import AuditSettings, silent
+from intertwine.tasks import AuditSettings, no_progress
 from intertwine.tasks.properties import PropertyJob, PropertyPredictor, _predictor
 
 ALL = ("energy", "dipole:1o", "quadrupole:ij=ji")
@@ -67,7 +67,7 @@ def test_an_empty_test_split_asks_for_data(predictor, from_memory, split):
 
 
 def evaluated(predictor):
-    return predictor.evaluate("other.xyz", batch_size=7, seed=0, progress=silent)
+    return predictor.evaluate("other.xyz", batch_size=7, seed=0, progress=no_progress)
 
 
 def evaluated_aloud(predictor, loud):

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.clouds._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.clouds._job import LabeledClouds, LabeledBatch, CloudJob, vector_count
 
 
-class ClassifyJob(ShapeJob):
+class ClassifyJob(CloudJob):
     """One class a cloud."""
 
     task, score = "classify", "accuracy"
@@ -25,9 +25,9 @@ class ClassifyJob(ShapeJob):
     def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
         return held.classes[indices]
 
-    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+    def _losses(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
         smoothing = self.config["smoothing"]
         return functional.cross_entropy(logits, batch.truth, reduction="none", label_smoothing=smoothing)
 
-    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+    def _scores(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
         return (logits.argmax(1) == batch.truth).to(torch.float64)

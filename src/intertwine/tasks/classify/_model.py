@@ -9,10 +9,10 @@ from torch import Tensor
 
 from intertwine.actions import LinearAction
 from intertwine.ops import resolve_batch
-from intertwine.tasks.clouds._network import ShapeNetwork, head
+from intertwine.tasks.clouds._network import CloudNetwork, head
 
 
-class Classifier(ShapeNetwork):
+class Classifier(CloudNetwork):
     """logits = head(mean and largest over the points of their invariants).
 
     Args:

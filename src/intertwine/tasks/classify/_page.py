@@ -18,7 +18,7 @@ from intertwine.tasks.clouds.report._page import Report, confusions, share_text,
 from intertwine.training import Outcome
 
 
-class ClassifyReport(Report):
+class ClassifyPage(Report):
     """Accuracies, clouds with their classes, and what is taken for what."""
 
     heading, curve = "Classes", "accuracy (%)"
@@ -83,4 +83,4 @@ def write_report(job: ClassifyJob, outcome: Outcome, path: Path) -> Path:
         The path.
     """
     predictor = ClassifyPredictor(job.model, job.config, Split.from_json(job.split))
-    return ClassifyReport(job, outcome.history, predictor).write(path)
+    return ClassifyPage(job, outcome.history, predictor).write(path)

@@ -12,12 +12,12 @@ from intertwine.data import ShapeSet
 from intertwine.tasks._task import Progress
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._metrics import ClassMetrics
-from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._predictor import CloudPredictor
 
 _RANKS = ("", "second", "third")
 
 
-class ClassifyPredictor(ShapePredictor):
+class ClassifyPredictor(CloudPredictor):
     """A `Classifier` in use."""
 
     job = ClassifyJob

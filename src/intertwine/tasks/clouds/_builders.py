@@ -1,14 +1,16 @@
-"""What builds encoders: modules called as a `PointEncoder` is, with ``rep_in`` and ``rep_out``, one output a point."""
+"""Builders of encoders: modules called as a `PointEncoder` is, with ``rep_in`` and ``rep_out``, one output a point."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from intertwine import models
+from intertwine._errors import UsageError
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3, SO3, Group
 from intertwine.models import HierarchicalEncoder, PointEncoder
@@ -17,13 +19,38 @@ from intertwine.models._family import FIRST_OUTPUT
 from intertwine.models._lifted import LiftedReadout
 from intertwine.nn import Linear, NormInvariants
 from intertwine.reps import Rep
-from intertwine.tasks.clouds._encoders import Size
+from intertwine.tasks.clouds._encoders import Size, find_encoder, find_frame
 
 Layer = str | dict[str, Any]
 
 
-def family(
-    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, lengths: bool = False, **options: Any
+def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_point: bool = True) -> nn.Module:
+    """The encoder that `describe_encoder` describes, in its frame.
+
+    Args:
+        config: The description.
+        rep_in: Features of a point that go in, in the grammar of O(3), whatever the group.
+        rep_out: Features of a point that come out.
+        by_point: Whether each point is asked for. If not, an encoder that `thins_points` answers for some only, by its
+            method ``at_points``, unless there is a frame around it.
+
+    Raises:
+        UsageError: The encoder or the frame is not known, or cannot be built at this size.
+    """
+    entry, frame = find_encoder(config["name"]), find_frame(config["frame"])
+    size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbors", "cutoff")))
+    by_point = by_point or frame is not None
+    build = {"family": family_encoder, "network": network_encoder}[entry.builder]
+    try:
+        reps = (read_rep(text, config["group"]) for text in (rep_in, rep_out))
+        encoder: nn.Module = build(*reps, size, by_point=by_point, **entry.options)
+        return encoder if frame is None else in_frame(encoder, frame, size)
+    except ValueError as error:
+        raise UsageError(f"the encoder {config['name']} cannot be built: {error}") from error
+
+
+def family_encoder(
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, norms: bool = False
 ) -> nn.Module:
     """A `PointEncoder`, or where points are thinned a `HierarchicalEncoder`.
 
@@ -33,28 +60,30 @@ def family(
         size: How large.
         by_point: Whether each point is asked for; if not, those of the last level will do.
         layer: The family.
-        lengths: Whether half of the invariants are lengths of vectors and tensors.
-        options: What else the encoder knows.
+        norms: Whether half of the invariants are norms of vectors and tensors.
     """
-    if not inner(layer, size.hidden or "", rep_in.group).dim:
+    if not read_hidden(layer, size.hidden or "", rep_in.group).dim:
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
+    options: dict[str, Any] = {"layer": layer, "cutoff": size.cutoff}
     if size.width is not None:
-        options = {**options, "width": size.width}
-    options = {**options, "layer": layer, "cutoff": size.cutoff}
-    build = hierarchical if size.levels else flat
-    return _finished(build(rep_in, rep_out, size, by_point, lengths, options), lengths)
+        options["width"] = size.width
+    build = _hierarchical if size.levels else _flat
+    encoder = _with_unit_output(build(rep_in, rep_out, size, by_point, norms, options))
+    return NormReadout(encoder) if norms else encoder
 
 
-def flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]) -> PointEncoder:
+def _flat(
+    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
+) -> PointEncoder:
     """All layers on all points."""
-    hidden = inner(options["layer"], size.hidden or "", rep_in.group)
-    rep_out = with_lengths(hidden, rep_out) if lengths else rep_out
+    hidden = read_hidden(options["layer"], size.hidden or "", rep_in.group)
+    rep_out = before_norms(hidden, rep_out) if norms else rep_out
     more: dict[str, Any] = {"layers": size.layers, "neighbors": float(size.neighbors), "pool": None}
     return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
 
-def hierarchical(
-    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, lengths: bool, options: dict[str, Any]
+def _hierarchical(
+    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
 ) -> HierarchicalEncoder:
     """Layers on ever fewer points, twice as wide each time.
 
@@ -63,9 +92,9 @@ def hierarchical(
     """
     strided = named(options["layer"]).strided
     texts = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
-    wider = [inner(options["layer"], text, rep_in.group) for text in texts]
+    wider = [read_hidden(options["layer"], text, rep_in.group) for text in texts]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
-    rep_out = with_lengths(hidden[0 if by_point else -1], rep_out) if lengths else rep_out
+    rep_out = before_norms(hidden[0 if by_point else -1], rep_out) if norms else rep_out
     more: dict[str, Any] = {"neighbors": size.neighbors, "gathered": 2 * size.neighbors}
     return HierarchicalEncoder(
         rep_in,
@@ -79,7 +108,7 @@ def hierarchical(
     )
 
 
-def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.Module:
+def _with_unit_output(encoder: Any) -> Any:
     """Outputs of size one: they begin small, for energies, but here they are normalized."""
     if isinstance(encoder.readout, LiftedReadout):
         with torch.no_grad():
@@ -89,11 +118,11 @@ def _finished(encoder: PointEncoder | HierarchicalEncoder, lengths: bool) -> nn.
         if isinstance(module, Linear):
             module.gain = 1.0
             module.reset_parameters()
-    return NormReadout(encoder) if lengths else encoder
+    return encoder
 
 
-def network(
-    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, name: str, embedding: int = 8, **options: Any
+def network_encoder(
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, name: str, embedding: int = 8
 ) -> nn.Module:
     """A network of `intertwine.models` that finds the neighbors itself, its widths doubled twice over its layers.
 
@@ -104,20 +133,18 @@ def network(
         by_point: Not looked at: it answers for each point.
         name: Of the class.
         embedding: Channels of the last layer, in widths.
-        options: What else it knows.
     """
     width = size.width or 1
-    widths = tuple(width * min(4, 2 ** max(0, place - 1)) for place in range(size.layers))
-    if name != "PointNet":
-        options = {**options, "neighbors": size.neighbors}
-    made: nn.Module = getattr(models, name)(
+    widths = tuple(width * min(4, 2 ** max(0, index - 1)) for index in range(size.layers))
+    options = {} if name == "PointNet" else {"neighbors": size.neighbors}
+    network: nn.Module = getattr(models, name)(
         rep_in, rep_out, widths=widths, embedding=embedding * width, head=(), dropout=0.0, pool=None, **options
     )
-    return made
+    return network
 
 
-def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
-    """The encoder seen through frames of the cloud.
+def in_frame(encoder: nn.Module, name: str, size: Size) -> nn.Module:
+    """The encoder, canonicalized by frames of the cloud.
 
     Args:
         encoder: The encoder.
@@ -128,20 +155,20 @@ def framed(encoder: nn.Module, name: str, size: Size) -> nn.Module:
     if rep.group not in (SO3(), O3()):
         raise ValueError("frames are rotations of all kinds, and it knows finitely many; leave --frame out")
     options = {"cutoff": size.cutoff, "neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
-    made: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
-    return made
+    framed: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
+    return framed
 
 
 class NormReadout(nn.Module):
-    """An encoder's output with the lengths of its vectors and tensors in their place.
+    """An encoder's output with the norms of its vectors and tensors in their place.
 
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``.
     """
 
-    def __init__(self, encoder: PointEncoder | HierarchicalEncoder) -> None:
+    def __init__(self, encoder: Any) -> None:
         super().__init__()
-        self.encoder, self.lengths = encoder, NormInvariants(encoder.rep_out)
-        self.rep_in, self.rep_out = encoder.rep_in, self.lengths.rep_out
+        self.encoder, self.norms = encoder, NormInvariants(encoder.rep_out)
+        self.rep_in, self.rep_out = encoder.rep_in, self.norms.rep_out
         self.action_in, self.action_out = PointCloud(self.rep_in), PointFeatures(self.rep_out)
 
     def forward(
@@ -153,17 +180,15 @@ class NormReadout(nn.Module):
         structures: int | None = None,
     ) -> Tensor:
         """``(N, rep_out.dim)``; arguments as those of the encoder."""
-        measured: Tensor = self.lengths(self.encoder(features, positions, edges, batch, structures))
-        return measured
+        invariants: Tensor = self.norms(self.encoder(features, positions, edges, batch, structures))
+        return invariants
 
     def at_points(
         self, features: Tensor, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
-        """The same at each point that the encoder answers for, and whose they are."""
-        if not isinstance(self.encoder, HierarchicalEncoder):
-            return self(features, positions, edges, batch, structures), batch
-        output, whose = self.encoder.at_points(features, positions, edges, batch, structures)
-        return self.lengths(output), whose
+        """The same at the points of the last level of an encoder that thins points, and the cloud of each of them."""
+        output, cloud = self.encoder.at_points(features, positions, edges, batch, structures)
+        return self.norms(output), cloud
 
 
 def widened(hidden: str, factor: int) -> str:
@@ -175,31 +200,31 @@ def widened(hidden: str, factor: int) -> str:
     return re.sub(r"(^|\+)(\s*)(\d+)", lambda found: f"{found[1]}{found[2]}{factor * int(found[3])}", hidden)
 
 
-def read(text: str, group: str) -> Rep:
+def read_rep(text: str, group: str) -> Rep:
     """A representation in the grammar of O(3), restricted to the group: one of `GROUPS`.
 
-    >>> str(read("8x0e + 4x1o", "SO3"))
+    >>> str(read_rep("8x0e + 4x1o", "SO3"))
     '8x0 + 4x1'
     """
     return O3().rep(text).restrict({"O3": O3(), "SO3": SO3()}[group])
 
 
-def inner(layer: Layer, text: str, group: Group) -> Rep:
+def read_hidden(layer: Layer, text: str, group: Group) -> Rep:
     """Hidden features as the family reads them, restricted to the group if they are of a larger one."""
     hidden = named(layer).inner(text)
     return hidden.restrict(group) if hidden.group == O3() else hidden
 
 
-def with_lengths(hidden: Rep, rep_out: Rep) -> Rep:
+def before_norms(hidden: Rep, rep_out: Rep) -> Rep:
     """As many copies as invariants are wanted: half of them invariant, half of what else is hidden.
 
-    >>> str(with_lengths(O3().rep("8x0e + 8x1o + 4x2e"), O3().rep("16x0e")))
+    >>> str(before_norms(O3().rep("8x0e + 8x1o + 4x2e"), O3().rep("16x0e")))
     '8x0e + 4x1o + 4x2e'
     """
     trivial = rep_out.group.trivial
     kinds = [irrep for _, irrep in hidden.irreps or () if irrep != trivial]
     share = rep_out.dim // (2 * len(kinds)) if kinds else 0
-    made = (rep_out.dim - share * len(kinds)) * trivial
+    rep = (rep_out.dim - share * len(kinds)) * trivial
     for kind in kinds if share else ():
-        made = made + share * kind
-    return made
+        rep = rep + share * kind
+    return rep

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks.clouds._job import ShapeJob
+from intertwine.tasks.clouds._job import CloudJob
 
 _NAMED = 3
 
 
-def describe(job: ShapeJob, folder: Path) -> list[tuple[str, str]]:
+def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
     """What was read and split, what was skipped, and by how many parameters it is learned.
 
     Args:

@@ -1,79 +1,101 @@
-"""What training needs of both tasks: batches, turned and shaken; a loss; metrics as given and turned."""
+"""The training job of tasks on clouds: augmented batches, a loss, and metrics as given and rotated."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks.clouds._clouds import CloudBatch, CloudSet
-from intertwine.tasks.clouds._choices import AXES, TURNS
-from intertwine.tasks.clouds._network import ShapeNetwork
-from intertwine.tasks.clouds._rotations import rotations_from
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS
+from intertwine.tasks.clouds._network import CloudNetwork
+from intertwine.tasks.clouds._rotations import random_rotations
 from intertwine.training import normal_draws
 
-_QUATERNION, _SCALE, _DRAW = 4, 1, 1
-_SPREAD, _FARTHEST = 0.1, 0.25
-"""Of the logarithm of the scale by which a cloud is stretched in training, and the most that it may be."""
-_VALIDATION = 1
+if TYPE_CHECKING:
+    from intertwine.tasks.clouds._options import CloudOptions
+
+_QUATERNION, _SCALE, _SAMPLE = 4, 1, 1
+"""How many random numbers of a cloud are used for what."""
+_SCALE_SPREAD, _LARGEST_SCALE = 0.1, 0.25
+"""Standard deviation and bound of the logarithm of the random scale in training."""
+_VALIDATION_SEED = 1
 
 
-class ShapeBatch(NamedTuple):
-    """Clouds with what is true of them.
+class LabeledBatch(NamedTuple):
+    """Clouds with their labels.
 
-    cloud: the clouds; turned: the same after a Haar-random rotation of each, in validation; truth: (B,) int64 classes
+    clouds: the clouds; rotated: the same after a Haar-random rotation of each, in validation; truth: (B,) int64 classes
     or (N,) int64 parts; category (B,) int64 classes.
     """
 
-    cloud: CloudBatch
-    turned: CloudBatch | None
+    clouds: CloudBatch
+    rotated: CloudBatch | None
     truth: Tensor
     category: Tensor
 
 
-class ShapeJob(ABC):
+class CloudJob(ABC):
     """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
 
-    In training one of the clouds that were drawn of each shape is turned as ``augment`` says, stretched a little and
-    its points moved a little, all of which follows from (seed, index). In validation the first is turned as in
-    training, the same way in every epoch, and judged a second time after a Haar-random rotation.
+    In training one of the clouds that were sampled of each shape is rotated as ``augment`` says, scaled at random and
+    its points moved by noise, all of which follows from (seed, index). In validation the first is rotated as in
+    training, the same way in every epoch, and a second time by a Haar-random rotation.
     """
 
     task: str
     score: ClassVar[str]
-    """What `_scores` gives, as the log names it."""
+    """The name of what `_scores` gives in the log."""
+    point_labels: ClassVar[bool] = False
+    """Whether each point has a label."""
     monitor = "loss"
 
     def __init__(self, config: dict[str, Any], split: dict[str, Any], shapes: ShapeSet) -> None:
         self.config, self.split = config, split
-        parts, draws = Split.from_json(split), config["draws"]
-        every = shapes.unfold(draws)
-        self.unseen = every.select(draws * (parts.test if len(parts.test) else parts.validation))
-        self._validation = LabeledClouds.of(every, draws * parts.validation, config)
-        self._train = LabeledClouds.of(every, (draws * parts.train[:, None] + torch.arange(draws)).flatten(), config)
+        subsets, samples = Split.from_json(split), config["draws"]
+        every = shapes.unfold(samples)
+        self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
+        self._validation = LabeledClouds.of(every, samples * subsets.validation, config)
+        train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
+        self._train = LabeledClouds.of(every, train, config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
-            self.model: nn.Module = self.network(config)
+            self._network = self.network(config)
+        self.model: nn.Module = self._network
 
     @classmethod
     @abstractmethod
-    def network(cls, config: dict[str, Any]) -> ShapeNetwork:
+    def network(cls, config: dict[str, Any]) -> CloudNetwork:
         """The model that the configuration describes."""
 
-    @abstractmethod
-    def _truth(self, held: LabeledClouds, indices: Tensor) -> Tensor:
-        """What is true of these clouds."""
+    @classmethod
+    def complete_config(cls, options: CloudOptions, shapes: ShapeSet, split: Split) -> dict[str, Any]:
+        """What else belongs to the configuration of a run.
+
+        Args:
+            options: The options, checked.
+            shapes: All clouds.
+            split: The split.
+
+        Raises:
+            UsageError: The task cannot be learned from these clouds.
+        """
+        return {}
 
     @abstractmethod
-    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+    def _truth(self, labeled: LabeledClouds, indices: Tensor) -> Tensor:
+        """The labels of these clouds."""
+
+    @abstractmethod
+    def _losses(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
         """(B,) the loss of each cloud."""
 
     @abstractmethod
-    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        """(B,) how right the logits of each cloud are, 0 to 1."""
+    def _scores(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
+        """(B,) the score of each cloud, 0 to 1."""
 
     def train_size(self) -> int:
         """How many clouds there are to train on."""
@@ -83,65 +105,67 @@ class ShapeJob(ABC):
         """How many clouds there are to validate on."""
         return len(self._validation.clouds)
 
-    def train_batch(self, indices: Tensor, seed: int) -> ShapeBatch:
-        """A cloud of each of these training shapes, turned, stretched and shaken."""
+    def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
+        """A cloud of each of these training shapes, rotated, scaled and with noise."""
         points = self.config["points"]
-        turn, scale, draw, shifts = normal_draws(seed, indices, _QUATERNION + _SCALE + _DRAW + 3 * points).split(
-            (_QUATERNION, _SCALE, _DRAW, 3 * points), 1
-        )
-        indices = drawn(indices, draw[:, 0], self.config["draws"])
-        cloud = self._train.clouds.batch(
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, 3 * points)
+        quaternion, scale, sample, noise = normal_draws(seed, indices, sum(sizes)).split(sizes, 1)
+        indices = pick_samples(indices, sample[:, 0], self.config["draws"])
+        clouds = self._train.clouds.batch(
             indices,
-            rotations=self._rotations(turn, self.config["augment"]),
-            scales=(_SPREAD * scale[:, 0]).clamp(-_FARTHEST, _FARTHEST).exp(),
-            jitter=self.config["jitter"] * shifts.unflatten(1, (points, 3)),
+            rotations=self._rotations(quaternion, self.config["augment"]),
+            scales=(_SCALE_SPREAD * scale[:, 0]).clamp(-_LARGEST_SCALE, _LARGEST_SCALE).exp(),
+            jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
-        return ShapeBatch(cloud, None, self._truth(self._train, indices), self._train.category(indices))
+        return LabeledBatch(clouds, None, self._truth(self._train, indices), self._train.category(indices))
 
-    def validation_batch(self, indices: Tensor) -> ShapeBatch:
-        """These validation clouds, turned as in training and turned at random."""
-        held = self._validation
-        draws = normal_draws(_VALIDATION, indices, 2 * _QUATERNION)
-        given, turned = (
-            held.clouds.batch(indices, rotations=self._rotations(part, turn))
-            for part, turn in ((draws[:, :_QUATERNION], self.config["augment"]), (draws[:, _QUATERNION:], TURNS[-1]))
+    def validation_batch(self, indices: Tensor) -> LabeledBatch:
+        """These validation clouds, rotated as in training and rotated at random."""
+        labeled = self._validation
+        normals = normal_draws(_VALIDATION_SEED, indices, 2 * _QUATERNION)
+        given, rotated = (
+            labeled.clouds.batch(indices, rotations=self._rotations(part, kind))
+            for part, kind in (
+                (normals[:, :_QUATERNION], self.config["augment"]),
+                (normals[:, _QUATERNION:], ROTATIONS[-1]),
+            )
         )
-        return ShapeBatch(given, turned, self._truth(held, indices), held.category(indices))
+        return LabeledBatch(given, rotated, self._truth(labeled, indices), labeled.category(indices))
 
-    def loss(self, batch: ShapeBatch) -> tuple[Tensor, int]:
+    def loss(self, batch: LabeledBatch) -> tuple[Tensor, int]:
         """The sum over clouds of the loss, and how many there are."""
-        return self._losses(self.logits(batch.cloud, batch.category), batch).sum(), batch.cloud.structures
+        return self._losses(self.logits(batch.clouds, batch.category), batch).sum(), batch.clouds.structures
 
-    def metrics(self, batch: ShapeBatch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss; the score; the same, rotated; the largest change of a logit by that."""
-        logits, size = self.logits(batch.cloud, batch.category), batch.cloud.structures
-        found = {"loss": self._losses(logits, batch), self.score: self._scores(logits, batch)}
-        if batch.turned is not None:
-            turned = self.logits(batch.turned, batch.category)
-            found["rotated"] = self._scores(turned, batch)
-            found["change"] = largest_of(turned - logits, batch.cloud)
-        return {name: (values.sum(), size) for name, values in found.items()}
+    def metrics(self, batch: LabeledBatch) -> dict[str, tuple[Tensor, int]]:
+        """Sums and counts: the loss; the score; the score, rotated; the largest change of a logit by that."""
+        logits, size = self.logits(batch.clouds, batch.category), batch.clouds.structures
+        values = {"loss": self._losses(logits, batch), self.score: self._scores(logits, batch)}
+        if batch.rotated is not None:
+            rotated = self.logits(batch.rotated, batch.category)
+            values["rotated"] = self._scores(rotated, batch)
+            values["change"] = largest_change(rotated - logits, batch.clouds)
+        return {name: (each.sum(), size) for name, each in values.items()}
 
-    def logits(self, cloud: CloudBatch, category: Tensor | None) -> Tensor:
-        """What the model says of a batch."""
-        return logits_of(self.model, cloud, category)
+    def logits(self, clouds: CloudBatch, category: Tensor | None) -> Tensor:
+        """The logits of the model."""
+        return compute_logits(self._network, clouds, category)
 
-    def _rotations(self, draws: Tensor, turn: str) -> Tensor | None:
-        return None if turn == "none" else rotations_from(draws[:, :_QUATERNION], turn, self.config["up"])
+    def _rotations(self, normals: Tensor, kind: str) -> Tensor | None:
+        return None if kind == "none" else random_rotations(normals[:, :_QUATERNION], kind, self.config["up"])
 
 
-def drawn(shapes: Tensor, normal: Tensor, draws: int) -> Tensor:
-    """Which cloud of each shape a normal number picks, all equally likely, where those of shape s begin at s * draws.
+def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
+    """The cloud of each shape that a normal number picks, all equally likely, where shape s has its first at s * samples.
 
-    >>> drawn(torch.tensor([0, 1, 1]), torch.tensor([-9.0, 0.1, 9.0]), 2).tolist()
+    >>> pick_samples(torch.tensor([0, 1, 1]), torch.tensor([-9.0, 0.1, 9.0]), 2).tolist()
     [0, 3, 3]
     """
-    share: Tensor = torch.special.ndtr(normal)
-    return shapes * draws + (draws * share).long().clamp(max=draws - 1)
+    uniform: Tensor = torch.special.ndtr(normals)
+    return shapes * samples + (samples * uniform).long().clamp(max=samples - 1)
 
 
 class LabeledClouds(NamedTuple):
-    """A part of the split: its clouds, and what is known of them."""
+    """Clouds and their labels."""
 
     clouds: CloudSet
     classes: Tensor
@@ -149,7 +173,7 @@ class LabeledClouds(NamedTuple):
 
     @classmethod
     def of(cls, shapes: ShapeSet, indices: Tensor, config: dict[str, Any]) -> LabeledClouds:
-        """These clouds of a set, with their neighbors found."""
+        """These clouds of a set, with their neighbors."""
         some = shapes.select(indices)
         clouds = CloudSet(some.positions, some.offsets, config["encoder"]["neighbors"], vectors_of(some, config))
         return cls(clouds, some.classes, some.parts)
@@ -165,27 +189,31 @@ def vector_count(config: dict[str, Any]) -> int:
 
 
 def vectors_of(shapes: ShapeSet, config: dict[str, Any]) -> Tensor | None:
-    """(N, 3 V), what is known of each point besides its place: its normal, the vertical; None if nothing is."""
-    known: list[Tensor] = []
+    """(N, 3 V), the input vectors of each point: its normal, the up vector; None if the model takes none."""
+    vectors: list[Tensor] = []
     if config["normals"]:
-        assert shapes.normals is not None, "what is read has normals where they are asked for"
-        known.append(shapes.normals)
+        assert shapes.normals is not None, "clouds are read with normals where the model takes them"
+        vectors.append(shapes.normals)
     if config["vertical"]:
-        axis = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
-        known.append(axis.expand(len(shapes.positions), 3))
-    return torch.cat(known, 1) if known else None
+        up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
+        vectors.append(up_vector.expand(len(shapes.positions), 3))
+    return torch.cat(vectors, 1) if vectors else None
 
 
-def logits_of(model: nn.Module, cloud: CloudBatch, category: Tensor | None) -> Tensor:
-    """The logits of a batch; the category is for those models that ask for it."""
-    extra = (category,) if getattr(model, "categories", 0) else ()
-    logits: Tensor = model(*cloud, *extra)
+def compute_logits(network: CloudNetwork, clouds: CloudBatch, category: Tensor | None) -> Tensor:
+    """The logits of a batch."""
+    logits: Tensor = network(*network_inputs(network, clouds, category))
     return logits
 
 
-def largest_of(difference: Tensor, cloud: CloudBatch) -> Tensor:
+def network_inputs(network: CloudNetwork, clouds: CloudBatch, category: Tensor | None) -> tuple[Any, ...]:
+    """The arguments of a network for a batch; the category is for networks that take one."""
+    return (*clouds, category) if network.categories else tuple(clouds)
+
+
+def largest_change(difference: Tensor, clouds: CloudBatch) -> Tensor:
     """(B,) the largest absolute entry for each cloud, of (B, K) or of (N, K)."""
     size = difference.abs().amax(1)
-    if len(size) == cloud.structures:
+    if len(size) == clouds.structures:
         return size
-    return size.new_zeros(cloud.structures).scatter_reduce(0, cloud.batch, size, "amax")
+    return size.new_zeros(clouds.structures).scatter_reduce(0, clouds.batch, size, "amax")

@@ -1,4 +1,4 @@
-"""The network of both tasks up to their heads: a cloud in, invariants of each point and of the whole out."""
+"""The backbone of networks on clouds: an encoder, then invariants of each point and of the whole cloud."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
 from intertwine.ops import segment_max, segment_mean
-from intertwine.tasks.clouds._encoders import build_encoder
+from intertwine.tasks.clouds._builders import build_encoder
+from intertwine.tasks.clouds._encoders import thins_points
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -33,7 +34,7 @@ class BatchNorm(nn.BatchNorm1d):
         return (input - self.running_mean) * scale + self.bias  # not torch's, which asks whether there are rows
 
 
-class ShapeNetwork(nn.Module):
+class CloudNetwork(nn.Module):
     """Encoder, then invariants by point and of the whole cloud.
 
         h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - center,    p_i = silu(norm(W norm(h_i))),
@@ -44,16 +45,22 @@ class ShapeNetwork(nn.Module):
 
     Args:
         encoder: What `describe_encoder` gave.
-        vectors: How many vectors v_i of each point go in as well: the normal of the surface, the vertical.
+        vectors: How many vectors v_i of each point go in as well: the normal of the surface, the up vector.
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
+
+    Attributes:
+        categories: How many categories of clouds `forward` takes one of as its last argument; 0 for none.
 
     Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)``, whatever the points' numbering.
     """
 
+    categories: int = 0
+
     def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
         super().__init__()
         self.vectors = vectors
+        self._at_some_points = not by_point and encoder["frame"] == "none" and thins_points(encoder)
         self.encoder = build_encoder(
             encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
         )
@@ -73,10 +80,10 @@ class ShapeNetwork(nn.Module):
         Raises:
             ValueError: There are more vectors than wanted, or fewer.
         """
-        encoded, whose = self._encoded(vectors, positions, edges, batch, structures)
+        encoded, cloud = self._encoded(vectors, positions, edges, batch, structures)
         points: Tensor = self.point(encoded)
-        mean = segment_mean(points, whose, structures)
-        return points, torch.cat([mean, segment_max(points, whose, structures)], 1)
+        mean = segment_mean(points, cloud, structures)
+        return points, torch.cat([mean, segment_max(points, cloud, structures)], 1)
 
     def _encoded(
         self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
@@ -88,8 +95,8 @@ class ShapeNetwork(nn.Module):
         heights = (vectors.unflatten(1, (self.vectors, 3)) * centered[:, None]).sum(2)
         features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, vectors], 1)
         inputs = features, centered, edges, batch, structures
-        some: Any = getattr(self.encoder, "at_points", None)
-        return (self.encoder(*inputs), batch) if some is None else some(*inputs)
+        encoder: Any = self.encoder
+        return encoder.at_points(*inputs) if self._at_some_points else (encoder(*inputs), batch)
 
 
 def layer(channels: int, out: int) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""From options to a configuration: everything that is decided once, before training, and written into checkpoints."""
+"""Configuration of a run on clouds from its options: what is decided once, before training, and kept in checkpoints."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from collections import Counter
 from typing import Any
 
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback
 from intertwine.data import ShapeSet, Split
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._clouds import CloudSet
 from intertwine.tasks.clouds._encoders import describe_encoder
-from intertwine.tasks.clouds._options import ShapeOptions
+from intertwine.tasks.clouds._job import CloudJob
+from intertwine.tasks.clouds._options import CloudOptions
 from intertwine.tasks.clouds._source import Sampling, describe_source, read
 
 _CHANNELS = 128
-_BEYOND = 1.2
-"""The cutoff stands so far beyond the length of nearly every edge."""
-_LOOKED_AT = 200
+_CUTOFF_MARGIN = 1.2
+"""The cutoff over the length of nearly every edge."""
+_CUTOFF_SHAPES = 200
+"""How many training shapes the cutoff is chosen from."""
 
 
-def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:
-    """Read, split, and decide what was left open.
+def plan(
+    options: CloudOptions, job_type: type[CloudJob], progress: ProgressCallback
+) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:
+    """Read, split, and fill in defaults that depend on the data.
 
     Args:
-        options: What the user asked for, checked.
-        parts: Whether the points must have parts.
+        options: The options, checked.
+        job_type: Says whether points have labels, and what else belongs to the configuration.
+        progress: Called while the data are read.
 
     Returns:
-        The configuration and the split, both JSON, and the clouds that were read, all draws of each.
+        The configuration and the split, both JSON, and the clouds that were read, all samples of each shape.
 
     Raises:
         UsageError: The data or the options are not what was expected.
     """
     source = resolve(options.data)
-    sampling = Sampling.asked(options)
-    shapes = read(source, sampling, parts=parts, strict=options.strict)
+    sampling = Sampling.of_options(options)
+    shapes = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = shapes.make_split(**amounts, seed=options.seed)
     _check_split(shapes, split, options.data)
@@ -64,13 +70,14 @@ def plan(options: ShapeOptions, *, parts: bool) -> tuple[dict[str, Any], dict[st
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
+    config |= job_type.complete_config(options, shapes, split)
     return config, split.to_json(), shapes
 
 
 def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbors: int) -> float:
     """A little more than the length of nearly every edge of some training clouds."""
-    some = shapes.select(split.train[:_LOOKED_AT]).unfold(draws)
-    return round(_BEYOND * CloudSet(some.positions, some.offsets, neighbors).reach(), 3)
+    some = shapes.select(split.train[:_CUTOFF_SHAPES]).unfold(draws)
+    return round(_CUTOFF_MARGIN * CloudSet(some.positions, some.offsets, neighbors).reach(), 3)
 
 
 def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
@@ -81,7 +88,7 @@ def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
             "class keeps one to learn from; give more clouds"
         )
     learned = Counter(shapes.classes[split.train].tolist())
-    missing = [name for place, name in enumerate(shapes.class_names) if not learned[place]]
+    missing = [name for index, name in enumerate(shapes.class_names) if not learned[index]]
     if missing:
         where = "its folder for training has none" if shapes.split is not None else "none is left"
         raise UsageError(f'{given}: {where} of class "{missing[0]}" to learn from; give more of them')

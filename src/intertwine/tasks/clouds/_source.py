@@ -1,9 +1,9 @@
-"""The clouds of a source, and whether it is still what it was."""
+"""Clouds of files, folders and public sets: read whole, read again for a run, or streamed in chunks."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,16 +15,16 @@ from torch import Tensor
 
 from intertwine import data
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ShapeSet
 from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data._sampling import Cloud, ShapeError, sample, unit_sphere
+from intertwine.data._sampling import Cloud, ShapeError, Surface, sample, unit_sphere
 from intertwine.data._shape_folders import Entry, class_of, entries_of
 from intertwine.tasks._source import resolve
 from intertwine.tasks._suggestions import nearest
-from intertwine.tasks._task import Progress
 
 if TYPE_CHECKING:
-    from intertwine.tasks.clouds._options import ShapeOptions
+    from intertwine.tasks.clouds._options import CloudOptions
 
 _SETS: dict[str, Callable[..., ShapeSet]] = {
     "furniture": lambda **options: data.furniture(**options),
@@ -37,10 +37,10 @@ Files = list[tuple[str, str]]
 
 
 class Sampling(NamedTuple):
-    """How clouds are drawn from files.
+    """How clouds are sampled from files.
 
-    points: of each cloud; seed: of the first that is drawn of each file; normals: whether they are needed; draws: how
-    many clouds of each file.
+    points: of each cloud; seed: of the first cloud of each file; normals: whether they are needed; draws: clouds
+    sampled per shape.
     """
 
     points: int
@@ -49,53 +49,39 @@ class Sampling(NamedTuple):
     draws: int = 1
 
     @classmethod
-    def of(cls, config: dict[str, Any]) -> Sampling:
-        """One cloud of each file, as a run draws it."""
+    def of_config(cls, config: dict[str, Any]) -> Sampling:
+        """One cloud of each file, as a run samples it."""
         return cls(config["points"], config["seed"], config["normals"])
 
     @classmethod
-    def asked(cls, options: ShapeOptions) -> Sampling:
+    def of_options(cls, options: CloudOptions) -> Sampling:
         """All clouds that a run is to learn from."""
         return cls(options.points, options.seed, options.normals, options.draws)
 
 
 class CloudChunk(NamedTuple):
-    """Some files of a stream.
+    """Some shapes of a stream.
 
-    shapes: their clouds; drawn: the same points, (points, 3) each, and wholes: the points that labels are wanted for,
-    (n, 3) each, both in the file's own frame.
+    shapes: their clouds; sampled: the same points, (points, 3) each, and points: those that labels are wanted for,
+    (n, 3) each, both in the coordinates of the file.
     """
 
     shapes: ShapeSet
-    drawn: list[npt.NDArray[np.float64]]
-    wholes: list[npt.NDArray[np.float64]]
-
-
-def fetch(options: ShapeOptions, progress: Progress, *, parts: bool) -> None:
-    """Read what `plan` will read, which then lies in the cache.
-
-    Args:
-        options: What the user asked for, checked.
-        progress: Told how many bytes are fetched, or how many files are read, of how many.
-        parts: Whether the points must have parts.
-
-    Raises:
-        UsageError: As for `read`.
-    """
-    read(resolve(options.data), Sampling.asked(options), parts=parts, strict=options.strict, progress=progress)
+    sampled: list[npt.NDArray[np.float64]]
+    points: list[npt.NDArray[np.float64]]
 
 
 def read(
-    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: Progress | None = None
+    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: ProgressCallback = no_progress
 ) -> ShapeSet:
-    """All clouds of a source, the draws of each file one after the other along its points.
+    """All clouds of a source, the samples of each shape one after the other along its points.
 
     Args:
         source: A folder or the name of a public set.
-        sampling: How they are drawn.
+        sampling: How they are sampled.
         parts: Whether each point must have a label.
         strict: Whether a bad file is an error.
-        progress: Told how many bytes are fetched, or how many files are read, of how many.
+        progress: Called with how many bytes are fetched, or files are read, of how many.
 
     Raises:
         UsageError: There are no clouds, or normals are wanted that some files do not have.
@@ -111,22 +97,22 @@ def read(
     return shapes
 
 
-def read_again(config: dict[str, Any], progress: Progress | None = None) -> ShapeSet:
-    """The clouds that a run was begun with, all draws of each.
+def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> ShapeSet:
+    """The clouds that a run was begun with, all samples of each shape.
 
     Args:
         config: Of the run.
         progress: As for `read`.
 
     Raises:
-        UsageError: They are gone, or are others than they were: the split no longer fits.
+        UsageError: They are gone, or no longer what they were: the split does not fit.
     """
-    told = config["data"]
-    sampling = Sampling.of(config)._replace(draws=config["draws"])
-    shapes = read(told["source"], sampling, parts="parts" in config, progress=progress)
-    if _digest(shapes.names) != told["names_sha256"]:
+    recorded = config["data"]
+    sampling = Sampling.of_config(config)._replace(draws=config["draws"])
+    shapes = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
+    if _digest(shapes.names) != recorded["names_sha256"]:
         raise UsageError(
-            f"{told['source']} had {told['clouds']:,} clouds when this model was trained and has others now "
+            f"{recorded['source']} had {recorded['clouds']:,} clouds when this model was trained and has others now "
             f"({len(shapes):,}): the split no longer fits; pass other data"
         )
     return shapes
@@ -143,26 +129,26 @@ def describe_source(given: str, source: str, shapes: ShapeSet) -> dict[str, Any]
     }
 
 
-def renamed(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> ShapeSet:
-    """Clouds of other data in the classes and parts of a run.
+def rename_classes(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> ShapeSet:
+    """Clouds of other data with the class and part indices of a run.
 
     Args:
         shapes: The clouds.
         classes: The names that the run knows; none where classes do not matter.
         parts: The names of its parts, if it has parts.
-        what: The name of the data.
+        what: The name of the data, for errors.
 
     Raises:
         UsageError: One of theirs is not among them.
     """
     known = classes or shapes.class_names
     changed: dict[str, Any] = {"class_names": tuple(known)}
-    changed["classes"] = _places(shapes.class_names, known, "class", what)[shapes.classes]
+    changed["classes"] = _indices(shapes.class_names, known, "class", what)[shapes.classes]
     if parts is not None and shapes.parts is not None:
         changed["part_names"] = tuple(parts)
-        changed["parts"] = _places(shapes.part_names, parts, "part", what)[shapes.parts]
-    kept = {name: getattr(shapes, name) for name in ("positions", "offsets", "normals", "names", "skipped")}
-    return ShapeSet(**kept, **({"parts": None} | changed))
+        changed["parts"] = _indices(shapes.part_names, parts, "part", what)[shapes.parts]
+    same = {name: getattr(shapes, name) for name in ("positions", "offsets", "normals", "names", "skipped")}
+    return ShapeSet(**same, **({"parts": None} | changed))
 
 
 def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[CloudChunk]:
@@ -172,9 +158,9 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
 
     Args:
         source: A folder, a file, or the name of a public set.
-        sampling: How clouds are drawn.
+        sampling: How clouds are sampled.
         chunk: The most files at once.
-        skipped: Is told the files that are left out.
+        skipped: Is extended by the files that are left out.
         strict: Whether a bad file is an error.
 
     Raises:
@@ -188,11 +174,10 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
             yield CloudChunk(some, points, points)
         return
     root, entries = _entries(Path(source))
-    found = iter(_drawn(root, entries, sampling, skipped, strict=strict))
     done = 0
-    while block := list(islice(found, chunk)):
-        done += len(block)
-        yield _packed(block)
+    for some_shapes in in_chunks(_sampled(root, entries, sampling, skipped, strict=strict), chunk):
+        done += len(some_shapes.shapes)
+        yield some_shapes
     if not done:
         name, reason = skipped[0]
         first = (
@@ -201,11 +186,32 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
         raise UsageError(f"{source}: {first}")
 
 
-class _Drawn(NamedTuple):
+class SampledShape(NamedTuple):
+    """One shape: its name, the name of its class, the cloud that was sampled of it, and the points that it has."""
+
     name: str
     label: str
     cloud: Cloud
-    whole: npt.NDArray[np.float64]
+    points: npt.NDArray[np.float64]
+
+
+def sample_shape(name: str, label: str, shape: Surface | Cloud, sampling: Sampling) -> SampledShape:
+    """The cloud of a shape.
+
+    Raises:
+        ShapeError: It cannot be sampled, or has no normals where they are needed.
+    """
+    cloud = sample(shape, sampling.points, sampling.seed)
+    if sampling.normals and cloud.normals is None:
+        raise ShapeError("no normals, which this model needs")
+    return SampledShape(name, label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
+
+
+def in_chunks(shapes: Iterable[SampledShape], chunk: int) -> Iterator[CloudChunk]:
+    """Shapes, so many at a time."""
+    every = iter(shapes)
+    while block := list(islice(every, chunk)):
+        yield _pack(block)
 
 
 def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
@@ -216,25 +222,22 @@ def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
     return path.parent, [Entry(path, class_of(path.parent))]
 
 
-def _drawn(
+def _sampled(
     root: Path, entries: Sequence[Entry], sampling: Sampling, skipped: Files, *, strict: bool
-) -> Iterator[_Drawn]:
+) -> Iterator[SampledShape]:
     for entry in entries:
         name = entry.path.relative_to(root).as_posix()
         try:
-            shape = read_shape(entry.path)
-            cloud = sample(shape, sampling.points, sampling.seed)
-            if sampling.normals and cloud.normals is None:
-                raise ShapeError("no normals, which this model needs")
+            sampled = sample_shape(name, entry.label, read_shape(entry.path), sampling)
         except ShapeError as error:
             if strict:
                 raise UsageError(f"{entry.path}: {error}") from error
             skipped.append((name, str(error)))
             continue
-        yield _Drawn(name, entry.label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
+        yield sampled
 
 
-def _packed(block: Sequence[_Drawn]) -> CloudChunk:
+def _pack(block: Sequence[SampledShape]) -> CloudChunk:
     names = tuple(sorted({one.label for one in block}))
     clouds = [one.cloud for one in block]
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
@@ -246,19 +249,19 @@ def _packed(block: Sequence[_Drawn]) -> CloudChunk:
         normals=torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
         names=[one.name for one in block],
     )
-    return CloudChunk(shapes, [cloud.points for cloud in clouds], [one.whole for one in block])
+    return CloudChunk(shapes, [cloud.points for cloud in clouds], [one.points for one in block])
 
 
-def _places(theirs: Sequence[str], ours: Sequence[str], kind: str, what: str) -> Tensor:
-    for name in theirs:
-        if name not in ours:
-            match = nearest(name, ours)
+def _indices(names: Sequence[str], known: Sequence[str], kind: str, what: str) -> Tensor:
+    for name in names:
+        if name not in known:
+            match = nearest(name, known)
             question = f'; did you mean "{match}"?' if match else "."
             folders = " (the name of the folder)" if kind == "class" else ""
             raise UsageError(
-                f'{what} has the {kind} "{name}"{folders}, which was not learned{question} Known: {", ".join(ours)}'
+                f'{what} has the {kind} "{name}"{folders}, which was not learned{question} Known: {", ".join(known)}'
             )
-    return torch.tensor([list(ours).index(name) for name in theirs])
+    return torch.tensor([list(known).index(name) for name in names])
 
 
 def _digest(names: Sequence[str]) -> str:

@@ -11,11 +11,11 @@ from torch.nn import functional
 from intertwine.ops import segment_sum
 from intertwine.tasks.segment._model import Segmenter
 from intertwine.tasks.segment._categories import allowed_parts, named_parts
-from intertwine.tasks.clouds._job import LabeledClouds, ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.clouds._job import LabeledClouds, LabeledBatch, CloudJob, vector_count
 from intertwine.tasks.clouds._confusion import shape_intersections
 
 
-class SegmentJob(ShapeJob):
+class SegmentJob(CloudJob):
     """One part a point. The loss of a cloud is the mean over its points."""
 
     task, score = "segment", "miou"
@@ -36,7 +36,7 @@ class SegmentJob(ShapeJob):
             raise ValueError("these clouds have no parts to learn")
         return held.parts[held.clouds.points(indices)]
 
-    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+    def _losses(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
         cloud, smoothing = batch.cloud, self.config["smoothing"]
         losses = functional.cross_entropy(logits, batch.truth, reduction="none", label_smoothing=smoothing)
         total, counts = (
@@ -44,7 +44,7 @@ class SegmentJob(ShapeJob):
         )
         return total / counts
 
-    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
+    def _scores(self, logits: Tensor, batch: LabeledBatch) -> Tensor:
         cloud, allowed = batch.cloud, allowed_parts(self.config, batch.category)
         predicted = named_parts(logits, cloud.batch, allowed)
         parts = len(self.config["parts"])

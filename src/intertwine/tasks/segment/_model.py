@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from intertwine.actions import PointFeatures
 from intertwine.ops import resolve_batch
-from intertwine.tasks.clouds._network import ShapeNetwork, head
+from intertwine.tasks.clouds._network import CloudNetwork, head
 
 
-class Segmenter(ShapeNetwork):
+class Segmenter(CloudNetwork):
     """logits_i = head(invariants of point i, mean and largest over all points, category of the cloud).
 
     Args:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine.tasks._options import option
-from intertwine.tasks.clouds._options import ShapeOptions
+from intertwine.tasks.clouds._options import CloudOptions
 
 
 @dataclass(kw_only=True)
-class SegmentOptions(ShapeOptions):
+class SegmentOptions(CloudOptions):
     """What `fit segment` understands."""
 
     data: str = option(

@@ -18,7 +18,7 @@ from intertwine.tasks.clouds.report._page import Report, confusions, share_text,
 from intertwine.training import Outcome
 
 
-class SegmentReport(Report):
+class SegmentPage(Report):
     """Intersections over unions, clouds with their parts, and what is taken for what."""
 
     heading, curve = "Parts", "mIoU of shapes (%)"
@@ -91,4 +91,4 @@ def write_report(job: SegmentJob, outcome: Outcome, path: Path) -> Path:
         The path.
     """
     predictor = SegmentPredictor(job.model, job.config, Split.from_json(job.split))
-    return SegmentReport(job, outcome.history, predictor).write(path)
+    return SegmentPage(job, outcome.history, predictor).write(path)

@@ -18,14 +18,14 @@ from intertwine.tasks.segment._job import SegmentJob
 from intertwine.tasks.segment._metrics import PartMetrics, batch_of
 from intertwine.tasks.segment._categories import allowed_parts
 from intertwine.tasks.segment._writing import Labeled, Writer
-from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.tasks.clouds._source import CloudChunk, renamed
 
 _MOST = 16
 """Files at a time: each is held whole."""
 
 
-class SegmentPredictor(ShapePredictor):
+class SegmentPredictor(CloudPredictor):
     """A `Segmenter` in use."""
 
     job = SegmentJob

@@ -16,13 +16,13 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._output import replacing
-from intertwine.tasks._task import silent
+from intertwine.tasks._task import no_progress
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluate, judge, percent
 from intertwine.tasks.clouds.report._gallery import SHOWN, GalleryItem, gallery, orientations
-from intertwine.tasks.clouds._job import ShapeJob
-from intertwine.tasks.clouds._choices import TURNS
-from intertwine.tasks.clouds._predictor import ShapePredictor
+from intertwine.tasks.clouds._job import CloudJob
+from intertwine.tasks.clouds._choices import ROTATIONS
+from intertwine.tasks.clouds._predictor import CloudPredictor
 
 _BATCH = 32
 _WRONG_FIRST = 6
@@ -55,11 +55,11 @@ class Report(ABC):
     curve: str
     """What the score is called beside its curve."""
 
-    def __init__(self, job: ShapeJob, history: Sequence[dict[str, float]], predictor: ShapePredictor) -> None:
+    def __init__(self, job: CloudJob, history: Sequence[dict[str, float]], predictor: CloudPredictor) -> None:
         self.job, self.history, self.predictor, self.config = job, history, predictor, job.config
         self.shapes, self.held = job.unseen, predictor.held(job.unseen)
         seed = self.config["seed"]
-        self.judged = judge(predictor, self.held, TURNS, batch_size=_BATCH, seed=seed, progress=silent)
+        self.judged = judge(predictor, self.held, ROTATIONS, batch_size=_BATCH, seed=seed, progress=no_progress)
 
     @abstractmethod
     def order(self) -> Sequence[int]:
