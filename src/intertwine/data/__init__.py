@@ -10,65 +10,84 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from intertwine.data._batching import Batch, StructureSet
     from intertwine.data._cache import user_cache
-    from intertwine.data._circuit_parts import circuit_parts
-    from intertwine.data._furniture import furniture
-    from intertwine.data._names import Names
-    from intertwine.data._qm9 import qm9
-    from intertwine.data._reading import iter_structures, read_structures
-    from intertwine.data._recipes import QM9_TARGETS, RECIPES, Recipe, TargetInfo
-    from intertwine.data._shape_set import ShapeBatch, ShapeSet
-    from intertwine.data._shapes import read_shapes
+    from intertwine.data._constructors import molecules, shapes
+    from intertwine.data._dataset import PointCloudDataset
+    from intertwine.data._elements import CHEMICAL_SYMBOLS
+    from intertwine.data._lazy_names import LazyNames
+    from intertwine.data._near_duplicates import near_duplicate_groups
+    from intertwine.data._neighbors import NearestNeighbors, NeighborRule, RadiusNeighbors
+    from intertwine.data._normalization import center, unit_sphere
+    from intertwine.data._point_cloud_batch import PointCloudBatch
+    from intertwine.data._point_cloud_set import PointCloudSet
     from intertwine.data._split import Split, make_split, stratified_split
-    from intertwine.data._structures import Structures
     from intertwine.data._writing import write_csv, write_extxyz
+    from intertwine.data.public import QM9_TARGETS, RECIPES, Recipe, TargetInfo, circuit_parts, furniture, qm9
+    from intertwine.data.readers import CloudChunk, iter_shapes, iter_structures, read_shapes, read_structures
 
 __all__ = [
+    "CHEMICAL_SYMBOLS",
     "QM9_TARGETS",
     "RECIPES",
-    "Batch",
-    "Names",
+    "CloudChunk",
+    "LazyNames",
+    "NearestNeighbors",
+    "NeighborRule",
+    "PointCloudBatch",
+    "PointCloudDataset",
+    "PointCloudSet",
+    "RadiusNeighbors",
     "Recipe",
-    "ShapeBatch",
-    "ShapeSet",
     "Split",
-    "StructureSet",
-    "Structures",
     "TargetInfo",
+    "center",
     "circuit_parts",
     "furniture",
+    "iter_shapes",
     "iter_structures",
     "make_split",
+    "molecules",
+    "near_duplicate_groups",
     "qm9",
     "read_shapes",
     "read_structures",
+    "shapes",
     "stratified_split",
+    "unit_sphere",
     "user_cache",
     "write_csv",
     "write_extxyz",
 ]
 
 _HOMES = {
-    "QM9_TARGETS": "_recipes",
-    "RECIPES": "_recipes",
-    "Batch": "_batching",
-    "Names": "_names",
-    "Recipe": "_recipes",
-    "ShapeBatch": "_shape_set",
-    "ShapeSet": "_shape_set",
+    "CHEMICAL_SYMBOLS": "_elements",
+    "QM9_TARGETS": "public",
+    "RECIPES": "public",
+    "CloudChunk": "readers",
+    "LazyNames": "_lazy_names",
+    "NearestNeighbors": "_neighbors",
+    "NeighborRule": "_neighbors",
+    "PointCloudBatch": "_point_cloud_batch",
+    "PointCloudDataset": "_dataset",
+    "PointCloudSet": "_point_cloud_set",
+    "RadiusNeighbors": "_neighbors",
+    "Recipe": "public",
     "Split": "_split",
-    "StructureSet": "_batching",
-    "Structures": "_structures",
-    "TargetInfo": "_recipes",
-    "circuit_parts": "_circuit_parts",
-    "furniture": "_furniture",
-    "iter_structures": "_reading",
+    "TargetInfo": "public",
+    "center": "_normalization",
+    "circuit_parts": "public",
+    "furniture": "public",
+    "iter_shapes": "readers",
+    "iter_structures": "readers",
     "make_split": "_split",
-    "qm9": "_qm9",
-    "read_shapes": "_shapes",
-    "read_structures": "_reading",
+    "molecules": "_constructors",
+    "near_duplicate_groups": "_near_duplicates",
+    "qm9": "public",
+    "read_shapes": "readers",
+    "read_structures": "readers",
+    "shapes": "_constructors",
     "stratified_split": "_split",
+    "unit_sphere": "_normalization",
     "user_cache": "_cache",
     "write_csv": "_writing",
     "write_extxyz": "_writing",

@@ -1,4 +1,4 @@
-"""The chemical elements, by atomic number."""
+"""Chemical elements by atomic number."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl 
 Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
 """
 
-SYMBOLS = tuple(_TABLE.split())
-"""``SYMBOLS[6] == "C"``; number 0 is ase's placeholder ``X``, which is no element."""
+CHEMICAL_SYMBOLS = tuple(_TABLE.split())
+"""``CHEMICAL_SYMBOLS[6] == "C"``; number 0 is ase's placeholder ``X``, which is no element."""
 
-NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
+NUMBERS = {symbol: number for number, symbol in enumerate(CHEMICAL_SYMBOLS) if number}
 """``NUMBERS["C"] == 6``."""

@@ -1,63 +1,119 @@
-"""Neighbors within a cutoff, for many structures at once, stored small."""
+"""Neighbor rules: radius graphs and k-nearest-neighbor graphs of many clouds at once, stored small."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from intertwine.ops.points._neighbors import near_pairs
+from intertwine.data._ragged import batch_from_counts, offsets_from_counts
+from intertwine.ops import knn_graph, radius_graph
 
-_ATOMS_AT_ONCE = 1 << 16
-
-Integers = npt.NDArray[np.int64]
+_POINTS_AT_ONCE = 1 << 16
 
 
-def neighbor_lists(positions: Tensor, offsets: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
-    """Every ordered pair of different atoms of one structure with ``|x_i - x_j|^2 < cutoff^2``, as lists per atom.
+class NeighborLists(NamedTuple):
+    """The neighbors of every point of every cloud, point after point.
 
-    Two atoms in the same place are neighbors, an atom is never its own. The squares are summed as ``x x + y y + z z``
-    in float64 from the differences of the given coordinates: nothing is shifted, so nothing is lost near the cutoff,
-    and the pairs are symmetric to the last bit. The edges are those of `ops.radius_graph`, for many structures at once.
+    sources (E,): counted from the first point of their cloud, in the smallest integer type that holds the largest
+    cloud; begins (N + 1,) int64: where the list of each point begins, and where the last one ends.
+    """
+
+    sources: Tensor
+    begins: Tensor
+
+
+class NeighborRule(Protocol):
+    """Which points of a cloud are neighbors."""
+
+    def find(self, positions: Tensor, offsets: Tensor) -> NeighborLists:
+        """The neighbors of each point, in its own cloud.
+
+        Args:
+            positions: (N, 3) float64.
+            offsets: (S + 1,) int64, the points of each cloud.
+        """
+
+
+@dataclass(frozen=True)
+class RadiusNeighbors:
+    """Every ordered pair of different points of one cloud with ``|x_i - x_j|^2 < cutoff^2``.
+
+    Two points in the same place are neighbors, a point is never its own. The edges are those of `ops.radius_graph`,
+    sorted by target and then by source, for many clouds at once.
 
     Args:
-        positions: (N, 3) float64, Angstrom.
-        offsets: (S + 1,) int64, the atoms of each structure.
-        cutoff: Angstrom, positive.
+        cutoff: in the unit of the positions, positive.
 
-    Returns:
-        The neighbors of all atoms, atom after atom, each list increasing, counted from their structure's first atom:
-        (E,) in the smallest integer type that holds the largest structure. And where each list begins: (N + 1,) int64.
+    Raises:
+        ValueError: the cutoff is not positive.
 
-    Cost: one k-d tree for some ten thousand atoms at a time.
+    Cost: one k-d tree for some ten thousand points at a time; a byte an edge for clouds of up to 256 points.
     """
-    x = positions.numpy()
-    starts = offsets.numpy()
-    counts = np.diff(starts)
-    dtype = _smallest(int(counts.max(initial=0)))
-    lists: list[npt.NDArray[np.integer]] = [np.zeros(0, dtype)]
-    degrees: list[Integers] = [np.zeros(1, np.int64)]
-    for first, last in _shares(starts):
-        atoms = slice(starts[first], starts[last])
-        owners = np.repeat(np.arange(last - first), counts[first:last])
-        source, target = near_pairs(x[atoms], owners, cutoff)
-        local = source - (starts[first:last] - starts[first])[owners[source]]
-        lists.append(local.astype(dtype))
-        degrees.append(np.bincount(target, minlength=len(owners)))
-    return torch.from_numpy(np.concatenate(lists)), torch.from_numpy(np.concatenate(degrees).cumsum())
+
+    cutoff: float
+
+    def __post_init__(self) -> None:
+        if not self.cutoff > 0:
+            raise ValueError(f"the cutoff must be a positive length; got {self.cutoff}")
+
+    def find(self, positions: Tensor, offsets: Tensor) -> NeighborLists:
+        """The neighbors of each point, in its own cloud; arguments as those of `NeighborRule.find`."""
+        counts = offsets.diff()
+        dtype = _smallest_dtype(int(counts.max()) if len(counts) else 0)
+        sources, degrees = [torch.zeros(0, dtype=dtype)], [torch.zeros(0, dtype=torch.int64)]
+        for first, last in _chunks(offsets):
+            begin, end = int(offsets[first]), int(offsets[last])
+            batch = batch_from_counts(counts[first:last])
+            source, target = radius_graph(positions[begin:end], self.cutoff, batch)
+            local = source - (offsets[first:last] - begin)[batch[source]]
+            sources.append(local.to(dtype))
+            degrees.append(target.bincount(minlength=end - begin))
+        return NeighborLists(torch.cat(sources), offsets_from_counts(torch.cat(degrees)))
 
 
-def _shares(starts: Integers) -> list[tuple[int, int]]:
-    """Consecutive structures to be searched at once, of some ten thousand atoms."""
-    split = np.flatnonzero(np.diff(starts[:-1] // _ATOMS_AT_ONCE)) + 1
-    borders = [0, *split.tolist(), len(starts) - 1] if len(starts) > 1 else []
-    return list(pairwise(borders))
+@dataclass(frozen=True)
+class NearestNeighbors:
+    """The k nearest other points of its cloud for each point: all of them where a cloud has k + 1 points or fewer.
+
+    The edges are those of `ops.knn_graph`.
+
+    Args:
+        k: edges into each point, positive.
+
+    Raises:
+        ValueError: k is not positive.
+
+    Cost: one k-d tree a cloud.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k, the number of nearest neighbors, must be positive; got {self.k}")
+
+    def find(self, positions: Tensor, offsets: Tensor) -> NeighborLists:
+        """The neighbors of each point, in its own cloud; arguments as those of `NeighborRule.find`."""
+        counts = offsets.diff()
+        dtype = _smallest_dtype(int(counts.max()) if len(counts) else 0)
+        sources = [knn_graph(positions[begin:end], self.k)[0].to(dtype) for begin, end in pairwise(offsets.tolist())]
+        degrees = (counts - 1).clamp(0, self.k).repeat_interleave(counts)
+        return NeighborLists(torch.cat([torch.zeros(0, dtype=dtype), *sources]), offsets_from_counts(degrees))
 
 
-def _smallest(largest: int) -> type[np.integer]:
+def _chunks(offsets: Tensor) -> list[tuple[int, int]]:
+    """Consecutive clouds to be searched at once, of some ten thousand points."""
+    if len(offsets) < 2:
+        return []
+    split = (offsets[:-1] // _POINTS_AT_ONCE).diff().nonzero().flatten() + 1
+    return list(pairwise([0, *split.tolist(), len(offsets) - 1]))
+
+
+def _smallest_dtype(largest: int) -> torch.dtype:
     if largest <= 1 << 8:
-        return np.uint8
-    return np.int16 if largest <= 1 << 15 else np.int32
+        return torch.uint8
+    return torch.int16 if largest <= 1 << 15 else torch.int32

@@ -1,6 +1,8 @@
-"""Ragged ranges: the one trick behind batching without a loop."""
+"""Ragged ranges: rows of many clouds gathered without a loop."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -25,6 +27,40 @@ def ragged_ranges(starts: Tensor, counts: Tensor) -> Tensor:
     return torch.arange(total) + shift.repeat_interleave(counts, output_size=total)
 
 
-def offsets_of(counts: Tensor) -> Tensor:
-    """Where each run of ``counts`` begins, and where the last one ends: (K,) -> (K + 1,) int64."""
+def offsets_from_counts(counts: Tensor) -> Tensor:
+    """Where each run of ``counts`` begins, and where the last one ends: (K,) -> (K + 1,) int64.
+
+    >>> offsets_from_counts(torch.tensor([2, 3])).tolist()
+    [0, 2, 5]
+    """
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+
+
+def batch_from_counts(counts: Tensor) -> Tensor:
+    """The number of its run for each row: (K,) -> (sum(counts),) int64, increasing.
+
+    >>> batch_from_counts(torch.tensor([2, 3])).tolist()
+    [0, 0, 1, 1, 1]
+    """
+    return torch.arange(len(counts)).repeat_interleave(counts)
+
+
+def as_indices(indices: Tensor | Sequence[int], size: int) -> Tensor:
+    """Integers or a mask as int64 indices in ``0 ... size - 1``.
+
+    Args:
+        indices: (K,) integers, of which negative ones count from the end; or (size,) booleans, a mask.
+        size: how many clouds there are.
+
+    Raises:
+        IndexError: an index is out of range, or a mask has another length.
+    """
+    index = indices if isinstance(indices, Tensor) else torch.tensor(list(indices))
+    if index.dtype == torch.bool:
+        if index.shape != (size,):
+            raise IndexError(f"a mask over {size} clouds must have {size} entries; got {tuple(index.shape)}")
+        return index.nonzero().flatten()
+    index = index.to(torch.int64).flatten()
+    if len(index) and not (-size <= int(index.min()) and int(index.max()) < size):
+        raise IndexError(f"index out of range: {int(index.min())} ... {int(index.max())} for {size} clouds")
+    return torch.where(index < 0, index + size, index)

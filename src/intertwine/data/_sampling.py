@@ -1,4 +1,4 @@
-"""From surfaces and scans to clouds of a wanted number of points, the same for one seed on every machine."""
+"""Sampling of point clouds from surfaces and scans: one seed, one cloud, on every machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cloud(NamedTuple):
 def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
     """A cloud of `count` points: drawn from a surface by area, or from a cloud's own points.
 
-    Of a cloud with more points some are chosen, none twice; of one with fewer all are kept and some repeated. The
+    Of a cloud with more points some are drawn, none twice; of one with fewer all are taken and some repeated. The
     generator is this call's own and of a kind whose stream numpy has frozen: one seed, one cloud, for ever.
 
     Args:
@@ -58,7 +58,7 @@ def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
     return _draw(shape, count, generator) if isinstance(shape, Surface) else _choose(shape, count, generator)
 
 
-def sample_unit(shape: Surface | Cloud, count: int, seed: int, draws: int = 1) -> Cloud:
+def sample_in_unit_sphere(shape: Surface | Cloud, count: int, seed: int, draws: int = 1) -> Cloud:
     """Clouds of `count` points in the unit sphere, drawn independently of each other, one after the other.
 
     The k-th is `sample(shape, count, seed + k)`; arguments and errors as there.
@@ -67,16 +67,16 @@ def sample_unit(shape: Surface | Cloud, count: int, seed: int, draws: int = 1) -
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
     labels = [cloud.labels for cloud in clouds if cloud.labels is not None]
     return Cloud(
-        np.concatenate([unit_sphere(cloud.points) for cloud in clouds]),
+        np.concatenate([to_unit_sphere(cloud.points) for cloud in clouds]),
         np.concatenate(normals) if normals else None,
         np.concatenate(labels) if labels else None,
     )
 
 
-def unit_sphere(points: Floats) -> Floats:
+def to_unit_sphere(points: Floats) -> Floats:
     """The points with their mean at the origin and the farthest at distance 1; equal points all come to the origin.
 
-    >>> unit_sphere(np.array([[1.0, 0, 0], [5.0, 0, 0]])).tolist()
+    >>> to_unit_sphere(np.array([[1.0, 0, 0], [5.0, 0, 0]])).tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
     scale = float(np.abs(points - points[0]).max(initial=0.0))
@@ -90,23 +90,24 @@ def unit_sphere(points: Floats) -> Floats:
 
 def _draw(surface: Surface, count: int, generator: np.random.RandomState) -> Cloud:
     corners = _corners(surface)
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    doubled_areas = np.sqrt((across**2).sum(axis=1))
-    reach = doubled_areas.cumsum()
-    if not len(reach) or reach[-1] <= _SMALLEST:
-        raise ShapeError(f"none of its {len(reach):,} faces has an area")
-    chosen = np.searchsorted(reach, generator.random_sample(count) * reach[-1], side="right")
-    chosen = np.minimum(chosen, int(np.searchsorted(reach, reach[-1])))  # not past the last face that has an area
+    normals_by_area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    doubled_areas = np.sqrt((normals_by_area**2).sum(axis=1))
+    cumulated = doubled_areas.cumsum()
+    if not len(cumulated) or cumulated[-1] <= _SMALLEST:
+        raise ShapeError(f"none of its {len(cumulated):,} faces has an area")
+    picked = np.searchsorted(cumulated, generator.random_sample(count) * cumulated[-1], side="right")
+    last_with_area = int(np.searchsorted(cumulated, cumulated[-1]))
+    picked = np.minimum(picked, last_with_area)
     weights = generator.random_sample((count, 2))
     outside = weights.sum(axis=1) > 1
     weights[outside] = 1 - weights[outside]
-    faces = surface.faces[chosen]
+    faces = surface.faces[picked]
     first, second, third = (surface.vertices[faces[:, corner]] for corner in range(3))
     points = first + weights[:, :1] * (second - first) + weights[:, 1:] * (third - first)
-    normals = across[chosen] / doubled_areas[chosen, None]
+    normals = normals_by_area[picked] / doubled_areas[picked, None]
     labels = None
     if surface.face_labels is not None:
-        labels = surface.face_labels[chosen]
+        labels = surface.face_labels[picked]
     elif surface.vertex_labels is not None:
         nearest = np.column_stack([1 - weights.sum(axis=1), weights]).argmax(axis=1)
         labels = surface.vertex_labels[faces[np.arange(count), nearest]]
@@ -138,11 +139,11 @@ def _choose(cloud: Cloud, count: int, generator: np.random.RandomState) -> Cloud
     if bad.any():
         raise ShapeError(f"a coordinate of point {int(bad.argmax()) + 1} is not finite")
     if size >= count:
-        chosen = np.sort(generator.permutation(size)[:count])
+        picked = np.sort(generator.permutation(size)[:count])
     else:
-        chosen = np.concatenate([np.arange(size), generator.randint(size, size=count - size)])
+        picked = np.concatenate([np.arange(size), generator.randint(size, size=count - size)])
     return Cloud(
-        cloud.points[chosen],
-        None if cloud.normals is None else cloud.normals[chosen],
-        None if cloud.labels is None else cloud.labels[chosen],
+        cloud.points[picked],
+        None if cloud.normals is None else cloud.normals[picked],
+        None if cloud.labels is None else cloud.labels[picked],
     )

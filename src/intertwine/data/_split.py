@@ -1,4 +1,4 @@
-"""Seeded splits into training, validation and test, that can be written down."""
+"""Seeded splits into training, validation and test sets, as JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from torch import Tensor
 from intertwine._errors import UsageError
 
 _log = logging.getLogger(__name__)
+
+SPLIT_PARTS = ("train", "validation", "test")
 
 Amount = int | float | None
 """A count (int), a fraction of all structures (float), or None for a sensible share."""
@@ -120,8 +122,8 @@ def stratified_split(
         validation: the same; None for a tenth of n, or half of what is left when that is less.
         test: the same as for validation.
         seed: from 0 to 2^32 - 1.
-        groups: (n,) integers; what has the same number stays together, in the class of its first member: near-twins. A
-            group that does not fit goes further down the line, so the parts may be some members short.
+        groups: (n,) integers; what has the same number, such as near-duplicates, stays together, in the class of its
+            first member. A group that does not fit goes further down the line, so the parts may be some members short.
         names: of the classes, for the warning.
 
     Raises:
@@ -133,11 +135,11 @@ def stratified_split(
     (Split(52 / 8 / 20 of 80, seed 0), [13, 2, 5])
     """
     labels = np.asarray(classes, dtype=np.int64).reshape(-1)
-    kin = np.arange(len(labels)) if groups is None else np.asarray(groups, dtype=np.int64).reshape(-1)
-    if len(kin) != len(labels):
-        raise ValueError(f"{len(kin)} groups for {len(labels)} classes; expected as many")
+    group_ids = np.arange(len(labels)) if groups is None else np.asarray(groups, dtype=np.int64).reshape(-1)
+    if len(group_ids) != len(labels):
+        raise ValueError(f"{len(group_ids)} groups for {len(labels)} classes; expected as many")
     whole = make_split(len(labels), train, validation, test, seed)
-    line, alone = _stratified_line(labels, kin, seed)
+    line, alone = _stratified_line(labels, group_ids, seed)
     if alone:
         few = ", ".join(f'"{names[label]}"' if names else str(label) for label in alone[:8])
         more = f" and {len(alone) - 8} more" if len(alone) > 8 else ""
@@ -157,6 +159,35 @@ def stratified_split(
     if train is None and line:  # no fraction was asked for: groups that fitted nowhere are trained on
         parts["train"] = torch.cat([parts["train"], *(torch.from_numpy(members) for members, _ in line)])
     return Split(len(labels), parts["train"], parts["validation"], parts["test"], seed)
+
+
+def with_validation(split: Split, classes: Tensor | None, seed: int, names: Sequence[str] | None = None) -> Split:
+    """A prescribed split; where it has nothing to validate on, a tenth of what it trains on, stratified if possible.
+
+    Args:
+        split: the prescribed one.
+        classes: (n,) int64; None where there are none.
+        seed: of what is moved from training to validation.
+        names: of the classes.
+
+    Raises:
+        UsageError: there is nothing to train on.
+    """
+    if not len(split.train):
+        raise UsageError("no shape stands in a folder train, others in test or validation: expected some to learn from")
+    if len(split.validation):
+        return split
+    if classes is None:
+        inner = make_split(len(split.train), validation=0.1, test=0, seed=seed)
+    else:
+        inner = stratified_split(classes[split.train], validation=0.1, test=0, seed=seed, names=names)
+    return Split(split.n, split.train[inner.train], split.train[inner.validation], split.test, seed)
+
+
+def split_from_parts(parts: Tensor) -> Split:
+    """The split in which each of n structures stands in the part of `SPLIT_PARTS` that its number says: (n,) int64."""
+    train, validation, test = ((parts == place).nonzero().flatten() for place in range(len(SPLIT_PARTS)))
+    return Split(len(parts), train, validation, test, seed=0)
 
 
 def _stratified_line(

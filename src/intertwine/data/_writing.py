@@ -1,4 +1,4 @@
-"""Predictions beside their structures: extended XYZ and CSV, in full precision."""
+"""Writers of predictions beside their molecules: extended XYZ and CSV, in full precision."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.data._elements import SYMBOLS
-from intertwine.data._structures import Structures
+from intertwine.data._elements import CHEMICAL_SYMBOLS
+from intertwine.data._point_cloud_set import PointCloudSet
 
 Target = str | os.PathLike[str] | IO[str]
 
@@ -23,12 +23,12 @@ _TAKEN = {"Properties", "Lattice", "pbc", "name", "stress", "virial"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-def write_extxyz(target: Target, structures: Structures, predictions: Mapping[str, Tensor]) -> None:
+def write_extxyz(target: Target, structures: PointCloudSet, predictions: Mapping[str, Tensor]) -> None:
     """Structures with predicted values in the comment line, as ase and Ovito read them.
 
     Args:
         target: a path, which is written anew; or an open text file, to which the frames are appended.
-        structures: S structures; their own targets are not written.
+        structures: S molecules; their own targets are not written.
         predictions: name -> (S,) or (S, d); a scalar is written ``name=1.5``, a vector ``name="1.5 0.0 -2.0"``.
 
     Raises:
@@ -39,7 +39,7 @@ def write_extxyz(target: Target, structures: Structures, predictions: Mapping[st
     if taken:
         raise ValueError(f'"{taken[0]}" has a meaning of its own in extended XYZ: give the prediction another name')
     columns = {name: _texts(name, values, len(structures)) for name, values in predictions.items()}
-    symbols = [SYMBOLS[number] for number in structures.numbers.tolist()]
+    symbols = [CHEMICAL_SYMBOLS[number] for number in structures.point_fields["numbers"].tolist()]
     positions = structures.positions.tolist()
     offsets = structures.offsets.tolist()
     with _opened(target) as file:
@@ -51,13 +51,13 @@ def write_extxyz(target: Target, structures: Structures, predictions: Mapping[st
 
 
 def write_csv(
-    target: Target, structures: Structures, predictions: Mapping[str, Tensor], *, header: bool = True
+    target: Target, structures: PointCloudSet, predictions: Mapping[str, Tensor], *, header: bool = True
 ) -> None:
     """A table with one row a structure: its name, its number of atoms, and the predicted values.
 
     Args:
         target: a path, which is written anew; or an open text file (``newline=""``), to which the rows are appended.
-        structures: S structures.
+        structures: S molecules.
         predictions: name -> (S,) or (S, d); the columns of a vector are ``name_0``, ``name_1``, ...
         header: False for the second and later chunks of one table.
 
@@ -92,8 +92,8 @@ def _texts(name: str, values: Tensor, size: int) -> list[list[str]]:
     """Each row as the shortest decimals that give the same floats back."""
     if values.dim() not in (1, 2) or len(values) != size:
         raise ValueError(f"prediction {name!r} must be ({size},) or ({size}, d); got {tuple(values.shape)}")
-    kept = values.dtype in (torch.float32, torch.float64)
-    array = values.detach().cpu().to(values.dtype if kept else torch.float64).numpy()
+    is_float = values.dtype in (torch.float32, torch.float64)
+    array = values.detach().cpu().to(values.dtype if is_float else torch.float64).numpy()
     rows: list[list[str]] = array.reshape(size, -1).astype(str).tolist() if array.size else [[] for _ in range(size)]
     return rows
 

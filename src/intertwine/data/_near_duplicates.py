@@ -1,4 +1,4 @@
-"""Near-twins: the same shape twice, recolored, scaled, turned by quarters, mirrored or hardly changed."""
+"""Near-duplicates: one shape twice, recolored, scaled, rotated by quarters, mirrored or hardly changed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scipy.spatial import cKDTree
 from intertwine.data._sampling import Floats, Integers
 
 TOLERANCE = 0.03
-_FEW, _MANY = 64, 512
+_PROBES = (64, 512)
 
 
-def near_twins(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Integers:
-    """Which clouds show nearly one shape: a number for each, the same for those that a chain of near-twins connects.
+def near_duplicate_groups(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Integers:
+    """Groups of clouds that show nearly one shape: the same number for those that a chain of near-duplicates connects.
 
-    Two clouds are near-twins when the root mean square distance from points of one to the nearest of the other, both
-    ways, is below the tolerance: at one size, in the best of the eight positions that quarter turns about z and a
-    mirror give. The distances within each cloud, which no motion changes, tell beforehand which pairs are worth a look.
+    Two clouds are near-duplicates when the root mean square distance from points of one to the nearest of the other,
+    both ways, is below the tolerance: at one size, in the best of the eight orientations that quarter turns about z and
+    a mirror give. The distances within each cloud, which no motion changes, tell beforehand which pairs to compare.
 
     Args:
         clouds: (P, 3) each, dense: 16,384 points see a tolerance of 0.03 well.
@@ -29,9 +29,9 @@ def near_twins(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Intege
     Returns:
         (S,) int64.
 
-    Cost: O(S^2) for the distances, about 5 ms for each pair that is looked at.
+    Cost: O(S^2) for the distances, about 5 ms for each pair that is compared.
     """
-    centered = [_standard(np.asarray(cloud, dtype=np.float64)) for cloud in clouds]
+    centered = [_normalized(np.asarray(cloud, dtype=np.float64)) for cloud in clouds]
     trees = [cKDTree(cloud) for cloud in centered]
     pairs = [
         (first, second)
@@ -43,7 +43,7 @@ def near_twins(clouds: Sequence[Floats], tolerance: float = TOLERANCE) -> Intege
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _standard(cloud: Floats) -> Floats:
+def _normalized(cloud: Floats) -> Floats:
     centered = cloud - cloud.mean(axis=0)
     result: Floats = centered / max(float(np.sqrt((centered**2).sum(axis=1).mean())), 1e-300)
     return result
@@ -62,11 +62,11 @@ def _candidates(clouds: Sequence[Floats], tolerance: float) -> Iterator[tuple[in
 
 def _distance(clouds: Sequence[Floats], trees: Sequence[cKDTree], first: int, second: int, tolerance: float) -> float:
     best = np.inf
-    for turn in _POSITIONS:
-        for probes in (_FEW, _MANY):
-            there = trees[second].query(clouds[first][:probes] @ turn.T)[0]
-            back = trees[first].query(clouds[second][:probes] @ turn)[0]
-            distance = float(np.sqrt(((there**2).mean() + (back**2).mean()) / 2))
+    for rotation in _ORIENTATIONS:
+        for probes in _PROBES:
+            forth = trees[second].query(clouds[first][:probes] @ rotation.T)[0]
+            back = trees[first].query(clouds[second][:probes] @ rotation)[0]
+            distance = float(np.sqrt(((forth**2).mean() + (back**2).mean()) / 2))
             if distance > 2 * tolerance:
                 break
         else:
@@ -74,7 +74,7 @@ def _distance(clouds: Sequence[Floats], trees: Sequence[cKDTree], first: int, se
     return best
 
 
-_POSITIONS = tuple(
+_ORIENTATIONS = tuple(
     np.array([[c * s, -d, 0.0], [d * s, c, 0.0], [0.0, 0.0, 1.0]])
     for s in (1, -1)
     for c, d in ((1, 0), (0, 1), (-1, 0), (0, -1))

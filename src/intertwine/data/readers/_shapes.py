@@ -1,4 +1,4 @@
-"""Users' folders of meshes and clouds: read once, sampled with a seed, kept in a cache."""
+"""Reader of folders of meshes and clouds: sampled with a seed, and cached."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._cache import load_cached, store_cached, user_cache
-from intertwine.data._meshes import COLOR, MESH_SUFFIXES, integer_labels, require_trimesh
-from intertwine.data._point_files import read_shape
-from intertwine.data._ragged import offsets_of
-from intertwine.data._recipes import Progress
-from intertwine.data._sampling import Cloud, ShapeError, sample_unit
-from intertwine.data._shape_folders import Entry, entries_of
-from intertwine.data._shape_set import ShapeSet
-from intertwine.data._split import Split
+from intertwine.data._constructors import shapes
+from intertwine.data._packing import pack_clouds, unpack_clouds
+from intertwine.data._point_cloud_set import PointCloudSet
+from intertwine.data._ragged import offsets_from_counts
+from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
+from intertwine.data._split import SPLIT_PARTS, split_from_parts
+from intertwine.data.readers._meshes import COLOR, MESH_SUFFIXES, integer_labels, require_trimesh
+from intertwine.data.readers._point_files import read_shape
+from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
 
-_FORMAT = 1
-_MOST_PARTS = 256
-PARTS = ("train", "validation", "test")
+_FORMAT = 2
+_MAX_PARTS = 256
 
 
 def read_shapes(
@@ -37,8 +38,8 @@ def read_shapes(
     *,
     draws: int = 1,
     strict: bool = False,
-    progress: Progress | None = None,
-) -> ShapeSet:
+    progress: ProgressCallback = no_progress,
+) -> PointCloudSet:
     """Every shape of a folder as a cloud in the unit sphere.
 
     Meshes (OFF, PLY, OBJ, STL, GLB, GLTF) are sampled by area, clouds (XYZ, TXT, PTS, NPZ, PLY without faces) are
@@ -52,7 +53,7 @@ def read_shapes(
         seed: one seed, one result, whatever else is in the folder.
         labels: "class", told by the folders; or "part", an integer or a color for each point of the files.
         draws: how many such clouds of each shape, drawn independently, one after the other along its points; see
-            `ShapeSet.unfold`.
+            `PointCloudSet.unfold`.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
 
@@ -62,7 +63,7 @@ def read_shapes(
         ValueError: points, draws or seed are not positive whole numbers.
 
     >>> read_shapes("scans/", points=1024)    # doctest: +SKIP
-    ShapeSet(412 shapes, 421888 points, 9 classes)
+    PointCloudSet(412 clouds, 421888 points; of points: normals; of clouds: classes)
     """
     if points < 1 or draws < 1 or not 0 <= seed < 1 << 32 or labels not in ("class", "part"):
         raise ValueError(
@@ -70,25 +71,28 @@ def read_shapes(
             f"got {points}, {draws}, {seed}, {labels!r}"
         )
     root = Path(folder)
-    entries = entries_of(root)
-    asked: dict[str, Any] = {"points": points, "seed": seed, "draws": draws, "labels": labels}
-    place = hashlib.sha256(json.dumps([str(root.resolve()), asked]).encode()).hexdigest()[:16]
-    cache = user_cache() / "shapes" / f"{place}.safetensors"
-    key = {"format": _FORMAT, "files": _fingerprint(root, entries), **asked}
+    entries = list_shapes(root)
+    settings: dict[str, Any] = {"points": points, "seed": seed, "draws": draws, "labels": labels}
+    digest = hashlib.sha256(json.dumps([str(root.resolve()), settings]).encode()).hexdigest()[:16]
+    cache = user_cache() / "shapes" / f"{digest}.safetensors"
+    key = {"format": _FORMAT, "files": _fingerprint(root, entries), **settings}
     tensors = _load(cache, key)
     if tensors is None:
-        tensors = _pack(root, entries, _read_all(entries, _Drawn(points, seed, draws), labels, progress), labels)
-        _store(cache, key, tensors)
-    shapes = from_tensors(tensors)
-    if strict and shapes.skipped:
-        name, reason = shapes.skipped[0]
+        read = _read_all(entries, _Sampling(points, seed, draws), labels, progress)
+        clouds = _to_clouds(root, entries, read, labels)
+        _store(cache, key, pack_clouds(clouds))
+    else:
+        clouds = unpack_clouds(tensors)
+    if strict and clouds.skipped:
+        name, reason = clouds.skipped[0]
         raise UsageError(f'"{root / name}": {reason}')
-    if labels == "class" and len(shapes.class_names) < 2:
-        raise UsageError(f'"{root}" holds one class only, "{shapes.class_names[0]}"; expected a folder for each class')
-    return shapes
+    classes = clouds.label_names["classes"]
+    if labels == "class" and len(classes) < 2:
+        raise UsageError(f'"{root}" holds one class only, "{classes[0]}"; expected a folder for each class')
+    return clouds
 
 
-class _Drawn(NamedTuple):
+class _Sampling(NamedTuple):
     """What is drawn from each file: clouds of so many points, from the seed on, so many of them."""
 
     points: int
@@ -96,35 +100,36 @@ class _Drawn(NamedTuple):
     draws: int
 
 
-class _Read(NamedTuple):
+class _ReadFile(NamedTuple):
     """One file: its cloud, or why there is none."""
 
     cloud: Cloud | None
     reason: str = ""
 
 
-def _read_all(entries: Sequence[Entry], drawn: _Drawn, labels: str, progress: Progress | None) -> list[_Read]:
+def _read_all(
+    entries: Sequence[ShapeEntry], sampling: _Sampling, labels: str, progress: ProgressCallback
+) -> list[_ReadFile]:
     if any(entry.path.suffix.lower() in MESH_SUFFIXES for entry in entries):
         require_trimesh()
     result = []
     for entry in entries:
-        result.append(_read_one(entry, drawn, labels == "part"))
-        if progress is not None:
-            progress(len(result), len(entries))
+        result.append(_read_file(entry, sampling, labels == "part"))
+        progress(len(result), len(entries))
     return result
 
 
-def _read_one(entry: Entry, drawn: _Drawn, with_parts: bool) -> _Read:
+def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _ReadFile:
     try:
         shape = read_shape(entry.path)
         if entry.labels is not None and isinstance(shape, Cloud) and with_parts:
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
-        cloud = sample_unit(shape, *drawn)
+        cloud = sample_in_unit_sphere(shape, *sampling)
         if with_parts and cloud.labels is None:
             raise ShapeError("no part labels; expected an integer label or a color for each point or face")
     except ShapeError as error:
-        return _Read(None, str(error))
-    return _Read(cloud if with_parts else cloud._replace(labels=None))
+        return _ReadFile(None, str(error))
+    return _ReadFile(cloud if with_parts else cloud._replace(labels=None))
 
 
 def _labels_beside(path: Path, count: int) -> Any:
@@ -137,7 +142,7 @@ def _labels_beside(path: Path, count: int) -> Any:
     return labels
 
 
-def _fingerprint(root: Path, entries: Sequence[Entry]) -> str:
+def _fingerprint(root: Path, entries: Sequence[ShapeEntry]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         for path in (entry.path, entry.labels):
@@ -148,45 +153,47 @@ def _fingerprint(root: Path, entries: Sequence[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _pack(root: Path, entries: Sequence[Entry], read: Sequence[_Read], labels: str) -> dict[str, Tensor]:
-    """All that a `ShapeSet` needs, as tensors: strings go into one of bytes."""
+def _to_clouds(root: Path, entries: Sequence[ShapeEntry], read: Sequence[_ReadFile], labels: str) -> PointCloudSet:
     names = [entry.path.relative_to(root).as_posix() for entry in entries]
-    skipped = [(name, one.reason) for name, one in zip(names, read, strict=True) if one.cloud is None]
-    kept = [(entry, one.cloud) for entry, one in zip(entries, read, strict=True) if one.cloud is not None]
-    if not kept:
+    readable = [(entry, one.cloud) for entry, one in zip(entries, read, strict=True) if one.cloud is not None]
+    if not readable:
         raise UsageError(f'"{root}": none of {len(read):,} files can be read; the first, {names[0]}: {read[0].reason}')
-    clouds = [cloud for _, cloud in kept]
-    class_names = sorted({entry.label for entry, _ in kept})
-    tensors = {
-        "positions": torch.from_numpy(np.concatenate([cloud.points for cloud in clouds]).astype(np.float32)),
-        "counts": torch.tensor([len(cloud.points) for cloud in clouds]),
-        "classes": torch.tensor([class_names.index(entry.label) for entry, _ in kept]),
-    }
+    clouds = [cloud for _, cloud in readable]
+    class_names = sorted({entry.label for entry, _ in readable})
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
-    if len(normals) == len(clouds):
-        tensors["normals"] = torch.from_numpy(np.concatenate(normals).astype(np.float32))
+    parts: Tensor | None = None
     part_names: list[str] = []
     if labels == "part":
-        local = any(entry.labels is not None for entry, _ in kept)  # numbered anew in each class
-        tensors["parts"], part_names = _parts(root, [(entry.label if local else "", cloud) for entry, cloud in kept])
-    if kept[0][0].part:
-        tensors["split"] = torch.tensor([PARTS.index(entry.part) for entry, _ in kept])
-    kept_names = [name for name, one in zip(names, read, strict=True) if one.cloud is not None]
-    words = {"classes": class_names, "parts": part_names, "names": kept_names, "skipped": skipped}
-    return {**tensors, "words": torch.frombuffer(bytearray(json.dumps(words).encode()), dtype=torch.uint8)}
+        local = any(entry.labels is not None for entry, _ in readable)  # numbered anew in each class
+        parts, part_names = _parts(root, [(entry.label if local else "", cloud) for entry, cloud in readable])
+    split = None
+    if readable[0][0].part:
+        split = split_from_parts(torch.tensor([SPLIT_PARTS.index(entry.part) for entry, _ in readable]))
+    return shapes(
+        torch.from_numpy(np.concatenate([cloud.points for cloud in clouds]).astype(np.float32)),
+        offsets_from_counts(torch.tensor([len(cloud.points) for cloud in clouds])),
+        torch.tensor([class_names.index(entry.label) for entry, _ in readable]),
+        class_names,
+        parts,
+        part_names,
+        torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
+        names=[name for name, one in zip(names, read, strict=True) if one.cloud is not None],
+        split=split,
+        skipped=[(name, one.reason) for name, one in zip(names, read, strict=True) if one.cloud is None],
+    )
 
 
 def _parts(root: Path, clouds: Sequence[tuple[str, Cloud]]) -> tuple[Tensor, list[str]]:
     """Labels of the files -> an index of all different (class, label) pairs, and a name for each."""
     found = sorted({(label, int(value)) for label, cloud in clouds for value in np.unique(_labels_of(cloud))})
-    if not 2 <= len(found) <= _MOST_PARTS:
+    if not 2 <= len(found) <= _MAX_PARTS:
         what = "one part only" if len(found) < 2 else f"{len(found):,} different labels or colors"
-        raise UsageError(f'"{root}": the points have {what}; expected 2 to {_MOST_PARTS} parts')
+        raise UsageError(f'"{root}": the points have {what}; expected 2 to {_MAX_PARTS} parts')
     parts = []
     for label, cloud in clouds:
-        mine = [(value, place) for place, (owner, value) in enumerate(found) if owner == label]
-        values, places = (np.array(column, dtype=np.int64) for column in zip(*mine, strict=True))
-        parts.append(places[np.searchsorted(values, _labels_of(cloud))])
+        known = [(value, part) for part, (owner, value) in enumerate(found) if owner == label]
+        values, numbers = (np.array(column, dtype=np.int64) for column in zip(*known, strict=True))
+        parts.append(numbers[np.searchsorted(values, _labels_of(cloud))])
     return torch.from_numpy(np.concatenate(parts)), [f"{label} {_name(value)}".strip() for label, value in found]
 
 
@@ -197,29 +204,6 @@ def _labels_of(cloud: Cloud) -> Any:
 
 def _name(value: int) -> str:
     return str(value) if value < COLOR else f"#{value - COLOR:06x}"
-
-
-def from_tensors(tensors: dict[str, Tensor]) -> ShapeSet:
-    """The inverse of packing."""
-    words = json.loads(bytes(tensors["words"].numpy()))
-    parts = tensors.get("split")
-    return ShapeSet(
-        tensors["positions"],
-        offsets_of(tensors["counts"]),
-        tensors["classes"],
-        tuple(words["classes"]),
-        tensors.get("parts"),
-        tuple(words["parts"]),
-        tensors.get("normals"),
-        words["names"],
-        None if parts is None else _split(parts),
-        tuple((name, reason) for name, reason in words["skipped"]),
-    )
-
-
-def _split(parts: Tensor) -> Split:
-    train, validation, test = ((parts == place).nonzero().flatten() for place in range(len(PARTS)))
-    return Split(len(parts), train, validation, test, seed=0)
 
 
 def _load(cache: Path, key: dict[str, Any]) -> dict[str, Tensor] | None:

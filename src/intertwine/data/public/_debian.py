@@ -1,4 +1,4 @@
-"""Packages of Debian as a source of data: fetched by apt-get, checked, and read without being installed."""
+"""Debian packages: fetched by apt-get, checked, and read without being installed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._cache import user_cache
-from intertwine.data._recipes import Progress
 
 _LOOK_EVERY = 0.3
 _AT_ONCE = 1 << 20
@@ -43,7 +43,7 @@ class DebianPackage:
         return f"{self.name}_{self.version}_all.deb"
 
     @contextmanager
-    def open(self, progress: Progress | None = None) -> Iterator[Path]:
+    def open(self, progress: ProgressCallback = no_progress) -> Iterator[Path]:
         """The package's file, checked; fetched into a temporary folder unless it has been put into the cache by hand.
 
         Args:
@@ -65,7 +65,7 @@ class DebianPackage:
             self._check(Path(place) / self.file_name)
             yield Path(place) / self.file_name
 
-    def _fetch(self, place: Path, folder: Path, progress: Progress | None) -> None:
+    def _fetch(self, place: Path, folder: Path, progress: ProgressCallback) -> None:
         command = ["apt-get", "download", f"{self.name}={self.version}"]
         with (
             tempfile.TemporaryFile("w+") as said,
@@ -76,8 +76,7 @@ class DebianPackage:
                     process.wait(_LOOK_EVERY)
                     break
                 except subprocess.TimeoutExpired:
-                    if progress is not None:
-                        progress(sum(file.stat().st_size for file in place.iterdir()), self.size)
+                    progress(sum(file.stat().st_size for file in place.iterdir()), self.size)
             said.seek(0)
             complaints = [line[2:].strip() for line in said.read().splitlines() if line.startswith("E:")]
         if process.returncode or not (place / self.file_name).is_file():

@@ -16,19 +16,21 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._cache import load_cached, store_cached, user_cache
+from intertwine.data._constructors import molecules
 from intertwine.data._elements import NUMBERS
-from intertwine.data._names import Names
-from intertwine.data._ragged import offsets_of
-from intertwine.data._recipes import QM9_TARGETS, Progress
-from intertwine.data._structures import Structures
+from intertwine.data._lazy_names import LazyNames
+from intertwine.data._point_cloud_set import PointCloudSet
+from intertwine.data._ragged import offsets_from_counts
+from intertwine.data.public._recipes import QM9_TARGETS
 
 _FORMAT = 1
 _ROWS_AT_ONCE = 4000
 _HOW_TO_INSTALL = 'pip install "intertwine[atoms]"'
 
 
-def qm9(targets: Sequence[str] | None = None, *, progress: Progress | None = None) -> Structures:
+def qm9(targets: Sequence[str] | None = None, *, progress: ProgressCallback = no_progress) -> PointCloudSet:
     """QM9: 130,831 molecules of up to nine heavy atoms, B3LYP/6-31G(2df,p) geometries and properties.
 
     The three tables inside the installed package `qm9pack` are read directly, the package is not imported. The first
@@ -40,27 +42,29 @@ def qm9(targets: Sequence[str] | None = None, *, progress: Progress | None = Non
         progress: called with (bytes parsed, bytes in all) while the tables are parsed.
 
     Returns:
-        Structures with positions in Angstrom and targets of shape (130831, 1) in the units of `QM9_TARGETS`.
+        As `molecules`: positions in Angstrom, and targets of shape (130831, 1) in the units of `QM9_TARGETS`.
 
     Raises:
         UsageError: the package is not installed or not complete, or a target is not known.
 
-    >>> qm9(["polarizability"]).targets["polarizability"][:3].flatten()    # doctest: +SKIP
+    >>> qm9(["polarizability"]).cloud_fields["polarizability"][:3].flatten()    # doctest: +SKIP
     tensor([13.2100,  9.4600,  6.3100], dtype=torch.float64)
 
     Reference: R. Ramakrishnan et al., Quantum chemistry structures and properties of 134 kilo molecules, Scientific
     Data 1 (2014), table 3.
     """
-    chosen = list(QM9_TARGETS) if targets is None else list(targets)
-    for name in chosen:
+    wanted = list(QM9_TARGETS) if targets is None else list(targets)
+    for name in wanted:
         if name not in QM9_TARGETS:
             close = get_close_matches(name, QM9_TARGETS, 1)
             hint = f'; did you mean "{close[0]}"?' if close else "."
             raise UsageError(f'qm9 has no target "{name}"{hint} Known: {", ".join(QM9_TARGETS)}')
-    return _load(_source_files(), user_cache() / "qm9.safetensors", chosen, progress)
+    return _load(_source_files(), user_cache() / "qm9.safetensors", wanted, progress)
 
 
-def _load(files: Sequence[Path], cache: Path, targets: Sequence[str], progress: Progress | None = None) -> Structures:
+def _load(
+    files: Sequence[Path], cache: Path, targets: Sequence[str], progress: ProgressCallback = no_progress
+) -> PointCloudSet:
     key = {"format": _FORMAT, "sources": {file.name: file.stat().st_size for file in files}}
     try:
         table = load_cached(cache, key)
@@ -70,12 +74,12 @@ def _load(files: Sequence[Path], cache: Path, targets: Sequence[str], progress: 
     except ModuleNotFoundError as error:
         raise UsageError(f"qm9 needs the Python package {error.name}: {_HOW_TO_INSTALL}") from error
     order = list(QM9_TARGETS)
-    return Structures(
+    return molecules(
         table["numbers"].to(torch.int64),
         table["positions"],
-        offsets_of(table["counts"].to(torch.int64)),
+        offsets_from_counts(table["counts"].to(torch.int64)),
         {name: table["targets"][order.index(name), :, None] for name in targets},
-        Names(table["indices"].numpy(), prefix="qm9/dsgdb9nsd_", digits=6),
+        LazyNames(table["indices"].numpy(), prefix="qm9/dsgdb9nsd_", digits=6),
     )
 
 
@@ -93,15 +97,14 @@ def _source_files() -> list[Path]:
     return files
 
 
-def _parse(files: Sequence[Path], progress: Progress | None = None) -> dict[str, Tensor]:
+def _parse(files: Sequence[Path], progress: ProgressCallback = no_progress) -> dict[str, Tensor]:
     """The tables: numbers (N,) uint8, positions (N, 3), counts (S,) int16, targets (12, S), indices (S,) int32."""
     total, before = sum(file.stat().st_size for file in files), 0
     parts: list[tuple[npt.NDArray[Any], ...]] = []
     for file in files:
         for done, rows, first in _rows(file):
             parts.append(_convert(rows, f"{file.name}, row {first}"))
-            if progress is not None:
-                progress(before + done, total)
+            progress(before + done, total)
         before += file.stat().st_size
     if not parts:
         raise UsageError(f"{files[0].parent}: the tables of qm9pack are empty: pip install --force-reinstall qm9pack")
@@ -134,7 +137,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[list[str]], int]]:
             first += len(rows)
 
 
-def _convert(rows: list[list[str]], where: str) -> tuple[npt.NDArray[Any], ...]:
+def _convert(rows: list[list[str]], location: str) -> tuple[npt.NDArray[Any], ...]:
     indices, sizes, elements, coordinates, *values = zip(*rows, strict=True)
     letters = [_letters(text) for text in elements]
     try:
@@ -144,10 +147,10 @@ def _convert(rows: list[list[str]], where: str) -> tuple[npt.NDArray[Any], ...]:
         targets = np.array(values, dtype=np.float64).T
         names = np.array(indices, dtype=np.int32)
     except ValueError as error:
-        raise UsageError(f"{where} or shortly after: not a number ({error}): is the file whole?") from error
+        raise UsageError(f"{location} or shortly after: not a number ({error}): is the file whole?") from error
     lengths = np.array([len(text) for text in letters])
     if not (numbers.all() and (lengths == counts).all() and len(positions) == 3 * counts.sum()):
-        raise UsageError(f"{where} or shortly after: atoms, elements and coordinates disagree: is the file whole?")
+        raise UsageError(f"{location} or shortly after: atoms, elements and coordinates disagree: is the file whole?")
     return numbers, positions, counts, targets, names
 
 

@@ -1,4 +1,4 @@
-"""How folders of shapes are laid out: which file is of which class, and in which part of a split it stands."""
+"""Folder layouts of shapes: the class of each file, and the part of the split in which it stands."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from intertwine._errors import UsageError
-from intertwine.data._point_files import SHAPE_SUFFIXES
+from intertwine.data.readers._point_files import SHAPE_SUFFIXES
 
-PARTS = {
+PART_OF_FOLDER = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -25,7 +25,7 @@ PARTS = {
 _SYNSETS = "synsetoffset2category.txt"
 
 
-class Entry(NamedTuple):
+class ShapeEntry(NamedTuple):
     """One shape: its file, its class, its part of the split ("" when there is none), a file of labels beside it."""
 
     path: Path
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     labels: Path | None = None
 
 
-def entries_of(folder: Path) -> list[Entry]:
+def list_shapes(folder: Path) -> list[ShapeEntry]:
     """Every shape of a folder, in the order of their names.
 
     Known are ShapeNetPart as it is (a file synsetoffset2category.txt; `*.txt` with x y z nx ny nz label, or
@@ -59,18 +59,20 @@ def entries_of(folder: Path) -> list[Entry]:
     return entries
 
 
-def _plain(folder: Path) -> Iterator[Entry]:
+def _plain(folder: Path) -> Iterator[ShapeEntry]:
     for path in _files(folder):
         above = path.relative_to(folder).parts[:-1]
-        if above and above[0].lower() in PARTS:  # train/class/*
-            yield Entry(path, above[1] if len(above) > 1 else class_of(folder), PARTS[above[0].lower()])
-        elif len(above) > 1 and above[1].lower() in PARTS:  # class/train/*
-            yield Entry(path, above[0], PARTS[above[1].lower()])
+        if above and above[0].lower() in PART_OF_FOLDER:  # train/class/*
+            yield ShapeEntry(
+                path, above[1] if len(above) > 1 else class_of_folder(folder), PART_OF_FOLDER[above[0].lower()]
+            )
+        elif len(above) > 1 and above[1].lower() in PART_OF_FOLDER:  # class/train/*
+            yield ShapeEntry(path, above[0], PART_OF_FOLDER[above[1].lower()])
         else:
-            yield Entry(path, above[0] if above else class_of(folder))
+            yield ShapeEntry(path, above[0] if above else class_of_folder(folder))
 
 
-def class_of(folder: Path) -> str:
+def class_of_folder(folder: Path) -> str:
     """The class of the files that stand in a folder: its name, or what ShapeNetPart's table beside it calls that."""
     table = folder.parent / _SYNSETS
     found = {synset: name for name, synset in _synsets(table)} if table.is_file() else {}
@@ -85,7 +87,7 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def _shapenet(folder: Path) -> Iterator[Entry]:
+def _shapenet(folder: Path) -> Iterator[ShapeEntry]:
     parts = _listed_parts(folder / "train_test_split")
     for name, synset in _synsets(folder / _SYNSETS):
         points, texts = sorted((folder / synset / "points").glob("*.pts")), sorted((folder / synset).glob("*.txt"))
@@ -94,7 +96,7 @@ def _shapenet(folder: Path) -> Iterator[Entry]:
                 continue  # the published lists leave it out
             beside = (folder / synset / place / f"{path.stem}.seg" for place in _LABEL_FOLDERS)
             labels = next(filter(Path.is_file, beside), None) if path.suffix == ".pts" else None
-            yield Entry(path, name, parts.get((synset, path.stem), ""), labels)
+            yield ShapeEntry(path, name, parts.get((synset, path.stem), ""), labels)
 
 
 _LABEL_FOLDERS = ("points_label", "expert_verified/points_label")
@@ -113,7 +115,7 @@ def _listed_parts(folder: Path) -> dict[tuple[str, str], str]:
     """(synset, name) -> part, from files such as shuffled_train_file_list.json with "shape_data/synset/name"."""
     parts: dict[tuple[str, str], str] = {}
     for path in sorted(folder.glob("*.json")):
-        part = next((PARTS[word] for word in path.stem.lower().split("_") if word in PARTS), None)
+        part = next((PART_OF_FOLDER[word] for word in path.stem.lower().split("_") if word in PART_OF_FOLDER), None)
         if part is None:
             continue
         try:

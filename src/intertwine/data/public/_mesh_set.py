@@ -1,4 +1,4 @@
-"""Many surfaces in flat arrays: what a public set is kept as, so that it can be sampled anew in a moment."""
+"""Sets of surfaces as flat arrays, for the cache: what the clouds of a public set are sampled from."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from intertwine.data._sampling import Surface, sample_unit
+from intertwine.data._sampling import Surface, sample_in_unit_sphere
 
 
 def pack_surfaces(surfaces: Sequence[Surface]) -> dict[str, Tensor]:
     """Surfaces as tensors: vertices float32, each once, faces int32, labels of faces uint8."""
-    merged = [_merged(surface) for surface in surfaces]
+    merged = [_merge_vertices(surface) for surface in surfaces]
     tensors = {
         "vertices": torch.from_numpy(np.concatenate([surface.vertices for surface in merged]).astype(np.float32)),
         "faces": torch.from_numpy(np.concatenate([surface.faces for surface in merged]).astype(np.int32)),
@@ -34,11 +34,11 @@ def unpack_surfaces(tensors: dict[str, Tensor]) -> list[Surface]:
     labels = tensors["labels"].split(counts) if "labels" in tensors else [None] * len(counts)
     return [
         Surface(
-            mine.numpy().astype(np.float64),
+            points.numpy().astype(np.float64),
             corners.numpy().astype(np.int64),
             None if label is None else label.numpy().astype(np.int64),
         )
-        for mine, corners, label in zip(vertices, faces, labels, strict=True)
+        for points, corners, label in zip(vertices, faces, labels, strict=True)
     ]
 
 
@@ -49,7 +49,7 @@ def sample_surfaces(tensors: dict[str, Tensor], points: int, seed: int, draws: i
         counts (S,); positions (S * draws * points, 3) and normals float32; parts (S * draws * points,) int64 where
         there are labels.
     """
-    clouds = [sample_unit(surface, points, seed, draws) for surface in unpack_surfaces(tensors)]
+    clouds = [sample_in_unit_sphere(surface, points, seed, draws) for surface in unpack_surfaces(tensors)]
     result = {
         "counts": np.full(len(clouds), draws * points),
         "positions": np.concatenate([cloud.points for cloud in clouds]).astype(np.float32),
@@ -60,9 +60,9 @@ def sample_surfaces(tensors: dict[str, Tensor], points: int, seed: int, draws: i
     return {name: torch.from_numpy(array) for name, array in result.items()}
 
 
-def _merged(surface: Surface) -> Surface:
+def _merge_vertices(surface: Surface) -> Surface:
     """Each vertex that a face uses, once."""
     used, faces = np.unique(surface.faces, return_inverse=True)
     rows = np.ascontiguousarray(surface.vertices[used].astype(np.float32) + np.float32(0))
-    _, first, place = np.unique(rows.view("V12").reshape(-1), return_index=True, return_inverse=True)
-    return Surface(rows[first].astype(np.float64), place[faces].reshape(-1, 3), surface.face_labels)
+    _, first, index = np.unique(rows.view("V12").reshape(-1), return_index=True, return_inverse=True)
+    return Surface(rows[first].astype(np.float64), index[faces].reshape(-1, 3), surface.face_labels)

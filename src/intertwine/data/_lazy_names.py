@@ -1,4 +1,4 @@
-"""Names of many structures that cost eight bytes each."""
+"""Lazy sequences of names: eight bytes each, made into strings when asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Names(Sequence[str]):
+class LazyNames(Sequence[str]):
     """A sequence of strings ``prefix + key``, made when asked for; the keys are integers or strings.
 
     Args:
@@ -17,9 +17,9 @@ class Names(Sequence[str]):
         prefix: what stands before each key.
         digits: integers are filled with zeros to this width.
 
-    >>> Names([1, 130831], prefix="qm9/dsgdb9nsd_", digits=6)[1]
+    >>> LazyNames([1, 130831], prefix="qm9/dsgdb9nsd_", digits=6)[1]
     'qm9/dsgdb9nsd_130831'
-    >>> Names(["methane", "ammonia"]) == ("methane", "ammonia")
+    >>> LazyNames(["methane", "ammonia"]) == ("methane", "ammonia")
     True
     """
 
@@ -40,37 +40,37 @@ class Names(Sequence[str]):
     def __getitem__(self, index: int) -> str: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Names: ...
+    def __getitem__(self, index: slice) -> LazyNames: ...
 
-    def __getitem__(self, index: int | slice) -> str | Names:
+    def __getitem__(self, index: int | slice) -> str | LazyNames:
         if isinstance(index, slice):
-            return Names(self.keys[index], self.prefix, self.digits)
+            return LazyNames(self.keys[index], self.prefix, self.digits)
         key = self.keys[index]
         return f"{self.prefix}{key}" if isinstance(key, str) else f"{self.prefix}{int(key):0{self.digits}d}"
 
-    def select(self, indices: npt.NDArray[np.int64]) -> Names:
+    def select(self, indices: npt.NDArray[np.int64]) -> LazyNames:
         """The names at these places, in this order."""
-        return Names(self.keys[indices], self.prefix, self.digits)
+        return LazyNames(self.keys[indices], self.prefix, self.digits)
 
     @staticmethod
-    def concatenate(parts: Sequence[Names]) -> Names:
+    def concatenate(parts: Sequence[LazyNames]) -> LazyNames:
         """One sequence after the other; stays compact when all have the same prefix and width."""
         first = parts[0]
         if all(
             (part.prefix, part.digits, part.keys.dtype) == (first.prefix, first.digits, first.keys.dtype)
             for part in parts
         ):
-            return Names(np.concatenate([part.keys for part in parts]), first.prefix, first.digits)
-        return Names(np.array([name for part in parts for name in part], dtype=object))
+            return LazyNames(np.concatenate([part.keys for part in parts]), first.prefix, first.digits)
+        return LazyNames(np.array([name for part in parts for name in part], dtype=object))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
             return NotImplemented
-        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+        return len(self) == len(other) and all(one == two for one, two in zip(self, other, strict=True))
 
     def __hash__(self) -> int:
         return hash(tuple(self))
 
     def __repr__(self) -> str:
-        shown = ", ".join(repr(name) for name in self[:3])
-        return f"Names({shown}{', ...' if len(self) > 3 else ''}; {len(self)} in all)"
+        first = ", ".join(repr(name) for name in self[:3])
+        return f"LazyNames({first}{', ...' if len(self) > 3 else ''}; {len(self)} in all)"

@@ -1,8 +1,7 @@
-"""Electronic parts of the Debian package `kicad-packages3d`: each point's part is told by its material."""
+"""Circuit parts: models of the Debian package `kicad-packages3d`, each point's part told by its material."""
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 import zlib
@@ -15,26 +14,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._cache import load_cached, store_cached, user_cache
-from intertwine.data._debian import DebianPackage, package_files, package_list
-from intertwine.data._mesh_set import pack_surfaces, sample_surfaces
-from intertwine.data._meshes import join
-from intertwine.data._recipes import Progress
+from intertwine.data._constructors import shapes
+from intertwine.data._packing import pack_clouds, pack_json, unpack_clouds, unpack_json
+from intertwine.data._point_cloud_set import PointCloudSet
+from intertwine.data._ragged import offsets_from_counts
 from intertwine.data._sampling import ShapeError, Surface
-from intertwine.data._shape_set import ShapeSet
-from intertwine.data._shapes import from_tensors
-from intertwine.data._split import stratified_split
-from intertwine.data._vrml import read_vrml
+from intertwine.data._split import Split, stratified_split
+from intertwine.data.public._debian import DebianPackage, package_files, package_list
+from intertwine.data.public._mesh_set import pack_surfaces, sample_surfaces
+from intertwine.data.readers import join_surfaces, read_vrml
 
 PACKAGE = DebianPackage(
     "kicad-packages3d", "6.0.10-1", 379092288, "e4ee3179c3935885a262e41543a675208ad5b3077d348728cac46f534d01109a"
 )
-_FORMAT = 1
+_MESH_FORMAT, _CLOUD_FORMAT = 1, 2
 _ROOT = "usr/share/kicad/3dmodels/"
 
 
 class Category(NamedTuple):
-    """One kind of component: which files it takes, which of them are kin, and part -> materials, as globs."""
+    """One kind of component: which files it takes, its families of like files, and part -> materials, as globs."""
 
     name: str
     files: tuple[str, ...]
@@ -54,7 +54,7 @@ class Table(NamedTuple):
 
 def table() -> Table:
     """The table of categories and materials."""
-    content = tomllib.loads(files("intertwine.data").joinpath("_circuit_parts.toml").read_text("utf-8"))
+    content = tomllib.loads(files("intertwine.data.public").joinpath("_circuit_parts.toml").read_text("utf-8"))
     parts = tuple(content["parts"])
     categories = tuple(
         Category(
@@ -68,7 +68,9 @@ def table() -> Table:
     return Table(categories, parts, content["largest_family"], content["split_seed"], frozenset(content["left_out"]))
 
 
-def circuit_parts(points: int = 512, seed: int = 0, *, draws: int = 1, progress: Progress | None = None) -> ShapeSet:
+def circuit_parts(
+    points: int = 512, seed: int = 0, *, draws: int = 1, progress: ProgressCallback = no_progress
+) -> PointCloudSet:
     """Electronic parts of KiCad's library with a part for each point: CC-BY-SA 4.0 with an exception.
 
     Categories and what a material means in each are those of a table inside the package. The split keeps families
@@ -78,50 +80,62 @@ def circuit_parts(points: int = 512, seed: int = 0, *, draws: int = 1, progress:
     Args:
         points: how many points each cloud has.
         seed: of the sampling; the split is always the same.
-        draws: how many such clouds of each shape, one after the other along its points; see `ShapeSet.unfold`.
+        draws: how many such clouds of each shape, one after the other along its points; see `PointCloudSet.unfold`.
         progress: called with (bytes fetched, bytes in all), then with (models read, models in all).
 
     Raises:
         UsageError: the package cannot be had.
 
-    >>> circuit_parts().part_names    # doctest: +SKIP
+    >>> circuit_parts().label_names["parts"]    # doctest: +SKIP
     ('actuator', 'body', 'housing', 'lens', 'marking', 'terminal', 'winding')
     """
     plan = table()
-    key = {"format": _FORMAT, "version": PACKAGE.version, "table": _checksum(plan)}
-    clouds = user_cache() / "shapes" / f"circuit-parts-{points}-{seed}-{draws}.safetensors"
-    asked = {**key, "points": points, "seed": seed, "draws": draws}
-    tensors = load_cached(clouds, asked)
-    if tensors is None:
-        surfaces = meshes(progress)
-        words = json.loads(bytes(surfaces["words"]))
-        tensors = {**sample_surfaces(surfaces, points, seed, draws), **_described(words, plan)}
-        store_cached(clouds, asked, tensors)
-    return from_tensors(tensors)
+    path = user_cache() / "shapes" / f"circuit-parts-{points}-{seed}-{draws}.safetensors"
+    source = {"format": _CLOUD_FORMAT, "version": PACKAGE.version, "table": _checksum(plan)}
+    key = {**source, "points": points, "seed": seed, "draws": draws}
+    tensors = load_cached(path, key)
+    if tensors is not None:
+        return unpack_clouds(tensors)
+    surfaces = meshes(progress)
+    files_of_models = unpack_json(surfaces["words"])
+    sampled = sample_surfaces(surfaces, points, seed, draws)
+    classes, class_names, split = _classify(files_of_models, plan)
+    clouds = shapes(
+        sampled["positions"],
+        offsets_from_counts(sampled["counts"]),
+        classes,
+        class_names,
+        sampled["parts"],
+        plan.parts,
+        sampled["normals"],
+        names=[_plain(name) for name in files_of_models],
+        split=split,
+    )
+    store_cached(path, key, pack_clouds(clouds))
+    return clouds
 
 
-def meshes(progress: Progress | None = None) -> dict[str, Tensor]:
+def meshes(progress: ProgressCallback = no_progress) -> dict[str, Tensor]:
     """The surfaces of all models that are taken, as `pack_surfaces` has them, and their names as JSON in "words"."""
     plan = table()
     path = user_cache() / "circuit-parts.safetensors"
-    key = {"format": _FORMAT, "version": PACKAGE.version, "table": _checksum(plan._replace(split_seed=0))}
+    key = {"format": _MESH_FORMAT, "version": PACKAGE.version, "table": _checksum(plan._replace(split_seed=0))}
     tensors = load_cached(path, key)
     if tensors is None:
         found: dict[str, Surface] = {}
         with PACKAGE.open(progress) as package:
             listed = (name.removeprefix(_ROOT) for name in package_list(package) if name.startswith(_ROOT))
-            chosen = set(choose([name for name in listed if name.endswith(".wrl")], plan))
+            selected = set(choose([name for name in listed if name.endswith(".wrl")], plan))
             for number, (name, content) in enumerate(
-                package_files(package, lambda name: name.removeprefix(_ROOT) in chosen), 1
+                package_files(package, lambda name: name.removeprefix(_ROOT) in selected), 1
             ):
                 surface = labeled(name.removeprefix(_ROOT), content.decode("latin-1"), plan)
                 if surface is not None:
                     found[name.removeprefix(_ROOT)] = surface
-                if progress is not None:
-                    progress(number, len(chosen))
+                progress(number, len(selected))
         names = sorted(found)
         tensors = pack_surfaces([found[name] for name in names])
-        tensors["words"] = torch.frombuffer(bytearray(json.dumps(names).encode()), dtype=torch.uint8)
+        tensors["words"] = pack_json(names)
         store_cached(path, key, tensors)
     return tensors
 
@@ -132,12 +146,12 @@ def choose(names: Sequence[str], plan: Table) -> list[str]:
     for name in names:
         if category_of(name, plan) is not None:
             families.setdefault(family_of(name, plan), []).append(name)
-    chosen = []
+    selected = []
     for members in families.values():
         members.sort(key=_natural)
-        places = np.linspace(0, len(members) - 1, min(len(members), plan.largest_family)).round().astype(int)
-        chosen += [members[place] for place in places]
-    return sorted(name for name in chosen if _plain(name) not in plan.left_out)
+        evenly = np.linspace(0, len(members) - 1, min(len(members), plan.largest_family)).round().astype(int)
+        selected += [members[index] for index in evenly]
+    return sorted(name for name in selected if _plain(name) not in plan.left_out)
 
 
 def category_of(name: str, plan: Table) -> Category | None:
@@ -172,7 +186,7 @@ def labeled(name: str, text: str, plan: Table) -> Surface | None:
             return None
         found.add(part)
         surfaces.append(surface._replace(face_labels=np.full(len(surface.faces), plan.parts.index(part))))
-    return join(surfaces) if len(found) > 1 else None
+    return join_surfaces(surfaces) if len(found) > 1 else None
 
 
 def _checksum(plan: Table) -> int:
@@ -187,23 +201,17 @@ def _fits(text: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(text, glob) for glob in globs)
 
 
-def _described(names: list[str], plan: Table) -> dict[str, Tensor]:
+def _classify(names: list[str], plan: Table) -> tuple[Tensor, list[str], Split]:
+    """The category of each model, the names of the categories, and the split that keeps families together."""
     categories = [category for name in names if (category := category_of(name, plan)) is not None]
     class_names = sorted({category.name for category in categories})
     classes = torch.tensor([class_names.index(category.name) for category in categories])
     families = [family_of(name, plan) for name in names]
     order = sorted(set(families))
     groups = [order.index(family) for family in families]
-    split = stratified_split(classes, validation=0.15, test=0.25, seed=plan.split_seed, groups=groups)
-    parts = torch.zeros(len(names), dtype=torch.int64)
-    for place, indices in enumerate((split.train, split.validation, split.test)):
-        parts[indices] = place
-    words = {"classes": class_names, "parts": plan.parts, "names": [_plain(name) for name in names], "skipped": []}
-    return {
-        "classes": classes,
-        "split": parts,
-        "words": torch.frombuffer(bytearray(json.dumps(words).encode()), dtype=torch.uint8),
-    }
+    found = stratified_split(classes, validation=0.15, test=0.25, seed=plan.split_seed, groups=groups)
+    train, validation, test = (part.sort().values for part in (found.train, found.validation, found.test))
+    return classes, class_names, Split(len(names), train, validation, test, seed=0)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

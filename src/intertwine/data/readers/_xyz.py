@@ -1,4 +1,4 @@
-"""The frames of an (extended) XYZ file as text, one at a time.
+"""Frames of an (extended) XYZ file as text, one at a time.
 
 ase's own reader first makes an index of the whole file, and takes a blank line for its end; here nothing is kept and
 nothing is dropped.
@@ -6,25 +6,27 @@ nothing is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from itertools import islice, takewhile
 from pathlib import Path
 
 from intertwine._errors import UsageError
 
 
-def xyz_frames(path: Path) -> Iterator[str]:
+def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
     """Each frame of the file as text: the number of atoms, the comment, the atoms. Memory: one frame.
 
     Args:
         path: the file, UTF-8.
+        report: called with the bytes that have been read, after each frame.
 
     Raises:
         UsageError: it is not text, a frame does not begin with a number of atoms, has none, or has fewer than it says.
     """
     frame = 0
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
             for line in file:
                 if not line.strip():
                     continue
@@ -42,18 +44,19 @@ def xyz_frames(path: Path) -> Iterator[str]:
                         f"{path}, frame {frame}: it says {atoms} atoms, but only {found} follow: is the file whole?"
                     )
                 yield "".join([line, comment, *lines])
+                report(raw.tell())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}, after frame {frame}: this is not a text file in UTF-8") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _number_of_atoms(line: str, where: str) -> int:
+def _number_of_atoms(line: str, location: str) -> int:
     try:
         atoms = int(line)
     except ValueError:
         shown = line.strip()[:40]
-        raise UsageError(f'{where}: expected a line with the number of atoms, found "{shown}"') from None
+        raise UsageError(f'{location}: expected a line with the number of atoms, found "{shown}"') from None
     if atoms < 1:
-        raise UsageError(f"{where}: a structure needs at least one atom, this one has {atoms}")
+        raise UsageError(f"{location}: a structure needs at least one atom, this one has {atoms}")
     return atoms

@@ -1,4 +1,4 @@
-"""The VRML that circuit parts are written in: shapes of indexed triangles, each of a named material."""
+"""VRML reader: indexed triangles, each shape of a named material."""
 
 from __future__ import annotations
 

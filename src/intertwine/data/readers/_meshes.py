@@ -1,4 +1,4 @@
-"""Meshes and clouds in the formats that trimesh reads: its scenes reduced to one surface or one cloud."""
+"""Mesh reader: the formats of trimesh, a scene reduced to one surface or one cloud."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def read_mesh(path: PurePath, content: bytes) -> Surface | Cloud:
     parts = [part for part in _parts(scene) if len(part.vertices)]
     surfaces = [part for part in parts if len(part.faces)]
     if surfaces:
-        return surfaces[0] if len(surfaces) == 1 else join(surfaces)
+        return surfaces[0] if len(surfaces) == 1 else join_surfaces(surfaces)
     if not parts:
         raise ShapeError("no vertices")
     labels = parts[0].vertex_labels if len(parts) == 1 else None
     return Cloud(np.concatenate([part.vertices for part in parts]), _normals(scene), labels)
 
 
-def join(surfaces: list[Surface]) -> Surface:
+def join_surfaces(surfaces: list[Surface]) -> Surface:
     """One surface of all faces; labels of faces are kept when every part has them."""
     starts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     labels = [surface.face_labels for surface in surfaces if surface.face_labels is not None]

@@ -1,4 +1,4 @@
-"""Public data sets by name, and what is in them; importing this costs nothing."""
+"""Recipes of public data sets, by name; importing this costs nothing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from intertwine.data._shape_set import ShapeSet
-    from intertwine.data._structures import Structures
+from intertwine._progress import ProgressCallback, no_progress
 
-Progress = Callable[[int, int], None]
-"""Called now and then with how much is done, of how much."""
+if TYPE_CHECKING:
+    from intertwine.data._point_cloud_set import PointCloudSet
 
 
 class TargetInfo(NamedTuple):
@@ -45,27 +43,27 @@ class Recipe:
 
     Args:
         description: one line: what, how much, where from, license.
-        load: fetches or reads it, caches it, returns it; takes an optional progress callback.
+        load: fetches or reads it, caches it, returns it; takes a progress callback.
     """
 
     description: str
-    load: Callable[[Progress | None], Structures | ShapeSet]
+    load: Callable[[ProgressCallback], PointCloudSet]
 
 
-def _load_qm9(progress: Progress | None = None) -> Structures:
-    from intertwine.data._qm9 import qm9
+def _load_qm9(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._qm9 import qm9
 
     return qm9(progress=progress)
 
 
-def _load_furniture(progress: Progress | None = None) -> ShapeSet:
-    from intertwine.data._furniture import furniture
+def _load_furniture(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._furniture import furniture
 
     return furniture(progress=progress)
 
 
-def _load_circuit_parts(progress: Progress | None = None) -> ShapeSet:
-    from intertwine.data._circuit_parts import circuit_parts
+def _load_circuit_parts(progress: ProgressCallback = no_progress) -> PointCloudSet:
+    from intertwine.data.public._circuit_parts import circuit_parts
 
     return circuit_parts(progress=progress)
 

@@ -1,4 +1,4 @@
-"""Clouds as plain columns of text or as NPZ arrays; and which reader a file's name and first bytes ask for."""
+"""Point files: columns of text, NPZ arrays; and the reader that a file's name and first bytes ask for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from intertwine.data._meshes import LABEL_NAMES, MESH_SUFFIXES, integer_labels, read_mesh, unit_normals
 from intertwine.data._sampling import Cloud, ShapeError, Surface
+from intertwine.data.readers._meshes import LABEL_NAMES, MESH_SUFFIXES, integer_labels, read_mesh, unit_normals
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".pts")
 SHAPE_SUFFIXES = (*MESH_SUFFIXES, *TEXT_SUFFIXES, ".npz")
@@ -70,11 +70,11 @@ def _check_beginning(suffix: str, content: bytes) -> None:
     if expected == "STL" and found is None and len(content) >= _STL_HEAD:
         size = _STL_HEAD + _STL_TRIANGLE * triangles
         raise ShapeError(f"no STL, or cut short: {len(content):,} bytes, but {triangles:,} triangles take {size:,}")
-    came = f"begins like {found}" if found else f"begins with {_shown(content[:16])}"
+    came = f"begins like {found}" if found else f"begins with {_quoted(content[:16])}"
     raise ShapeError(f"expected {'columns of numbers' if expected == 'text' else expected} by its name, but it {came}")
 
 
-def _shown(beginning: bytes) -> str:
+def _quoted(beginning: bytes) -> str:
     text = beginning.split(b"\n")[0].decode("ascii", "replace").strip()
     return f'"{text}"' if text.isprintable() and "�" not in text else beginning[:8].hex(" ")
 

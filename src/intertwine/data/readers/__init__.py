@@ -1,0 +1,22 @@
+"""Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
+
+from intertwine.data.readers._meshes import join_surfaces, read_mesh, require_trimesh
+from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
+from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes
+from intertwine.data.readers._shapes import read_shapes
+from intertwine.data.readers._structures import iter_structures, read_structures
+from intertwine.data.readers._vrml import read_vrml
+
+__all__ = [
+    "SHAPE_SUFFIXES",
+    "CloudChunk",
+    "iter_shapes",
+    "iter_structures",
+    "join_surfaces",
+    "read_mesh",
+    "read_shape",
+    "read_shapes",
+    "read_structures",
+    "read_vrml",
+    "require_trimesh",
+]

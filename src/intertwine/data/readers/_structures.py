@@ -1,0 +1,124 @@
+"""Readers of structure files: molecules of a file or a folder, at once or a chunk at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data._constructors import molecules
+from intertwine.data._lazy_names import LazyNames
+from intertwine.data._point_cloud_set import PointCloudSet
+from intertwine.data._ragged import offsets_from_counts
+from intertwine.data.readers._structure_record import XYZ_SUFFIXES, StructureRecord, read_records
+
+if TYPE_CHECKING:
+    from intertwine.reps import Rep
+
+
+def read_structures(
+    path: str | os.PathLike[str],
+    targets: Mapping[str, Rep] | None = None,
+    *,
+    progress: ProgressCallback = no_progress,
+) -> PointCloudSet:
+    """All structures of a file, or of the .xyz and .extxyz files of a folder in the order of their names.
+
+    Args:
+        path: .xyz, .extxyz, or another format that ase reads (told by its name or content); or a folder.
+        targets: name -> representation; each is looked up in every frame's info, then in the results that the file
+            brings (ase puts energy and dipole there), and must have `rep.dim` numbers; 3 x 3 counts as nine, by rows.
+        progress: called with (bytes read, bytes in all).
+
+    Returns:
+        As `molecules`: positions in Angstrom, targets (S, rep.dim) in the file's own units, names "file:frame".
+
+    Raises:
+        UsageError: the file is missing, empty, not readable; or a frame has no atoms, is periodic, has an unknown
+            element, a coordinate that is not finite, a target that is missing, not finite or of another length.
+
+    >>> read_structures("water.xyz")    # doctest: +SKIP
+    PointCloudSet(1 clouds, 3 points; of points: numbers)
+    """
+    return PointCloudSet.concatenate(list(iter_structures(path, targets, progress=progress)))
+
+
+def iter_structures(
+    path: str | os.PathLike[str],
+    targets: Mapping[str, Rep] | None = None,
+    chunk: int = 1000,
+    *,
+    progress: ProgressCallback = no_progress,
+) -> Iterator[PointCloudSet]:
+    """As `read_structures`, but at most `chunk` structures at a time: memory does not grow with the length of the file.
+
+    Args:
+        path: as for `read_structures`.
+        targets: as for `read_structures`.
+        chunk: the most structures that one item holds.
+        progress: as for `read_structures`.
+
+    Raises:
+        UsageError: as for `read_structures`: at once for the path, on the way for a frame.
+        ValueError: the chunk is not positive.
+    """
+    if chunk < 1:
+        raise ValueError(f"a chunk holds at least one structure; got {chunk}")
+    if find_spec("ase") is None:
+        raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
+    records = _records(_files(Path(path)), dict(targets or {}), progress)
+    return _chunks(records, chunk)
+
+
+def _records(files: list[Path], targets: Mapping[str, Rep], progress: ProgressCallback) -> Iterator[StructureRecord]:
+    """The structures of all files, one at a time, reporting the bytes of all that have been read."""
+    sizes = [file.stat().st_size for file in files]
+    total, before = sum(sizes), 0
+
+    def report(done: int) -> None:
+        progress(before + done, total)
+
+    for file, size in zip(files, sizes, strict=True):
+        yield from read_records(file, targets, report)
+        before += size
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        return [path]
+    every = sorted(path.iterdir(), key=lambda file: file.name)
+    files = [file for file in every if file.suffix.lower() in XYZ_SUFFIXES and not file.name.startswith(".")]
+    if not files:
+        raise UsageError(f"{path}: this folder holds no file that ends in {' or '.join(XYZ_SUFFIXES)}")
+    return files
+
+
+def _chunks(records: Iterable[StructureRecord], chunk: int) -> Iterator[PointCloudSet]:
+    rest = iter(records)
+    while block := list(islice(rest, chunk)):
+        yield _pack(block)
+
+
+def _pack(records: list[StructureRecord]) -> PointCloudSet:
+    first = records[0]
+    if all(record.file == first.file for record in records):
+        names = LazyNames(np.array([record.number for record in records]), prefix=f"{first.file}:")
+    else:
+        names = LazyNames([f"{record.file}:{record.number}" for record in records])
+    return molecules(
+        torch.from_numpy(np.concatenate([record.numbers for record in records])),
+        torch.from_numpy(np.concatenate([record.positions for record in records])),
+        offsets_from_counts(torch.tensor([len(record.numbers) for record in records], dtype=torch.int64)),
+        {name: torch.from_numpy(np.stack([record.targets[name] for record in records])) for name in first.targets},
+        names,
+    )
