@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         equivalence,
         unitarize,
     )
+    from intertwine.tasks import fit, load
 
 __version__ = "0.1.0"
 
@@ -116,7 +117,9 @@ __all__ = [
     "character_table",
     "data",
     "equivalence",
+    "fit",
     "intertwiners",
+    "load",
     "models",
     "nn",
     "ops",
@@ -175,7 +178,9 @@ _HOMES = {
     "audit": "auditing",
     "character_table": "reps",
     "equivalence": "reps",
+    "fit": "tasks",
     "intertwiners": "hom",
+    "load": "tasks",
     "unitarize": "reps",
     "steerable_kernel": "hom",
 }

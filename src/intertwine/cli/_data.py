@@ -12,15 +12,15 @@ from intertwine.data import RECIPES, user_cache
 from intertwine.tasks import unknown
 
 if TYPE_CHECKING:
-    from intertwine.data import ShapeSet, Structures
+    from intertwine.data import PointCloudSet
 
 
 def data(
     name: Annotated[
-        str | None, typer.Argument(help="Which; all are listed when not given.", show_default=False)
+        str | None, typer.Argument(help="Name of the set; all are listed when not given.", show_default=False)
     ] = None,
 ) -> int:
-    """Fetch a public set and say where it is."""
+    """Fetch a public data set into the cache."""
     screen = console()
     if name is None:
         for known, recipe in RECIPES.items():
@@ -36,16 +36,17 @@ def data(
     return 0
 
 
-def _summary(name: str, found: Structures | ShapeSet) -> Iterator[tuple[str, str]]:
-    from intertwine.data import Structures
-
-    if isinstance(found, Structures):
-        yield name, f"{len(found):,} structures, {', '.join(found.targets)}"
+def _summary(name: str, clouds: PointCloudSet) -> Iterator[tuple[str, str]]:
+    if "classes" not in clouds.label_names:
+        yield name, f"{len(clouds):,} structures, {', '.join(clouds.cloud_fields)}"
         return
-    yield name, f"{len(found):,} shapes in {len(found.class_names)} classes"
-    yield "classes", ", ".join(f"{label} {count}" for label, count in found.class_counts.items())
-    if found.parts is not None:
-        yield "points", ", ".join(f"{label} {share:.1%}" for label, share in found.part_shares.items())
-    if found.split is not None:
-        sizes = (len(part) for part in (found.split.train, found.split.validation, found.split.test))
-        yield "split", "{:,} / {:,} / {:,} (training, validation, test), kin together".format(*sizes)
+    counts = clouds.label_counts("classes")
+    yield name, f"{len(clouds):,} shapes in {len(counts)} classes"
+    yield "classes", ", ".join(f"{label} {count}" for label, count in counts.items())
+    if "parts" in clouds.label_names:
+        points = max(1, len(clouds.positions))
+        shares = (f"{label} {count / points:.1%}" for label, count in clouds.label_counts("parts").items())
+        yield "points", ", ".join(shares)
+    if clouds.split is not None:
+        sizes = (len(part) for part in (clouds.split.train, clouds.split.validation, clouds.split.test))
+        yield "split", "{:,} / {:,} / {:,} (training, validation, test), near duplicates together".format(*sizes)

@@ -24,7 +24,9 @@ def predict(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be read, instead of skipping it.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a file that cannot be read, instead of skipping it.")
+    ] = False,
     batch_size: Annotated[
         int | None,
         typer.Option(help="Structures per batch; the default of the task when not given.", show_default=False),
@@ -42,8 +44,6 @@ def predict(
     predictor.check_output(path, force=force, source=data)
     screen = console()
     with progress(screen, "predict") as report:
-        done = predictor.predict(
-            data, output=path, force=force, batch_size=batch_size, progress=report, strict=strict
-        )
+        done = predictor.predict(data, output=path, force=force, batch_size=batch_size, progress=report, strict=strict)
     show_line(screen, "written", f"{path}, {done:,} structures")
     return 0

@@ -10,30 +10,29 @@ import numpy.typing as npt
 from intertwine._errors import UsageError
 
 
-def as_list(data: Any) -> list[Any]:
-    """The examples: those of a list or tuple, of a tensor or array (B, N, 3), or the one that is given.
+def as_examples(data: Any, **fields: Any) -> list[tuple[Any, ...]]:
+    """Each example with what belongs to it: several of a list or tuple, or of a tensor (B, N, 3); else one.
 
-    >>> len(as_list(np.zeros((5, 3)))), len(as_list([np.zeros((5, 3))] * 2)), len(as_list(np.zeros((4, 5, 3))))
-    (1, 2, 4)
-    """
-    several = isinstance(data, list | tuple) or getattr(data, "ndim", 2) == 3
-    return list(data) if several else [data]
-
-
-def field_list(values: Any, examples: list[Any], name: str) -> list[Any]:
-    """What belongs to each example, or None for each where it is not given.
+    Args:
+        data: One example or several.
+        fields: What belongs to it, or to each of them; None for nothing.
 
     Raises:
-        UsageError: There are more or fewer than examples.
+        UsageError: There are more or fewer of a field than examples.
+
+    >>> x = np.zeros((5, 3))
+    >>> len(as_examples(x, numbers=[1] * 5)), len(as_examples([x, x])), len(as_examples(np.zeros((4, 5, 3))))
+    (1, 2, 4)
     """
-    if values is None:
-        return [None] * len(examples)
-    parts = list(values) if isinstance(values, list | tuple) else [values]
-    if len(examples) != len(parts):
-        parts = list(values)
-    if len(examples) != len(parts):
-        raise UsageError(f"{name} must be given for each example: there are {len(examples)}, got {len(parts)}")
-    return parts
+    if not isinstance(data, list | tuple) and getattr(data, "ndim", 2) != 3:
+        return [(data, *fields.values())]
+    examples, columns = list(data), []
+    for name, values in fields.items():
+        column = [None] * len(examples) if values is None else list(values)
+        if len(column) != len(examples):
+            raise UsageError(f"{name} must be given for each of {len(examples)} examples, got {len(column)}")
+        columns.append(column)
+    return list(zip(examples, *columns, strict=True))
 
 
 def as_array(values: Any, name: str) -> npt.NDArray[np.float64]:

@@ -151,9 +151,7 @@ class FitOptions:
     """What every task's `fit` understands."""
 
     data: str = option("", help="A file of yours, or the name of a public set (qm9).", metavar="DATA", argument=True)
-    train: str | int | float | None = option(
-        None, help="Training structures.", group="Data", metavar="COUNT|FRACTION"
-    )
+    train: str | int | float | None = option(None, help="Training structures.", group="Data", metavar="COUNT|FRACTION")
     validation: str | int | float | None = option(
         None, help="Validation structures, which choose the best epoch.", group="Data", metavar="COUNT|FRACTION"
     )

@@ -172,9 +172,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         """What `progress` counts while these data are read."""
         return progress_unit(self.config["data"]["source"] if data is None else str(data))
 
-    def load(
-        self, data: str | Path | None = None, progress: ProgressCallback = no_progress
-    ) -> tuple[ExamplesT, str]:
+    def load(self, data: str | Path | None = None, progress: ProgressCallback = no_progress) -> tuple[ExamplesT, str]:
         """Examples with known answers and their name: all of `data`, or the test split of the data of the run.
 
         Args:
@@ -217,9 +215,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         """
         self.check_protocols(protocols)
         examples, name = self.load(data, progress)
-        return self.measure(
-            examples, name, batch_size=batch_size, seed=seed, progress=progress, protocols=protocols
-        )
+        return self.measure(examples, name, batch_size=batch_size, seed=seed, progress=progress, protocols=protocols)
 
     def audit(self, data: str | Path | None = None, settings: AuditSettings | None = None) -> Report:
         """Measure the equivariance of the model on real examples.

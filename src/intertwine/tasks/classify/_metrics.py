@@ -1,4 +1,4 @@
-"""How predicted classes are held against the true ones."""
+"""Metrics of a classification."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any
 
 from torch import Tensor
 
-from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
-from intertwine.tasks.clouds._confusion import accuracy, balanced_accuracy, class_table, confusion_matrix
+from intertwine.tasks.clouds import (
+    Metrics,
+    Predictions,
+    accuracy,
+    balanced_accuracy,
+    class_table,
+    confusion_matrix,
+    percent,
+)
 
 
 class ClassMetrics(Metrics):
-    """Accuracy, the mean of the classes' own accuracies, and what is taken for what.
+    """Accuracy, balanced accuracy, and the confusion matrix.
 
     Args:
         labels: (S,) the true classes.
@@ -24,9 +31,9 @@ class ClassMetrics(Metrics):
     def __init__(self, labels: Tensor, classes: Sequence[str]) -> None:
         self.labels, self.classes = labels, classes
 
-    def measure(self, judged: Predictions) -> dict[str, Any]:
-        """The figures of one kind of rotation."""
-        confusion = confusion_matrix(self.labels, judged.predicted, len(self.classes))
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
+        """The figures under one kind of rotation."""
+        confusion = confusion_matrix(self.labels, predictions.predicted, len(self.classes))
         return {
             "accuracy": accuracy(confusion),
             "balanced_accuracy": balanced_accuracy(confusion),
@@ -34,6 +41,6 @@ class ClassMetrics(Metrics):
             "confusion": confusion.tolist(),
         }
 
-    def cells(self, found: dict[str, Any]) -> tuple[str, ...]:
+    def cells(self, figures: dict[str, Any]) -> tuple[str, ...]:
         """Accuracy and balanced accuracy."""
-        return percent(found["accuracy"]), percent(found["balanced_accuracy"])
+        return percent(figures["accuracy"]), percent(figures["balanced_accuracy"])

@@ -25,22 +25,20 @@ if TYPE_CHECKING:
         shape_intersections,
     )
     from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
-    from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, LabeledClouds
+    from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, vector_count
     from intertwine.tasks.clouds._network import BatchNorm, CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
     from intertwine.tasks.clouds._rotations import random_rotations
-    from intertwine.tasks.clouds._source import CloudChunk, rename_classes
+    from intertwine.tasks.clouds._source import rename_labels
 
 __all__ = [
     "BatchNorm",
-    "CloudChunk",
     "CloudJob",
     "CloudNetwork",
     "CloudOptions",
     "CloudPredictor",
     "CloudTask",
     "LabeledBatch",
-    "LabeledClouds",
     "Metrics",
     "Predictions",
     "accuracy",
@@ -53,18 +51,17 @@ __all__ = [
     "mean_intersection",
     "percent",
     "random_rotations",
-    "rename_classes",
+    "rename_labels",
     "shape_intersections",
+    "vector_count",
 ]
 
 _HOMES = {
     "BatchNorm": "_network",
-    "CloudChunk": "_source",
     "CloudJob": "_job",
     "CloudNetwork": "_network",
     "CloudPredictor": "_predictor",
     "LabeledBatch": "_job",
-    "LabeledClouds": "_job",
     "Metrics": "_evaluation",
     "Predictions": "_evaluation",
     "accuracy": "_confusion",
@@ -77,8 +74,9 @@ _HOMES = {
     "mean_intersection": "_confusion",
     "percent": "_evaluation",
     "random_rotations": "_rotations",
-    "rename_classes": "_source",
+    "rename_labels": "_source",
     "shape_intersections": "_confusion",
+    "vector_count": "_job",
 }
 
 

@@ -1,4 +1,4 @@
-"""How right labels are: confusion, accuracies, intersections over unions."""
+"""Confusion matrix, accuracy, and intersection over union of predicted labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def confusion_matrix(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """How often what was taken for what.
+    """Counts of predicted labels for each true label.
 
     Args:
         truth: (n,) int64 in 0 ... classes - 1.

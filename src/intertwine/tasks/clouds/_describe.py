@@ -1,4 +1,4 @@
-"""The lines that are shown before training starts."""
+"""Description of a run on clouds: its data and its encoder, in lines and words."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from intertwine._errors import UsageError
-from intertwine.data._sampling import Cloud, ShapeError, Surface
-from intertwine.tasks._memory import as_array, as_list, field_list, refuse_fields
-from intertwine.tasks.clouds._source import CloudChunk, Sampling, in_chunks, sample_shape
+from intertwine.data import Cloud, CloudChunk, Surface, sample_shapes
+from intertwine.tasks._memory import as_array, as_examples, refuse_fields
+from intertwine.tasks.clouds._source import Sampling
 
 
 def shapes_in_memory(
@@ -30,20 +30,12 @@ def shapes_in_memory(
         UsageError: A shape is not what was expected.
     """
     refuse_fields(fields, "normals", "category")
-    examples = as_list(data)
-    all_normals = field_list(normals, examples, "normals")
-    labels = [category] * len(examples) if category is None or isinstance(category, str) else list(category)
-    if len(labels) != len(examples):
-        raise UsageError(f"category has {len(labels)} names for {len(examples)} clouds")
-
-    def shapes() -> Iterator[Any]:
-        for number, (example, vectors, label) in enumerate(zip(examples, all_normals, labels, strict=True), 1):
-            try:
-                yield sample_shape(str(number), label or "", as_shape(example, vectors), sampling)
-            except ShapeError as error:
-                raise UsageError(f"cloud {number}: {error}") from error
-
-    return in_chunks(shapes(), chunk)
+    items = (
+        (str(number), label or "", as_shape(example, directions))
+        for number, (example, directions, label) in enumerate(as_examples(data, normals=normals, category=category), 1)
+    )
+    points, seed, with_normals, _ = sampling
+    return sample_shapes(items, points, seed, normals=with_normals, chunk=chunk)
 
 
 def as_shape(example: Any, normals: Any) -> Surface | Cloud:
@@ -53,16 +45,13 @@ def as_shape(example: Any, normals: Any) -> Surface | Cloud:
         UsageError: It is neither.
     """
     if hasattr(example, "faces"):
-        vertices, faces = (np.asarray(part) for part in (example.vertices, example.faces))
-        return Surface(vertices.astype(np.float64), faces.astype(np.int64))
+        return Surface(np.asarray(example.vertices, dtype=np.float64), np.asarray(example.faces, dtype=np.int64))
     points = as_array(example, "positions")
-    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+    if points.ndim != 2 or points.shape[1] != 3:
         raise UsageError(f"expected positions (N, 3) or a mesh, got an array {points.shape}")
-    if not np.isfinite(points).all():
-        raise UsageError("positions must be finite")
     if normals is None:
         return Cloud(points)
-    vectors = as_array(normals, "normals")
-    if vectors.shape != points.shape:
-        raise UsageError(f"normals must be {points.shape} as the positions, got {vectors.shape}")
-    return Cloud(points, normals=vectors)
+    directions = as_array(normals, "normals")
+    if directions.shape != points.shape:
+        raise UsageError(f"normals must be {points.shape} as the positions, got {directions.shape}")
+    return Cloud(points, directions)

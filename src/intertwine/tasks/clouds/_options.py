@@ -17,9 +17,7 @@ from intertwine.training import Settings
 class CloudOptions(FitOptions):
     """Options of a task on clouds besides those of every task."""
 
-    encoder: str = option(
-        "steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS)
-    )
+    encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
     frame: str = option(
         "none", help="Canonicalization of the cloud before the encoder.", group="Model", choices=list(FRAMES)
     )
@@ -54,9 +52,7 @@ class CloudOptions(FitOptions):
     )
     dropout: float = option(0.2, help="Dropout rate of the head.", group="Model", minimum=0)
     points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
-    draws: int = option(
-        4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1
-    )
+    draws: int = option(4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1)
     up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     augment: str = option(

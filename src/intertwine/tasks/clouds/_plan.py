@@ -7,10 +7,9 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
-from intertwine.data import ShapeSet, Split
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._clouds import CloudSet
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
@@ -25,7 +24,7 @@ _CUTOFF_SHAPES = 200
 
 def plan(
     options: CloudOptions, job_type: type[CloudJob], progress: ProgressCallback
-) -> tuple[dict[str, Any], dict[str, Any], ShapeSet]:
+) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
     """Read, split, and fill in defaults that depend on the data.
 
     Args:
@@ -41,13 +40,13 @@ def plan(
     """
     source = resolve(options.data)
     sampling = Sampling.of_options(options)
-    shapes = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
+    clouds = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = shapes.make_split(**amounts, seed=options.seed)
-    _check_split(shapes, split, options.data)
+    split = clouds.make_split(**amounts, seed=options.seed)
+    _check_split(clouds, split, options.data)
     config = {
-        "data": describe_source(options.data, source, shapes),
-        "classes": list(shapes.class_names),
+        "data": describe_source(options.data, source, clouds),
+        "classes": list(clouds.label_names["classes"]),
         "points": options.points,
         "draws": options.draws,
         "normals": options.normals,
@@ -62,7 +61,7 @@ def plan(
             hidden=options.hidden,
             width=options.width,
             neighbors=options.neighbors,
-            cutoff=_cutoff(shapes, split, options.draws, options.neighbors),
+            cutoff=_cutoff(clouds, split, options.draws, options.neighbors),
         ),
         "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
         "augment": options.augment,
@@ -70,25 +69,27 @@ def plan(
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
-    config |= job_type.complete_config(options, shapes, split)
-    return config, split.to_json(), shapes
+    config |= job_type.complete_config(options, clouds, split)
+    return config, split.to_json(), clouds
 
 
-def _cutoff(shapes: ShapeSet, split: Split, draws: int, neighbors: int) -> float:
+def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:
     """A little more than the length of nearly every edge of some training clouds."""
-    some = shapes.select(split.train[:_CUTOFF_SHAPES]).unfold(draws)
-    return round(_CUTOFF_MARGIN * CloudSet(some.positions, some.offsets, neighbors).reach(), 3)
+    some = clouds.select(split.train[:_CUTOFF_SHAPES]).unfold(samples)
+    dataset = PointCloudDataset(some, NearestNeighbors(k), normalize="unit_sphere")
+    return round(_CUTOFF_MARGIN * dataset.edge_length_quantile(), 3)
 
 
-def _check_split(shapes: ShapeSet, split: Split, given: str) -> None:
+def _check_split(clouds: PointCloudSet, split: Split, given: str) -> None:
     """Raise if nothing is left to validate on, or a class has nothing to be learned from."""
+    names = clouds.label_names["classes"]
     if not len(split.validation):
         raise UsageError(
-            f"{given}: {len(shapes)} clouds in {len(shapes.class_names)} classes leave none to validate on, for each "
+            f"{given}: {len(clouds)} clouds in {len(names)} classes leave none to validate on, for each "
             "class keeps one to learn from; give more clouds"
         )
-    learned = Counter(shapes.classes[split.train].tolist())
-    missing = [name for index, name in enumerate(shapes.class_names) if not learned[index]]
+    learned = Counter(clouds.cloud_fields["classes"][split.train].tolist())
+    missing = [name for index, name in enumerate(names) if not learned[index]]
     if missing:
-        where = "its folder for training has none" if shapes.split is not None else "none is left"
+        where = "its folder for training has none" if clouds.split is not None else "none is left"
         raise UsageError(f'{given}: {where} of class "{missing[0]}" to learn from; give more of them')

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import ShapeSet
-from intertwine.data._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data._sampling import Cloud, ShapeError, Surface, sample, unit_sphere
-from intertwine.data._shape_folders import Entry, class_of, entries_of
-from intertwine.tasks._source import resolve
+from intertwine.data import CloudChunk, PointCloudSet, iter_shapes, read_shapes
 from intertwine.tasks._suggestions import nearest
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
 
-_SETS: dict[str, Callable[..., ShapeSet]] = {
+_PUBLIC_SETS: dict[str, Callable[..., PointCloudSet]] = {
     "furniture": lambda **options: data.furniture(**options),
     "circuit-parts": lambda **options: data.circuit_parts(**options),
 }
 """The public sets of clouds, called with points=, seed=, draws= and progress=."""
-
-Files = list[tuple[str, str]]
-"""Names of files, each with the reason why it was left out."""
 
 
 class Sampling(NamedTuple):
@@ -59,21 +49,9 @@ class Sampling(NamedTuple):
         return cls(options.points, options.seed, options.normals, options.draws)
 
 
-class CloudChunk(NamedTuple):
-    """Some shapes of a stream.
-
-    shapes: their clouds; sampled: the same points, (points, 3) each, and points: those that labels are wanted for,
-    (n, 3) each, both in the coordinates of the file.
-    """
-
-    shapes: ShapeSet
-    sampled: list[npt.NDArray[np.float64]]
-    points: list[npt.NDArray[np.float64]]
-
-
 def read(
     source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: ProgressCallback = no_progress
-) -> ShapeSet:
+) -> PointCloudSet:
     """All clouds of a source, the samples of each shape one after the other along its points.
 
     Args:
@@ -87,17 +65,17 @@ def read(
         UsageError: There are no clouds, or normals are wanted that some files do not have.
     """
     options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed, "draws": sampling.draws}
-    options["progress"] = progress
-    if source in _SETS:
-        shapes = _SETS[source](**options)
+    if source in _PUBLIC_SETS:
+        clouds = _PUBLIC_SETS[source](**options, progress=progress)
     else:
-        shapes = data.read_shapes(source, **options, labels="part" if parts else "class", strict=strict)
-    if sampling.normals and shapes.normals is None:
+        labels = "part" if parts else "class"
+        clouds = read_shapes(source, **options, labels=labels, strict=strict, progress=progress)
+    if sampling.normals and "normals" not in clouds.point_fields:
         raise UsageError(f"{source}: not every file has normals; leave --normals out")
-    return shapes
+    return clouds
 
 
-def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> ShapeSet:
+def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:
     """The clouds that a run was begun with, all samples of each shape.
 
     Args:
@@ -109,49 +87,53 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     recorded = config["data"]
     sampling = Sampling.of_config(config)._replace(draws=config["draws"])
-    shapes = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
-    if _digest(shapes.names) != recorded["names_sha256"]:
+    clouds = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
+    if _digest(clouds.names) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['clouds']:,} clouds when this model was trained and has others now "
-            f"({len(shapes):,}): the split no longer fits; pass other data"
+            f"({len(clouds):,}): the split no longer fits; pass other data"
         )
-    return shapes
+    return clouds
 
 
-def describe_source(given: str, source: str, shapes: ShapeSet) -> dict[str, Any]:
+def describe_source(given: str, source: str, clouds: PointCloudSet) -> dict[str, Any]:
     """What a checkpoint keeps of its data."""
     return {
         "given": given,
         "source": source,
-        "clouds": len(shapes),
-        "names_sha256": _digest(shapes.names),
-        "skipped": [list(pair) for pair in shapes.skipped],
+        "clouds": len(clouds),
+        "names_sha256": _digest(clouds.names),
+        "skipped": [list(pair) for pair in clouds.skipped],
     }
 
 
-def rename_classes(shapes: ShapeSet, classes: Sequence[str], parts: Sequence[str] | None, what: str) -> ShapeSet:
+def rename_labels(
+    clouds: PointCloudSet, classes: Sequence[str], parts: Sequence[str] | None, name: str
+) -> PointCloudSet:
     """Clouds of other data with the class and part indices of a run.
 
     Args:
-        shapes: The clouds.
+        clouds: The clouds.
         classes: The names that the run knows; none where classes do not matter.
         parts: The names of its parts, if it has parts.
-        what: The name of the data, for errors.
+        name: The name of the data, for errors.
 
     Raises:
         UsageError: One of theirs is not among them.
     """
-    known = classes or shapes.class_names
-    changed: dict[str, Any] = {"class_names": tuple(known)}
-    changed["classes"] = _indices(shapes.class_names, known, "class", what)[shapes.classes]
-    if parts is not None and shapes.parts is not None:
-        changed["part_names"] = tuple(parts)
-        changed["parts"] = _indices(shapes.part_names, parts, "part", what)[shapes.parts]
-    same = {name: getattr(shapes, name) for name in ("positions", "offsets", "normals", "names", "skipped")}
-    return ShapeSet(**same, **({"parts": None} | changed))
+    theirs = clouds.label_names["classes"]
+    known = tuple(classes) or theirs
+    label_names = {"classes": known}
+    cloud_fields = {"classes": _indices(theirs, known, "class", name)[clouds.cloud_fields["classes"]]}
+    point_fields = {key: values for key, values in clouds.point_fields.items() if key != "parts"}
+    if parts is not None and "parts" in clouds.point_fields:
+        label_names["parts"] = tuple(parts)
+        indices = _indices(clouds.label_names["parts"], parts, "part", name)
+        point_fields["parts"] = indices[clouds.point_fields["parts"]]
+    return replace(clouds, point_fields=point_fields, cloud_fields=cloud_fields, label_names=label_names, split=None)
 
 
-def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, strict: bool) -> Iterator[CloudChunk]:
+def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iterator[CloudChunk]:
     """The clouds of a source, a chunk at a time; memory does not grow with their number.
 
     The class of each cloud is what its folder says, known or not.
@@ -160,96 +142,20 @@ def stream(source: str, sampling: Sampling, chunk: int, skipped: Files, *, stric
         source: A folder, a file, or the name of a public set.
         sampling: How clouds are sampled.
         chunk: The most files at once.
-        skipped: Is extended by the files that are left out.
         strict: Whether a bad file is an error.
 
     Raises:
         UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
     """
-    if source in _SETS:
-        every = read(source, sampling, parts=False)
-        for indices in torch.split(torch.arange(len(every)), chunk):
-            some = every.select(indices)
-            points = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
-            yield CloudChunk(some, points, points)
+    if source not in _PUBLIC_SETS:
+        points, seed, normals, _ = sampling
+        yield from iter_shapes(source, points, seed, normals=normals, chunk=chunk, strict=strict)
         return
-    root, entries = _entries(Path(source))
-    done = 0
-    for some_shapes in in_chunks(_sampled(root, entries, sampling, skipped, strict=strict), chunk):
-        done += len(some_shapes.shapes)
-        yield some_shapes
-    if not done:
-        name, reason = skipped[0]
-        first = (
-            reason if len(entries) == 1 else f"none of {len(entries):,} files can be read; the first, {name}: {reason}"
-        )
-        raise UsageError(f"{source}: {first}")
-
-
-class SampledShape(NamedTuple):
-    """One shape: its name, the name of its class, the cloud that was sampled of it, and the points that it has."""
-
-    name: str
-    label: str
-    cloud: Cloud
-    points: npt.NDArray[np.float64]
-
-
-def sample_shape(name: str, label: str, shape: Surface | Cloud, sampling: Sampling) -> SampledShape:
-    """The cloud of a shape.
-
-    Raises:
-        ShapeError: It cannot be sampled, or has no normals where they are needed.
-    """
-    cloud = sample(shape, sampling.points, sampling.seed)
-    if sampling.normals and cloud.normals is None:
-        raise ShapeError("no normals, which this model needs")
-    return SampledShape(name, label, cloud, shape.points if isinstance(shape, Cloud) else cloud.points)
-
-
-def in_chunks(shapes: Iterable[SampledShape], chunk: int) -> Iterator[CloudChunk]:
-    """Shapes, so many at a time."""
-    every = iter(shapes)
-    while block := list(islice(every, chunk)):
-        yield _pack(block)
-
-
-def _entries(path: Path) -> tuple[Path, Sequence[Entry]]:
-    if path.is_dir():
-        return path, entries_of(path)
-    if path.suffix.lower() not in SHAPE_SUFFIXES:
-        raise UsageError(f'"{path.name}" is no shape: expected a file that ends in {", ".join(SHAPE_SUFFIXES)}')
-    return path.parent, [Entry(path, class_of(path.parent))]
-
-
-def _sampled(
-    root: Path, entries: Sequence[Entry], sampling: Sampling, skipped: Files, *, strict: bool
-) -> Iterator[SampledShape]:
-    for entry in entries:
-        name = entry.path.relative_to(root).as_posix()
-        try:
-            sampled = sample_shape(name, entry.label, read_shape(entry.path), sampling)
-        except ShapeError as error:
-            if strict:
-                raise UsageError(f"{entry.path}: {error}") from error
-            skipped.append((name, str(error)))
-            continue
-        yield sampled
-
-
-def _pack(block: Sequence[SampledShape]) -> CloudChunk:
-    names = tuple(sorted({one.label for one in block}))
-    clouds = [one.cloud for one in block]
-    normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
-    shapes = ShapeSet(
-        torch.from_numpy(np.concatenate([unit_sphere(cloud.points) for cloud in clouds]).astype(np.float32)),
-        torch.tensor([0, *np.cumsum([len(cloud.points) for cloud in clouds]).tolist()]),
-        torch.tensor([names.index(one.label) for one in block]),
-        names,
-        normals=torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
-        names=[one.name for one in block],
-    )
-    return CloudChunk(shapes, [cloud.points for cloud in clouds], [one.points for one in block])
+    every = read(source, sampling, parts=False)
+    for indices in torch.split(torch.arange(len(every)), chunk):
+        some = every.select(indices)
+        positions = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
+        yield CloudChunk(some, positions, positions)
 
 
 def _indices(names: Sequence[str], known: Sequence[str], kind: str, what: str) -> Tensor:

@@ -1,7 +1,8 @@
-"""The structures of a source, with targets in the basis in which they are learned."""
+"""Structures of files and public sets, with targets in the basis in which they are learned."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.data import Structures, iter_structures, qm9, read_structures
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import PointCloudSet, iter_structures, qm9, read_structures
 from intertwine.groups import O3
 from intertwine.reps import Rep
 from intertwine.tasks._source import fingerprint
@@ -26,23 +28,42 @@ def file_rep(target: Target) -> Rep:
     return V * V if target.cartesian else O3().rep(target.rep)
 
 
-def read(source: str, targets: Sequence[Target]) -> Structures:
+def read(source: str, targets: Sequence[Target], progress: ProgressCallback = no_progress) -> PointCloudSet:
     """All structures of a source with these targets.
 
     Args:
         source: A path or the name of a public set.
         targets: What each must have.
+        progress: Called with how many bytes of a public set, or how many files, are read.
 
     Raises:
         UsageError: A structure or a target is not what it must be.
     """
     if source in PUBLIC:
-        return qm9([target.name for target in targets])
-    structures = read_structures(source, {target.name: file_rep(target) for target in targets})
-    return replace(structures, targets={target.name: _learned(structures, target, source) for target in targets})
+        return qm9([target.name for target in targets], progress=progress)
+    structures = read_structures(source, {target.name: file_rep(target) for target in targets}, progress=progress)
+    values = {target.name: _learned(structures, target, source) for target in targets}
+    return replace(structures, cloud_fields={**structures.cloud_fields, **values})
 
 
-def stream(source: str, chunk: int = 1000) -> Iterator[Structures]:
+def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:
+    """The structures that a run was begun with; a warning says when they have changed.
+
+    Args:
+        config: Of the run.
+        progress: As for `read`.
+
+    Raises:
+        UsageError: They are gone, or more or fewer than they were: the split does not fit.
+    """
+    targets = [Target.from_json(target) for target in config["targets"]]
+    structures = read(config["data"]["source"], targets, progress)
+    if change := check_unchanged(config["data"], len(structures)):
+        warnings.warn(change, stacklevel=2)
+    return structures
+
+
+def stream(source: str, chunk: int = 1000) -> Iterator[PointCloudSet]:
     """The structures of a source without targets, a chunk at a time."""
     if source not in PUBLIC:
         yield from iter_structures(source, {}, chunk)
@@ -52,8 +73,8 @@ def stream(source: str, chunk: int = 1000) -> Iterator[Structures]:
         yield every.select(part)
 
 
-def _learned(structures: Structures, target: Target, source: str) -> Tensor:
-    values = structures.targets[target.name]
+def _learned(structures: PointCloudSet, target: Target, source: str) -> Tensor:
+    values = structures.cloud_fields[target.name]
     if not target.cartesian:
         return values
     gaps = asymmetry(values)
@@ -72,7 +93,7 @@ def describe_source(given: str, source: str, structures: int) -> dict[str, Any]:
 
 
 def check_unchanged(data: dict[str, Any], structures: int) -> str | None:
-    """Whether a source is still what it was when it was split.
+    """Compare a source with what it was when it was split.
 
     Args:
         data: What `describe_source` gave then.
@@ -92,5 +113,5 @@ def check_unchanged(data: dict[str, Any], structures: int) -> str | None:
         )
     now = fingerprint(data["source"])
     if any(data.get(key) != value for key, value in now.items()):
-        return f"{data['source']} has changed since this model was trained; structures are taken by their places"
+        return f"{data['source']} has changed since this model was trained; structures are taken by their order"
     return None

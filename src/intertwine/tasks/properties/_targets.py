@@ -1,4 +1,4 @@
-"""What is to be learned: `polarizability`, `dipole:1o`, `stress:0e+2e`, `quadrupole:ij=ji@debye*angstrom`."""
+"""Targets: `polarizability`, `dipole:1o`, `stress:0e+2e`, `quadrupole:ij=ji@debye*angstrom`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Target:
 
     Attributes:
         name: Its key in the file.
-        rep: How it turns with the structure: irreps of O(3), "0e" for a scalar.
+        rep: How it rotates with the structure: irreps of O(3), "0e" for a scalar.
         unit: For people; empty when nobody said.
         cartesian: Whether files hold it as a symmetric 3x3 matrix.
     """

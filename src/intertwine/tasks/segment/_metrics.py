@@ -1,20 +1,21 @@
-"""How predicted parts are held against the true ones."""
+"""Metrics of a segmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
-from intertwine.tasks.clouds._confusion import (
+from intertwine.tasks.clouds import (
+    Metrics,
+    Predictions,
     accuracy,
     balanced_accuracy,
     class_table,
     confusion_matrix,
     mean_intersection,
+    percent,
     shape_intersections,
 )
 
@@ -48,15 +49,15 @@ class PartMetrics(Metrics):
         self.truth, self.batch, self.category, self.allowed = truth, batch, category, allowed
         self.parts, self.categories = parts, categories
 
-    def shapes(self, judged: Predictions) -> Tensor:
+    def shapes(self, predictions: Predictions) -> Tensor:
         """(S,) the mean intersection over union of the parts of each shape."""
         size, parts = len(self.category), len(self.parts)
-        return shape_intersections(self.truth, judged.predicted, self.batch, size, parts, self.allowed)
+        return shape_intersections(self.truth, predictions.predicted, self.batch, size, parts, self.allowed)
 
-    def measure(self, judged: Predictions) -> dict[str, Any]:
-        """The figures of one kind of rotation."""
-        confusion = confusion_matrix(self.truth, judged.predicted, len(self.parts))
-        by_shape = self.shapes(judged)
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
+        """The figures under one kind of rotation."""
+        confusion = confusion_matrix(self.truth, predictions.predicted, len(self.parts))
+        by_shape = self.shapes(predictions)
         if len(self.categories) > 1:
             means = {
                 name: float(by_shape[self.category == k].mean())
@@ -76,12 +77,6 @@ class PartMetrics(Metrics):
             "confusion": confusion.tolist(),
         }
 
-    def cells(self, found: dict[str, Any]) -> tuple[str, ...]:
+    def cells(self, figures: dict[str, Any]) -> tuple[str, ...]:
         """Accuracy and the two means."""
-        return tuple(percent(found[name]) for name in ("accuracy", "shape_miou", "kind_miou"))
-
-
-def batch_of(offsets: Tensor) -> Tensor:
-    """(N,) the cloud of each point."""
-    counts = offsets.diff()
-    return torch.arange(len(counts)).repeat_interleave(counts)
+        return tuple(percent(figures[name]) for name in ("accuracy", "shape_miou", "kind_miou"))

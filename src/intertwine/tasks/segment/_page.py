@@ -1,47 +1,40 @@
-"""The page of a segmentation."""
+"""The page about a segmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from intertwine import _page as page
-from intertwine.data import Split
-from intertwine.tasks.segment._job import SegmentJob
+from intertwine.data import PointCloudBatch
+from intertwine.tasks.clouds import percent
+from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first, share_text
 from intertwine.tasks.segment._predictor import SegmentPredictor
-from intertwine.tasks.clouds._evaluation import percent
-from intertwine.tasks.clouds.report._gallery import GalleryItem
-from intertwine.tasks.clouds.report._page import Report, confusions, share_text, wrong_first
-from intertwine.training import Outcome
 
 
-class SegmentPage(Report):
-    """Intersections over unions, clouds with their parts, and what is taken for what."""
+class SegmentPage(RunPage[SegmentPredictor]):
+    """Intersections over unions, clouds with their parts, and the confusion matrix."""
 
     heading, curve = "Parts", "mIoU of shapes (%)"
-    predictor: SegmentPredictor
 
     def order(self) -> Sequence[int]:
         """The shapes with the least intersections first."""
-        measures = self.predictor.measures(self.shapes)
-        errors = 1 - torch.stack([measures.shapes(one) for one in self.judged]).amin(0)
-        return wrong_first(errors, self.shapes.classes)
+        metrics = self.predictor.metrics(self.clouds)
+        errors = 1 - torch.stack([metrics.shapes(one) for one in self.predictions]).amin(0)
+        return errors_first(errors, self.clouds.cloud_fields["classes"])
 
-    def shown(self, index: int, logits: Tensor, batch: Tensor) -> GalleryItem:
-        """A cloud with the part that each point is taken for in each orientation."""
-        copies = int(batch.max()) + 1
-        category = self.shapes.classes[index].expand(copies)
-        parts = self.predictor.probabilities(logits, batch, category).argmax(1).reshape(copies, -1)
-        assert self.shapes.parts is not None, "a segmentation is judged by clouds with parts"
-        truth = self.shapes.parts[self.shapes.offsets[index] : self.shapes.offsets[index + 1]]
+    def gallery_item(self, index: int, logits: Tensor, batch: PointCloudBatch) -> GalleryItem:
+        """A cloud with the predicted part of each point in each orientation."""
+        parts = self.predictor.probabilities(logits, batch).argmax(1).reshape(batch.num_clouds, -1)
+        begin, end = self.clouds.offsets[index : index + 2].tolist()
+        truth = self.clouds.point_fields["parts"][begin:end]
         shares, categories = (parts == truth).double().mean(1), self.config["categories"]
         return GalleryItem(
-            self.shapes.names[index],
+            self.clouds.names[index],
             self.positions(index),
-            categories[int(self.shapes.classes[index])] if categories else "",
+            categories[int(self.clouds.cloud_fields["classes"][index])] if categories else "",
             [f"{percent(share)} right" for share in shares.tolist()],
             shares.tolist(),
             truth,
@@ -49,9 +42,9 @@ class SegmentPage(Report):
         )
 
     def tables(self) -> list[str]:
-        """What is taken for what, each part, and each category."""
-        measures = self.predictor.measures(self.shapes)
-        given, turned = (measures.measure(one) for one in (self.judged[0], self.judged[-1]))
+        """The confusion matrices, a row for each part, and for each category."""
+        metrics = self.predictor.metrics(self.clouds)
+        given, rotated = (metrics.measure(one) for one in (self.predictions[0], self.predictions[-1]))
         parts = self.config["parts"]
         rows = [
             (
@@ -59,36 +52,19 @@ class SegmentPage(Report):
                 f"{one['count']:,}",
                 *(share_text(each[key]) for key in ("iou", "recall") for each in (one, two)),
             )
-            for one, two in zip(given["parts"], turned["parts"], strict=True)
+            for one, two in zip(given["parts"], rotated["parts"], strict=True)
         ]
         fragments = [
-            page.heading("What is taken for what"),
-            page.paragraph(
-                "True parts by rows, what the network says by columns, in points; shades are shares of the row."
-            ),
-            confusions(given["confusion"], turned["confusion"], parts),
+            page.heading("Confusion matrix"),
+            page.paragraph("True parts by rows, predicted parts by columns, in points; shades are shares of the row."),
+            confusion_tables(given["confusion"], rotated["confusion"], parts),
             page.heading("Parts"),
-            page.table(("part", "points", "IoU", "when turned", "recognized", "when turned"), rows),
+            page.table(("part", "points", "IoU", "rotated", "recall", "rotated"), rows),
         ]
         if given["categories"]:
-            kinds = [
-                (name, percent(value), percent(turned["categories"][name]))
+            categories = [
+                (name, percent(value), percent(rotated["categories"][name]))
                 for name, value in given["categories"].items()
             ]
-            fragments += [page.heading("Kinds"), page.table(("kind", "mIoU of shapes", "when turned"), kinds)]
+            fragments += [page.heading("Categories"), page.table(("category", "mIoU of shapes", "rotated"), categories)]
         return fragments
-
-
-def write_report(job: SegmentJob, outcome: Outcome, path: Path) -> Path:
-    """Write the page of a run.
-
-    Args:
-        job: The job, with the best weights.
-        outcome: How the fit ended.
-        path: Where to.
-
-    Returns:
-        The path.
-    """
-    predictor = SegmentPredictor(job.model, job.config, Split.from_json(job.split))
-    return SegmentPage(job, outcome.history, predictor).write(path)

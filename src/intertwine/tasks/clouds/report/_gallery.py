@@ -1,4 +1,4 @@
-"""The clouds of a page, what the model says of each in many orientations, and the script that turns them."""
+"""Gallery of clouds as HTML: predictions in many orientations, and the script that rotates them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from intertwine.groups import Octahedral
 from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.clouds.report._colors import part_color, web
 
-SHOWN = 9
+GALLERY_SIZE = 9
 _RIGHT, _WRONG = "#3b8a57", "#d1495b"
 
 STYLE = """\
@@ -45,8 +45,8 @@ STYLE = """\
 class GalleryItem(NamedTuple):
     """One cloud of the gallery.
 
-    file: its name; positions (n, 3) in the unit sphere; truth: what it is, in words; said: what the model says of it
-    in each orientation, in words; right: which share of that is so; truths (n,) and parts (turns, n): int64, of a
+    file: its name; positions (n, 3) in the unit sphere; truth: its label, in words; said: the prediction in each
+    orientation, in words; right: which share of that is right; truths (n,) and parts (orientations, n): int64, of a
     segmentation.
     """
 
@@ -62,50 +62,50 @@ class GalleryItem(NamedTuple):
 def orientations() -> Tensor:
     """24 rotations spread evenly over all of them, the identity first: (24, 3, 3) float64.
 
-    The rotations of a cube that stands askew: none but the identity is one of a cube along the axes, which a
-    network may have been made for, and no rotation is farther than 63 degrees from one of them.
+    The rotations of a tilted cube: none but the identity is one of a cube along the axes, which a network may have been
+    made for, and no rotation is farther than 63 degrees from one of them.
     """
-    askew = quaternion_rotations(torch.tensor([[4.0, 1.0, 2.0, 3.0]], dtype=torch.float64))[0]
-    return askew @ Octahedral().elements @ askew.T
+    tilt = quaternion_rotations(torch.tensor([[4.0, 1.0, 2.0, 3.0]], dtype=torch.float64))[0]
+    return tilt @ Octahedral().elements @ tilt.T
 
 
-def gallery(clouds: Sequence[GalleryItem], turns: Tensor, up: str, parts: Sequence[str] = ()) -> str:
+def gallery(items: Sequence[GalleryItem], rotations: Tensor, up: str, parts: Sequence[str] = ()) -> str:
     """The clouds as a fragment of HTML with its own style and script.
 
     Args:
-        clouds: What to show, in order.
-        turns: (K, 3, 3), the orientations that were measured.
+        items: What to show, in order.
+        rotations: (K, 3, 3), the orientations of the predictions.
         up: The vertical axis.
         parts: The names of the parts, of a segmentation.
     """
     data = {
         "up": up,
-        "turns": [[round(value, 6) for value in turn.flatten().tolist()] for turn in turns],
+        "turns": [[round(value, 6) for value in rotation.flatten().tolist()] for rotation in rotations],
         "ink": figures.BLUE,
         "red": figures.RED,
         "gray": figures.GRAY,
-        "colors": [web(part_color(place)) for place in range(len(parts))],
-        "clouds": [_content(cloud) for cloud in clouds],
+        "colors": [web(part_color(part)) for part in range(len(parts))],
+        "clouds": [_content(item) for item in items],
     }
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     script = files("intertwine.tasks.clouds.report").joinpath("viewer.js").read_text(encoding="utf-8")
     return (
         f"<style>\n{STYLE}</style>\n{_controls(parts)}\n"
-        f'<div class="clouds">\n{"".join(map(_figure, clouds))}</div>\n'
+        f'<div class="clouds">\n{"".join(map(_figure, items))}</div>\n'
         f'<script type="application/json" id="clouds">{content}</script>\n<script>\n{script}</script>'
     )
 
 
 def _content(cloud: GalleryItem) -> dict[str, Any]:
-    found = {
+    content = {
         "points": _packed((cloud.positions.clamp(-1, 1) * 32767).round().to(torch.int16)),
         "said": list(cloud.said),
         "inks": [_ink(share) for share in cloud.right],
     }
     if cloud.truths is not None and cloud.parts is not None:
-        found["truths"] = _packed(cloud.truths.to(torch.uint8))
-        found["parts"] = _packed(cloud.parts.to(torch.uint8))
-    return found
+        content["truths"] = _packed(cloud.truths.to(torch.uint8))
+        content["parts"] = _packed(cloud.parts.to(torch.uint8))
+    return content
 
 
 def _packed(values: Tensor) -> str:
@@ -121,7 +121,7 @@ def _figure(cloud: GalleryItem) -> str:
     pairs = zip(cloud.said, cloud.right, strict=True)
     marks = "".join(f'<i style="background:{_ink(share)}" title="{escape(said)}"></i>' for said, share in pairs)
     mean = sum(cloud.right) / max(1, len(cloud.right))
-    label = f"{cloud.file}, {cloud.truth}: a cloud of points; arrow keys turn it"
+    label = f"{cloud.file}, {cloud.truth}: a cloud of points; arrow keys rotate it"
     return (
         f'<figure class="cloud"><canvas tabindex="0" role="img" aria-label="{escape(label)}"></canvas>'
         f'<div class="marks" title="{100 * mean:.0f} % right, all orientations together">{marks}</div>'
@@ -134,15 +134,15 @@ def _figure(cloud: GalleryItem) -> str:
 def _controls(parts: Sequence[str]) -> str:
     modes = ""
     if parts:
-        choices = (("said", "parts as named"), ("true", "true parts"), ("wrong", "errors"))
+        choices = (("said", "predicted parts"), ("true", "true parts"), ("wrong", "errors"))
         modes = "".join(
             f'<label><input type="radio" name="coloring" value="{value}"{" checked" if value == "said" else ""}> '
             f"{text}</label>"
             for value, text in choices
         )
-    keys = "".join(_key(web(part_color(place)), name) for place, name in enumerate(parts))
+    keys = "".join(_key(web(part_color(part)), name) for part, name in enumerate(parts))
     errors = _key(figures.RED, "wrong") + _key(figures.GRAY, "right")
-    together = '<label><input type="checkbox" id="together"> turn all together</label>'
+    together = '<label><input type="checkbox" id="together"> rotate all together</label>'
     legend = f'<p class="controls keys">{keys}</p><p class="controls keys" hidden>{errors}</p>' if parts else ""
     return (
         f'<p class="controls">{together}{modes}</p>{legend}<noscript><p>The clouds need JavaScript, '

@@ -1,4 +1,4 @@
-"""One split, one budget, several encoders: what each learns, and what a rotation does to it."""
+"""Comparison of encoders on one split with one budget: learning curves, test errors, errors under rotation, audits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from intertwine.auditing import Report
-from intertwine.data import Structures
+from intertwine.data import PointCloudSet
 from intertwine.groups import SO3
-from intertwine.tasks._task import AuditSettings
-from intertwine.tasks.properties._job import build_job
+from intertwine.tasks._results import AuditSettings
+from intertwine.tasks.properties._job import PropertyJob
 from intertwine.tasks.properties._model import PropertyNetwork
 from intertwine.tasks.properties._predictor import PropertyPredictor
 from intertwine.training import Settings, fit, load_checkpoint
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ANGLES = tuple(range(0, 181, 30))
-_TURNED = 400  # structures that the curve of error against angle is drawn from
+_ANGLE_STRUCTURES = 400  # of the test, for the curve of error against angle
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One contestant: a name, how its encoder differs from the plan, and whether its training data are turned."""
+    """One arm of a comparison: its name, the changes of its encoder, and whether its training data are rotated."""
 
     name: str
     encoder: dict[str, Any]
@@ -38,11 +38,11 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What came of an arm; errors are means over test structures, in the unit of the target.
+class ArmResult:
+    """The measurements of an arm; errors are means over test structures, in the unit of the target.
 
     Attributes:
-        arm: Who.
+        arm: The arm.
         folder: Its run.
         parameters: Number of trained weights.
         seconds: Of training, validation included.
@@ -50,8 +50,8 @@ class Result:
         truth: ``(S,)`` reference values of the test set.
         given: ``(S,)`` predictions for the structures as they are.
         rotated: ``(S,)`` predictions after a Haar-random rotation of each.
-        composition: ``(S,)`` what the composition-only fit says.
-        by_angle: Mean absolute error after turning by each of ``ANGLES`` about random axes.
+        composition: ``(S,)`` predictions of the composition-only fit.
+        by_angle: Mean absolute error after rotation by each of ``ANGLES`` about random axes.
         report: The audit.
     """
 
@@ -72,7 +72,7 @@ class Result:
         return float((predictions - self.truth).abs().mean())
 
 
-def parameters(config: dict[str, Any]) -> int:
+def count_parameters(config: dict[str, Any]) -> int:
     """Number of weights of the network that a configuration describes."""
     with torch.random.fork_rng(devices=[]):
         network = PropertyNetwork(config["elements"], {**config["encoder"], "rep_out": "1x0e", "pool": "sum"})
@@ -83,7 +83,7 @@ def matched_width(config: dict[str, Any], wanted: int) -> int:
     """The width of the message networks that comes closest to a number of weights, which grows with it."""
 
     def count(width: int) -> int:
-        return parameters({**config, "encoder": {**config["encoder"], "width": width}})
+        return count_parameters({**config, "encoder": {**config["encoder"], "width": width}})
 
     low, high = 1, 2
     while count(high) < wanted:
@@ -97,14 +97,14 @@ def matched_width(config: dict[str, Any], wanted: int) -> int:
 def compare(
     config: dict[str, Any],
     split: dict[str, Any],
-    structures: Structures,
+    structures: PointCloudSet,
     arms: Sequence[Arm],
     settings: Settings,
     folder: Path,
     *,
     screen: Console,
     say: Callable[[str, str], None],
-) -> list[Result] | None:
+) -> list[ArmResult] | None:
     """Train every arm on the same split with the same settings, then measure them on the same test structures.
 
     An arm that has begun in its folder goes on from its last checkpoint; one that has ended is not trained again.
@@ -113,7 +113,7 @@ def compare(
         config: The plan that the arms vary.
         split: The split.
         structures: All the data.
-        arms: The contestants.
+        arms: The arms.
         settings: Of every training.
         folder: Each arm trains in a folder of its own in here.
         screen: Where progress shows.
@@ -127,30 +127,33 @@ def compare(
         varied = copy.deepcopy(config)
         varied["encoder"].update(arm.encoder)
         varied["augment"] = arm.augment
-        job = build_job(varied, split, structures)
-        say(arm.name, f"{parameters(varied):,} parameters, {settings.epochs} epochs of {job.train_size():,} molecules")
+        job = PropertyJob(varied, split, structures)
+        say(
+            arm.name,
+            f"{count_parameters(varied):,} parameters, {settings.epochs} epochs of {job.train_size():,} molecules",
+        )
         place = folder / arm.name.replace(", ", "-").replace(" ", "-")
         outcome = fit(job, place, settings, resume=(place / "last").is_dir(), console=screen)
         if outcome.interrupted:
             return None
-        trained.append((arm, place, parameters(varied), outcome))
-    say("test", "as given, turned at random, turned by angles; then the audit of each")
+        trained.append((arm, place, size, outcome))
+    say("test", "as given, rotated at random, rotated by angles; then the audit of each")
     return [_measure(arm, place, size, outcome.history, structures) for arm, place, size, outcome in trained]
 
 
-def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], structures: Structures) -> Result:
+def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], structures: PointCloudSet) -> ArmResult:
     predictor = PropertyPredictor.from_checkpoint(load_checkpoint(place / "best"))
     test = structures.select(predictor.split.test)
-    truth = test.targets[predictor.targets[0].name][:, 0]
+    truth = test.cloud_fields[predictor.targets[0].name][:, 0]
     generator = torch.Generator().manual_seed(predictor.split.seed)
 
-    def predict(rotations: Tensor | None, some: Structures = test) -> Tensor:
+    def predict(rotations: Tensor | None, some: PointCloudSet = test) -> Tensor:
         return torch.cat(list(predictor(some, rotations=rotations)))[:, 0]
 
-    few = test.select(range(min(_TURNED, len(test))))
+    few = test.select(range(min(_ANGLE_STRUCTURES, len(test))))
     axes = torch.randn(len(few), 3, dtype=torch.float64, generator=generator)
-    by_angle = [float((predict(_turns(axes, angle), few) - truth[: len(few)]).abs().mean()) for angle in ANGLES]
-    return Result(
+    by_angle = [float((predict(_rotations(axes, angle), few) - truth[: len(few)]).abs().mean()) for angle in ANGLES]
+    return ArmResult(
         arm=arm,
         folder=place,
         parameters=size,
@@ -165,9 +168,9 @@ def _measure(arm: Arm, place: Path, size: int, history: list[dict[str, float]], 
     )
 
 
-def _turns(axes: Tensor, degrees: float) -> Tensor:
+def _rotations(axes: Tensor, degrees: float) -> Tensor:
     """Rotations about axes ``(S, 3)`` by one angle."""
     n = axes / axes.norm(dim=1, keepdim=True)
     generators: Tensor = torch.einsum("aij,sa->sij", SO3().lie_algebra, n)
-    turns: Tensor = torch.linalg.matrix_exp(generators * (degrees * pi / 180))
-    return turns
+    rotations: Tensor = torch.linalg.matrix_exp(generators * (degrees * pi / 180))
+    return rotations

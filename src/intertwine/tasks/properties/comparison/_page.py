@@ -1,4 +1,4 @@
-"""The page of a comparison: the table, learning curves, what a rotation does, parity, and the audits."""
+"""The page about a comparison: the table, learning curves, errors under rotation, parity plots, and the audits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.auditing import html_section
-from intertwine.tasks.properties._comparison import ANGLES, Result
+from intertwine.tasks.properties.comparison._compare import ANGLES, ArmResult
 
 _COLORS = (figures.BLUE, figures.ORANGE, figures.GREEN)
 
 
-def rows(results: Sequence[Result], unit: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def comparison_table(results: Sequence[ArmResult], unit: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The table of a comparison: headings and cells, the composition-only fit last."""
     columns = ("model", f"test MAE ({unit})", "rotated", "equivariance error", "parameters", "seconds")
     cells = [
@@ -32,7 +32,7 @@ def rows(results: Sequence[Result], unit: str) -> tuple[tuple[str, ...], list[tu
     return columns, [*cells, ("composition only", composition, composition, "0", "-", "-")]
 
 
-def write_page(results: Sequence[Result], target: str, unit: str, lead: Sequence[str], path: Path) -> None:
+def write_page(results: Sequence[ArmResult], target: str, unit: str, lead: Sequence[str], path: Path) -> None:
     """Write the self-contained page of a comparison.
 
     Args:
@@ -47,23 +47,23 @@ def write_page(results: Sequence[Result], target: str, unit: str, lead: Sequence
     """
     learning = page.illustration(
         figures.svg(curves_figure(results, unit), "learning curves and error under rotation"),
-        "Left: validation error after each epoch. Right: test error after turning each molecule about a random axis. "
+        "Left: validation error after each epoch. Right: test error after rotating each molecule about a random axis. "
         "An equivariant network cannot tell the difference, so its line is flat.",
     )
     parity = page.illustration(
         figures.svg(parity_figure(results, target, unit), "parity of predictions and references"),
-        "Test molecules: predicted against reference, and below what is left, as given and turned at random.",
+        "Test molecules: predicted against reference, and below what is left, as given and rotated at random.",
     )
     audits = [
         fragment
         for result in results
         for fragment in (page.heading(f"Audit: {result.arm.name}"), html_section(result.report))
     ]
-    body = [*map(page.paragraph, lead), page.table(*rows(results, unit)), learning, parity, *audits]
+    body = [*map(page.paragraph, lead), page.table(*comparison_table(results, unit)), learning, parity, *audits]
     path.write_text(page.page(f"{target.capitalize()}, equivariant and not", body), encoding="utf-8")
 
 
-def curves_figure(results: Sequence[Result], unit: str) -> Any:
+def curves_figure(results: Sequence[ArmResult], unit: str) -> Any:
     """Validation error against epochs, and test error against the angle of a rotation."""
 
     def draw(figure: Any) -> None:
@@ -86,7 +86,7 @@ def curves_figure(results: Sequence[Result], unit: str) -> Any:
     return figures.figure(draw, 7.6, 3.2)
 
 
-def parity_figure(results: Sequence[Result], target: str, unit: str) -> Any:
+def parity_figure(results: Sequence[ArmResult], target: str, unit: str) -> Any:
     """Predictions against references for each arm, and their differences below."""
 
     def draw(figure: Any) -> None:
@@ -108,7 +108,7 @@ def parity_figure(results: Sequence[Result], target: str, unit: str) -> Any:
         grid[0, 0].set_ylabel(f"predicted ({unit})")
         grid[1, 0].set_ylabel("difference")
         figure.legend(
-            handles=[_dot("as given", _COLORS[0]), _dot("turned at random", figures.GRAY)],
+            handles=[_dot("as given", _COLORS[0]), _dot("rotated at random", figures.GRAY)],
             loc="outside upper left",
             ncols=2,
         )
