@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from intertwine.data import Structures
-from intertwine.data._debian import DebianPackage
+from intertwine.data import PointCloudSet, molecules
+from intertwine.data.public._debian import DebianPackage
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Width:
         return f"{self.dim}x0e"
 
 
-def random_structures(sizes: Sequence[int], seed: int = 0, spread: float = 2.0) -> Structures:
+def random_structures(sizes: Sequence[int], seed: int = 0, spread: float = 2.0) -> PointCloudSet:
     generator = torch.Generator().manual_seed(seed)
     atoms, size = sum(sizes), len(sizes)
-    return Structures(
+    return molecules(
         torch.randint(1, 10, (atoms,), generator=generator),
         spread * torch.randn(atoms, 3, generator=generator, dtype=torch.float64),
         torch.tensor([0, *sizes]).cumsum(0),
@@ -40,7 +40,7 @@ def random_structures(sizes: Sequence[int], seed: int = 0, spread: float = 2.0) 
 
 
 @pytest.fixture(scope="session")
-def make_structures() -> Callable[..., Structures]:
+def make_structures() -> Callable[..., PointCloudSet]:
     return random_structures
 
 

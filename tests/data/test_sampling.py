@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from intertwine.data._sampling import Cloud, ShapeError, Surface, _draw, sample, unit_sphere
+from intertwine.data._sampling import Cloud, ShapeError, Surface, _draw, sample, to_unit_sphere
 
 SQUARE = Surface(
     np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 5], [0, 0, 5]]),
@@ -99,7 +99,7 @@ def test_clouds_are_thinned_without_repetition_and_filled_with_all():
     ids=["one", "equal", "two", "collinear", "coplanar", "tiny", "huge", "far"],
 )
 def test_unit_sphere(points):
-    result = unit_sphere(points)
+    result = to_unit_sphere(points)
     assert np.isfinite(result).all()
     np.testing.assert_allclose(result.mean(axis=0), 0, atol=1e-9)
     largest = np.sqrt((result**2).sum(axis=1).max())
@@ -108,9 +108,9 @@ def test_unit_sphere(points):
 
 def test_unit_sphere_forgets_place_and_size_and_keeps_turns():
     points = np.random.RandomState(1).rand(50, 3)
-    np.testing.assert_allclose(unit_sphere(40 * points + [1, 2, 3]), unit_sphere(points), atol=1e-12)
+    np.testing.assert_allclose(to_unit_sphere(40 * points + [1, 2, 3]), to_unit_sphere(points), atol=1e-12)
     turn = np.linalg.qr(np.random.RandomState(2).randn(3, 3))[0]
-    np.testing.assert_allclose(unit_sphere(points @ turn.T), unit_sphere(points) @ turn.T, atol=1e-12)
+    np.testing.assert_allclose(to_unit_sphere(points @ turn.T), to_unit_sphere(points) @ turn.T, atol=1e-12)
 
 
 @pytest.mark.parametrize(

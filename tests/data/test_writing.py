@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from intertwine._errors import UsageError
-from intertwine.data import Structures, read_structures, write_csv, write_extxyz
-from intertwine.data._elements import SYMBOLS
+from intertwine.data import CHEMICAL_SYMBOLS, molecules, read_structures, write_csv, write_extxyz
 
 
 @pytest.fixture
@@ -27,8 +26,12 @@ def predictions():
 @pytest.fixture
 def data(make_structures):
     structures = make_structures([3, 1, 4])
-    return Structures(
-        structures.numbers, structures.positions, structures.offsets, {}, ["a b", 'say "hi" \\ {x}', "mine.xyz:3"]
+    return molecules(
+        structures.point_fields["numbers"],
+        structures.positions,
+        structures.offsets,
+        {},
+        ["a b", 'say "hi" \\ {x}', "mine.xyz:3"],
     )
 
 
@@ -39,7 +42,7 @@ def test_extxyz_is_read_back_by_ase_to_the_last_bit(tmp_path, data, predictions)
     assert not any(frame.pbc.any() for frame in frames)
     for k, frame in enumerate(frames):
         assert np.array_equal(frame.positions, data.select([k]).positions.numpy())
-        assert np.array_equal(frame.numbers, data.select([k]).numbers.numpy())
+        assert np.array_equal(frame.numbers, data.select([k]).point_fields["numbers"].numpy())
         assert frame.calc.results["energy"] == predictions["energy"][k].item()
         assert np.array_equal(frame.calc.results["dipole"], predictions["dipole"][k].numpy())
         assert np.array_equal(frame.info["alpha"].astype(np.float32), predictions["alpha"][k].numpy())
@@ -50,9 +53,9 @@ def test_extxyz_is_read_back_by_us(tmp_path, data, predictions, width):
     write_extxyz(tmp_path / "out.extxyz", data, predictions)
     again = read_structures(tmp_path / "out.extxyz", {"energy": width(1), "dipole": width(3), "alpha": width(9)})
     assert torch.equal(again.positions, data.positions)
-    assert torch.equal(again.targets["energy"][:, 0], predictions["energy"])
-    assert torch.equal(again.targets["dipole"], predictions["dipole"])
-    assert torch.equal(again.targets["alpha"].float(), predictions["alpha"])
+    assert torch.equal(again.cloud_fields["energy"][:, 0], predictions["energy"])
+    assert torch.equal(again.cloud_fields["dipole"], predictions["dipole"])
+    assert torch.equal(again.cloud_fields["alpha"].float(), predictions["alpha"])
 
 
 def test_extxyz_appends_to_a_handle(tmp_path, data, predictions):
@@ -109,4 +112,4 @@ def test_misuse(tmp_path, data):
 def test_the_table_of_elements_is_ases():
     from ase.data import chemical_symbols
 
-    assert list(SYMBOLS) == chemical_symbols
+    assert list(CHEMICAL_SYMBOLS) == chemical_symbols

@@ -21,7 +21,7 @@ class Classify(tasks.Task):
     def build(self, config, split):
         raise NotImplementedError
 
-    def restore(self, checkpoint):
+    def predictor_type(self):
         raise NotImplementedError
 
 

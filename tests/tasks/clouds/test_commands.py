@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from intertwine.data import read_shapes
-from intertwine.data._point_files import read_shape
+from intertwine.data.readers import read_shape
+from intertwine.tasks.clouds import CloudPredictor, _source
 from intertwine.tasks.segment import SegmentPredictor
-from intertwine.tasks.clouds import _reading
-from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.training import load_checkpoint
 
 RUNS = [f"{data}-{name}" for data in ("classes", "parts") for name in ("steerable", "message")]
@@ -67,7 +66,7 @@ def test_protocols_are_chosen_by_name(at_shapes, command):
 
 
 def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_shapes, command, monkeypatch):
-    monkeypatch.setattr(CloudPredictor, "_read", lambda *_: pytest.fail("it reads first"))
+    monkeypatch.setattr(CloudPredictor, "read", lambda *_: pytest.fail("it reads first"))
     assert "its are z/none" in command("evaluate", "runs/classes-message", "--protocol", "SO3/z", code=2).err
 
 
@@ -132,18 +131,17 @@ def test_predicting_parts_as_colored_clouds(at_shapes, command, tmp_path):
 
 def test_every_point_of_a_file_gets_the_part_of_the_nearest_that_was_seen(at_shapes, monkeypatch):
     predictor = SegmentPredictor.from_checkpoint(load_checkpoint("runs/parts-steerable"))
-    monkeypatch.setattr(predictor, "logits", lambda cloud, category: cloud.positions[:, :2])
+    monkeypatch.setattr(predictor, "logits", lambda clouds: clouds.positions[:, :2])
     (streamed,) = predictor.stream("parts/discs", 32, strict=False)
     predictor.config["categories"] = []
-    for labeled, seen, given in zip(
-        predictor._labeled(streamed, "parts"), streamed.drawn, streamed.wholes, strict=True
-    ):
+    labeled = predictor.predict_chunk(streamed, "parts", 32).ragged["labels"]
+    for labels, seen, given in zip(labeled, streamed.samples, streamed.originals, strict=True):
         centered = seen - seen.mean(0)
         nearest = np.linalg.norm(given[:, None] - seen[None], axis=-1).argmin(1)
         expected = (centered[:, 1] > centered[:, 0]).astype(int)[nearest]
         assert len(given) == 40
         assert 0 < expected.sum() < 40
-        assert (labeled.labels == expected).mean() > 0.97  # points in one place may have been repeated
+        assert (labels == expected).mean() > 0.97  # points in one place may have been repeated
 
 
 def test_shapes_of_any_size_and_place_have_parts(at_shapes, command, tmp_path):
@@ -236,25 +234,24 @@ def test_data_that_have_changed_are_noticed(shapes, command, small, write):
 def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, small, write, monkeypatch, given):
     calls = []
 
-    def stub(progress=None, **options):
-        calls.append((progress is not None, options))
-        if progress is not None:
-            progress(119_000_000, 119_782_356)
+    def stub(progress, **options):
+        calls.append(options)
+        progress(119_000_000, 119_782_356)
         return read_shapes(shapes / "classes", **options)
 
-    monkeypatch.setitem(_reading._SETS, "furniture", stub)
+    monkeypatch.setitem(_source._PUBLIC_SETS, "furniture", stub)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("INTERTWINE_CACHE", str(shapes / "cache"))
     found = command("fit", "classify", given, *small["message"], "--epochs", 1)
     assert ("119,000,000 bytes" if given == "furniture" else "24 files") in found.out
-    assert [told for told, _ in calls] == ([True, False] if given == "furniture" else [])
+    assert len(calls) == (given == "furniture")
     write(shapes / "others")
     assert "24 files" in command("evaluate", f"runs/{given}-1", "others").out
     monkeypatch.setenv("INTERTWINE_CACHE", str(shapes / "emptied"))
     shown = command("fit", "--resume", f"runs/{given}-1").out
     assert ("119,000,000 bytes" if given == "furniture" else "24 files") in shown
-    assert [told for told, _ in calls] == ([True, False] * 2 if given == "furniture" else [])
-    assert all(options == calls[0][1] for _, options in calls)  # so that each reading finds the first
+    assert len(calls) == 2 * (given == "furniture")  # each command reads the data once
+    assert all(options == calls[0] for options in calls)
     monkeypatch.delenv("FORCE_COLOR")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "bytes" not in command("fit", "classify", given, *small["message"], "--epochs", 1).out

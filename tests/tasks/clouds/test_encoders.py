@@ -6,15 +6,15 @@ import torch
 from intertwine import testing
 from intertwine._errors import UsageError
 from intertwine.ops import knn_graph
+from intertwine.tasks.clouds import build_encoder
+from intertwine.tasks.clouds._choices import GROUPS
 from intertwine.tasks.clouds._encoders import (
     ENCODERS,
     FRAMES,
-    build_encoder,
     check_group,
     check_size,
     describe_encoder,
 )
-from intertwine.tasks.clouds._choices import GROUPS
 
 PLAIN = sorted(set(ENCODERS) & {"dgcnn", "message", "pointnet"})
 EQUIVARIANT = sorted(set(ENCODERS) - set(PLAIN))
@@ -75,7 +75,7 @@ def test_the_plain_ones_do_not(name):
         testing.assert_equivariant(encoder)
 
 
-HANDED = [(name, "none") for name in EQUIVARIANT if ENCODERS[name].symmetry == "asked"]
+HANDED = [(name, "none") for name in EQUIVARIANT if ENCODERS[name].symmetry == "option"]
 HANDED += [("dgcnn", frame) for frame in sorted(set(FRAMES) - {"none"})]
 
 

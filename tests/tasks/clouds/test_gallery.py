@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from intertwine.tasks.clouds.report import confusion_table, errors_first
 from intertwine.tasks.clouds.report._gallery import GalleryItem, gallery, orientations
-from intertwine.tasks.clouds.report._page import confusion_table, wrong_first
 
 
 def shown(name="a.off", said="table 51 %", **parts):
@@ -55,8 +55,8 @@ def test_a_name_cannot_break_the_page():
 
 def test_errors_come_first_then_one_of_each_kind():
     errors, kinds = torch.tensor([0, 0.2, 0, 0.9, 0, 0]), torch.tensor([0, 0, 1, 1, 2, 0])
-    assert wrong_first(errors, kinds) == [3, 1, 0, 2, 4, 5]
-    assert sorted(wrong_first(torch.rand(40), torch.zeros(40, dtype=torch.int64))) == list(range(40))
+    assert errors_first(errors, kinds) == [3, 1, 0, 2, 4, 5]
+    assert sorted(errors_first(torch.rand(40), torch.zeros(40, dtype=torch.int64))) == list(range(40))
 
 
 @pytest.mark.parametrize("name", ["chair", "<b>"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from torch.nn import functional
 
 from intertwine import tasks
 from intertwine.groups import SO3
-from intertwine.tasks.clouds._confusion import shape_intersections
+from intertwine.tasks.clouds import shape_intersections
+from intertwine.tasks.clouds._job import network_inputs
 from intertwine.training import Job, Settings, fit, load_checkpoint
 
 SILENT = Console(quiet=True)
@@ -41,7 +43,7 @@ def indices(job):
 def test_it_is_a_job(prepare, task):
     job = prepare(task)
     assert isinstance(job, Job)
-    assert (job.train_size(), job.validation_size(), len(job.unseen)) == (12, 6, 6)
+    assert (job.train_size(), job.validation_size(), len(job.held_out)) == (12, 6, 6)
     found = job.metrics(job.validation_batch(torch.arange(6)))
     assert list(found) == ["loss", {"classify": "accuracy", "segment": "miou"}[task], "rotated", "change"]
     assert job.monitor in found
@@ -70,8 +72,8 @@ def test_the_global_random_numbers_are_left_alone(prepare):
 
 def turn_of(job, index, seed):
     """The rotation and the scale by which a training cloud was moved, when nothing is shaken."""
-    given = job._train.clouds.batch([index], dtype=torch.float64).positions
-    found = job.train_batch(torch.tensor([index]), seed).cloud.positions.double()
+    given = job._train.batch([index], dtype=torch.float64).positions
+    found = job.train_batch(torch.tensor([index]), seed).clouds.positions.double()
     moved = torch.linalg.lstsq(given, found).solution.mT
     scale = moved.det() ** (1 / 3)
     return moved / scale, float(scale)
@@ -81,9 +83,9 @@ def turn_of(job, index, seed):
 def test_the_vertical_turns_with_the_cloud(prepare, up):
     job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, draws=1)
     axis = torch.eye(3, dtype=torch.float64)["xyz".index(up)]
-    assert torch.equal(job._train.clouds.batch([0], dtype=torch.float64).vectors, axis.expand(32, 3))
+    assert torch.equal(job._train.batch([0], dtype=torch.float64).point_fields["vectors"], axis.expand(32, 3))
     for index in range(6):
-        given = job.train_batch(torch.tensor([index]), 3).cloud.vectors
+        given = job.train_batch(torch.tensor([index]), 3).clouds.point_fields["vectors"]
         assert torch.allclose(given.double(), (turn_of(job, index, 3)[0] @ axis).expand(32, 3), atol=1e-5)
 
 
@@ -91,8 +93,9 @@ def test_a_cloud_that_lies_is_another_only_where_the_vertical_stays(prepare):
     job = prepare(vertical=True)
     job.model.eval()
     turns = SO3().sample(6, generator=torch.Generator().manual_seed(0))
-    given, turned = (job._train.clouds.batch(range(6), rotations=each) for each in (None, turns))
-    logits = [job.logits(each, None) for each in (given, turned, turned._replace(vectors=given.vectors))]
+    given, turned = (job._train.batch(range(6), rotations=each) for each in (None, turns))
+    lying = replace(turned, point_fields=given.point_fields)
+    logits = [job.logits(each) for each in (given, turned, lying)]
     assert torch.allclose(logits[1], logits[0], atol=1e-5)
     assert ((logits[2] - logits[0]).abs().amax(1) > 1e-3).all()
 
@@ -112,16 +115,16 @@ def test_clouds_are_turned_as_the_options_say(prepare, augment):
 def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
     job = prepare(jitter=0.0, draws=3)
     single = prepare(jitter=0.0, draws=1)
-    assert (job.train_size(), job.validation_size(), len(job.unseen)) == (12, 6, 6)
-    assert torch.equal(job.unseen.positions, single.unseen.positions)
-    held = job._train.clouds
-    assert torch.equal(held.batch([3 * 4]).positions, single._train.clouds.batch([4]).positions)
+    assert (job.train_size(), job.validation_size(), len(job.held_out)) == (12, 6, 6)
+    assert torch.equal(job.held_out.positions, single.unseen.positions)
+    held = job._train
+    assert torch.equal(held.batch([3 * 4]).positions, single._train.batch([4]).positions)
     for index in (0, 4):
         taken = []
         for seed in range(20):
             shape = job.train_batch(torch.tensor([index]), seed)
-            assert shape.truth == single._train.classes[index]
-            found = shape.cloud.positions / shape.cloud.positions.norm(dim=1).max()
+            assert shape.clouds.cloud_fields["classes"] == single._train.clouds.cloud_fields["classes"][index]
+            found = shape.clouds.positions / shape.clouds.positions.norm(dim=1).max()
             taken += [
                 draw for draw in range(3) if torch.allclose(found, held.batch([3 * index + draw]).positions, atol=1e-5)
             ]
@@ -131,13 +134,13 @@ def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
 
 def test_augmentation_follows_from_seed_and_index_alone(prepare):
     job = prepare(augment="SO3")
-    whole = job.train_batch(torch.tensor([3, 5, 7]), seed=2).cloud
-    alone = job.train_batch(torch.tensor([5]), seed=2).cloud
+    whole = job.train_batch(torch.tensor([3, 5, 7]), seed=2).clouds
+    alone = job.train_batch(torch.tensor([5]), seed=2).clouds
     assert torch.equal(whole.positions[whole.batch == 1], alone.positions)
-    assert not torch.equal(job.train_batch(torch.tensor([5]), seed=3).cloud.positions, alone.positions)
+    assert not torch.equal(job.train_batch(torch.tensor([5]), seed=3).clouds.positions, alone.positions)
     once, again = (job.validation_batch(torch.tensor([1, 2])) for _ in range(2))
-    assert torch.equal(once.cloud.positions, again.cloud.positions)
-    assert torch.equal(once.turned.positions, again.turned.positions)
+    assert torch.equal(once.clouds.positions, again.clouds.positions)
+    assert torch.equal(once.rotated.positions, again.rotated.positions)
 
 
 def test_the_loss_of_a_class_is_the_slow_sum(prepare):
@@ -146,7 +149,7 @@ def test_the_loss_of_a_class_is_the_slow_sum(prepare):
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
     expected = 0.0
-    for logits, truth in zip(job.model(*batch.cloud).detach(), batch.truth, strict=True):
+    for logits, truth in zip(job.logits(batch.clouds).detach(), batch.clouds.cloud_fields["classes"], strict=True):
         target = torch.full((3,), 0.2 / 3)
         target[truth] += 0.8
         expected -= float((target * logits.log_softmax(0)).sum())
@@ -159,10 +162,10 @@ def test_the_loss_of_parts_is_the_mean_over_the_points_of_each_cloud(prepare):
     job = prepare("segment")
     job.model.eval()
     batch = job.train_batch(indices(job), 0)
-    logits = job.logits(batch.cloud, batch.category)
+    logits, truth = job.logits(batch.clouds), batch.clouds.point_fields["parts"]
     expected = sum(
-        float(functional.cross_entropy(logits[mine], batch.truth[mine], label_smoothing=0.1))
-        for mine in (batch.cloud.batch == cloud for cloud in range(12))
+        float(functional.cross_entropy(logits[mine], truth[mine], label_smoothing=0.1))
+        for mine in (batch.clouds.batch == cloud for cloud in range(12))
     )
     assert float(job.loss(batch)[0]) == pytest.approx(expected, rel=1e-5)
 
@@ -173,9 +176,13 @@ def test_metrics_are_what_they_say(prepare):
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
-    given, turned = job.model(*batch.cloud), job.model(*batch.turned)
-    assert found["accuracy"] == pytest.approx(float((given.argmax(1) == batch.truth).double().mean()))
-    assert found["rotated"] == pytest.approx(float((turned.argmax(1) == batch.truth).double().mean()))
+    given, turned = (job.model(*network_inputs(job.model, each)) for each in batch)
+    assert found["accuracy"] == pytest.approx(
+        float((given.argmax(1) == batch.clouds.cloud_fields["classes"]).double().mean())
+    )
+    assert found["rotated"] == pytest.approx(
+        float((turned.argmax(1) == batch.clouds.cloud_fields["classes"]).double().mean())
+    )
     assert found["change"] == pytest.approx(float((given - turned).abs().amax(1).mean()), rel=1e-5)
 
 
@@ -185,14 +192,15 @@ def test_parts_are_judged_among_those_of_their_category(prepare):
     job.model.eval()
     job.config["parts"].append("9")
     job.config["allowed"] = [[0, 1], [0, 1], [0]]
-    batch = job.validation_batch(torch.arange(6))
-    logits = torch.randn(len(batch.truth), 3, generator=torch.Generator().manual_seed(0))
+    clouds = job.validation_batch(torch.arange(6)).clouds
+    truth = clouds.point_fields["parts"]
+    logits = torch.randn(len(truth), 3, generator=torch.Generator().manual_seed(0))
     logits[:, 2] += 9
-    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[batch.category]
-    predicted = torch.where(allowed[batch.cloud.batch], logits, -torch.inf).argmax(1)
+    allowed = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.bool)[clouds.cloud_fields["classes"]]
+    predicted = torch.where(allowed[clouds.batch], logits, -torch.inf).argmax(1)
     assert not (predicted == 2).any()
-    expected = shape_intersections(batch.truth, predicted, batch.cloud.batch, 6, 3, allowed)
-    assert torch.equal(job._scores(logits, batch), expected)
+    expected = shape_intersections(truth, predicted, clouds.batch, 6, 3, allowed)
+    assert torch.equal(job._scores(logits, clouds), expected)
 
 
 @pytest.mark.parametrize("task", ["classify", "segment"])
@@ -223,5 +231,5 @@ def test_a_trained_model_is_judged_by_the_first_cloud_of_each_unseen_shape(prepa
     outcome = fit(job, tmp_path / "run", Settings(epochs=1, batch_size=6), console=SILENT)
     predictor = tasks.get("classify").restore(load_checkpoint(outcome.best))
     shapes, _ = predictor.load(None)
-    assert torch.equal(shapes.positions, job.unseen.positions)
-    assert torch.equal(shapes.classes, job.unseen.classes)
+    assert torch.equal(shapes.positions, job.held_out.positions)
+    assert torch.equal(shapes.cloud_fields["classes"], job.held_out.cloud_fields["classes"])

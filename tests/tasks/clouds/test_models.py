@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from intertwine.auditing import audit
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet
 from intertwine.ops import knn_graph
 from intertwine.tasks.classify import Classifier
-from intertwine.tasks.segment import Segmenter
-from intertwine.tasks.clouds._clouds import CloudSet
 from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, describe_encoder
 from intertwine.tasks.clouds._network import BatchNorm
+from intertwine.tasks.segment import Segmenter
 
 HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
 
@@ -34,12 +34,18 @@ def make(kind, name="steerable", **options):
     return build(3, encoder(name), channels=16, hidden=12, dropout=dropout, **options)
 
 
+def dataset(positions, sizes):
+    clouds = PointCloudSet(positions, torch.tensor([0, *sizes]).cumsum(0))
+    return PointCloudDataset(clouds, NearestNeighbors(5), normalize="unit_sphere")
+
+
 def batch(sizes=(14, 9, 17), vectors=0):
     generator = torch.Generator().manual_seed(1)
     positions = torch.randn(sum(sizes), 3, generator=generator, dtype=torch.float64)
     others = torch.randn(sum(sizes), 3 * vectors, generator=generator, dtype=torch.float64) if vectors else None
-    clouds = CloudSet(positions, torch.tensor([0, *sizes]).cumsum(0), 5, others)
-    return clouds.batch(range(len(sizes)))
+    clouds = dataset(positions, sizes).batch(range(len(sizes)))
+    vectors = None if others is None else others.float()
+    return vectors, clouds.positions, clouds.edges, clouds.batch, clouds.num_clouds
 
 
 CASES = [("classify", {}), ("classify", {"vectors": 2}), ("segment", {}), ("segment", {"categories": 4})]
@@ -47,7 +53,7 @@ IDS = ["classify", "vectors", "segment", "categories"]
 
 
 def data_of(options, **sizes):
-    found = tuple(batch(vectors=options.get("vectors", 0), **sizes))
+    found = batch(vectors=options.get("vectors", 0), **sizes)
     return (*found, torch.tensor([2, 0, 3])) if "categories" in options else found
 
 
@@ -117,14 +123,14 @@ def test_under_every_encoder_in_every_frame(name, frame, cloud):
 
 def assert_finite(model, x):
     """Logits and gradients of a cloud, alone in training and in use, and beside another one."""
-    single = CloudSet(x, torch.tensor([0, len(x)]), 5)
+    single = dataset(x, [len(x)])
     other = torch.randn(9, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    pair = CloudSet(torch.cat([x, other]), torch.tensor([0, len(x), len(x) + 9]), 5)
+    pair = dataset(torch.cat([x, other]), [len(x), 9])
     for clouds, mode in ((single, True), (single, False), (pair, True)):
         model.train(mode).zero_grad()
         batch = clouds.batch(range(len(clouds)))
         positions = batch.positions.clone().requires_grad_()
-        logits = model(*batch._replace(positions=positions))
+        logits = model(None, positions, batch.edges, batch.batch, batch.num_clouds)
         assert logits.isfinite().all()
         logits.square().sum().backward()
         assert positions.grad.isfinite().all()

@@ -5,15 +5,15 @@ import torch
 
 from intertwine.groups import SO3, Octahedral
 from intertwine.tasks._rotations import quaternion_rotations
+from intertwine.tasks.clouds._rotations import random_rotations
 from intertwine.tasks.clouds.report._gallery import orientations
-from intertwine.tasks.clouds._rotations import rotations_from
 
 DRAWS = torch.randn(4000, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 @pytest.mark.parametrize(("up", "axis"), [("x", 0), ("y", 1), ("z", 2)])
 def test_a_turn_about_the_vertical_leaves_it_and_is_uniform(up, axis):
-    R = rotations_from(DRAWS, "z", up)
+    R = random_rotations(DRAWS, "z", up)
     assert SO3().contains(R).all()
     vertical = torch.eye(3, dtype=torch.float64)[axis]
     assert torch.allclose(R @ vertical, vertical.expand(len(R), 3), atol=1e-14)
@@ -25,16 +25,16 @@ def test_a_turn_about_the_vertical_leaves_it_and_is_uniform(up, axis):
 
 
 def test_any_turn_is_haar():
-    R = rotations_from(DRAWS, "SO3", "z")
+    R = random_rotations(DRAWS, "SO3", "z")
     assert torch.equal(R, quaternion_rotations(DRAWS))
     for degree in (1, 2):
         assert abs(float(SO3().irrep(degree).character(R).mean())) < 0.06
 
 
 def test_no_turn_is_none_and_another_word_is_an_error():
-    assert torch.allclose(rotations_from(DRAWS[:3], "none", "z"), torch.eye(3, dtype=torch.float64).expand(3, 3, 3))
+    assert torch.allclose(random_rotations(DRAWS[:3], "none", "z"), torch.eye(3, dtype=torch.float64).expand(3, 3, 3))
     with pytest.raises(ValueError, match="a turn is one of none, z, SO3"):
-        rotations_from(DRAWS[:3], "so3", "z")
+        random_rotations(DRAWS[:3], "so3", "z")
 
 
 def test_orientations_begin_with_the_identity_and_leave_no_rotation_far_away():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from intertwine.data import Structures
+from intertwine.data import molecules
 from intertwine.tasks.properties._symmetric_matrices import to_irreps
 
 CHARGE = {1: 0.3, 6: 0.1, 8: -0.6, 14: 1.0}
@@ -49,7 +49,7 @@ def make_structures(n=24, seed=0, elements=(1, 6, 8)):
         "dipole": dipoles(numbers, positions, batch, n),
         "quadrupole": to_irreps(quadrupoles(numbers, positions, batch, n)),
     }
-    return Structures(numbers, positions, offsets, targets)
+    return molecules(numbers, positions, offsets, targets)
 
 
 @pytest.fixture

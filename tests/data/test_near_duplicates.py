@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intertwine.data import stratified_split
+from intertwine.data import near_duplicate_groups, stratified_split
 from intertwine.data._sampling import sample
-from intertwine.data._twins import near_twins
 
 trimesh = pytest.importorskip("trimesh")
 
@@ -49,23 +48,23 @@ def shapes():
     }
 
 
-def test_near_twins_are_found_and_others_are_not(shapes):
-    groups = dict(zip(shapes, near_twins(list(shapes.values())), strict=True))
-    kin = {name for name, group in groups.items() if group == groups["plain"]}
-    assert kin == {"plain", "copy", "scaled", "turned", "mirrored", "hardly changed"}
-    assert len(set(groups.values())) == 1 + len(shapes) - len(kin)
+def test_near_duplicates_are_found_and_others_are_not(shapes):
+    groups = dict(zip(shapes, near_duplicate_groups(list(shapes.values())), strict=True))
+    found = {name for name, group in groups.items() if group == groups["plain"]}
+    assert found == {"plain", "copy", "scaled", "turned", "mirrored", "hardly changed"}
+    assert len(set(groups.values())) == 1 + len(shapes) - len(found)
 
 
 def test_an_eighth_of_a_turn_is_another_shape(shapes):
     angle = np.pi / 4
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    first, second = near_twins([shapes["plain"], shapes["plain"] @ turn.T])
+    first, second = near_duplicate_groups([shapes["plain"], shapes["plain"] @ turn.T])
     assert first != second
 
 
-def test_twins_do_not_cross_the_split(shapes):
+def test_near_duplicates_do_not_cross_the_split(shapes):
     clouds = [shapes["plain"], shapes["ball"], shapes["scaled"], shapes["cube"], shapes["turned"], shapes["thick seat"]]
-    groups = near_twins(clouds)
+    groups = near_duplicate_groups(clouds)
     for seed in range(8):
         split = stratified_split([0] * 6, validation=1, test=2, seed=seed, groups=groups.tolist())
         where = {int(i): part for part in ("train", "validation", "test") for i in getattr(split, part)}
@@ -75,4 +74,4 @@ def test_twins_do_not_cross_the_split(shapes):
 
 
 def test_none_and_one():
-    assert near_twins([np.eye(3)]).tolist() == [0]
+    assert near_duplicate_groups([np.eye(3)]).tolist() == [0]

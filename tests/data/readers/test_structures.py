@@ -12,7 +12,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from intertwine._errors import UsageError
-from intertwine.data import _reading, iter_structures, read_structures
+from intertwine.data import iter_structures, read_structures
+from intertwine.data.readers import _structures
 
 WATER = """3
 Properties=species:S:1:pos:R:3 energy=-76.5 dipole="0.0 0.1 -0.7" tag=wet alpha="1 2 3 4 5 6 7 8 9" pbc="F F F"
@@ -38,26 +39,26 @@ def file(tmp_path):
 
 def test_positions_elements_targets_and_names(file, width):
     data = read_structures(file(WATER + ATOM), {"dipole": width(3), "energy": width(1), "alpha": width(9)})
-    assert data.numbers.tolist() == [8, 1, 1, 1]
+    assert data.point_fields["numbers"].tolist() == [8, 1, 1, 1]
     assert data.positions.tolist() == [[0, 0, 0.1173], [0, 0.7572, -0.4692], [0, -0.7572, -0.4692], [1, 2, 3]]
     assert data.offsets.tolist() == [0, 3, 4]
-    assert list(data.targets) == ["dipole", "energy", "alpha"]
-    assert data.targets["energy"].tolist() == [[-76.5], [-13.5]]
-    assert data.targets["dipole"].tolist() == [[0, 0.1, -0.7], [0, 0, 0]]
-    assert data.targets["alpha"][0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert list(data.cloud_fields) == ["dipole", "energy", "alpha"]
+    assert data.cloud_fields["energy"].tolist() == [[-76.5], [-13.5]]
+    assert data.cloud_fields["dipole"].tolist() == [[0, 0.1, -0.7], [0, 0, 0]]
+    assert data.cloud_fields["alpha"][0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert data.names == ("mine.extxyz:1", "mine.extxyz:2")
 
 
 def test_no_targets_for_prediction(file):
     for targets in ({}, None):
-        assert read_structures(str(file(WATER)), targets).targets == {}
+        assert read_structures(str(file(WATER)), targets).cloud_fields == {}
 
 
 def test_plain_xyz_with_a_free_comment_blank_lines_and_windows_ends(file):
     text = "3\nit's water, from = somewhere\nO 0 0 0\nH 0 0 1\nH 0 1 0\n\n\n1\n\nhe 0 0 0\n\n"
     for content in (text.replace("it's", "its"), "\ufeff" + text.replace("it's", "its").replace("\n", "\r\n")):
         data = read_structures(file(content, "plain.XYZ"))
-        assert data.numbers.tolist() == [8, 1, 1, 2]
+        assert data.point_fields["numbers"].tolist() == [8, 1, 1, 2]
 
 
 def test_a_lattice_without_periodicity_is_a_molecule_in_a_box(file):
@@ -70,8 +71,8 @@ def test_a_matrix_counts_as_nine_row_by_row(tmp_path, width):
     atoms = Atoms("HF", [[0, 0, 0], [0, 0, 0.9]], info={"alpha": matrix, "x": [[1.5, 2.5, 3.5]]})
     write(tmp_path / "m.extxyz", atoms)
     data = read_structures(tmp_path / "m.extxyz", {"alpha": width(9), "x": width(3)})
-    assert data.targets["alpha"].tolist() == [list(range(9))]
-    assert data.targets["x"].tolist() == [[1.5, 2.5, 3.5]]
+    assert data.cloud_fields["alpha"].tolist() == [list(range(9))]
+    assert data.cloud_fields["x"].tolist() == [[1.5, 2.5, 3.5]]
 
 
 def test_info_comes_before_results_and_nothing_is_calculated(tmp_path, width):
@@ -79,7 +80,7 @@ def test_info_comes_before_results_and_nothing_is_calculated(tmp_path, width):
         def get_property(self, *args, **kwargs):
             raise AssertionError("calculated")
 
-    from intertwine.data._frames import _target
+    from intertwine.data.readers._structure_record import _target
 
     atoms = Atoms("H", info={"energy": 1.0})
     atoms.calc = Lazy(atoms, energy=2.0, dipole=np.array([1.0, 2.0, 3.0]))
@@ -97,8 +98,8 @@ def test_other_formats_through_ase(tmp_path, width):
         frames.append(atoms)
     write(tmp_path / "a@1.traj", frames)
     data = read_structures(tmp_path / "a@1.traj", {"energy": width(1), "charge": width(1)})
-    assert data.targets["energy"].flatten().tolist() == [-5, -6, -7]
-    assert data.targets["charge"].flatten().tolist() == [-1, -1, -1]
+    assert data.cloud_fields["energy"].flatten().tolist() == [-5, -6, -7]
+    assert data.cloud_fields["charge"].flatten().tolist() == [-1, -1, -1]
     assert data.names[2] == "a@1.traj:3"
 
 
@@ -117,7 +118,7 @@ def test_chunks_are_the_whole(file, width, chunk):
     parts = list(iter_structures(path, {"energy": width(1)}, chunk=chunk))
     assert [len(part) for part in parts] == [min(chunk, 8 - k) for k in range(0, 8, chunk)]
     assert torch.equal(torch.cat([part.positions for part in parts]), whole.positions)
-    assert torch.equal(torch.cat([part.targets["energy"] for part in parts]), whole.targets["energy"])
+    assert torch.equal(torch.cat([part.cloud_fields["energy"] for part in parts]), whole.cloud_fields["energy"])
     assert [name for part in parts for name in part.names] == list(whole.names)
 
 
@@ -251,7 +252,7 @@ def test_not_text_and_not_a_format(tmp_path):
 
 
 def test_ase_is_missing(monkeypatch, file):
-    monkeypatch.setattr(_reading, "find_spec", lambda name: None)
+    monkeypatch.setattr(_structures, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "intertwine\[atoms\]"'):
         read_structures(file(ATOM))
 
@@ -260,7 +261,33 @@ def test_targets_are_real_representations_too(file):
     from intertwine.groups import O3
 
     data = read_structures(file(WATER), {"dipole": O3().rep("1x1o")})
-    assert data.targets["dipole"].shape == (1, 3)
+    assert data.cloud_fields["dipole"].shape == (1, 3)
     with pytest.raises(UsageError, match="has 5 components"):
         read_structures(file(WATER), {"dipole": O3().rep("1x2e")})
-    assert math.isfinite(data.targets["dipole"].sum())
+    assert math.isfinite(data.cloud_fields["dipole"].sum())
+
+
+def test_progress_is_told_in_bytes_while_files_are_read(tmp_path):
+    for name in ("a.xyz", "b.xyz"):
+        (tmp_path / name).write_text(WATER * 400)
+    (tmp_path / "c.xyz").write_text("1\n\nH 0 0 0\n")
+    total = sum(file.stat().st_size for file in tmp_path.iterdir())
+    seen = []
+    data = read_structures(tmp_path, progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (total, total)
+    assert seen == sorted(seen)
+    assert {of for _, of in seen} == {total}
+    assert any(0.2 * total < done < 0.8 * total for done, _ in seen)
+    parts, seen = [], []
+    for part in iter_structures(tmp_path, chunk=100, progress=lambda done, of: seen.append((done, of))):
+        parts.append((len(part), len(seen)))
+    assert sum(size for size, _ in parts) == len(data)
+    assert parts[0][1] < parts[-1][1]  # told as it goes, not at the end
+    assert seen[-1] == (total, total)
+
+
+def test_progress_of_other_formats_is_told_a_file_at_a_time(tmp_path):
+    write(tmp_path / "a.traj", [Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])])
+    seen, size = [], (tmp_path / "a.traj").stat().st_size
+    read_structures(tmp_path / "a.traj", progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(size, size)]

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.data._debian import package_files, package_list
+from intertwine.data.public._debian import package_files, package_list
 
 FILES = {"usr/share/x/a.txt": b"first", "usr/share/x/b.bin": bytes(range(256)) * 999, "usr/share/doc/c": b""}
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from intertwine.data import RECIPES, _furniture, furniture
-from intertwine.data._cache import user_cache
-from intertwine.data._furniture import Row, table
-from intertwine.data._mesh_set import unpack_surfaces
+from intertwine.data import RECIPES, furniture, near_duplicate_groups, user_cache
 from intertwine.data._sampling import sample
-from intertwine.data._twins import near_twins
+from intertwine.data.public import _furniture
+from intertwine.data.public._furniture import Row, table
+from intertwine.data.public._mesh_set import unpack_surfaces
 
 trimesh = pytest.importorskip("trimesh")
 
@@ -43,21 +42,21 @@ def test_what_a_name_would_mislead_about():
     assert {label for label, names in named.items() if "Seat Leon" in names} == {"vehicle"}
 
 
-def test_kin_stand_in_one_part():
-    kin: dict[str, set[tuple[str, str]]] = {}
+def test_near_duplicates_stand_in_one_part():
+    groups: dict[str, set[tuple[str, str]]] = {}
     for row in table():
-        if row.kin:
-            kin.setdefault(row.kin, set()).add((row.label, row.part))
-    assert len(kin) > 10
-    assert {name: places for name, places in kin.items() if len(places) > 1} == {}
-    assert all(count > 1 for count in Counter(row.kin for row in table() if row.kin).values())
+        if row.duplicate_group:
+            groups.setdefault(row.duplicate_group, set()).add((row.label, row.part))
+    assert len(groups) > 10
+    assert {name: places for name, places in groups.items() if len(places) > 1} == {}
+    assert all(count > 1 for count in Counter(row.duplicate_group for row in table() if row.duplicate_group).values())
 
 
-def irrep_table(models):
-    """A catalogue of boxes: id -> (extents with y up, further properties)."""
+def catalog(models):
+    """A catalog of boxes: id -> (extents with y up, further properties)."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        text = "# a catalogue\nname=Test\n"
+        text = "# a catalog\nname=Test\n"
         for number, (model, (extents, more)) in enumerate(models.items(), 1):
             text += f"\nid#{number}={model}\nname#{number}=Fr\u00fchst\u00fcck\nmodel#{number}=/x/{number}.obj\n"
             text += "".join(f"{name}#{number}={value}\n" for name, value in more.items())
@@ -75,14 +74,14 @@ def package(cache, make_deb, monkeypatch):
         Row("table", "validation", "", "A#three", "Table"),
     ]
     files = {
-        "usr/share/a.sh3f": irrep_table(
+        "usr/share/a.sh3f": catalog(
             {
                 "A#one": ((1, 4, 2), {}),
                 "A#not wanted": ((1, 1, 1), {}),
                 "A#three": ((1, 4, 2), {"modelRotation": "1 0 0 0 0 -1 0 1 0"}),
             }
         ),
-        "usr/share/b.sh3f": irrep_table({"B#two": ((10, 40, 20), {})}),
+        "usr/share/b.sh3f": catalog({"B#two": ((10, 40, 20), {})}),
         "usr/share/doc/changelog.gz": b"",
     }
     monkeypatch.setattr(_furniture, "table", lambda: rows)
@@ -97,7 +96,7 @@ def extents(shapes):
 @pytest.mark.usefixtures("package")
 def test_models_stand_upright_in_the_order_of_the_table(cache, monkeypatch):
     shapes = furniture(points=4000)
-    assert (shapes.class_names, shapes.classes.tolist()) == (("chair", "table"), [0, 0, 1])
+    assert (shapes.label_names["classes"], shapes.cloud_fields["classes"].tolist()) == (("chair", "table"), [0, 0, 1])
     assert shapes.names == ["A#one", "B#two", "A#three"]
     assert [part.tolist() for part in (shapes.split.train, shapes.split.validation, shapes.split.test)] == [
         [0],
@@ -116,7 +115,7 @@ def test_models_stand_upright_in_the_order_of_the_table(cache, monkeypatch):
     again = furniture(points=16, seed=3)
     assert torch.equal(other.positions, again.positions)
     assert again.names == shapes.names
-    assert again.normals.norm(dim=1) == pytest.approx(1, abs=1e-5)
+    assert again.point_fields["normals"].norm(dim=1) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.usefixtures("package")
@@ -137,11 +136,11 @@ def real(monkeypatch):
 
 
 @pytest.mark.usefixtures("real")
-def test_no_near_twins_of_the_real_set_cross_its_split():
+def test_no_near_duplicates_of_the_real_set_cross_its_split():
     rows, surfaces = table(), unpack_surfaces(_furniture.meshes())
     for label in ("door or window", "tree", "vehicle"):
         mine = [place for place, row in enumerate(rows) if row.label == label]
-        groups = near_twins([sample(surfaces[place], 16_384, 0).points for place in mine])
+        groups = near_duplicate_groups([sample(surfaces[place], 16_384, 0).points for place in mine])
         places = {(int(group), rows[place].part) for group, place in zip(groups, mine, strict=True)}
         assert len(places) == len(set(groups.tolist()))
         assert len(places) < len(mine)
@@ -150,6 +149,6 @@ def test_no_near_twins_of_the_real_set_cross_its_split():
 @pytest.mark.usefixtures("real")
 def test_the_real_set_stands_upright():
     shapes = furniture()
-    assert (len(shapes), shapes.class_counts["vehicle"]) == (426, 27)
+    assert (len(shapes), shapes.label_counts("classes")["vehicle"]) == (426, 27)
     person = list(shapes.names).index("Reallusion#male01")
     assert extents(shapes)[person].argmax() == 2

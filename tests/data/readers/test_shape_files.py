@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.data import _meshes
-from intertwine.data._meshes import COLOR
-from intertwine.data._point_files import read_shape
 from intertwine.data._sampling import Cloud, ShapeError, Surface, sample
+from intertwine.data.readers import _meshes, read_shape
+from intertwine.data.readers._meshes import COLOR
 
 trimesh = pytest.importorskip("trimesh")
 

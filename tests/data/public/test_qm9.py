@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from intertwine._errors import UsageError
-from intertwine.data import QM9_TARGETS, RECIPES, _qm9, qm9
+from intertwine._progress import no_progress
+from intertwine.data import QM9_TARGETS, RECIPES, qm9
+from intertwine.data.public import _qm9
 
 COLUMNS = [
     *("XYZ_file", "Index", "SMILES", "InChi", "N_atoms", "Stoichiometry", "Elements", "XYZ_Ang", "Mulliken_pop"),
@@ -65,12 +67,14 @@ def package(tmp_path, monkeypatch, cache):
 
 def check(data):
     assert len(data) == len(MOLECULES)
-    assert data.numbers.tolist() == [NUMBERS[letter] for _, letters, _ in MOLECULES for letter in letters]
+    assert data.point_fields["numbers"].tolist() == [
+        NUMBERS[letter] for _, letters, _ in MOLECULES for letter in letters
+    ]
     assert data.positions.tolist() == [line for _, _, coordinates in MOLECULES for line in coordinates]
     assert data.counts.tolist() == [5, 4, 3, 3, 2]
     assert data.names == [f"qm9/dsgdb9nsd_{3 * k + 1:06d}" for k in range(5)]
     for k, name in enumerate(QM9_TARGETS):
-        assert data.targets[name].tolist() == [[3 * s + 1 + 0.25 * k] for s in range(5)]
+        assert data.cloud_fields[name].tolist() == [[3 * s + 1 + 0.25 * k] for s in range(5)]
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 2, 4000])
@@ -83,17 +87,17 @@ def test_parse_then_cache(package, cache, monkeypatch, rows_at_once):
     assert [file.name for file in cache.iterdir()] == ["qm9.safetensors"]
     monkeypatch.setattr(_qm9, "_parse", None)
     check(qm9())
-    check(RECIPES["qm9"].load(None))
+    check(RECIPES["qm9"].load(no_progress))
 
 
 def test_chosen_targets_only(package):
-    assert list(qm9(["gap", "u0"]).targets) == ["gap", "u0"]
-    assert qm9([]).targets == {}
+    assert list(qm9(["gap", "u0"]).cloud_fields) == ["gap", "u0"]
+    assert qm9([]).cloud_fields == {}
 
 
 def test_unknown_target(package):
-    with pytest.raises(UsageError, match=r'no target "polarizability"; did you mean "polarizability"\? Known: pol'):
-        qm9(["polarizability"])
+    with pytest.raises(UsageError, match=r'no target "polarizabilty"; did you mean "polarizability"\? Known: pol'):
+        qm9(["polarizabilty"])
 
 
 def test_new_tables_are_parsed_again_silently(package, caplog):
@@ -171,11 +175,11 @@ def test_the_real_table_begins_with_methane_ammonia_water(tmp_path):
             head.writelines(islice(whole, 21))
     data = _qm9._load(files, tmp_path / "cache", list(QM9_TARGETS))
     assert len(data) == 60
-    assert data.targets["polarizability"][:3].flatten().tolist() == [13.21, 9.46, 6.31]
-    assert data.targets["dipole_norm"][:3].flatten().tolist() == [0.0, 1.6256, 1.8511]
-    assert data.targets["u0"][0].item() == -40.47893
+    assert data.cloud_fields["polarizability"][:3].flatten().tolist() == [13.21, 9.46, 6.31]
+    assert data.cloud_fields["dipole_norm"][:3].flatten().tolist() == [0.0, 1.6256, 1.8511]
+    assert data.cloud_fields["u0"][0].item() == -40.47893
     assert data.composition([1, 6, 7, 8, 9])[:3].tolist() == [[4, 1, 0, 0, 0], [3, 0, 1, 0, 0], [2, 0, 0, 1, 0]]
-    gap = data.targets["lumo"] - data.targets["homo"]
-    torch.testing.assert_close(data.targets["gap"], gap, atol=1.1e-4, rtol=0)
+    gap = data.cloud_fields["lumo"] - data.cloud_fields["homo"]
+    torch.testing.assert_close(data.cloud_fields["gap"], gap, atol=1.1e-4, rtol=0)
     bond = (data.positions[0] - data.positions[1]).norm()
     assert bond.item() == pytest.approx(1.092, abs=1e-3)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from intertwine.data import _circuit_parts, circuit_parts
-from intertwine.data._cache import user_cache
-from intertwine.data._circuit_parts import category_of, choose, family_of, labeled, table
+from intertwine.data import circuit_parts, user_cache
 from intertwine.data._sampling import ShapeError
-from intertwine.data._vrml import read_vrml
+from intertwine.data.public import _circuit_parts
+from intertwine.data.public._circuit_parts import category_of, choose, family_of, labeled, table
+from intertwine.data.readers import read_vrml
 
 PLAN = table()
 
@@ -116,12 +116,12 @@ def test_from_the_package_then_from_the_cache(cache, monkeypatch):
     seen = []
     shapes = circuit_parts(points=64, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (10, 10)
-    assert shapes.class_names == ("dual in-line package", "inductor")
-    assert shapes.class_counts == {"dual in-line package": 5, "inductor": 4}
-    assert shapes.part_names == PLAN.parts
+    assert shapes.label_names["classes"] == ("dual in-line package", "inductor")
+    assert shapes.label_counts("classes") == {"dual in-line package": 5, "inductor": 4}
+    assert shapes.label_names["parts"] == PLAN.parts
     assert "Inductor_THT/L_Axial_D5mm_Horizontal" in list(shapes.names)
     above = shapes.positions[:, 2] > 0
-    body = torch.tensor([PLAN.parts[part] == "body" for part in shapes.parts])
+    body = torch.tensor([PLAN.parts[part] == "body" for part in shapes.point_fields["parts"]])
     assert torch.equal(above, body)
     families = [family_of(name.replace("/", ".3dshapes/", 1), PLAN) for name in shapes.names]
     where = {}
@@ -137,7 +137,7 @@ def test_from_the_package_then_from_the_cache(cache, monkeypatch):
     monkeypatch.setattr(_circuit_parts, "meshes", None)
     again = circuit_parts(points=64)
     assert torch.equal(again.positions, shapes.positions)
-    assert torch.equal(again.parts, shapes.parts)
+    assert torch.equal(again.point_fields["parts"], shapes.point_fields["parts"])
     assert torch.equal(again.split.test, shapes.split.test)
 
 
@@ -152,5 +152,5 @@ def test_the_real_set(monkeypatch):
     for part in (shapes.split.train, shapes.split.validation, shapes.split.test):
         shares = shapes.select(part).part_shares
         assert all(0.6 < shares[name] / share < 1.6 for name, share in shapes.part_shares.items())
-    counts = shapes.parts.reshape(len(shapes), -1)
+    counts = shapes.point_fields["parts"].reshape(len(shapes), -1)
     assert sum(len(row.unique()) > 1 for row in counts) > 0.97 * len(shapes)

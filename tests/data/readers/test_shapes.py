@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from intertwine._errors import UsageError
-from intertwine.data import ShapeSet, _shapes, read_shapes
+from intertwine.data import PointCloudSet, read_shapes
+from intertwine.data.readers import _shapes
 
 trimesh = pytest.importorskip("trimesh")
 pytestmark = pytest.mark.usefixtures("cache")
@@ -46,25 +47,21 @@ def plain(tmp_path):
     return root
 
 
-def same(first: ShapeSet, second: ShapeSet):
+def same(first: PointCloudSet, second: PointCloudSet):
     assert torch.equal(first.positions, second.positions)
-    assert torch.equal(first.classes, second.classes)
-    assert (first.class_names, first.part_names, first.skipped) == (
-        second.class_names,
-        second.part_names,
-        second.skipped,
-    )
+    assert torch.equal(first.cloud_fields["classes"], second.cloud_fields["classes"])
+    assert (first.label_names, first.skipped) == (second.label_names, second.skipped)
     assert first.names == second.names
 
 
 def test_classes_are_folders(plain):
     shapes = read_shapes(plain, points=64)
-    assert shapes.class_names == ("ball", "cube")
+    assert shapes.label_names["classes"] == ("ball", "cube")
     assert shapes.names == ["ball/4.obj", "ball/5.xyz", "cube/1.off", "cube/2.STL", "cube/deeper/3.ply"]
-    assert shapes.classes.tolist() == [0, 0, 1, 1, 1]
+    assert shapes.cloud_fields["classes"].tolist() == [0, 0, 1, 1, 1]
     assert shapes.counts.tolist() == [64] * 5
-    assert shapes.class_counts == {"ball": 2, "cube": 3}
-    assert (shapes.split, shapes.parts, shapes.skipped, shapes.normals) == (None, None, (), None)
+    assert shapes.label_counts("classes") == {"ball": 2, "cube": 3}
+    assert (shapes.split, shapes.skipped, shapes.point_fields) == (None, (), {})
     assert shapes.positions.dtype == torch.float32
     for first, last in zip(shapes.offsets[:-1], shapes.offsets[1:], strict=True):
         cloud = shapes.positions[first:last]
@@ -75,8 +72,8 @@ def test_classes_are_folders(plain):
 def test_normals_are_kept_when_all_have_them(plain):
     (plain / "ball" / "5.xyz").unlink()
     shapes = read_shapes(plain, points=64)
-    assert shapes.normals is not None
-    assert shapes.normals.norm(dim=1) == pytest.approx(1, abs=1e-6)
+    assert "normals" in shapes.point_fields
+    assert shapes.point_fields["normals"].norm(dim=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_one_seed_one_result_whatever_else_is_there(plain, cache):
@@ -142,7 +139,7 @@ def test_layouts_with_a_split(tmp_path, above, validation):
             for name in names if part else "":
                 put(tmp_path / "set" / Path(*([part, label] if above else [label, part])) / f"{label}_{name}.off", mesh)
     shapes = read_shapes(tmp_path / "set", points=8)
-    assert shapes.class_counts == {"ball": 5 + bool(validation), "cube": 5 + bool(validation)}
+    assert shapes.label_counts("classes") == {"ball": 5 + bool(validation), "cube": 5 + bool(validation)}
     letters = [
         "".join(sorted({shapes.names[i][-5] for i in part}))
         for part in (shapes.split.train, shapes.split.validation, shapes.split.test)
@@ -194,24 +191,26 @@ def shapenet(root: Path, text: bool):
 def test_shapenetpart_as_it_is(tmp_path, text):
     shapenet(tmp_path / "shapenet", text)
     shapes = read_shapes(tmp_path / "shapenet", points=20, labels="part", strict=True)
-    assert shapes.class_names == ("Bag", "Mug")
-    assert shapes.part_names == (("0", "1", "2", "3") if text else ("Bag 1", "Bag 2", "Mug 1", "Mug 2"))
+    assert shapes.label_names["classes"] == ("Bag", "Mug")
+    assert shapes.label_names["parts"] == (("0", "1", "2", "3") if text else ("Bag 1", "Bag 2", "Mug 1", "Mug 2"))
     assert [Path(name).stem for name in shapes.names] == ["a", "b", "c"] * 2
     assert [part.tolist() for part in (shapes.split.train, shapes.split.validation, shapes.split.test)] == [
         [0, 3],
         [1, 4],
         [2, 5],
     ]
-    assert (shapes.normals is not None) == text
-    assert torch.equal(shapes.parts // 2, shapes.classes.repeat_interleave(20))
-    assert shapes.part_shares == pytest.approx(dict.fromkeys(shapes.part_names, 0.25), abs=0.15)
+    assert ("normals" in shapes.point_fields) == text
+    assert torch.equal(shapes.point_fields["parts"] // 2, shapes.cloud_fields["classes"].repeat_interleave(20))
+    assert {name: count / 120 for name, count in shapes.label_counts("parts").items()} == pytest.approx(
+        dict.fromkeys(shapes.label_names["parts"], 0.25), abs=0.15
+    )
     classes = read_shapes(tmp_path / "shapenet", points=20)
-    assert classes.parts is None
+    assert "parts" not in classes.point_fields
 
 
 def test_one_category_of_shapenetpart_has_its_name(tmp_path):
     shapenet(tmp_path / "shapenet", True)
-    assert read_shapes(tmp_path / "shapenet" / "0379", points=20, labels="part").class_names == ("Mug",)
+    assert read_shapes(tmp_path / "shapenet" / "0379", points=20, labels="part").label_names["classes"] == ("Mug",)
 
 
 def test_shapenetpart_that_is_damaged(tmp_path):
@@ -240,9 +239,9 @@ def test_parts_of_a_flat_folder(tmp_path, suffix):
     scatter(tmp_path / "parts" / f"a{suffix}", 0, [30, 10])
     scatter(tmp_path / "parts" / f"b{suffix}", 1, [20, 20, 30])
     shapes = read_shapes(tmp_path / "parts", points=40, labels="part")
-    assert (shapes.class_names, shapes.part_names) == (("parts",), ("10", "20", "30"))
-    assert shapes.parts[:40].tolist() == [2, 0] * 20
-    assert set(shapes.parts[40:].tolist()) == {1, 2}
+    assert (shapes.label_names["classes"], shapes.label_names["parts"]) == (("parts",), ("10", "20", "30"))
+    assert shapes.point_fields["parts"][:40].tolist() == [2, 0] * 20
+    assert set(shapes.point_fields["parts"][40:].tolist()) == {1, 2}
 
 
 def test_parts_by_color(tmp_path):
@@ -252,8 +251,8 @@ def test_parts_by_color(tmp_path):
         )
         put(tmp_path / "parts" / f"{name}.ply", cloud)
     shapes = read_shapes(tmp_path / "parts", points=30, labels="part")
-    assert shapes.part_names == ("#0000ff", "#008000", "#ff0000")
-    assert shapes.parts[:30].tolist() == [2, 0] * 15
+    assert shapes.label_names["parts"] == ("#0000ff", "#008000", "#ff0000")
+    assert shapes.point_fields["parts"][:30].tolist() == [2, 0] * 15
 
 
 def bad_folders(root: Path):
