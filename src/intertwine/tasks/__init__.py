@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from intertwine.tasks._api import FitInterrupted, FitResult, fit, load, restore, resume
 from intertwine.tasks._display import FitDisplay
 from intertwine.tasks._options import OPTION, FitOptions, flag, option, share
-from intertwine.tasks._output import check_output, check_output_folder, check_prediction_output
+from intertwine.tasks._output import (
+    check_output,
+    check_output_folder,
+    check_prediction_output,
+    replacing,
+    replacing_folder,
+)
 from intertwine.tasks._registry import get, names
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
 from intertwine.tasks._runs import check_checkpoint_folder, next_run_folder
@@ -54,6 +60,8 @@ __all__ = [
     "next_run_folder",
     "option",
     "progress_unit",
+    "replacing",
+    "replacing_folder",
     "restore",
     "resume",
     "share",
