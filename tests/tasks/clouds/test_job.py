@@ -116,7 +116,7 @@ def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
     job = prepare(jitter=0.0, draws=3)
     single = prepare(jitter=0.0, draws=1)
     assert (job.train_size(), job.validation_size(), len(job.held_out)) == (12, 6, 6)
-    assert torch.equal(job.held_out.positions, single.unseen.positions)
+    assert torch.equal(job.held_out.positions, single.held_out.positions)
     held = job._train
     assert torch.equal(held.batch([3 * 4]).positions, single._train.batch([4]).positions)
     for index in (0, 4):

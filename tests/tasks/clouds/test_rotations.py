@@ -33,7 +33,7 @@ def test_any_turn_is_haar():
 
 def test_no_turn_is_none_and_another_word_is_an_error():
     assert torch.allclose(random_rotations(DRAWS[:3], "none", "z"), torch.eye(3, dtype=torch.float64).expand(3, 3, 3))
-    with pytest.raises(ValueError, match="a turn is one of none, z, SO3"):
+    with pytest.raises(ValueError, match="a kind of rotation is one of none, z, SO3"):
         random_rotations(DRAWS[:3], "so3", "z")
 
 

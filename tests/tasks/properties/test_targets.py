@@ -64,6 +64,6 @@ def test_public_targets_have_units_and_are_scalars():
     (target,) = public_targets("qm9", parse_targets(["polarizability"]))
     assert target.unit == "bohr^3"
     with pytest.raises(UsageError, match='did you mean "polarizability"'):
-        public_targets("qm9", parse_targets(["polarizability"]))
+        public_targets("qm9", parse_targets(["polarizabilty"]))
     with pytest.raises(UsageError, match="is a scalar"):
         public_targets("qm9", parse_targets(["gap:1o"]))
