@@ -197,13 +197,12 @@ def test_models_in_use(copy, refused, write, words, said):
 
 def test_a_full_disk_leaves_the_last_checkpoint(copy, run, monkeypatch):
     """The training floor tests the saving itself; here: one line, exit code 2, and the checkpoint still evaluates."""
-    from intertwine.training import _storage
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(_storage, "write_file", full)
+        patch.setattr(os, "fsync", full)
         found = run("fit", "--resume", "runs/mine-1", "--epochs", "4", code=2)
     assert found.err.startswith("error: ")
     assert "no space left" in found.err.lower()

@@ -5,12 +5,12 @@ import os
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.tasks import replacing, replacing_folder
+from intertwine.tasks import output_file, output_folder
 
 
 def test_a_file_appears_whole(tmp_path):
     path = tmp_path / "out.csv"
-    with replacing(path) as part:
+    with output_file(path) as part:
         part.write_text("half")
         assert not path.exists()
     assert path.read_text() == "half"
@@ -19,7 +19,7 @@ def test_a_file_appears_whole(tmp_path):
 
 def test_the_usual_permissions(tmp_path):
     (tmp_path / "usual").write_text("")
-    with replacing(tmp_path / "ours") as part:
+    with output_file(tmp_path / "ours") as part:
         part.write_text("")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
@@ -29,7 +29,7 @@ def test_nothing_is_left_of_a_failure_and_the_old_file_survives(tmp_path):
     path.write_text("old")
 
     def fail():
-        with replacing(path, force=True) as part:
+        with output_file(path, force=True) as part:
             part.write_text("new")
             raise RuntimeError("no")
 
@@ -42,33 +42,33 @@ def test_nothing_is_left_of_a_failure_and_the_old_file_survives(tmp_path):
 def test_an_existing_file_is_kept_unless_forced(tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("old")
-    with pytest.raises(UsageError, match="--force"), replacing(path):
+    with pytest.raises(UsageError, match="--force"), output_file(path):
         raise AssertionError("the block must not run")
-    with replacing(path, force=True) as part:
+    with output_file(path, force=True) as part:
         part.write_text("new")
     assert path.read_text() == "new"
 
 
 def test_folders_are_no_files(tmp_path):
-    with pytest.raises(UsageError, match="is a folder"), replacing(tmp_path, force=True):
+    with pytest.raises(UsageError, match="is a folder"), output_file(tmp_path, force=True):
         pass
-    with pytest.raises(UsageError, match="does not exist"), replacing(tmp_path / "nowhere" / "out.csv"):
+    with pytest.raises(UsageError, match="does not exist"), output_file(tmp_path / "nowhere" / "out.csv"):
         pass
 
 
 def test_a_folder_takes_its_place_when_all_went_well(tmp_path):
-    with replacing_folder(tmp_path / "out") as part:
+    with output_folder(tmp_path / "out") as part:
         (part / "a.ply").write_text("a")
         assert not (tmp_path / "out").exists()
     assert (tmp_path / "out" / "a.ply").read_text() == "a"
     (tmp_path / "empty").mkdir()
-    with replacing_folder(tmp_path / "empty") as part:
+    with output_folder(tmp_path / "empty") as part:
         (part / "b.ply").write_text("b")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "out"]
 
 
 def fail_in(folder):
-    with replacing_folder(folder) as part:
+    with output_folder(folder) as part:
         (part / "a.ply").write_text("a")
         raise RuntimeError
 
@@ -88,6 +88,6 @@ def test_a_folder_never_takes_the_place_of_another(tmp_path):
         ("file", "is a file"),
         ("no/out", "does not exist"),
     ):
-        with pytest.raises(UsageError, match=said), replacing_folder(tmp_path / name):
+        with pytest.raises(UsageError, match=said), output_folder(tmp_path / name):
             pass
     assert (tmp_path / "out" / "mine").read_text() == "mine"

@@ -18,8 +18,7 @@ from training_toys import SILENT, Exploding, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, _log, _storage, fit, load_checkpoint
-from intertwine.training._checkpoint import read_resume
-from intertwine.training._state import State
+from intertwine.training._checkpoint import load_resume_state
 
 SETTINGS = Settings(epochs=4, batch_size=8, learning_rate=0.05, ema=0.9, seed=5)
 
@@ -33,8 +32,8 @@ def without_seconds(folder):
     return [{**row, "seconds": None} for row in rows(folder)]
 
 
-def state(folder):
-    return State.decode(read_resume(folder / "last"), folder)
+def resume_state(folder):
+    return load_resume_state(folder / "last")
 
 
 def same_run(folder, other):
@@ -43,7 +42,9 @@ def same_run(folder, other):
         assert (ours.epoch, ours.step, ours.metrics) == (theirs.epoch, theirs.step, theirs.metrics)
         assert ours.weights.keys() == theirs.weights.keys()
         assert all(torch.equal(ours.weights[key], theirs.weights[key]) for key in ours.weights)
-    assert all(torch.equal(value, state(other).weights[key]) for key, value in state(folder).weights.items())
+    assert all(
+        torch.equal(value, resume_state(other).weights[key]) for key, value in resume_state(folder).weights.items()
+    )
     assert without_seconds(folder) == without_seconds(other)
 
 
@@ -225,7 +226,7 @@ def test_patience(tmp_path):
     settings = Settings(epochs=50, batch_size=8, patience=4)
     outcome = fit(Worsening(), tmp_path / "x", settings, console=SILENT)
     assert [row["mae"] for row in outcome.history] == [2, 1, 0, 1, 2, 3, 4]
-    assert outcome.reason == "nothing better for 4 epochs"
+    assert outcome.reason == "no improvement for 4 epochs"
     assert load_checkpoint(outcome.best).epoch == 3
     assert load_checkpoint(outcome.last).epoch == 7
     again = fit(Worsening(), tmp_path / "x", settings, resume=True, console=SILENT)
@@ -272,7 +273,7 @@ def full_disk(path, content=None):
 
 @pytest.mark.parametrize("what", ["model.safetensors", "resume.pt", "checkpoint.json", "log.csv"])
 def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, monkeypatch, what):
-    folder, write, keeper_append = tmp_path / "x", _storage.write_file, _log.append_log
+    folder, write, append_log = tmp_path / "x", _storage.write_file, _log.append_log
     job = Toy(dropout=0.3)
 
     def filling(path, content):
@@ -285,7 +286,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, 
     if what == "log.csv":
         monkeypatch.setattr(
             "intertwine.training._run_callback.append_log",
-            lambda path, row: full_disk(path) if row["epoch"] == 3 else keeper_append(path, row),
+            lambda path, row: full_disk(path) if row["epoch"] == 3 else append_log(path, row),
         )
     with pytest.raises(UsageError, match="No space left on device") as caught:
         fit(job, folder, SETTINGS, console=SILENT)
@@ -293,7 +294,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, 
     assert "\n" not in str(caught.value)
     assert load_checkpoint(folder / "last").epoch == 2
     load_checkpoint(folder / "best")
-    assert not list(folder.glob("*.new")) + list(folder.glob("*.old"))
+    assert not list(folder.glob("*.part")) + list(folder.glob("*.old"))
     monkeypatch.undo()
     fit(Toy(dropout=0.3), folder, SETTINGS, resume=True, console=SILENT)
     same_run(folder, whole[0])
@@ -323,8 +324,8 @@ def test_a_folder_that_cannot_be(tmp_path):
 
 
 @pytest.mark.parametrize(("options", "what"), [({"train": 0}, "train"), ({"validation": 0}, "validate")])
-def test_no_structures(tmp_path, options, what):
-    with pytest.raises(UsageError, match=f"no structures to {what} on"):
+def test_no_examples(tmp_path, options, what):
+    with pytest.raises(UsageError, match=f"no examples to {what} on"):
         fit(Toy(**options), tmp_path / "x", SETTINGS, console=SILENT)
 
 
@@ -356,14 +357,14 @@ def test_the_model_is_left_with_the_best_weights(tmp_path):
 def test_without_an_average_the_weights_themselves_are_saved(tmp_path):
     settings = Settings(epochs=2, batch_size=8, ema=None)
     fit(Toy(), tmp_path / "x", settings, console=SILENT)
-    raw = state(tmp_path / "x").weights
+    raw = resume_state(tmp_path / "x").weights
     assert all(
         torch.equal(raw[name], value) for name, value in load_checkpoint(tmp_path / "x" / "last").weights.items()
     )
 
 
 def test_the_average_is_saved_and_is_not_the_weights(whole):
-    raw, saved = state(whole[0]), load_checkpoint(whole[0] / "last").weights
+    raw, saved = resume_state(whole[0]), load_checkpoint(whole[0] / "last").weights
     assert all(torch.equal(raw.average[name], value) for name, value in saved.items())
     assert not torch.equal(raw.weights["0.weight"], saved["0.weight"])
 

@@ -1,15 +1,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import torch
 import training_toys
 from training_toys import SILENT, Toy
 
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import read_resume
-from intertwine.training._state import State
+from intertwine.training._checkpoint import load_resume_state
 
 
 def log_without_seconds(folder):
@@ -35,7 +33,7 @@ def test_a_run_killed_again_and_again_comes_to_the_very_same_end(tmp_path):
         killed, whole = (load_checkpoint(tmp_path / run / name) for run in ("killed", "whole"))
         assert (killed.epoch, killed.metrics) == (whole.epoch, whole.metrics)
         assert all(torch.equal(value, killed.weights[key]) for key, value in whole.weights.items())
-    killed, whole = (State.decode(read_resume(tmp_path / run / "last"), Path()) for run in ("killed", "whole"))
+    killed, whole = (load_resume_state(tmp_path / run / "last") for run in ("killed", "whole"))
     assert all(torch.equal(value, killed.weights[key]) for key, value in whole.weights.items())
     assert log_without_seconds(tmp_path / "killed") == log_without_seconds(tmp_path / "whole")
     left = {path.name for path in (tmp_path / "killed").iterdir()}

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,17 +12,16 @@ from training_toys import SILENT, Dying, Failing, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import read_resume
-from intertwine.training._state import State
+from intertwine.training._checkpoint import load_resume_state
 
 
-def state(folder):
-    return State.decode(read_resume(folder / "last"), Path())
+def resume_state(folder):
+    return load_resume_state(folder / "last")
 
 
 def moments(folder):
     """AdamW's first moments: with next to no learning rate, a fixed mean of the gradients of all steps."""
-    return [entry["exp_avg"] for _, entry in sorted(state(folder).optimizer["state"].items())]
+    return [entry["exp_avg"] for _, entry in sorted(resume_state(folder).optimizer["state"].items())]
 
 
 def is_alive(group):
@@ -43,7 +41,7 @@ class Partial(Toy):
 
 
 def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path, capfd):
-    """Steps of 2, 2 and 1 structures: the second process has none in the last, nor in the last of the validation."""
+    """Steps of 2, 2 and 1 examples: the second process has none in the last, nor in the last of the validation."""
     settings = {"epochs": 1, "batch_size": 2, "learning_rate": 1e-7, "weight_decay": 0.1, "clip": None}
     for devices in (1, 2):
         job = Partial(train=5, validation=3)
@@ -56,7 +54,7 @@ def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path, capfd):
     one, two = (load_checkpoint(tmp_path / name / "last") for name in "12")
     assert two.metrics["mae"] == pytest.approx(one.metrics["mae"], rel=1e-5)
     assert torch.equal(two.weights["idle"], torch.ones(2))
-    losses = [state(tmp_path / name).progress.history[0]["train_loss"] for name in "12"]
+    losses = [resume_state(tmp_path / name).state.history[0]["train_loss"] for name in "12"]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""

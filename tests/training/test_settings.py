@@ -44,7 +44,7 @@ def test_json_there_and_back():
 
 def test_the_package_is_imported_without_torch_and_lightning():
     code = (
-        "import sys; from intertwine.training import Settings, Job, Outcome; Settings(); "
+        "import sys; from intertwine.training import Settings, Job, FitResult; Settings(); "
         "assert not {'torch', 'lightning', 'rich'} & set(sys.modules); "
         "from intertwine.training import load_checkpoint; assert 'lightning' not in sys.modules"
     )

@@ -9,13 +9,17 @@ from torch import nn
 from intertwine._errors import UsageError
 from intertwine.training import Settings
 from intertwine.training._average import MovingAverage, snapshot
-from intertwine.training._state import Progress, State, learning_rate
+from intertwine.training._state import ResumeState, TrainingState, learning_rate
 
 
-def rates(settings, length=10, seconds=lambda share: 0.0):
-    planned = settings.epochs * length
+def rates(settings, steps_per_epoch=10, seconds=lambda share: 0.0):
+    planned = settings.epochs * steps_per_epoch
     return [
-        learning_rate(settings, Progress(step // length, step % length, length, step), seconds(step / planned))
+        learning_rate(
+            settings,
+            TrainingState(step // steps_per_epoch, step % steps_per_epoch, steps_per_epoch, step),
+            seconds(step / planned),
+        )
         for step in range(planned)
     ]
 
@@ -34,28 +38,30 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nearly_nothing():
 
 def test_the_learning_rate_is_the_formula():
     settings = Settings(epochs=4, learning_rate=1.0, warmup=0.0)
-    curve = rates(settings, length=5)
+    curve = rates(settings, steps_per_epoch=5)
     assert curve[7] == pytest.approx(0.01 + 0.99 * (1 + math.cos(math.pi * 7 / 20)) / 2)
 
 
 def test_a_time_budget_brings_the_learning_rate_down_in_time():
     settings = Settings(epochs=1000, learning_rate=0.1, minutes=1.0, warmup=0.05)
-    curve = rates(settings, length=1, seconds=lambda share: 600 * share)
+    curve = rates(settings, steps_per_epoch=1, seconds=lambda share: 600 * share)
     assert curve[50] == pytest.approx(0.1 * (0.01 + 0.99 * 0.5), rel=1e-3)
     assert max(curve[100:]) == pytest.approx(0.001)
-    slow = rates(settings, length=1, seconds=lambda share: 6 * share)
-    assert slow[500] == pytest.approx(rates(Settings(epochs=1000, learning_rate=0.1, warmup=0.05), length=1)[500])
+    slow = rates(settings, steps_per_epoch=1, seconds=lambda share: 6 * share)
+    assert slow[500] == pytest.approx(
+        rates(Settings(epochs=1000, learning_rate=0.1, warmup=0.05), steps_per_epoch=1)[500]
+    )
 
 
 def test_the_state_survives_its_bytes():
-    progress = Progress(2, 3, 9, 21, 0.1 + 0.2, 17, 0.3, 1, 1, 12.5, [{"epoch": 1.0, "mae": 1 / 3}])
+    state = TrainingState(2, 3, 9, 21, 0.1 + 0.2, 17, 0.3, 1, 1, 12.5, [{"epoch": 1.0, "mae": 1 / 3}])
     model = nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.ones(2)).sum().backward()
     optimizer.step()
-    state = State(progress, dict(model.state_dict()), None, 5, optimizer.state_dict())
-    again = State.decode(state.encode(), Path("resume.pt"))
-    assert again.progress == progress
+    resume_state = ResumeState(state, dict(model.state_dict()), None, 5, optimizer.state_dict())
+    again = ResumeState.decode(resume_state.encode(), Path("resume.pt"), "toy")
+    assert again.state == state
     assert again.average_updates == 5
     assert torch.equal(again.weights["weight"], model.weight)
     assert torch.equal(again.optimizer["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
@@ -67,19 +73,19 @@ class Evil:
 
 
 def test_bytes_that_are_no_state_run_nothing_and_say_so(tmp_path):
-    good = State().encode()
+    good = ResumeState().encode()
     torch.save({"format": 1, "progress": Evil()}, tmp_path / "evil.pt")
     for content in (b"", b"nonsense", good[: len(good) // 2], (tmp_path / "evil.pt").read_bytes()):
         with pytest.raises(UsageError, match=r"runs/x/resume.pt is damaged"):
-            State.decode(content, Path("runs/x/resume.pt"))
+            ResumeState.decode(content, Path("runs/x/resume.pt"), "toy")
 
 
 def test_an_epoch_of_another_length_begins_again():
-    progress = Progress(epoch=3, position=4, length=9, step=31, loss_sum=1.0, loss_count=4)
-    progress.cut_epochs(9)
-    assert progress.position == 4
-    progress.cut_epochs(5)
-    assert (progress.epoch, progress.position, progress.loss_count, progress.step) == (3, 0, 0, 31)
+    state = TrainingState(epoch=3, step_in_epoch=4, steps_per_epoch=9, global_step=31, loss_sum=1.0, loss_count=4)
+    state.set_steps_per_epoch(9)
+    assert state.step_in_epoch == 4
+    state.set_steps_per_epoch(5)
+    assert (state.epoch, state.step_in_epoch, state.loss_count, state.global_step) == (3, 0, 0, 31)
 
 
 def test_the_average_is_the_recursion_and_swaps_exactly():

@@ -8,15 +8,16 @@ import time
 
 import pytest
 
+from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
 from intertwine.training import _storage
-from intertwine.training._storage import replace_file, replace_folder, settle, sole_writer, standing
+from intertwine.training._storage import replace_file, replace_folder, sole_writer
 
 FILES = {"a": b"1" * 1000, "b": b"2"}
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in standing(folder).iterdir()}
+    return {path.name: path.read_bytes() for path in find_intact(folder).iterdir()}
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
@@ -44,7 +45,7 @@ def deadly(function):
     return wrapper
 
 _storage.write_file = deadly(_storage.write_file)
-_storage.shutil.rmtree = deadly(shutil.rmtree)
+shutil.rmtree = deadly(shutil.rmtree)
 Path.rename = deadly(Path.rename)
 _storage.replace_folder(folder, {"a": b"x", "b": b"y"})
 """
@@ -57,7 +58,7 @@ def test_death_at_each_touch_of_the_disk_leaves_a_whole_folder(tmp_path):
         died = subprocess.run([sys.executable, "-c", DEADLY, str(folder), str(touch)]).returncode == 9
         assert content(folder) in (FILES, {"a": b"x", "b": b"y"})
         found.append(content(folder) != FILES)
-        settle(folder)
+        recover(folder)
         assert [path.name for path in tmp_path.iterdir()] == ["last"]
         if not died:
             break
@@ -108,7 +109,7 @@ def test_a_writer_killed_again_and_again_leaves_a_whole_folder_each_time(tmp_pat
     folder, chance = tmp_path / "last", random.Random(0)
     for _ in range(12):
         process = subprocess.Popen([sys.executable, "-c", code, str(folder)])
-        while standing(folder) is None:
+        while find_intact(folder) is None:
             time.sleep(0.001)
         time.sleep(0.08 + 0.1 * chance.random())
         os.kill(process.pid, signal.SIGKILL)
@@ -116,7 +117,7 @@ def test_a_writer_killed_again_and_again_leaves_a_whole_folder_each_time(tmp_pat
         found = content(folder)
         assert sorted(found) == list("abcd")
         assert len(set(found.values())) == 1
-    settle(folder)
+    recover(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["last"]
 
 

@@ -14,9 +14,9 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
-from intertwine.training import Settings, fit, normal_draws
-from intertwine.training._storage import standing
+from intertwine.training import Settings, fit, normal_per_example
 
 SILENT = Console(quiet=True)
 
@@ -48,7 +48,7 @@ class Toy:
     def train_batch(self, indices, seed):
         self.seen.append((indices.tolist(), seed))
         time.sleep(self.delay)
-        noise = 0.1 * normal_draws(seed, indices, 3).float()
+        noise = 0.1 * normal_per_example(seed, indices, 3).float()
         return self.x[indices] + noise, self.y[indices]
 
     def validation_batch(self, indices):
@@ -106,7 +106,7 @@ def fit_under_fire(folder, job, settings, seed, kills):
     """Fit in children that are killed at random moments after their second or third save, then in one that is not."""
     chance, traces = random.Random(seed), []
     while True:
-        resume = standing(folder / "last") is not None
+        resume = find_intact(folder / "last") is not None
         child = os.fork()
         if child == 0:
             fit_once(folder, job, settings, resume, SILENT)
@@ -124,7 +124,7 @@ def fit_under_fire(folder, job, settings, seed, kills):
         time.sleep(chance.uniform(0.0, 0.03))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        traces.append([path.name for path in folder.glob("*.*") if path.suffix in (".new", ".old")])
+        traces.append([path.name for path in folder.glob("*.*") if path.suffix in (".part", ".old")])
 
 
 def last_saved(folder):

@@ -16,7 +16,7 @@ from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import Interrupted, guard
 from intertwine.cli._runs import INTERRUPTED
 from intertwine.cli._signature import command_from
-from intertwine.tasks import FitDisplay, FitInterrupted, FitResult
+from intertwine.tasks import FitDisplay, FitInterrupted, RunResult
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +59,7 @@ def resume_or_choose(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="With --resume: a new number of epochs.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="With --resume: a new time budget in minutes, earlier sessions included.")
+        float | None, typer.Option(help="With --resume: a new time budget in minutes, which includes the time used so far.")
     ] = None,
     devices: Annotated[int | None, typer.Option(help="With --resume: processes on this machine.")] = None,
 ) -> int:
@@ -99,7 +99,7 @@ class ConsoleDisplay(FitDisplay):
         return progress(self._screen, label, unit)
 
 
-def _ended(run: Callable[[FitDisplay], FitResult]) -> int:
+def _ended(run: Callable[[FitDisplay], RunResult]) -> int:
     """The exit code of a fit; says what comes next."""
     screen = console()
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from intertwine._atomic import atomic_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,14 +68,10 @@ def store_cached(path: Path, key: Mapping[str, Any], tensors: dict[str, Tensor])
     from safetensors.torch import save
 
     content = save(tensors, metadata={"key": _canonical(key), "checksum": _checksum(tensors)})
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_file(path) as part:
+            part.write_bytes(content)
     except OSError as error:
         _log.warning("could not write %s (%s): the next start will build it again", path, error.strerror or error)
 

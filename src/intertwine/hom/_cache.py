@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from intertwine._atomic import atomic_file
 from intertwine.reps import CONVENTION_VERSION, DirectSum, Dual, Rep, TensorProduct
 
 FORMAT = 1
@@ -112,14 +111,9 @@ def load_basis(path: Path, shape: tuple[int, int]) -> Tensor | None:
 
 def store_basis(path: Path, basis: Tensor) -> None:
     """Store a basis, whole or not at all; a folder that refuses costs a warning, no more."""
-    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, basis=basis.numpy())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_file(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, basis=basis.numpy())
     except OSError as error:
         _log.warning("could not write %s (%s): it is solved again next time", path, error.strerror or error)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from intertwine._atomic import atomic_file
 from intertwine._errors import UsageError
 
 FORMATS = {
@@ -97,16 +98,13 @@ def write_image(path: str | os.PathLike[str], image: Tensor) -> None:
     """
     target = check_writable(path)
     pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         kind = FORMATS[target.suffix.lower()]
         quality = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
-        _pillow().fromarray(pixels).save(partial, format=kind, **quality)
-        os.replace(partial, target)
+        with atomic_file(target) as part:
+            _pillow().fromarray(pixels).save(part, format=kind, **quality)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _pillow() -> Any:

@@ -12,15 +12,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks._api import FitInterrupted, FitResult, fit, load, restore, resume
+from intertwine.tasks._api import FitInterrupted, RunResult, fit, load, restore, resume
 from intertwine.tasks._display import FitDisplay
 from intertwine.tasks._options import OPTION, FitOptions, flag, option, share
 from intertwine.tasks._output import (
     check_output,
     check_output_folder,
     check_prediction_output,
-    replacing,
-    replacing_folder,
+    output_file,
+    output_folder,
 )
 from intertwine.tasks._registry import get, names
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
@@ -40,11 +40,11 @@ __all__ = [
     "FitDisplay",
     "FitInterrupted",
     "FitOptions",
-    "FitResult",
     "PredictionChunk",
     "PredictionResult",
     "PredictionWriter",
     "Predictor",
+    "RunResult",
     "Task",
     "check_checkpoint_folder",
     "check_output",
@@ -59,9 +59,9 @@ __all__ = [
     "nearest",
     "next_run_folder",
     "option",
+    "output_file",
+    "output_folder",
     "progress_unit",
-    "replacing",
-    "replacing_folder",
     "restore",
     "resume",
     "share",

@@ -15,7 +15,7 @@ from intertwine.tasks._runs import check_checkpoint_folder, check_run_folder, ne
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor
     from intertwine.tasks._task import Task
-    from intertwine.training import Checkpoint, Job, Outcome, Settings
+    from intertwine.training import Checkpoint, FitResult, Job, Settings
 
 
 class FitInterrupted(KeyboardInterrupt):
@@ -23,38 +23,38 @@ class FitInterrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class FitResult:
+class RunResult:
     """A run that has ended.
 
     Attributes:
         folder: The folder of the run.
-        outcome: How training ended.
+        training: How training ended.
         report: The page about it; None where the task writes none, or the run was interrupted.
     """
 
     folder: Path
-    outcome: Outcome
+    training: FitResult
     report: Path | None = None
 
     @property
     def best(self) -> Path:
         """The checkpoint with the best validation metric."""
-        return self.outcome.best
+        return self.training.best
 
     @property
     def last(self) -> Path:
         """The checkpoint to resume from."""
-        return self.outcome.last
+        return self.training.last
 
     @property
     def history(self) -> list[dict[str, float]]:
         """One row for each epoch: epoch, step, learning_rate, train_loss, the validation metrics, seconds."""
-        return self.outcome.history
+        return self.training.history
 
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C or SIGTERM ended it; `resume(folder)` goes on."""
-        return self.outcome.interrupted
+        return self.training.interrupted
 
     @cached_property
     def predictor(self) -> Predictor[Any, Any]:
@@ -71,7 +71,7 @@ def fit(
     epochs: int | None = None,
     display: FitDisplay | None = None,
     **options: Any,
-) -> FitResult:
+) -> RunResult:
     """Train a model on data of one's own, as `intertwine fit` does.
 
     Args:
@@ -111,7 +111,7 @@ def resume(
     minutes: float | None = None,
     devices: int | None = None,
     display: FitDisplay | None = None,
-) -> FitResult:
+) -> RunResult:
     """Go on with a run that was interrupted, or make it longer; arguments as those of `fit`.
 
     Args:
@@ -164,7 +164,7 @@ def restore(checkpoint: str | Path) -> tuple[Predictor[Any, Any], Checkpoint]:
 
 def _train(
     task: Task, job: Job, folder: Path, settings: Settings, display: FitDisplay, *, resuming: bool = False
-) -> FitResult:
+) -> RunResult:
     from intertwine.training import fit as train
     from intertwine.training import load_checkpoint
 
@@ -175,11 +175,11 @@ def _train(
         way = f"go on with: intertwine fit --resume {folder}" if begun else "nothing was saved yet"
         raise FitInterrupted(way) from error
     if outcome.interrupted:
-        return FitResult(folder, outcome)
+        return RunResult(folder, outcome)
     best = load_checkpoint(outcome.best)
     text = f"epoch {best.epoch}, {task.headline(job, best.metrics)}"
     display.line("best", f"{text}      {outcome.best}      (resume: intertwine fit --resume {folder})")
     report = task.report(job, outcome, folder)
     if report is not None:
         display.line("report", str(report))
-    return FitResult(folder, outcome, report)
+    return RunResult(folder, outcome, report)

@@ -1,14 +1,12 @@
-"""Files and folders that appear whole or not at all."""
+"""Output files and folders: checked before the work, written atomically after it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from intertwine._atomic import atomic_file, atomic_folder
 from intertwine._errors import UsageError
 
 
@@ -31,7 +29,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
+def output_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
 
     Args:
@@ -45,21 +43,8 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[Path]:
         UsageError: As `check_output`.
     """
     check_output(path, force=force)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)
-        part.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+    with ExitStack() as stack:
+        yield _enter(stack, atomic_file(path), path)
 
 
 def check_output_folder(path: Path) -> None:
@@ -80,7 +65,7 @@ def check_output_folder(path: Path) -> None:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def output_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends well, and vanishes otherwise.
 
     Args:
@@ -93,18 +78,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         UsageError: As `check_output_folder`.
     """
     check_output_folder(path)
+    with ExitStack() as stack:
+        yield _enter(stack, atomic_folder(path), path)
+
+
+def _enter(stack: ExitStack, writing: AbstractContextManager[Path], path: Path) -> Path:
+    """The temporary file or folder; an error of use when it cannot be made."""
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        return stack.enter_context(writing)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield part
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o777 & ~umask)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def check_prediction_output(path: Path, source: str | None = None, *, force: bool = False) -> None:

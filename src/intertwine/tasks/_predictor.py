@@ -16,7 +16,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import Split
-from intertwine.tasks._output import check_prediction_output, replacing, replacing_folder
+from intertwine.tasks._output import check_prediction_output, output_file, output_folder
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
 from intertwine.tasks._source import PUBLIC, check_source, progress_unit, resolve
 
@@ -317,7 +317,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
 
     def _write(self, predictions: Iterable[PredictionChunk], path: Path, force: bool) -> int:
         suffix, done = self.check_output(path, force=force), 0
-        place = replacing(path, force=force) if suffix else replacing_folder(path)
+        place = output_file(path, force=force) if suffix else output_folder(path)
         with place as part, self.open_writer(part, suffix) as writer:
             for chunk in predictions:
                 writer.write(chunk)

@@ -19,7 +19,7 @@ from intertwine.tasks._source import progress_unit
 
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor
-    from intertwine.training import Checkpoint, Job, Outcome
+    from intertwine.training import Checkpoint, FitResult, Job
 
 
 class Task(ABC):
@@ -84,12 +84,12 @@ class Task(ABC):
         value = metrics.get(job.monitor)
         return f"val {job.monitor} {value:.4g}" if value is not None else "not validated yet"
 
-    def report(self, job: Job, outcome: Outcome, folder: Path) -> Path | None:
+    def report(self, job: Job, result: FitResult, folder: Path) -> Path | None:
         """Write a page about a run that has ended; None where the task has none to write.
 
         Args:
             job: The job, with the best weights.
-            outcome: How the fit ended.
+            result: How training ended.
             folder: The folder of the run.
         """
         return None

@@ -1,6 +1,6 @@
-"""The training floor: a job, its settings, `fit`, and checkpoints that survive whatever happens to the process.
+"""Training loop and checkpoints: `fit` trains a `Job` with `Settings`, resumable after any interruption.
 
-It knows nothing of molecules: a task hands it a `Job`. Importing this package loads neither torch nor Lightning.
+It is independent of the task: what is trained is a `Job`. Importing this package loads neither torch nor Lightning.
 """
 
 from __future__ import annotations
@@ -8,30 +8,40 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.training._job import Job, Outcome
+from intertwine.training._job import FitResult, Job
 from intertwine.training._settings import Settings
 
 if TYPE_CHECKING:
     from intertwine.training._checkpoint import Checkpoint, Run, load_checkpoint, load_run
-    from intertwine.training._draws import normal_draws
     from intertwine.training._fit import fit
+    from intertwine.training._random import normal_per_example
 
-__all__ = ["Checkpoint", "Job", "Outcome", "Run", "Settings", "fit", "load_checkpoint", "load_run", "normal_draws"]
+__all__ = [
+    "Checkpoint",
+    "FitResult",
+    "Job",
+    "Run",
+    "Settings",
+    "fit",
+    "load_checkpoint",
+    "load_run",
+    "normal_per_example",
+]
 
-_HOMES = {
+_MODULES = {
     "Checkpoint": "_checkpoint",
     "Run": "_checkpoint",
     "fit": "_fit",
     "load_checkpoint": "_checkpoint",
     "load_run": "_checkpoint",
-    "normal_draws": "_draws",
+    "normal_per_example": "_random",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

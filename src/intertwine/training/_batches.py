@@ -1,4 +1,4 @@
-"""Which structures go into which step, and which of them to which process."""
+"""Indices of each optimizer step and their distribution over processes."""
 
 from __future__ import annotations
 
@@ -10,80 +10,82 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from intertwine.training._draws import derive, seed_generators
+from intertwine.training._random import derive_seed, seed_generators
 
 
 class StepIndices(NamedTuple):
-    """The share of one process in one step.
+    """The examples of one process in one step.
 
     Attributes:
-        indices: Structures.
+        indices: Of the examples, int64.
         seed: Of the step, the same in every process.
-        counts: False when the step has fewer structures than there are processes and this one has none: it goes through
-            the motions with a structure of another's, so that all processes meet, and contributes nothing.
+        is_padding: Whether the step has fewer examples than there are processes and this one has none: it then computes
+            on an example of another process, because all processes must take part in the step, and its loss has
+            weight zero.
     """
 
     indices: Tensor
     seed: int
-    counts: bool
+    is_padding: bool
 
 
 class StepBatch(NamedTuple):
-    """A draw and the batch made of it."""
+    """The batch of a step, with its indices."""
 
-    draw: StepIndices
+    step: StepIndices
     batch: Any
 
 
-def steps_in_epoch(structures: int, batch_size: int) -> int:
-    """How many batches an epoch is cut into.
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """The number of batches in an epoch.
 
-    >>> steps_in_epoch(33, 32), steps_in_epoch(64, 32)
+    >>> steps_per_epoch(33, 32), steps_per_epoch(64, 32)
     (2, 2)
     """
-    return -(-structures // batch_size)
+    return -(-examples // batch_size)
 
 
-def train_draws(structures: int, steps: int, seed: int, epoch: int, rank: int, world: int) -> list[StepIndices]:
-    """One process's draws of an epoch: the joined draws of all processes depend on (seed, epoch) alone.
+def train_steps(examples: int, steps: int, seed: int, epoch: int, rank: int, world_size: int) -> list[StepIndices]:
+    """The steps of a training epoch for one process.
 
-    A permutation is cut into `steps` batches whose sizes differ by one at most, so that no step is left with a few
-    stragglers and their noisy gradient; each process takes every world-th structure of each.
+    A permutation that depends on (seed, epoch) alone is cut into `steps` batches whose sizes differ by at most one, so
+    that no small last batch has a noisy gradient. Process r takes elements r, r + world_size, ... of each batch: the
+    joined batches of all processes do not depend on their number.
     """
-    generator = torch.Generator().manual_seed(derive(seed, epoch))
-    batches = torch.tensor_split(torch.randperm(structures, generator=generator), steps)
-    return [_share(batch, derive(seed, epoch, step), rank, world) for step, batch in enumerate(batches)]
+    generator = torch.Generator().manual_seed(derive_seed(seed, epoch))
+    batches = torch.tensor_split(torch.randperm(examples, generator=generator), steps)
+    return [_of_rank(batch, derive_seed(seed, epoch, step), rank, world_size) for step, batch in enumerate(batches)]
 
 
-def validation_draws(structures: int, steps: int, seed: int, rank: int, world: int) -> list[StepIndices]:
-    """One process's draws of a validation, in the order of the data."""
-    batches = torch.tensor_split(torch.arange(structures), steps)
-    return [_share(batch, derive(seed, step), rank, world) for step, batch in enumerate(batches)]
+def validation_steps(examples: int, steps: int, seed: int, rank: int, world_size: int) -> list[StepIndices]:
+    """The steps of a validation epoch for one process, in the order of the data."""
+    batches = torch.tensor_split(torch.arange(examples), steps)
+    return [_of_rank(batch, derive_seed(seed, step), rank, world_size) for step, batch in enumerate(batches)]
 
 
 class StepDataset(Dataset[StepBatch]):
-    """The batches of a list of draws, made when they are asked for.
+    """The batches of a list of steps, each made when it is asked for.
 
-    The global generators are seeded before each, differently in each process, so that dropout needs no state of theirs
-    to resume.
+    The global generators are seeded before each step, differently in each process, so that dropout has no state to be
+    saved for resuming.
     """
 
-    def __init__(self, draws: list[StepIndices], batch: Callable[[StepIndices], Any], rank: int) -> None:
-        self.draws = draws
-        self.batch = batch
+    def __init__(self, steps: list[StepIndices], make_batch: Callable[[StepIndices], Any], rank: int) -> None:
+        self.steps = steps
+        self.make_batch = make_batch
         self.rank = rank
 
     def __len__(self) -> int:
-        return len(self.draws)
+        return len(self.steps)
 
-    def __getitem__(self, step: int) -> StepBatch:
-        draw = self.draws[step]
-        seed_generators(derive(draw.seed, self.rank))
-        return StepBatch(draw, self.batch(draw))
+    def __getitem__(self, index: int) -> StepBatch:
+        step = self.steps[index]
+        seed_generators(derive_seed(step.seed, self.rank))
+        return StepBatch(step, self.make_batch(step))
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """A batch on another device: whatever has ``.to``, and dataclasses, mappings and sequences of such things."""
+    """A batch on another device: anything with ``.to``, and dataclasses, mappings and sequences of such things."""
     if hasattr(batch, "to"):
         return batch.to(device)
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
@@ -98,6 +100,6 @@ def to_device(batch: Any, device: torch.device) -> Any:
     return batch
 
 
-def _share(batch: Tensor, seed: int, rank: int, world: int) -> StepIndices:
-    own = batch[rank::world]
-    return StepIndices(own, seed, True) if len(own) else StepIndices(batch[:1], seed, False)
+def _of_rank(batch: Tensor, seed: int, rank: int, world_size: int) -> StepIndices:
+    part = batch[rank::world_size]
+    return StepIndices(part, seed, False) if len(part) else StepIndices(batch[:1], seed, True)

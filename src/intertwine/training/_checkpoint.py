@@ -1,4 +1,4 @@
-"""Checkpoint folders, written and read: safetensors for the weights, JSON for the rest; nothing in them can run."""
+"""Checkpoint folders: safetensors for the weights and JSON for the rest, so that reading one never runs code."""
 
 from __future__ import annotations
 
@@ -12,31 +12,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
-from intertwine.training._state import FORMAT, Progress
-from intertwine.training._storage import standing
+from intertwine.training._state import ResumeState, TrainingState
+from intertwine.training._upgrade import (
+    FORMAT,
+    OLDEST,
+    check_format,
+    upgrade_config,
+    upgrade_metrics,
+    upgrade_split,
+    upgrade_state_dict,
+)
 
-WEIGHTS, RECORD, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
+WEIGHTS, METADATA, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
 CONFIG = "config.json"
 _FIELDS = {"task": str, "config": dict, "metrics": dict, "monitor": str, "epoch": int, "step": int, "sha256": dict}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model, as data.
+    """The content of a checkpoint folder, in the current format.
 
     Attributes:
-        folder: The checkpoint folder that was read, also when a run folder was asked for.
+        folder: The checkpoint folder that was read, also when a run folder was given.
         task: Name of the task.
         config: The job's configuration.
-        weights: The weights that evaluate (the moving average where there is one).
-        split: The split.
-        metrics: Validation metrics of exactly these weights; empty when they have not been validated.
-        monitor: The metric that chose the best epoch.
-        epoch: Epochs done.
-        step: Optimizer steps done.
+        weights: The state dict for evaluation (the moving average of the weights where there is one).
+        split: The split of the data.
+        metrics: Validation metrics of exactly these weights; empty if they have not been validated.
+        monitor: The metric that selects the best epoch.
+        epoch: Completed epochs.
+        step: Completed optimizer steps.
         versions: What wrote it: "format", "intertwine", "conventions", "torch".
     """
 
@@ -52,17 +61,17 @@ class Checkpoint:
     versions: dict[str, Any]
 
     def load_into(self, model: nn.Module) -> None:
-        """Copy the weights into a model; names and shapes must agree exactly.
+        """Copy the weights into a model, whose names and shapes must agree exactly.
 
         Raises:
-            UsageError: They do not; the line says which.
+            UsageError: They do not; the message says which.
         """
         copy_weights(self.weights, model, self.folder)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What ``config.json`` of a run folder says: enough to resume it with nothing else.
+    """The content of ``config.json`` of a run folder, in the current format: enough to resume the run.
 
     Attributes:
         folder: The run folder.
@@ -78,51 +87,64 @@ class Run:
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
-    """Read a checkpoint folder, or of a run folder the best checkpoint (the last, while none is the best).
+    """Read a checkpoint folder, or the best checkpoint of a run folder (the last, while there is no best).
+
+    A checkpoint of an older format is upgraded in memory; nothing on disk is changed.
 
     Args:
         folder: Such as ``runs/x``, ``runs/x/best`` or ``runs/x/last``.
 
     Raises:
-        UsageError: Missing, damaged, foreign, or of other conventions; one line.
+        UsageError: It is missing, damaged, foreign, or of a format or conventions that cannot be read; one line.
     """
-    place = _locate(Path(folder))
-    record = _read_record(place)
+    folder = _locate(Path(folder))
+    metadata = _read_metadata(folder)
+    task, found = metadata["task"], metadata["format"]
     return Checkpoint(
-        folder=place,
-        weights=_read_weights(place, record),
-        split=_parse(read_part(place, SPLIT, record), place / SPLIT),
-        versions={name: record[name] for name in ("format", "intertwine", "conventions", "torch")},
-        **{name: record[name] for name in _FIELDS if name != "sha256"},
+        folder=folder,
+        task=task,
+        config=upgrade_config(metadata["config"], task, found),
+        weights=upgrade_state_dict(_read_weights(folder, metadata), task, found),
+        split=upgrade_split(_parse(_read_verified(folder, SPLIT, metadata), folder / SPLIT), task, found),
+        metrics=upgrade_metrics(metadata["metrics"], task, found),
+        monitor=next(iter(upgrade_metrics({metadata["monitor"]: None}, task, found))),
+        epoch=metadata["epoch"],
+        step=metadata["step"],
+        versions={name: metadata[name] for name in ("format", "intertwine", "conventions", "torch")},
     )
 
 
 def load_run(folder: str | Path) -> Run:
-    """Read ``config.json`` of a run folder; a checkpoint folder inside it will do.
+    """Read ``config.json`` of a run folder; a checkpoint folder inside it may be given as well.
+
+    The configuration of an older format is upgraded in memory; nothing on disk is changed.
 
     Raises:
         UsageError: There is none, or it is damaged; one line.
     """
-    place = Path(folder)
-    if not (place / CONFIG).exists() and (place.absolute().parent / CONFIG).exists():
-        place = place.absolute().parent
-    if not (place / CONFIG).exists():
+    run_folder = Path(folder)
+    if not (run_folder / CONFIG).exists() and (run_folder.absolute().parent / CONFIG).exists():
+        run_folder = run_folder.absolute().parent
+    if not (run_folder / CONFIG).exists():
         raise UsageError(f"{folder} is not a run folder: it has no {CONFIG}")
-    values = _parse(_read(place / CONFIG), place / CONFIG)
+    values = _parse(_read(run_folder / CONFIG), run_folder / CONFIG)
+    found = values.get("format", OLDEST)  # until format 3 it was not written down
+    check_format(found, run_folder, values.get("intertwine"))
     try:
-        return Run(place, str(values["task"]), dict(values["config"]), Settings.from_json(values["settings"]))
+        task, config = str(values["task"]), dict(values["config"])
+        return Run(run_folder, task, upgrade_config(config, task, found), Settings.from_json(values["settings"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{place / CONFIG} is damaged or foreign: {error}") from error
+        raise UsageError(f"{run_folder / CONFIG} is damaged or foreign: {error}") from error
 
 
 def checkpoint_files(
     job: Job,
     weights: Mapping[str, Tensor],
-    progress: Progress,
+    state: TrainingState,
     metrics: Mapping[str, float],
     resume: bytes | None = None,
 ) -> dict[str, bytes]:
-    """The files of a checkpoint folder, by name."""
+    """The contents of the files of a checkpoint folder, by file name."""
     from safetensors.torch import save
 
     from intertwine import __version__
@@ -131,20 +153,20 @@ def checkpoint_files(
     files = {WEIGHTS: save(dict(weights)), SPLIT: to_json(job.split)}
     if resume is not None:
         files[RESUME] = resume
-    record = {
+    metadata = {
         "format": FORMAT,
         "intertwine": __version__,
         "conventions": CONVENTION_VERSION,
         "torch": torch.__version__,
         "task": job.task,
         "config": job.config,
-        "epoch": progress.epoch,
-        "step": progress.step,
+        "epoch": state.epoch,
+        "step": state.global_step,
         "monitor": job.monitor,
         "metrics": dict(metrics),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    return {**files, RECORD: to_json(record)}
+    return {**files, METADATA: to_json(metadata)}
 
 
 def copy_weights(weights: Mapping[str, Tensor], model: nn.Module, source: Path) -> None:
@@ -153,87 +175,88 @@ def copy_weights(weights: Mapping[str, Tensor], model: nn.Module, source: Path) 
     Raises:
         UsageError: Names or shapes differ.
     """
-    own = model.state_dict()
-    complaints = [f"it lacks {_few(own.keys() - weights.keys())}"] if own.keys() - weights.keys() else []
-    if weights.keys() - own.keys():
-        complaints.append(f"the model has no {_few(weights.keys() - own.keys())}")
-    for name in sorted(own.keys() & weights.keys()):
-        if own[name].shape != weights[name].shape:
-            there, here = tuple(weights[name].shape), tuple(own[name].shape)
-            complaints.append(f"{name} has shape {there} there and {here} in the model")
-    if complaints:
-        more = f" (and {len(complaints) - 3} more)" if len(complaints) > 3 else ""
-        raise UsageError(f"the weights of {source} do not fit the model: {'; '.join(complaints[:3])}{more}")
+    target = model.state_dict()
+    problems = [f"it lacks {_first_few(target.keys() - weights.keys())}"] if target.keys() - weights.keys() else []
+    if weights.keys() - target.keys():
+        problems.append(f"the model has no {_first_few(weights.keys() - target.keys())}")
+    for name in sorted(target.keys() & weights.keys()):
+        if target[name].shape != weights[name].shape:
+            there, here = tuple(weights[name].shape), tuple(target[name].shape)
+            problems.append(f"{name} has shape {there} there and {here} in the model")
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise UsageError(f"the weights of {source} do not fit the model: {'; '.join(problems[:3])}{more}")
     model.load_state_dict(dict(weights), strict=True)
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as people read it."""
+    """The value as indented JSON."""
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def read_part(place: Path, name: str, record: Mapping[str, Any]) -> bytes:
-    """A file of a checkpoint folder, checked against the sum that the record has of it."""
-    content = _read(place / name)
-    if hashlib.sha256(content).hexdigest() != record["sha256"].get(name):
-        raise UsageError(f"{place / name} is damaged: its content is not what was saved; use another checkpoint")
+def load_resume_state(folder: Path) -> ResumeState:
+    """Read the state to resume from in a checkpoint folder; one of an older format is upgraded in memory.
+
+    Raises:
+        UsageError: It is missing or damaged; one line.
+    """
+    metadata = _read_metadata(folder)
+    return ResumeState.decode(_read_verified(folder, RESUME, metadata), folder / RESUME, metadata["task"])
+
+
+def _read_verified(folder: Path, name: str, metadata: Mapping[str, Any]) -> bytes:
+    """A file of a checkpoint folder, whose SHA-256 must be the one in its metadata."""
+    content = _read(folder / name)
+    if hashlib.sha256(content).hexdigest() != metadata["sha256"].get(name):
+        raise UsageError(f"{folder / name} is damaged: its content is not what was saved; use another checkpoint")
     return content
 
 
 def _locate(folder: Path) -> Path:
     if folder.is_file():
-        raise UsageError(f"{folder} is a file; a checkpoint is a folder with {WEIGHTS} and {RECORD}")
-    if (folder / RECORD).exists():
+        raise UsageError(f"{folder} is a file; a checkpoint is a folder with {WEIGHTS} and {METADATA}")
+    if (folder / METADATA).exists():
         return folder
-    for place in (folder / "best", folder / "last", folder):
-        whole = standing(place)
-        if whole is not None and (whole / RECORD).exists():
-            return whole
+    for candidate in (folder / "best", folder / "last", folder):
+        intact = find_intact(candidate)
+        if intact is not None and (intact / METADATA).exists():
+            return intact
     if not folder.exists():
         raise UsageError(f"no checkpoint at {folder}: there is no such folder")
     if (folder / CONFIG).exists():
         raise UsageError(f"the run {folder} has no checkpoint yet")
-    raise UsageError(f"{folder} is not a checkpoint: it has no {RECORD}")
+    raise UsageError(f"{folder} is not a checkpoint: it has no {METADATA}")
 
 
-def _read_record(place: Path) -> dict[str, Any]:
+def _read_metadata(folder: Path) -> dict[str, Any]:
     from intertwine import __version__
     from intertwine.reps import CONVENTION_VERSION
 
-    path = place / RECORD
-    record = _parse(_read(path), path)
-    if not {"format", "intertwine", "conventions", "torch"} <= record.keys():
+    path = folder / METADATA
+    metadata = _parse(_read(path), path)
+    if not {"format", "intertwine", "conventions", "torch"} <= metadata.keys():
         raise UsageError(f"{path} was not written by intertwine")
-    if record["format"] != FORMAT:
+    check_format(metadata["format"], folder, metadata["intertwine"])
+    if metadata["conventions"] != CONVENTION_VERSION:
         raise UsageError(
-            f"{place} was written in format {record['format']} by intertwine {record['intertwine']}; "
-            f"this intertwine {__version__} reads format {FORMAT}: install the one that wrote it"
-        )
-    if record["conventions"] != CONVENTION_VERSION:
-        raise UsageError(
-            f"{place} was written with conventions {record['conventions']} by intertwine {record['intertwine']}; this "
-            f"intertwine {__version__} has conventions {CONVENTION_VERSION}, where its weights mean something else: "
-            "install the one that wrote it, or train again"
+            f"{folder} was written with conventions {metadata['conventions']} by intertwine {metadata['intertwine']}; "
+            f"this intertwine {__version__} has conventions {CONVENTION_VERSION}, where its weights mean something "
+            "else: install the one that wrote it, or train again"
         )
     for name, kind in _FIELDS.items():
-        if not isinstance(record.get(name), kind):
+        if not isinstance(metadata.get(name), kind):
             raise UsageError(f'{path} is damaged: "{name}" is missing or not what it should be')
-    return record
+    return metadata
 
 
-def _read_weights(place: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
+def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Tensor]:
     from safetensors.torch import load
 
-    content = read_part(place, WEIGHTS, record)
+    content = _read_verified(folder, WEIGHTS, metadata)
     try:
         return load(content)
     except Exception as error:
-        raise UsageError(f"{place / WEIGHTS} is damaged: {' '.join(str(error).split())}") from error
-
-
-def read_resume(place: Path) -> bytes:
-    """The state to resume from, as bytes."""
-    return read_part(place, RESUME, _read_record(place))
+        raise UsageError(f"{folder / WEIGHTS} is damaged: {' '.join(str(error).split())}") from error
 
 
 def _read(path: Path) -> bytes:
@@ -255,6 +278,6 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
     return value
 
 
-def _few(names: set[str]) -> str:
+def _first_few(names: set[str]) -> str:
     first = sorted(names)
     return ", ".join(first[:3]) + (f" (and {len(first) - 3} more)" if len(first) > 3 else "")

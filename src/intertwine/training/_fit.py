@@ -1,4 +1,4 @@
-"""The one entry point: train a job, or go on with it."""
+"""Entry point of training: train a job into a run folder, or resume a run."""
 
 from __future__ import annotations
 
@@ -7,106 +7,120 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
-from intertwine.training._checkpoint import CONFIG, SPLIT, load_checkpoint, read_resume, to_json
-from intertwine.training._job import Job, Outcome
-from intertwine.training._log import write_log
+from intertwine.training._checkpoint import CONFIG, SPLIT, load_checkpoint, load_resume_state, to_json
+from intertwine.training._job import FitResult, Job
+from intertwine.training._log import LOG, write_log
 from intertwine.training._settings import Settings
-from intertwine.training._state import State
-from intertwine.training._storage import replace_file, settle, sole_writer, standing
+from intertwine.training._state import ResumeState, TrainingState
+from intertwine.training._storage import replace_file, sole_writer
+from intertwine.training._upgrade import FORMAT
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from intertwine.training._display import Display
+    from intertwine.training._stopping import StopRequest
 
 
 def fit(
     job: Job, folder: str | Path, settings: Settings, *, resume: bool = False, console: Console | None = None
-) -> Outcome:
-    """Train a job into a run folder, or go on where a run has stopped.
+) -> FitResult:
+    """Train a job into a run folder, or resume the run that is there.
 
     The folder holds ``config.json`` (task, config, settings), ``split.json``, ``log.csv``, and the checkpoint folders
     ``best`` (lowest monitored metric) and ``last``. ``last`` is written before the first step, after each epoch, and
     within an epoch every `Settings.save_minutes` and on Ctrl-C or SIGTERM (once: after the running step; Ctrl-C twice:
-    at once). A process that is killed at any moment leaves a whole ``last``.
+    immediately). A process that is killed at any moment leaves a complete ``last``.
 
     Law: without a time budget, interrupted and resumed training gives the same weights as uninterrupted training, on
     the same machine with the same number of threads. Training in several processes gives the same gradients up to
     rounding.
 
     Args:
-        job: What to train. Its model is left with the best weights.
-        folder: The run folder; made if need be.
-        settings: How to train. On resuming they may differ from those before: more epochs, say.
-        resume: Go on from ``last``.
-        console: Where to show progress; None is standard output, ``Console(quiet=True)`` is silence.
+        job: What to train. Its model has the best weights at the end.
+        folder: The run folder; created if it is missing.
+        settings: How to train. On resuming they may differ from those before, for example in the number of epochs.
+        resume: Whether to resume from ``last``.
+        console: Where to show progress; None for standard output, ``Console(quiet=True)`` for no output.
 
     Returns:
-        Where the checkpoints are, the history, and why it ended.
+        The folders of the checkpoints, the history, and why training ended.
 
     Raises:
-        UsageError: Nothing to resume; a run in the way; another process at work there; a job that differs from the
-            run's; a loss that is not finite; a disk that is full. ``last`` then holds what was saved before.
+        UsageError: There is nothing to resume; the folder holds a run; another process trains into it; the job differs
+            from the run's; the loss is not finite; the disk is full. ``last`` then holds what was saved before.
     """
     from intertwine.training._stopping import Interrupted, StopRequest
-    from intertwine.training._trainer import is_first_process, is_launched_outside, train
-    from intertwine.training._worker_processes import WorkerProcesses
+    from intertwine.training._trainer import is_first_process
 
     folder = Path(folder)
     for name, size in (("train on", job.train_size()), ("validate on", job.validation_size())):
         if size < 1:
-            raise UsageError(f"there are no structures to {name}")
+            raise UsageError(f"there are no examples to {name}")
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
         first = is_first_process(settings)
         if first:
-            _make(folder)
+            _make_folder(folder)
             stack.enter_context(sole_writer(folder))
-            _settle(folder)
-        state = _resumed(job, folder) if resume else State()
+            for name in ("best", "last", CONFIG, SPLIT, LOG):
+                recover(folder / name)
+        resume_state = _resumed(job, folder) if resume else ResumeState()
         display = None
         if first:
-            display = _display(console, settings, state)
+            display = _display(console, settings, resume_state)
             if not resume:
                 _refuse_to_overwrite(folder)
-            _write_run(job, folder, settings, state)
-        reason, interrupted = state.progress.ended(settings), False
+            _write_run(job, folder, settings, resume_state)
+        reason, interrupted = resume_state.state.stop_reason(settings), False
         if reason is None:
             try:
-                if settings.devices > 1 and not is_launched_outside(settings):
-                    with WorkerProcesses(job, settings, state, folder) as seat:
-                        reason = train(job, folder, settings, state, seat=seat, stop=stop, display=display)
-                else:
-                    reason = train(job, folder, settings, state, stop=stop, display=display)
+                reason = _train(job, folder, settings, resume_state, stop, display)
             except (Interrupted, KeyboardInterrupt, SystemExit):
-                if standing(folder / "last") is None:
+                if find_intact(folder / "last") is None:
                     raise
                 reason, interrupted = "interrupted", True
-        return _outcome(job, folder, state, reason, interrupted, display)
+        if display is not None:
+            display.print_line(_last_line(folder, resume_state.state, reason, interrupted))
+        return _result(job, folder, resume_state.state, reason, interrupted)
 
 
-def _resumed(job: Job, folder: Path) -> State:
-    place = standing(folder / "last")
-    if place is None:
+def _train(
+    job: Job, folder: Path, settings: Settings, resume_state: ResumeState, stop: StopRequest, display: Display | None
+) -> str:
+    """Train in this process, and in others if there are to be several; returns why training ended."""
+    from intertwine.training._trainer import is_launched_externally, train
+    from intertwine.training._worker_processes import WorkerProcesses
+
+    if settings.devices == 1 or is_launched_externally(settings):
+        return train(job, folder, settings, resume_state, stop=stop, display=display)
+    with WorkerProcesses(job, settings, resume_state, folder) as process_rank:
+        return train(job, folder, settings, resume_state, process_rank, stop=stop, display=display)
+
+
+def _resumed(job: Job, folder: Path) -> ResumeState:
+    last = find_intact(folder / "last")
+    if last is None:
         raise UsageError(f"nothing to resume: {folder} has no checkpoint; fit without resuming, or name another run")
-    checkpoint = load_checkpoint(place)
-    for what, then, now in (
+    checkpoint = load_checkpoint(last)
+    for name, before, now in (
         ("task", checkpoint.task, job.task),
         ("config", checkpoint.config, job.config),
         ("split", checkpoint.split, job.split),
     ):
         now = json.loads(json.dumps(now))
-        if then != now:
-            differing = what
-            if isinstance(then, dict) and isinstance(now, dict):
-                keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-                differing = f"{what} ({', '.join(map(str, keys[:3]))})"
-            raise UsageError(f"cannot resume {folder}: it was begun with another {differing}; choose another folder")
-    return State.decode(read_resume(place), place / "resume.pt")
+        if before != now:
+            differing = name
+            if isinstance(before, dict) and isinstance(now, dict):
+                keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+                differing = f"{name} ({', '.join(map(str, keys[:3]))})"
+            raise UsageError(f"cannot resume {folder}: it was started with another {differing}; choose another folder")
+    return load_resume_state(last)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -115,54 +129,55 @@ def _make(folder: Path) -> None:
         raise UsageError(f"cannot make the run folder {folder}: {error.strerror}") from error
 
 
-def _settle(folder: Path) -> None:
-    for name in ("best", "last"):
-        settle(folder / name)
-
-
 def _refuse_to_overwrite(folder: Path) -> None:
-    """A run that never made a step may be written over."""
-    if standing(folder / "last") is None and standing(folder / "best") is None:
+    """Raise if the folder holds a run of at least one step."""
+    if find_intact(folder / "last") is None and find_intact(folder / "best") is None:
         return
     try:
-        begun = standing(folder / "best") is not None or load_checkpoint(folder / "last").step > 0
+        started = find_intact(folder / "best") is not None or load_checkpoint(folder / "last").step > 0
     except UsageError:
-        begun = True
-    if begun:
+        started = True
+    if started:
         raise UsageError(
             f"{folder} holds a run already: resume it (intertwine fit --resume {folder}), or choose another folder"
         )
 
 
-def _write_run(job: Job, folder: Path, settings: Settings, state: State) -> None:
+def _write_run(job: Job, folder: Path, settings: Settings, resume_state: ResumeState) -> None:
     from intertwine import __version__
 
-    config = {"intertwine": __version__, "task": job.task, "config": job.config, "settings": settings.to_json()}
+    config = {
+        "format": FORMAT,
+        "intertwine": __version__,
+        "task": job.task,
+        "config": job.config,
+        "settings": settings.to_json(),
+    }
     try:
         replace_file(folder / CONFIG, to_json(config))
         replace_file(folder / SPLIT, to_json(job.split))
-        write_log(folder / "log.csv", state.progress.history)
+        write_log(folder / LOG, resume_state.state.history)
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
 
 
-def _display(console: Console | None, settings: Settings, state: State) -> Display:
+def _display(console: Console | None, settings: Settings, resume_state: ResumeState) -> Display:
     from rich.console import Console as RichConsole
 
     from intertwine.training._display import Display
 
-    return Display(console or RichConsole(), settings, state.progress)
+    return Display(console or RichConsole(), settings, resume_state.state)
 
 
-def _outcome(job: Job, folder: Path, state: State, reason: str, interrupted: bool, display: Display | None) -> Outcome:
+def _last_line(folder: Path, state: TrainingState, reason: str, interrupted: bool) -> str:
+    where = f"in epoch {state.epoch + 1}" if state.step_in_epoch else f"after epoch {state.epoch}"
+    if interrupted:
+        return f"interrupted   {where}; go on with: intertwine fit --resume {folder}"
+    return f"stopped       {where}: {reason}"
+
+
+def _result(job: Job, folder: Path, state: TrainingState, reason: str, interrupted: bool) -> FitResult:
     last = folder / "last"
-    best = folder / "best" if standing(folder / "best") is not None else last
+    best = folder / "best" if find_intact(folder / "best") is not None else last
     load_checkpoint(best).load_into(job.model)
-    progress = state.progress
-    if display is not None:
-        where = f"in epoch {progress.epoch + 1}" if progress.position else f"after epoch {progress.epoch}"
-        if interrupted:
-            display.say(f"interrupted   {where}; go on with: intertwine fit --resume {folder}")
-        else:
-            display.say(f"stopped       {where}: {reason}")
-    return Outcome(best, last, list(progress.history), interrupted, reason)
+    return FitResult(best, last, list(state.history), interrupted, reason)

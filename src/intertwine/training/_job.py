@@ -1,4 +1,4 @@
-"""What a task hands to `fit`, and what it gets back."""
+"""Training job: the protocol that a task implements, and the result of `fit`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Job(Protocol):
-    """A model, its data and its loss.
+    """A training job: a model with its data, loss and validation metrics.
 
-    With several processes the job is pickled once for each of them, so its class must live in an importable module and
-    it must hold no open files. Everything random in a batch follows from `seed` and `indices`.
+    It holds what a ``LightningModule`` and a ``LightningDataModule`` hold together, without the training loop, the
+    optimizer and the hardware, which are `fit`'s. `train_batch` and `validation_batch` collate examples, `loss` is the
+    training step and `metrics` the validation step.
+
+    With several processes the job is pickled once for each of them, so its class must be importable by name and it must
+    hold no open files. All randomness in a batch must be a function of `seed` and `indices`.
 
     Attributes:
         task: Name under which the task is registered.
-        config: JSON; enough for the task to rebuild the model and the handling of data.
-        model: Every parameter that is trained.
-        split: JSON; written beside the weights.
-        monitor: The validation metric that chooses the best epoch; lower is better.
+        config: JSON; enough to build the model and to process data in the same way again.
+        model: The module whose parameters are trained.
+        split: JSON; the split of the data, written next to the weights.
+        monitor: The validation metric that selects the best epoch; lower is better.
     """
 
     task: str
@@ -32,46 +36,46 @@ class Job(Protocol):
     monitor: str
 
     def train_size(self) -> int:
-        """How many structures there are to train on."""
+        """The number of training examples."""
         ...
 
     def validation_size(self) -> int:
-        """How many structures there are to validate on."""
+        """The number of validation examples."""
         ...
 
     def train_batch(self, indices: Tensor, seed: int) -> Any:
-        """The training batch of these structures.
+        """The training batch of some examples.
 
         Args:
             indices: Shape (B,), int64, in 0 .. train_size - 1.
-            seed: Determines the augmentation and nothing else. It is the same in every process of a step: an
-                augmentation that follows from (seed, index), as `normal_draws` gives it, makes the run the same
-                function of the seed however many processes share it.
+            seed: Of the augmentation, and of nothing else. It is the same in all processes of a step: an augmentation
+                that is a function of (seed, index), as `normal_per_example` gives it, makes the run the same function
+                of the seed for any number of processes.
         """
         ...
 
     def validation_batch(self, indices: Tensor) -> Any:
-        """The validation batch of these structures, indices in 0 .. validation_size - 1."""
+        """The validation batch of some examples, indices in 0 .. validation_size - 1."""
         ...
 
     def loss(self, batch: Any) -> tuple[Tensor, int]:
-        """The sum of the losses of the structures, a scalar with a gradient, and how many structures there are."""
+        """The sum of the losses of the examples, a scalar with a gradient, and the number of examples."""
         ...
 
     def metrics(self, batch: Any) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts, such as ``{"mae": (sum of absolute errors, how many)}``."""
+        """Sums and counts of the validation metrics, such as ``{"mae": (sum of absolute errors, their number)}``."""
         ...
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a fit ended.
+class FitResult:
+    """The result of `fit`.
 
     Attributes:
-        best: The checkpoint folder with the lowest monitored metric (`last` while nothing has been validated).
+        best: The checkpoint folder with the lowest monitored metric (`last`, if nothing has been validated).
         last: The checkpoint folder to resume from.
-        history: One row an epoch: epoch, step, learning_rate, train_loss, the validation metrics, seconds.
-        interrupted: Whether Ctrl-C or SIGTERM ended it. `last` then holds the step that was running.
+        history: One row per epoch: epoch, step, learning_rate, train_loss, the validation metrics, seconds.
+        interrupted: Whether SIGINT or SIGTERM ended it; `last` then holds the step that was running.
         reason: One line: why it ended.
     """
 

@@ -1,4 +1,4 @@
-"""``log.csv``: one row a validation."""
+"""The log of a run, ``log.csv``: one row per validation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from intertwine.training._storage import replace_file
 
+LOG = "log.csv"
+
 
 def write_log(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write the whole log anew, so that it agrees with the history and nothing else."""
+    """Replace the log by the rows of `history`."""
     names = list(dict.fromkeys(name for row in history for name in row))
     lines = [",".join(names)] if names else []
     lines += [_line(row, names) for row in history]
@@ -18,7 +20,7 @@ def write_log(path: Path, history: Sequence[Mapping[str, float]]) -> None:
 
 
 def append_log(path: Path, row: Mapping[str, float]) -> None:
-    """Add a row, and the header when it is the first."""
+    """Append a row, after the header if it is the first."""
     with path.open("a", encoding="utf-8") as file:
         if file.tell() == 0:
             file.write(",".join(row) + "\n")

@@ -1,4 +1,4 @@
-"""What happens around the steps: the clock, the log, the checkpoints, and the reasons to stop."""
+"""Lightning callback of a run: time budget, log, checkpoints and early stopping."""
 
 from __future__ import annotations
 
@@ -14,149 +14,150 @@ from intertwine._errors import UsageError
 from intertwine.training._average import snapshot
 from intertwine.training._checkpoint import checkpoint_files
 from intertwine.training._display import Display
-from intertwine.training._log import append_log
-from intertwine.training._state import State
+from intertwine.training._log import LOG, append_log
+from intertwine.training._state import ResumeState
 from intertwine.training._stopping import Interrupted, StopRequest
 from intertwine.training._storage import replace_folder
 from intertwine.training._training_module import TrainingModule
 
 
 class RunCallback(Callback):
-    """Keeps a run: every process counts, the first one also writes and shows.
+    """Updates the counters in every process; the process of rank 0 also writes checkpoints and shows progress.
 
     At the end of an epoch best/ is written, then the row of the log, then last/. Whenever the process dies, the run
-    goes on from last/ and comes by the same way to the same best/ and the same rows.
+    resumes from last/ and writes the same best/ and the same rows again.
 
     Args:
-        trainee: What is trained.
-        stop: Whether somebody wants it to stop.
-        display: Where to show it; the first process alone has one.
+        module: The module being trained.
+        stop: Whether the user has asked to stop.
+        display: The display of progress; only in the process of rank 0.
     """
 
-    def __init__(self, trainee: TrainingModule, stop: StopRequest, display: Display | None) -> None:
-        self.trainee = trainee
-        self.settings = trainee.settings
-        self.progress = trainee.state.progress
-        self.folder = trainee.folder
+    def __init__(self, module: TrainingModule, stop: StopRequest, display: Display | None) -> None:
+        self.module = module
+        self.settings = module.settings
+        self.state = module.state
+        self.folder = module.folder
         self.stop = stop
         self.display = display
         self.reason = ""
-        self._seconds_before = self.progress.seconds
-        self._begun = time.monotonic()
-        self._saved = self._begun
-        self._validation_begun = self._begun
-        self._validation_took = 0.0
+        self._seconds_before = self.state.seconds
+        self._start_time = time.monotonic()
+        self._last_save_time = self._start_time
+        self._validation_start_time = self._start_time
+        self._validation_seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Take the signals back from Lightning; save before the first step, so that there is something to resume."""
-        self.stop.listen()
-        self.trainee.state = State(self.progress)
-        if trainer.is_global_zero and self.progress.step == 0:
+        """Install the signal handlers after Lightning's own; save before the first step, so that it can be resumed."""
+        self.stop.install_handlers()
+        self.module.resume_state = ResumeState(self.state)
+        if trainer.is_global_zero and self.state.global_step == 0:
             self._save("last", {})
         if self.display is not None:
             self.display.start()
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        """Count, average, and stop or save when it is time."""
-        progress = self.progress
-        progress.step += 1
-        progress.position += 1
-        if self.trainee.average is not None:
-            self.trainee.average.update(self.trainee.model)
-        asked = self._agree(trainer)
+        """Update the counters and the moving average; stop or save if it is time."""
+        state = self.state
+        state.global_step += 1
+        state.step_in_epoch += 1
+        if self.module.average is not None:
+            self.module.average.update(self.module.model)
+        requested = self._synchronize(trainer)
         if self.display is not None:
             self.display.step()
-        if progress.position == progress.length:
+        if state.step_in_epoch == state.steps_per_epoch:
             return
-        if asked:
-            self._save_within(trainer)
+        if requested:
+            self._save_within_epoch(trainer)
             trainer.strategy.barrier()
             raise Interrupted
-        if self._time_is_up():
+        if self._out_of_time():
             trainer.should_stop = True
-        elif time.monotonic() - self._saved > 60 * self.settings.save_minutes:
-            self._save_within(trainer)
+        elif time.monotonic() - self._last_save_time > 60 * self.settings.save_minutes:
+            self._save_within_epoch(trainer)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Look at the clock."""
-        self._validation_begun = time.monotonic()
+        """Start the clock of the validation."""
+        self._validation_start_time = time.monotonic()
 
     def on_validation_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        """Show that something is happening."""
+        """Show progress."""
         if self.display is not None:
-            self.display.validation(self.stop.asked)
+            self.display.validation(self.stop.requested)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Remember how long it takes: a time budget sets as much aside."""
-        self._validation_took = max(self._validation_took, time.monotonic() - self._validation_begun)
+        """Stop the clock of the validation; a time budget reserves as much for the next one."""
+        self._validation_seconds = max(self._validation_seconds, time.monotonic() - self._validation_start_time)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Judge the epoch, write it down, save."""
-        metrics = self.trainee.validation_metrics()
-        asked = self._agree(trainer)
-        progress = self.progress
+        """Compute the validation metrics, log them, save checkpoints, and stop if it is time."""
+        metrics = self.module.validation_metrics()
+        requested = self._synchronize(trainer)
+        state = self.state
         row = {
-            "epoch": float(progress.epoch + 1),
-            "step": float(progress.step),
-            "learning_rate": self.trainee.current_rate(),
-            "train_loss": progress.loss_sum / max(1, progress.loss_count),
+            "epoch": float(state.epoch + 1),
+            "step": float(state.global_step),
+            "learning_rate": self.module.current_rate(),
+            "train_loss": state.loss_sum / max(1, state.loss_count),
             **metrics,
-            "seconds": progress.seconds,
+            "seconds": state.seconds,
         }
-        progress.history.append(row)
-        if progress.position == progress.length:
-            progress.epoch += 1
-            progress.begin_epoch()
-        better = progress.best is None or metrics[self.trainee.job.monitor] < progress.best
-        progress.stale = 0 if better else progress.stale + 1
-        if better:
-            progress.best, progress.best_epoch = metrics[self.trainee.job.monitor], int(row["epoch"])
+        state.history.append(row)
+        if state.step_in_epoch == state.steps_per_epoch:
+            state.epoch += 1
+            state.reset_epoch()
+        monitored = metrics[self.module.job.monitor]
+        improved = state.best_metric is None or monitored < state.best_metric
+        state.epochs_without_improvement = 0 if improved else state.epochs_without_improvement + 1
+        if improved:
+            state.best_metric, state.best_epoch = monitored, int(row["epoch"])
         if trainer.is_global_zero:
-            if better:
+            if improved:
                 self._save("best", metrics)
-            self._write(self.folder / "log.csv", lambda path: append_log(path, row))
+            self._write(self.folder / LOG, lambda path: append_log(path, row))
             self._save("last", metrics)
         trainer.strategy.barrier()
         if self.display is not None:
             self.display.epoch(row)
-        self.reason = self._why_to_stop()
+        self.reason = self._stop_reason()
         if self.reason:
             trainer.should_stop = True
-        elif asked:
+        elif requested:
             raise Interrupted
 
-    def _why_to_stop(self) -> str:
-        ended = self.progress.ended(self.settings)
-        if ended is None and self._time_is_up():
+    def _stop_reason(self) -> str:
+        reason = self.state.stop_reason(self.settings)
+        if reason is None and self._out_of_time():
             return f"the time budget of {self.settings.minutes:g} min is used up"
-        return ended or ""
+        return reason or ""
 
-    def _time_is_up(self) -> bool:
-        return self.settings.minutes is not None and self.trainee.seconds_used >= 60 * self.settings.minutes
+    def _out_of_time(self) -> bool:
+        return self.settings.minutes is not None and self.module.seconds_used >= 60 * self.settings.minutes
 
-    def _agree(self, trainer: Trainer) -> bool:
-        """Whether to stop, and the clock: those of the first process, so that all decide alike."""
-        seconds, asked = self._seconds_before + time.monotonic() - self._begun, self.stop.asked
-        reserve = self._validation_took
+    def _synchronize(self, trainer: Trainer) -> bool:
+        """Broadcast from rank 0 whether to stop, and the clock, so that all processes decide alike."""
+        seconds, requested = self._seconds_before + time.monotonic() - self._start_time, self.stop.requested
+        reserve = self._validation_seconds
         if trainer.world_size > 1:
-            values = torch.tensor([seconds, reserve, float(asked)], dtype=torch.float64, device=self.trainee.device)
+            values = torch.tensor([seconds, reserve, float(requested)], dtype=torch.float64, device=self.module.device)
             torch.distributed.broadcast(values, 0)
-            seconds, reserve, asked = *values[:2].tolist(), bool(values[2])
-        self.progress.seconds, self.trainee.seconds_used = seconds, seconds + reserve
-        return asked
+            seconds, reserve, requested = *values[:2].tolist(), bool(values[2])
+        self.state.seconds, self.module.seconds_used = seconds, seconds + reserve
+        return requested
 
-    def _save_within(self, trainer: Trainer) -> None:
-        """Save within an epoch: these weights have not been validated."""
+    def _save_within_epoch(self, trainer: Trainer) -> None:
+        """Save last/ within an epoch, without metrics: these weights have not been validated."""
         if trainer.is_global_zero:
             self._save("last", {})
 
     def _save(self, name: str, metrics: Mapping[str, float]) -> None:
-        trainee = self.trainee
-        resume = trainee.current_state().encode() if name == "last" else None
-        weights = snapshot(trainee.model, trainee.average)
-        files = checkpoint_files(trainee.job, weights, self.progress, metrics, resume)
+        module = self.module
+        resume = module.current_resume_state().encode() if name == "last" else None
+        weights = snapshot(module.model, module.average)
+        files = checkpoint_files(module.job, weights, self.state, metrics, resume)
         self._write(self.folder / name, lambda path: replace_folder(path, files))
-        self._saved = time.monotonic()
+        self._last_save_time = time.monotonic()
 
     def _write(self, path: Path, write: Callable[[Path], None]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""How to train: the numbers of a run, checked when they are given."""
+"""Training settings: optimizer, schedule, stopping, hardware; checked on construction."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from intertwine._errors import UsageError
 
 @dataclass(frozen=True)
 class Settings:
-    """The numbers of a run; every one has a default that trains.
+    """The training settings of a run; the defaults work.
 
-    The optimizer is AdamW. Its learning rate rises linearly over the first `warmup` of the run and falls along a cosine
-    to 1 % of `learning_rate` at the end. Where a run stands is steps done over steps planned; with `minutes` it is the
-    larger of that and the share of the budget used, so that the learning rate has come down when the time is up.
-    A run without `minutes` is a function of its seed: interrupted and resumed it gives the same weights. With
-    `minutes` it follows the clock, and is not.
+    The optimizer is AdamW with linear warmup and cosine decay of the learning rate to 1 % of its peak. The schedule
+    follows the completed fraction of the run: steps over planned steps or, with `minutes`, the larger of that and the
+    used fraction of the time budget, so that the learning rate has decayed when the time is up. Without `minutes` a run
+    is a function of its seed: interrupted and resumed, it gives the same weights. With `minutes` it depends on the
+    clock.
 
     Attributes:
         epochs: Passes over the training set.
-        batch_size: Structures per optimizer step, over all processes together. An epoch is cut into batches whose sizes
-            differ by one at most, none larger than this.
-        learning_rate: The peak.
-        weight_decay: Decoupled, as in AdamW.
-        warmup: Share of the run, 0 to 1, over which the learning rate rises.
-        clip: Largest norm of the gradient; None does not clip.
-        ema: Decay of the moving average of the weights, the ones that are validated and saved; None keeps no average.
-        patience: Stop after so many epochs without a better monitored metric; None never does.
-        minutes: Time budget of the whole run, validation and earlier legs of a resumed run included.
-        seed: Order of the data, augmentation, dropout. (The initial weights are the job's.)
+        batch_size: Examples per optimizer step, summed over all processes. An epoch is divided into batches whose sizes
+            differ by at most one, none larger than this.
+        learning_rate: Peak learning rate.
+        weight_decay: Decoupled weight decay of AdamW.
+        warmup: Fraction of the run, 0 to 1, over which the learning rate rises.
+        clip: Maximum norm of the gradient; None for no clipping.
+        ema: Decay of the exponential moving average of the weights, which is what is validated and saved; None for no
+            average.
+        patience: Early stopping: the number of epochs without improvement of the monitored metric after which training
+            stops; None for no early stopping.
+        minutes: Time budget of the whole run, including validation and the time before resuming.
+        seed: Seed of the data order, the augmentation and dropout. (The initial weights are the job's.)
         devices: Processes on this machine.
-        nodes: Machines; more than one is Lightning's own "ddp" strategy, launched as Lightning documents.
-        accelerator: "auto" (a GPU where there is one), "cpu" or "gpu".
-        save_minutes: Save also within an epoch when the last checkpoint is older than this.
+        nodes: Machines; more than one uses Lightning's "ddp" strategy, launched as Lightning documents.
+        accelerator: "auto" (a GPU if there is one), "cpu" or "gpu".
+        save_minutes: Save a checkpoint within an epoch, too, when the last one is older than this.
     """
 
     epochs: int = 60
@@ -69,7 +71,7 @@ class Settings:
         if not _is_number(self.weight_decay) or self.weight_decay < 0:
             raise UsageError(f"weight_decay must not be negative, got {self.weight_decay!r}")
         if not _is_number(self.warmup) or not 0 <= self.warmup <= 1:
-            raise UsageError(f"warmup is a share of the run, 0 to 1, got {self.warmup!r}")
+            raise UsageError(f"warmup is a fraction of the run, 0 to 1, got {self.warmup!r}")
         if self.ema is not None and not (_is_number(self.ema) and 0 < self.ema < 1):
             raise UsageError(f"ema is a decay between 0 and 1, such as 0.999, got {self.ema!r}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:

@@ -1,78 +1,42 @@
-"""Files that are there whole or not at all, whenever the process dies and however full the disk is."""
+"""Files of a run folder: durable atomic writes, and a lock against a second writer."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from intertwine._atomic import atomic_file, atomic_folder, recover
 from intertwine._errors import UsageError
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in the place of another, in one move."""
-    fresh = path.with_name(path.name + ".new")
-    try:
-        write_file(fresh, content)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    """Write a file, atomically and durably, in the place of an existing one or not."""
+    with atomic_file(path, durable=True) as part:
+        write_file(part, content)
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder in the place of another: at every moment `folder` or ``folder.old`` is there, whole.
-
-    The files are written to ``folder.new`` and reach the disk; then `folder` becomes ``folder.old``, ``folder.new``
-    becomes `folder`, and ``folder.old`` goes. When something fails on the way, the previous folder stands as before.
+    """Write a folder, atomically and durably: at every moment `folder` or ``folder.old`` is there, complete.
 
     Raises:
-        OSError: The disk is full, the place is not ours to write, and so on.
+        OSError: The disk is full, the place is read-only, and so on; the previous folder is then as it was.
     """
-    fresh, old = _beside(folder)
-    settle(folder)
-    try:
-        fresh.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    recover(folder)
+    with atomic_folder(folder, durable=True) as part:
         for name, content in files.items():
-            write_file(fresh / name, content)
-        _sync_folder(fresh)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-        _sync_folder(folder.parent)
-    finally:
-        settle(folder)
+            write_file(part / name, content)
 
 
-def settle(folder: Path) -> None:
-    """Tidy up after a process that died while it replaced `folder`."""
-    fresh, old = _beside(folder)
-    shutil.rmtree(fresh, ignore_errors=True)
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-    elif old.exists():
-        old.rename(folder)
-
-
-def standing(folder: Path) -> Path | None:
-    """Where the whole content of `folder` is now: there, in ``folder.old``, or nowhere. Touches nothing."""
-    return next((place for place in (folder, _beside(folder)[1]) if place.is_dir()), None)
+def write_file(path: Path, content: bytes) -> None:
+    """Write the bytes of a temporary file; `atomic_file` and `atomic_folder` make them durable."""
+    path.write_bytes(content)
 
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the run folder against a second process that would train into it; the lock dies with the process.
+    """Lock the run folder against a second training process; the lock is released when the process ends.
 
     Raises:
         UsageError: Another process holds it.
@@ -92,17 +56,3 @@ def sole_writer(folder: Path) -> Iterator[None]:
         except OSError:
             pass
         yield
-
-
-def _beside(folder: Path) -> tuple[Path, Path]:
-    return folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""One process's part of a run: a Lightning trainer that says nothing and leaves nothing behind."""
+"""Lightning trainer of one process, without output, files or changed global state of its own."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from intertwine.training._display import Display
 from intertwine.training._job import Job
+from intertwine.training._process_group import LocalEnvironment, ProcessRank, process_group
 from intertwine.training._run_callback import RunCallback
 from intertwine.training._settings import Settings
-from intertwine.training._state import State
+from intertwine.training._state import ResumeState
 from intertwine.training._stopping import StopRequest
 from intertwine.training._training_module import TrainingModule
-from intertwine.training._worker_processes import LocalEnvironment, ProcessRank, joined
 
 
-def is_launched_outside(settings: Settings) -> bool:
-    """Whether Lightning's own launching decides about processes: several machines, or torchrun."""
+def is_launched_externally(settings: Settings) -> bool:
+    """Whether the processes are started by Lightning or torchrun: on several machines, or under torchrun."""
     return settings.nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def is_first_process(settings: Settings) -> bool:
-    """Whether this is the process that writes and shows. Cheap: it is asked before anything is built."""
-    if not is_launched_outside(settings):
+    """Whether this is the process of rank 0, which writes files and shows progress. Cheap: it builds no model."""
+    if not is_launched_externally(settings):
         return True
-    with quiet():
+    with silence_lightning():
         return bool(_trainer(settings, Path(), None, []).is_global_zero)
 
 
@@ -45,51 +45,55 @@ def train(
     job: Job,
     folder: Path,
     settings: Settings,
-    state: State,
+    resume_state: ResumeState,
+    process_rank: ProcessRank | None = None,
     *,
-    seat: ProcessRank | None = None,
     stop: StopRequest | None = None,
     display: Display | None = None,
 ) -> str:
-    """Train until there is a reason to stop, and return it.
+    """Train in this process until there is a reason to stop, and return the reason.
 
     Args:
-        job: What is trained.
-        folder: The run folder; the first process writes there.
-        settings: How.
-        state: Where to begin.
-        seat: Among the processes of this machine, if there are several.
-        stop: Whether somebody wants to stop.
-        display: For the first process.
+        job: What to train.
+        folder: The run folder; the process of rank 0 writes there.
+        settings: How to train.
+        resume_state: Where to start.
+        process_rank: The rank of this process, if there are several on this machine.
+        stop: Whether the user has asked to stop.
+        display: The display of progress, in the process of rank 0.
 
     Raises:
-        Interrupted: Somebody wanted to stop.
+        Interrupted: The user has asked to stop.
         UsageError: The loss is not finite, or the disk is full.
     """
     with ExitStack() as stack:
-        stack.enter_context(quiet())
-        stack.enter_context(_generators_kept())
-        if seat is not None:
-            stack.enter_context(_threads(max(1, torch.get_num_threads() // seat.world)))
-            stack.enter_context(joined(seat, _accelerator(settings)))
+        stack.enter_context(silence_lightning())
+        stack.enter_context(_preserve_generators())
+        if process_rank is not None:
+            stack.enter_context(_num_threads(max(1, torch.get_num_threads() // process_rank.world_size)))
+            stack.enter_context(process_group(process_rank, _accelerator(settings)))
         if display is not None:
             stack.callback(display.stop)
-        trainee = TrainingModule(job, settings, state, folder)
-        keeper = RunCallback(trainee, stop or StopRequest(), display)
+        module = TrainingModule(job, settings, resume_state, folder)
+        callback = RunCallback(module, stop or StopRequest(), display)
         job.model.train()
-        _trainer(settings, folder, seat, [keeper]).fit(trainee)
-        return keeper.reason
+        _trainer(settings, folder, process_rank, [callback]).fit(module)
+        return callback.reason
 
 
-def _trainer(settings: Settings, folder: Path, seat: ProcessRank | None, callbacks: list[Any]) -> lightning.Trainer:
+def _trainer(
+    settings: Settings, folder: Path, process_rank: ProcessRank | None, callbacks: list[Any]
+) -> lightning.Trainer:
     strategy: Any = "auto"
     plugins: Any = LightningEnvironment()
-    if is_launched_outside(settings):
+    if is_launched_externally(settings):
         strategy, plugins = "ddp_find_unused_parameters_true", None
-    elif seat is not None:
+    elif process_rank is not None:
         backend = "nccl" if _accelerator(settings) == "gpu" else "gloo"
         strategy = DDPStrategy(
-            cluster_environment=LocalEnvironment(seat), process_group_backend=backend, find_unused_parameters=True
+            cluster_environment=LocalEnvironment(process_rank),
+            process_group_backend=backend,
+            find_unused_parameters=True,
         )
         plugins = None
     return lightning.Trainer(
@@ -119,8 +123,8 @@ def _accelerator(settings: Settings) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Lightning keeps its advice to itself."""
+def silence_lightning() -> Iterator[None]:
+    """No log messages and warnings of Lightning."""
     loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -137,22 +141,22 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _generators_kept() -> Iterator[None]:
-    """The caller's random numbers go on as if nothing had been trained."""
-    ours, numpys, pythons = torch.get_rng_state(), np.random.get_state(), random.getstate()
+def _preserve_generators() -> Iterator[None]:
+    """Restore the states of the global generators at the end."""
+    torch_state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try:
         yield
     finally:
-        torch.set_rng_state(ours)
-        np.random.set_state(numpys)
-        random.setstate(pythons)
+        torch.set_rng_state(torch_state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
+def _num_threads(number: int) -> Iterator[None]:
+    threads = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

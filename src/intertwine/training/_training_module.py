@@ -1,4 +1,4 @@
-"""The job as Lightning trains it."""
+"""Lightning module of a job: data loaders, optimizer, training step and validation."""
 
 from __future__ import annotations
 
@@ -18,113 +18,116 @@ from intertwine.training._batches import (
     StepBatch,
     StepDataset,
     StepIndices,
-    steps_in_epoch,
+    steps_per_epoch,
     to_device,
-    train_draws,
-    validation_draws,
+    train_steps,
+    validation_steps,
 )
 from intertwine.training._checkpoint import copy_weights
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
-from intertwine.training._state import State, learning_rate
+from intertwine.training._state import ResumeState, learning_rate
 
 
 class TrainingModule(lightning.LightningModule):
-    """A job, its settings and where it stands.
+    """A job with its settings and its training state.
 
     Args:
-        job: What is trained.
-        settings: How.
-        state: Where to begin.
-        folder: The run folder; here only for messages.
+        job: What to train.
+        settings: How to train.
+        resume_state: Where to start.
+        folder: The run folder, for messages.
     """
 
     job: Job
 
-    def __init__(self, job: Job, settings: Settings, state: State, folder: Path) -> None:
+    def __init__(self, job: Job, settings: Settings, resume_state: ResumeState, folder: Path) -> None:
         super().__init__()
-        self.__dict__["job"] = job  # past Module.__setattr__: a job that is a module shall not be registered twice
+        self.__dict__["job"] = (
+            job  # not by Module.__setattr__, which would register a job that is a module a second time
+        )
         self.model = job.model
-        # DDP shall look for parameters that a step does not use, and it complains when there are none.
-        self.never_used = torch.nn.Parameter(torch.zeros(()))
+        # DDP is told to look for parameters that a step does not use, and warns if there are none.
+        self.unused_parameter = torch.nn.Parameter(torch.zeros(()))
         self.settings = settings
-        self.state = state
+        self.resume_state = resume_state
+        self.state = resume_state.state
         self.folder = folder
         self.average: MovingAverage | None = None
-        self.seconds_used = state.progress.seconds
+        self.seconds_used = self.state.seconds
         self.sums: dict[str, list[float]] = {}
-        if state.weights is not None:
-            copy_weights(state.weights, self.model, folder / "last")
-        state.progress.cut_epochs(steps_in_epoch(job.train_size(), settings.batch_size))
+        if resume_state.weights is not None:
+            copy_weights(resume_state.weights, self.model, folder / "last")
+        self.state.set_steps_per_epoch(steps_per_epoch(job.train_size(), settings.batch_size))
 
     # data
 
     def train_dataloader(self) -> DataLoader[StepBatch]:
-        """What is left of the epoch."""
-        job, progress = self.job, self.state.progress
-        rank, world = self.global_rank, self.trainer.world_size
-        draws = train_draws(job.train_size(), progress.length, self.settings.seed, progress.epoch, rank, world)
+        """The remaining steps of the epoch."""
+        job, state = self.job, self.state
+        rank, world_size = self.global_rank, self.trainer.world_size
+        steps = train_steps(job.train_size(), state.steps_per_epoch, self.settings.seed, state.epoch, rank, world_size)
 
-        def batch(draw: StepIndices) -> Any:
-            return job.train_batch(draw.indices, draw.seed)
+        def make_batch(step: StepIndices) -> Any:
+            return job.train_batch(step.indices, step.seed)
 
-        return DataLoader(StepDataset(draws[progress.position :], batch, rank), batch_size=None)
+        return DataLoader(StepDataset(steps[state.step_in_epoch :], make_batch, rank), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[StepBatch]:
-        """The validation set."""
-        job, size = self.job, self.job.validation_size()
-        steps = steps_in_epoch(size, self.settings.batch_size)
-        draws = validation_draws(size, steps, self.settings.seed, self.global_rank, self.trainer.world_size)
+        """The steps of the validation set."""
+        job, size, rank = self.job, self.job.validation_size(), self.global_rank
+        count = steps_per_epoch(size, self.settings.batch_size)
+        steps = validation_steps(size, count, self.settings.seed, rank, self.trainer.world_size)
 
-        def batch(draw: StepIndices) -> Any:
-            return job.validation_batch(draw.indices)
+        def make_batch(step: StepIndices) -> Any:
+            return job.validation_batch(step.indices)
 
-        return DataLoader(StepDataset(draws, batch, self.global_rank), batch_size=None)
+        return DataLoader(StepDataset(steps, make_batch, rank), batch_size=None)
 
     def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, dataloader_idx: int) -> StepBatch:
-        """Move what the job made, whatever it is."""
-        return batch if device.type == "cpu" else StepBatch(batch.draw, to_device(batch.batch, device))
+        """Move a batch of the job, of any type."""
+        return batch if device.type == "cpu" else StepBatch(batch.step, to_device(batch.batch, device))
 
     # training
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW, as it was left."""
+        """AdamW, with its state from before resuming."""
         weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(weights, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
-        if self.state.optimizer is not None:
-            optimizer.load_state_dict(self.state.optimizer)
+        if self.resume_state.optimizer is not None:
+            optimizer.load_state_dict(self.resume_state.optimizer)
             for group in optimizer.param_groups:
                 group["weight_decay"] = self.settings.weight_decay
         return optimizer
 
     def on_fit_start(self) -> None:
-        """The average begins where the model is now, on its device."""
+        """Start or resume the moving average, on the device of the model."""
         if self.settings.ema is not None:
-            state = self.state
-            self.average = MovingAverage(self.model, self.settings.ema, state.average, state.average_updates)
+            start = self.resume_state
+            self.average = MovingAverage(self.model, self.settings.ema, start.average, start.average_updates)
 
     def on_train_batch_start(self, batch: StepBatch, batch_idx: int) -> None:
         """Set the learning rate of the step."""
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self.settings, self.state.progress, self.seconds_used)
+            group["lr"] = learning_rate(self.settings, self.state, self.seconds_used)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
-        """The share of this process, scaled so that the mean over processes is the mean over the joined batch.
+        """The loss of this process, scaled so that the mean over processes is the mean over the joined batch.
 
-        ``loss_r = (sum over the structures of process r) * processes / (structures of all)``
+        ``loss_r = (sum over the examples of rank r) * world_size / (number of examples of all ranks)``
         """
-        progress, world = self.state.progress, self.trainer.world_size
+        state, world_size = self.state, self.trainer.world_size
         loss, count = self.job.loss(batch.batch)
-        if not batch.draw.counts:
+        if batch.step.is_padding:
             loss, count = 0 * loss, 0
         total, counted = self._over_processes(loss.detach(), count)
         if not math.isfinite(total):
             raise self.diverged("loss", total)
         if counted < 1:
-            raise ValueError(f"Job.loss must say how many structures it has summed over; it says {counted:g}")
-        progress.loss_sum += total
-        progress.loss_count += int(counted)
-        scale: float = world / counted
+            raise ValueError(f"Job.loss must return the number of examples it has summed over; it returned {counted:g}")
+        state.loss_sum += total
+        state.loss_count += int(counted)
+        scale: float = world_size / counted
         return loss * scale
 
     def configure_gradient_clipping(
@@ -133,17 +136,17 @@ class TrainingModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the norm, and never step along a gradient that is not finite."""
-        largest = self.settings.clip if self.settings.clip is not None else math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), largest)
+        """Clip the norm of the gradient; a gradient that is not finite is an error."""
+        max_norm = self.settings.clip if self.settings.clip is not None else math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), max_norm)
         if not bool(torch.isfinite(norm)):
             raise self.diverged("gradient", float(norm))
 
     def diverged(self, what: str, value: float) -> UsageError:
-        """The error of a run that has left the numbers."""
-        progress = self.state.progress
+        """The error for a loss, gradient or metric that is not finite."""
+        state = self.state
         return UsageError(
-            f"the {what} is not finite ({value}) in epoch {progress.epoch + 1}, step {progress.step + 1}: try a "
+            f"the {what} is not finite ({value}) in epoch {state.epoch + 1}, step {state.global_step + 1}: try a "
             f"learning rate below {self.settings.learning_rate:g}, or look for extreme targets; the last good "
             f"checkpoint is {self.folder / 'last'}"
         )
@@ -151,26 +154,26 @@ class TrainingModule(lightning.LightningModule):
     # validation
 
     def on_validation_start(self) -> None:
-        """From here the average is validated."""
+        """Put the moving average into the model, to validate it."""
         self.sums = defaultdict(lambda: [0.0, 0.0])
         if self.average is not None:
             self.average.swap(self.model)
 
     def validation_step(self, batch: StepBatch, batch_idx: int) -> None:
-        """Add to the sums."""
-        measured = self.job.metrics(batch.batch)
-        if batch.draw.counts:
-            for name, (total, count) in measured.items():
+        """Add the metrics of a batch to their sums."""
+        metrics = self.job.metrics(batch.batch)
+        if not batch.step.is_padding:
+            for name, (total, count) in metrics.items():
                 self.sums[name][0] += float(total)
                 self.sums[name][1] += count
 
     def on_validation_end(self) -> None:
-        """From here the weights are trained again."""
+        """Put the weights back into the model."""
         if self.average is not None:
             self.average.swap(self.model)
 
     def validation_metrics(self) -> dict[str, float]:
-        """The means over all structures of all processes."""
+        """The means over all examples of all processes."""
         parts: list[dict[str, list[float]]] = [dict(self.sums)]
         if self.trainer.world_size > 1:
             parts = [{} for _ in range(self.trainer.world_size)]
@@ -187,17 +190,17 @@ class TrainingModule(lightning.LightningModule):
             raise self.diverged(f"validation {self.job.monitor}", metrics[self.job.monitor])
         return metrics
 
-    # what is saved
+    # saving
 
     def current_rate(self) -> float:
         """The learning rate of the last step."""
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def current_state(self) -> State:
-        """Everything that the run needs to go on from here."""
+    def current_resume_state(self) -> ResumeState:
+        """Everything that is needed to resume from here."""
         average = self.average
-        return State(
-            progress=self.state.progress,
+        return ResumeState(
+            state=self.state,
             weights=snapshot(self.model),
             average=None if average is None else {name: value.cpu() for name, value in average.values.items()},
             average_updates=0 if average is None else average.updates,

@@ -1,8 +1,9 @@
-"""Several processes on one machine: this one is the first, and it starts the others.
+"""Worker processes for distributed data-parallel training on one machine; this process has rank 0.
 
-Lightning would run the command line again for each, which a notebook or a test cannot bear, or spawn all of them and
-keep this process waiting, without the console and with Ctrl-C at large. So this process trains too, the others are
-spawned beside it, each runs Lightning's DDP, and only this one listens to signals, writes and shows.
+Lightning's own launchers run the command line again for each process, which does not work in a notebook or a test, or
+spawn all of them and keep this process waiting without the console and without handling Ctrl-C. Here this process
+trains as well, the others are spawned, each runs Lightning's DDP, and only this one handles signals, writes files and
+shows progress.
 """
 
 from __future__ import annotations
@@ -15,153 +16,104 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
-
 from intertwine._errors import UsageError
 from intertwine.training._job import Job
+from intertwine.training._process_group import ProcessRank
 from intertwine.training._settings import Settings
-from intertwine.training._state import State
-
-
-@dataclass(frozen=True)
-class ProcessRank:
-    """The place of one process among those of this machine."""
-
-    rank: int
-    world: int
-    rendezvous: str
-
-
-class LocalEnvironment(ClusterEnvironment):
-    """Tells Lightning that the processes are there already, without a word in the process's environment."""
-
-    creates_processes_externally = True
-    main_address = "127.0.0.1"
-    main_port = 0
-
-    def __init__(self, seat: ProcessRank) -> None:
-        self.seat = seat
-
-    @staticmethod
-    def detect() -> bool:
-        """Never chosen by Lightning itself."""
-        return False
-
-    def world_size(self) -> int:
-        """All processes."""
-        return self.seat.world
-
-    def set_world_size(self, size: int) -> None:
-        """It is what it is."""
-
-    def global_rank(self) -> int:
-        """Which this one is."""
-        return self.seat.rank
-
-    def set_global_rank(self, rank: int) -> None:
-        """It is what it is."""
-
-    def local_rank(self) -> int:
-        """There is one machine."""
-        return self.seat.rank
-
-    def node_rank(self) -> int:
-        """There is one machine."""
-        return 0
+from intertwine.training._state import ResumeState
 
 
 class WorkerProcesses:
-    """The other processes, from their start to their end.
+    """The processes of rank 1 and above: started when it is entered, ended when it is left.
 
     Args:
         job: Pickled once for all of them.
         settings: Of the run.
-        state: Where to begin.
+        resume_state: Where to start.
         folder: The run folder, for messages.
     """
 
-    def __init__(self, job: Job, settings: Settings, state: State, folder: Path) -> None:
+    def __init__(self, job: Job, settings: Settings, resume_state: ResumeState, folder: Path) -> None:
         self.folder = folder
-        self.world = settings.devices
+        self.world_size = settings.devices
         try:
-            self._payload = pickle.dumps((job, settings, state, folder))
+            self._payload = pickle.dumps((job, settings, resume_state, folder))
         except Exception as error:
             raise TypeError(
                 f"with {settings.devices} processes the job is pickled for each, and this one cannot be: {error}"
             ) from error
         self._processes: list[BaseProcess] = []
-        self._lines: list[Connection] = []
+        self._connections: list[Connection] = []
 
     def __enter__(self) -> ProcessRank:
-        self._meeting = tempfile.TemporaryDirectory(prefix="intertwine-")
-        rendezvous = Path(self._meeting.name, "meeting").as_uri()
+        self._init_folder = tempfile.TemporaryDirectory(prefix="intertwine-")
+        init_method = Path(self._init_folder.name, "init").as_uri()
         context = multiprocessing.get_context("spawn")
-        with _signals_held_back():
-            for rank in range(1, self.world):
-                line, far_end = context.Pipe()
-                arguments = (ProcessRank(rank, self.world, rendezvous), self._payload, far_end)
-                process = context.Process(target=_accompany, args=arguments, daemon=True)
+        with _signals_blocked():
+            for rank in range(1, self.world_size):
+                connection, worker_end = context.Pipe()
+                arguments = (ProcessRank(rank, self.world_size, init_method), self._payload, worker_end)
+                process = context.Process(target=_run_worker, args=arguments, daemon=True)
                 process.start()
-                far_end.close()
+                worker_end.close()
                 self._processes.append(process)
-                self._lines.append(line)
+                self._connections.append(connection)
         self._payload = b""
         try:
-            for rank, line in enumerate(self._lines, 1):
-                if not line.poll(600) or not self._is_ready(line):
-                    raise self._complaint(rank)
+            for rank, connection in enumerate(self._connections, 1):
+                if not connection.poll(600) or not self._is_ready(connection):
+                    raise self._worker_error(rank)
         except BaseException:
             self._end(patience=0.0)
             raise
-        return ProcessRank(0, self.world, rendezvous)
+        return ProcessRank(0, self.world_size, init_method)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        complaint = self._first_complaint() if _is_lost_connection(error) else None
+        worker_error = self._first_worker_error() if _is_lost_connection(error) else None
         self._end(patience=30.0 if error is None else 0.0)
-        if complaint is not None:
-            raise complaint from error
+        if worker_error is not None:
+            raise worker_error from error
 
-    def _is_ready(self, line: Connection) -> bool:
+    def _is_ready(self, connection: Connection) -> bool:
         try:
-            return bool(line.recv() == "ready")
+            return bool(connection.recv() == "ready")
         except EOFError:
             return False
 
-    def _first_complaint(self) -> Exception | None:
-        """Why another process has broken off; it is the likely cause when the connection to it is lost here."""
+    def _first_worker_error(self) -> Exception | None:
+        """The error of the first worker that failed: the likely cause when its connection is lost in this process."""
         ended = wait([process.sentinel for process in self._processes], timeout=10)
         for rank, process in enumerate(self._processes, 1):
             if process.sentinel in ended:
                 process.join(10)
                 if process.exitcode != 0:
-                    return self._complaint(rank)
+                    return self._worker_error(rank)
         return None
 
-    def _complaint(self, rank: int) -> Exception:
-        process, line = self._processes[rank - 1], self._lines[rank - 1]
+    def _worker_error(self, rank: int) -> Exception:
+        process, connection = self._processes[rank - 1], self._connections[rank - 1]
         process.join(10)
         try:
-            message = line.recv() if line.poll() else None
+            message = connection.recv() if connection.poll() else None
         except EOFError:
             message = None
         if isinstance(message, Exception):
             return message
-        name = f"process {rank + 1} of {self.world}"
+        name = f"process {rank + 1} of {self.world_size}"
         if message is not None:
             return RuntimeError(f"{name} failed:\n{message}")
         code = process.exitcode
         if code is not None and code < 0:
             return UsageError(
-                f"{name} was killed (signal {-code}), perhaps for want of memory; go on with: "
+                f"{name} was killed (signal {-code}), perhaps because it ran out of memory; go on with: "
                 f"intertwine fit --resume {self.folder}"
             )
         return RuntimeError(
@@ -175,49 +127,35 @@ class WorkerProcesses:
             if process.is_alive():
                 process.kill()
                 process.join()
-        for line in self._lines:
-            line.close()
-        self._meeting.cleanup()
+        for connection in self._connections:
+            connection.close()
+        self._init_folder.cleanup()
 
 
-@contextmanager
-def joined(seat: ProcessRank, device: str) -> Iterator[None]:
-    """The process group, entered and left."""
-    import torch
-
-    torch.distributed.init_process_group(
-        "nccl" if device == "gpu" else "gloo", init_method=seat.rendezvous, rank=seat.rank, world_size=seat.world
-    )
-    try:
-        yield
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def _accompany(seat: ProcessRank, payload: bytes, line: Connection) -> None:
-    """The life of another process."""
+def _run_worker(process_rank: ProcessRank, payload: bytes, connection: Connection) -> None:
+    """The main function of a worker."""
     parent = multiprocessing.parent_process()
 
-    def outlive_nobody() -> None:
+    def exit_with_parent() -> None:
         if parent is not None:
             parent.join()
         os._exit(1)
 
-    threading.Thread(target=outlive_nobody, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     from intertwine.training._stopping import Interrupted
     from intertwine.training._trainer import train
 
     try:
-        job, settings, state, folder = pickle.loads(payload)
-        line.send("ready")
-        train(job, folder, settings, state, seat=seat)
+        job, settings, resume_state, folder = pickle.loads(payload)
+        connection.send("ready")
+        train(job, folder, settings, resume_state, process_rank)
     except Interrupted:
         pass
     except BaseException as error:
-        line.send(_portable(error))
-        line.close()
+        connection.send(_picklable_error(error))
+        connection.close()
         os._exit(1)
 
 
@@ -227,21 +165,21 @@ def _is_lost_connection(error: BaseException | None) -> bool:
     )
 
 
-def _portable(error: BaseException) -> Any:
-    """A usage error as itself, anything else as the text of its traceback."""
+def _picklable_error(error: BaseException) -> Any:
+    """A usage error unchanged, any other error as the text of its traceback."""
     import traceback
 
     return error if isinstance(error, UsageError) else "".join(traceback.format_exception(error))
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Processes that are started within never hear of Ctrl-C and SIGTERM; this one hears of them afterwards."""
+def _signals_blocked() -> Iterator[None]:
+    """Block SIGINT and SIGTERM: in processes started meanwhile for good, in this one until the end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -13,7 +13,7 @@ from intertwine.data import NearestNeighbors, PointCloudBatch, PointCloudDataset
 from intertwine.tasks.clouds._choices import AXES, ROTATIONS
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
-from intertwine.training import normal_draws
+from intertwine.training import normal_per_example
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
@@ -102,7 +102,7 @@ class CloudJob(ABC):
         """A cloud of each of these training shapes, rotated, scaled and with noise."""
         points = self.config["points"]
         sizes = (_QUATERNION, _SCALE, _SAMPLE, 3 * points)
-        quaternion, scale, sample, noise = normal_draws(seed, indices, sum(sizes)).split(sizes, 1)
+        quaternion, scale, sample, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
         clouds = self._train.batch(
             pick_samples(indices, sample[:, 0], self.config["draws"]),
             rotations=self._rotations(quaternion, self.config["augment"]),
@@ -113,7 +113,7 @@ class CloudJob(ABC):
 
     def validation_batch(self, indices: Tensor) -> LabeledBatch:
         """These validation clouds, rotated as in training and rotated at random."""
-        normals = normal_draws(_VALIDATION_SEED, indices, 2 * _QUATERNION)
+        normals = normal_per_example(_VALIDATION_SEED, indices, 2 * _QUATERNION)
         given, rotated = (
             self._validation.batch(indices, rotations=self._rotations(part, kind))
             for part, kind in zip(normals.split(_QUATERNION, 1), (self.config["augment"], ROTATIONS[-1]), strict=True)

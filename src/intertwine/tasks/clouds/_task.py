@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.clouds._job import CloudJob
     from intertwine.tasks.clouds._predictor import CloudPredictor
     from intertwine.tasks.clouds.report import RunPage
-    from intertwine.training import Outcome
+    from intertwine.training import FitResult
 
 
 class CloudTask(Task):
@@ -62,9 +62,9 @@ class CloudTask(Task):
             return super().headline(job, metrics)
         return f"val {self.score_label} {100 * metrics[job.score]:.1f} %, rotated {100 * metrics['rotated']:.1f} %"
 
-    def report(self, job: Any, outcome: Outcome, folder: Path) -> Path:
+    def report(self, job: Any, result: FitResult, folder: Path) -> Path:
         """The page of the run: curves, confusion, and the clouds, which one can rotate."""
         from intertwine.data import Split
 
         predictor = self.predictor_type()(job.model, job.config, Split.from_json(job.split))
-        return self.page_type()(job, outcome.history, predictor).write(folder / "report.html")
+        return self.page_type()(job, result.history, predictor).write(folder / "report.html")

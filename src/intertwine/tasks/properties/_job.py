@@ -13,7 +13,7 @@ from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
 from intertwine.tasks.properties._model import PropertyModel
 from intertwine.tasks.properties._targets import Target
-from intertwine.training import normal_draws
+from intertwine.training import normal_per_example
 
 _HUBER = 0.01
 """The error, over the scale of the target, below which the loss is quadratic and above which it is linear."""
@@ -71,7 +71,7 @@ class PropertyJob:
         targets = self._train_targets[indices]
         rotations = None
         if self.config["augment"]:
-            rotations = quaternion_rotations(normal_draws(seed, indices, 4))
+            rotations = quaternion_rotations(normal_per_example(seed, indices, 4))
             targets = torch.einsum("sij,sj->si", self._model.rep_out.matrix(rotations), targets)
         return self._batch(self._train, indices, targets, rotations)
 

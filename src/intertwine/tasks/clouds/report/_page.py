@@ -13,7 +13,7 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch, Split
-from intertwine.tasks._output import replacing
+from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds._choices import ROTATIONS
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluation_table
@@ -77,7 +77,7 @@ class RunPage(ABC, Generic[PredictorT]):
             *self.tables(),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
-        with replacing(path, force=True) as part:
+        with output_file(path, force=True) as part:
             part.write_text(page.page(f"{self.heading} of {name}", body), encoding="utf-8")
         return path
 
