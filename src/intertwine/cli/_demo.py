@@ -107,8 +107,8 @@ def _lead(train: int, test: int, epochs: int, seconds: float) -> list[str]:
     return [
         f"Three networks with the same number of weights learn the isotropic polarizability of {train:,} molecules of "
         f"QM9 for {epochs} epochs and are tested on {test:,} others. The first is a tensor field network and commutes "
-        "with rotations, reflections, translations and permutations. The baselines pass messages on relative positions: "
-        "they commute with translations and permutations only, and the second of them saw every molecule rotated at "
+        "with rotations, reflections, translations and permutations. The baselines pass messages on relative positions "
+        "and commute with translations and permutations only, and the second of them saw every molecule rotated at "
         "random, anew in each epoch.",
         f"Training the first took {seconds:.0f} seconds. The composition-only line is a linear fit on how many atoms "
         "of each element there are.",

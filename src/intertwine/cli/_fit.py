@@ -59,7 +59,7 @@ def resume_or_choose(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="With --resume: a new number of epochs.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="With --resume: a new time budget in minutes, which includes the time used so far.")
+        float | None, typer.Option(help="With --resume: a new time budget in minutes, time used so far included.")
     ] = None,
     devices: Annotated[int | None, typer.Option(help="With --resume: processes on this machine.")] = None,
 ) -> int:

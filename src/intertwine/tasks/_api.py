@@ -93,10 +93,7 @@ def fit(
     named = {"output": output, "minutes": minutes, "epochs": epochs}
     values = {"data": data, **{name: value for name, value in named.items() if value is not None}, **options}
     checked = found.options.from_values(task, values)
-    if checked.output is not None:
-        folder = check_run_folder(Path(checked.output))
-    else:
-        folder = next_run_folder(checked.name)
+    folder = next_run_folder(checked.name) if checked.output is None else check_run_folder(Path(checked.output))
     with display.progress("data", found.progress_unit(checked.data)) as progress:
         job = found.prepare(checked, progress)
     for label, text in found.describe(job, folder):
@@ -130,7 +127,7 @@ def resume(
     from intertwine.training import load_checkpoint, load_run
 
     found = load_run(run if run.name else run.resolve())
-    named = {"epochs": epochs, "minutes": minutes, "devices": devices}
+    named: dict[str, Any] = {"epochs": epochs, "minutes": minutes, "devices": devices}
     settings = replace(found.settings, **{name: value for name, value in named.items() if value is not None})
     task = get(found.task)
     split = load_checkpoint(found.folder / "last").split

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from intertwine._progress import ProgressCallback, no_progress
@@ -25,12 +24,11 @@ class FitDisplay:
     def line(self, label: str, text: str) -> None:
         """One line: a label, then what there is to say."""
 
-    @contextmanager
-    def progress(self, label: str, unit: str) -> Iterator[ProgressCallback]:
+    def progress(self, label: str, unit: str) -> AbstractContextManager[ProgressCallback]:
         """The progress of one piece of work, as a callback.
 
         Args:
             label: What is being done, in a word.
             unit: What is being counted.
         """
-        yield no_progress
+        return nullcontext(no_progress)

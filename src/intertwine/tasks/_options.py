@@ -192,7 +192,7 @@ class FitOptions:
         """
         hints = get_type_hints(cls)
         known = [item.name for item in fields(cls)]
-        given = {}
+        given: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
                 raise unknown(f"option of {task}", name, known)

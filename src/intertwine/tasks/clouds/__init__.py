@@ -1,9 +1,9 @@
 """The generic task on point clouds: `classify` and `segment` are short declarations on it.
 
 A task on clouds says its model, loss and score (`CloudJob`), its metrics, what it predicts and writes
-(`CloudPredictor`) and the figures of its report (`RunPage`). What it reads, encoders by name, augmentation, protocols of
-evaluation and the page are here. Importing this package costs nothing; names that need torch are loaded when they are
-first used.
+(`CloudPredictor`) and the figures of its report (`report.RunPage`). What it reads, encoders by name, augmentation,
+protocols of evaluation and the page are here. Importing this package costs nothing; names that need torch are loaded
+when they are first used.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
     entry, frame = find_encoder(config["name"]), find_frame(config["frame"])
     size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbors", "cutoff")))
     by_point = by_point or frame is not None
-    build = {"family": family_encoder, "network": network_encoder}[entry.builder]
+    build: Callable[..., nn.Module] = family_encoder if entry.builder == "family" else network_encoder
     try:
         reps = (read_rep(text, config["group"]) for text in (rep_in, rep_out))
         encoder: nn.Module = build(*reps, size, by_point=by_point, **entry.options)

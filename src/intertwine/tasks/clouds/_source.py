@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ def read(
     if source in _PUBLIC_SETS:
         clouds = _PUBLIC_SETS[source](**options, progress=progress)
     else:
-        labels = "part" if parts else "class"
+        labels: Literal["class", "part"] = "part" if parts else "class"
         clouds = read_shapes(source, **options, labels=labels, strict=strict, progress=progress)
     if sampling.normals and "normals" not in clouds.point_fields:
         raise UsageError(f"{source}: not every file has normals; leave --normals out")

@@ -32,7 +32,8 @@ def structures_in_memory(data: Any, chunk: int, *, numbers: Any = None, **fields
         offsets = torch.tensor([0, *(len(elements) for elements, _ in parts)]).cumsum(0)
         names = [str(number) for number in range(begin + 1, begin + len(parts) + 1)]
         try:
-            yield molecules(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)), offsets, names=names)
+            elements, positions = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+            yield molecules(elements, positions, offsets, names=names)
         except ValueError as error:
             raise UsageError(str(error)) from error
 

@@ -128,15 +128,13 @@ def compare(
         varied["encoder"].update(arm.encoder)
         varied["augment"] = arm.augment
         job = PropertyJob(varied, split, structures)
-        say(
-            arm.name,
-            f"{count_parameters(varied):,} parameters, {settings.epochs} epochs of {job.train_size():,} molecules",
-        )
+        weights = count_parameters(varied)
+        say(arm.name, f"{weights:,} parameters, {settings.epochs} epochs of {job.train_size():,} molecules")
         place = folder / arm.name.replace(", ", "-").replace(" ", "-")
         outcome = fit(job, place, settings, resume=(place / "last").is_dir(), console=screen)
         if outcome.interrupted:
             return None
-        trained.append((arm, place, size, outcome))
+        trained.append((arm, place, weights, outcome))
     say("test", "as given, rotated at random, rotated by angles; then the audit of each")
     return [_measure(arm, place, size, outcome.history, structures) for arm, place, size, outcome in trained]
 
