@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from intertwine.data import ShapeSet
-from intertwine.tasks.clouds._clouds import unit_sphere
+from intertwine.data import PointCloudSet, unit_sphere
 
 LEVELS = {"noise": (0.0, 0.01, 0.02, 0.05, 0.1), "outliers": (0.0, 0.01, 0.05, 0.1, 0.2), "view": (1.0, 0.8, 0.6)}
 """The first of each leaves a cloud as it is."""
@@ -37,7 +33,7 @@ def one_side(cloud: Tensor, share: float, generator: torch.Generator) -> Tensor:
 DISTURB = {"noise": noisy, "outliers": with_outliers, "view": one_side}
 
 
-def disturbed(shapes: ShapeSet, kind: str, level: float, seed: int) -> ShapeSet:
+def disturbed(shapes: PointCloudSet, kind: str, level: float, seed: int) -> PointCloudSet:
     """All clouds of a set, disturbed in the unit sphere; the same draws at every level."""
     generator = torch.Generator().manual_seed(seed)
     whole = unit_sphere(shapes.positions.double(), shapes.offsets).split(shapes.counts.tolist())
@@ -47,5 +43,7 @@ def disturbed(shapes: ShapeSet, kind: str, level: float, seed: int) -> ShapeSet:
         for cloud, draw in zip(whole, draws, strict=True)
     ]
     offsets = torch.tensor([0, *(len(part) for part in parts)]).cumsum(0)
-    gone: dict[str, Any] = {"normals": None, "parts": None, "part_names": (), "split": None}
-    return replace(shapes, positions=torch.cat(parts), offsets=offsets, **gone)
+    label_names = {"classes": shapes.label_names["classes"]}
+    return PointCloudSet(
+        torch.cat(parts), offsets, cloud_fields=shapes.cloud_fields, label_names=label_names, names=shapes.names
+    )

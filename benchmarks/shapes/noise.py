@@ -28,9 +28,9 @@ from showing import legend_below, markdown, save
 from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
-from intertwine.data import ShapeSet, furniture
-from intertwine.tasks.clouds._predictor import CloudPredictor
-from intertwine.tasks.clouds._rotations import rotations_from
+from intertwine.data import PointCloudSet, furniture
+from intertwine.tasks.clouds import CloudPredictor
+from intertwine.tasks.clouds import random_rotations
 from intertwine.training import load_checkpoint
 
 TABLE = Path(__file__).parent / "noise.md"
@@ -63,15 +63,15 @@ DRAWS = 3
 Found = dict[str, list[list[float]]]
 
 
-def accuracy(predictor: CloudPredictor, shapes: ShapeSet, seed: int) -> float:
+def accuracy(predictor: CloudPredictor, shapes: PointCloudSet, seed: int) -> float:
     """In per cent, every cloud turned by a Haar-random rotation."""
-    held = predictor.held(shapes)
+    dataset = predictor.dataset(shapes)
     draws = torch.randn(len(shapes), 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    rotations = rotations_from(draws, "SO3", predictor.config["up"])
+    rotations = random_rotations(draws, "SO3", predictor.config["up"])
     right = 0
     for indices in torch.split(torch.arange(len(shapes)), 16):
-        logits = predictor.logits(held.clouds.batch(indices, rotations=rotations[indices]), None)
-        right += int((logits.argmax(1) == shapes.classes[indices]).sum())
+        logits = predictor.logits(dataset.batch(indices, rotations=rotations[indices]))
+        right += int((logits.argmax(1) == shapes.cloud_fields["classes"][indices]).sum())
     return 100 * right / len(shapes)
 
 

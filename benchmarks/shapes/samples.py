@@ -37,7 +37,7 @@ def fewer(count: int, seed: int) -> Any:
 
     def changed(task: Any, job: Any) -> Job:
         split = Split.from_json(job.split)
-        classes = job._train.classes[:: job.config["draws"]]
+        classes = job._train.clouds.cloud_fields["classes"][:: job.config["draws"]]
         order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))
         places = torch.empty(len(classes))
         for kind in classes.unique():  # the k-th of a class of n comes at (k + 1/2) / n, whatever the class

@@ -27,7 +27,7 @@ def test_shapes(run, monkeypatch, tmp_path, parts):
         "furniture     4 shapes in 2 classes",
         "classes       chair 2, table 2",
         *(["points        leg 50.0%, top 50.0%"] if parts else []),
-        "split         2 / 1 / 1 (training, validation, test), near duplicates together",
+        "split         2 / 1 / 1 (training, validation, test), near-duplicates together",
         f"cached        {tmp_path / 'cache'}",
     ]
     assert found.out.splitlines() == expected

@@ -9,7 +9,7 @@ from intertwine.actions import PointCloud
 from intertwine.groups import O3
 from intertwine.models import HierarchicalEncoder
 from intertwine.nn import BatchNorm, Gate, Linear
-from intertwine.ops import farthest_points, radius_graph
+from intertwine.ops import farthest_point_sampling, radius_graph
 from intertwine.testing import assert_equivariant
 
 OPTIONS = {"hidden": "6x0e + 3x1o", "lmax": 1, "width": 8, "cutoff": 2.0, "neighbors": 5, "ratio": 3}
@@ -75,7 +75,7 @@ def test_levels_are_farthest_points_of_farthest_points() -> None:
     features, positions, batch = clouds(30, 10)
     levels = encoder()._levels(positions, None, batch, 2)
     assert [torch.bincount(level.batch).tolist() for level in levels] == [[30, 10], [10, 4], [4, 2]]
-    chosen = farthest_points(positions, torch.tensor([10, 4]), batch)
+    chosen = farthest_point_sampling(positions, torch.tensor([10, 4]), batch)
     torch.testing.assert_close(levels[1].positions, positions[chosen])
     assert len(levels[1].where.graph.source) == 10 * 5 + 4 * 3
     del features

@@ -6,7 +6,7 @@ from e3nn import o3
 
 from intertwine.groups import O3, SO3
 from intertwine.nn import SO2Conv, SteerableConv, geometry
-from intertwine.ops import arrange, path_weights, radius_graph, so2_conv, spherical_harmonics
+from intertwine.ops import Graph, path_weights, radius_graph, so2_conv, spherical_harmonics
 from intertwine.testing import assert_equivariant
 
 SETS = [
@@ -128,7 +128,7 @@ def test_keeps_the_variance_of_independent_features() -> None:
     conv = SO2Conv(rep, rep)
     features, ones = torch.randn(64, rep.dim), torch.ones(64, 1)
     with torch.no_grad():
-        graph, weights = arrange(ring, 64), list(conv.weights)
+        graph, weights = Graph.from_edges(ring, 64), list(conv.weights)
         found = so2_conv(features, ones, torch.randn(64, 3), graph, conv.coupling, torch.ones(1, 192), weights).square()
     for part in found.split([64, 192, 320], 1):
         assert 0.8 < part.mean() < 1.25

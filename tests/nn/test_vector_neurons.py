@@ -20,7 +20,7 @@ from intertwine.nn import (
     geometry,
     to_vector_layout,
 )
-from intertwine.ops import arrange, radius_graph
+from intertwine.ops import Graph, radius_graph
 from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
@@ -45,6 +45,9 @@ LAYERS = {
     "lift": lambda G: VectorLift(copies(G, 2), copies(G, 5), norm=VectorBatchNorm(copies(G, 5))),
     "lift of positions alone": lambda G: VectorLift(copies(G, 0), copies(G, 5)),
 }
+
+
+NO_EDGES = Graph.from_edges(torch.zeros(2, 0).long(), 2)
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
@@ -275,7 +278,7 @@ def test_with_slope_one_nothing_but_the_linear_maps_is_left(group) -> None:
 def test_a_graph_serves_as_well_as_edges() -> None:
     conv, x = VectorEdgeConv(O3().rep("2x1o"), O3().rep("3x1o")), torch.randn(5, 6)
     edges = torch.tensor([[1, 2, 3, 0], [0, 0, 1, 4]])
-    torch.testing.assert_close(conv(x, arrange(edges, 5)), conv(x, torch.zeros(5, 3), edges))
+    torch.testing.assert_close(conv(x, Graph.from_edges(edges, 5)), conv(x, torch.zeros(5, 3), edges))
 
 
 CLOUDS = {
@@ -320,7 +323,7 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
         (lambda: VectorInvariant(O3().rep("4x1o"), scope="cloud"), '"structure" or "point"'),
         (lambda: VectorBatchNorm(O3().rep("4x1o"))(torch.ones(2, 11)), r"expected features \(..., 12\)"),
         (lambda: VectorEdgeConv(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), torch.ones(2, 3)), "edges"),
-        (lambda: VectorLift(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), arrange(torch.zeros(2, 0).long(), 2)),
+        (lambda: VectorLift(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), NO_EDGES),
          "where points are"),
         (lambda: VectorLift(O2().rep("1x1"), O2().rep("1x1"))(torch.ones(2, 2), torch.ones(2, 3),
                                                              torch.zeros(2, 0).long()), r"\(N, 2\)"),

@@ -49,4 +49,4 @@ def _summary(name: str, clouds: PointCloudSet) -> Iterator[tuple[str, str]]:
         yield "points", ", ".join(shares)
     if clouds.split is not None:
         sizes = (len(part) for part in (clouds.split.train, clouds.split.validation, clouds.split.test))
-        yield "split", "{:,} / {:,} / {:,} (training, validation, test), near duplicates together".format(*sizes)
+        yield "split", "{:,} / {:,} / {:,} (training, validation, test), near-duplicates together".format(*sizes)

@@ -26,8 +26,8 @@ def user_cache() -> Path:
     >>> user_cache().is_absolute()
     True
     """
-    if own := os.environ.get("INTERTWINE_CACHE"):
-        return Path(own).expanduser().absolute()
+    if configured := os.environ.get("INTERTWINE_CACHE"):
+        return Path(configured).expanduser().absolute()
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "intertwine"
 

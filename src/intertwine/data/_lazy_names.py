@@ -49,7 +49,7 @@ class LazyNames(Sequence[str]):
         return f"{self.prefix}{key}" if isinstance(key, str) else f"{self.prefix}{int(key):0{self.digits}d}"
 
     def select(self, indices: npt.NDArray[np.int64]) -> LazyNames:
-        """The names at these places, in this order."""
+        """The names of these indices, in this order."""
         return LazyNames(self.keys[indices], self.prefix, self.digits)
 
     @staticmethod

@@ -23,7 +23,7 @@ class PointCloudBatch:
         point_fields: name -> (N, ...), such as numbers, parts, normals.
         cloud_fields: name -> (B, ...), such as classes and targets, which keep the dtype in which they were read.
         edge_fields: name -> (E, ...).
-        vectors: the names of those fields that turn with the cloud: (N, 3 V), (B, 3 V) or (E, 3 V), V vectors a row.
+        vectors: the names of those fields that rotate with the cloud: (N, 3 V), (B, 3 V) or (E, 3 V), V vectors a row.
 
     Raises:
         TypeError: a field is no tensor, or one of vectors is not floating-point.

@@ -31,7 +31,7 @@ class PointCloudSet:
         offsets: (S + 1,) int64, from 0 to N, increasing: every cloud has a point.
         point_fields: name -> (N, ...), such as numbers, parts, normals.
         cloud_fields: name -> (S, ...), such as classes, or targets by their names.
-        vectors: the names of those fields that turn with the cloud: (N, 3 V) or (S, 3 V), V vectors a row.
+        vectors: the names of those fields that rotate with the cloud: (N, 3 V) or (S, 3 V), V vectors a row.
         label_names: for each field of labels, int64, what its labels 0, 1, ... mean.
         names: S strings; 1, 2, 3, ... when not given.
         split: the one that the source prescribes; or None.

@@ -186,7 +186,7 @@ def with_validation(split: Split, classes: Tensor | None, seed: int, names: Sequ
 
 def split_from_parts(parts: Tensor) -> Split:
     """The split in which each of n structures stands in the part of `SPLIT_PARTS` that its number says: (n,) int64."""
-    train, validation, test = ((parts == place).nonzero().flatten() for place in range(len(SPLIT_PARTS)))
+    train, validation, test = ((parts == part).nonzero().flatten() for part in range(len(SPLIT_PARTS)))
     return Split(len(parts), train, validation, test, seed=0)
 
 
@@ -209,8 +209,8 @@ def _stratified_line(
         middles[mine] = (ends - sizes[mine] / 2) / ends[-1]
         if len(mine) == 1:
             alone.append(int(label))
-    along = np.lexsort((ties, middles))
-    return [(members[place], int(first[place]) not in alone) for place in along], alone
+    line = np.lexsort((ties, middles))
+    return [(members[index], int(first[index]) not in alone) for index in line], alone
 
 
 def _counts(n: int, wanted: Mapping[str, Amount]) -> dict[str, int]:

@@ -43,9 +43,9 @@ def write_extxyz(target: Target, structures: PointCloudSet, predictions: Mapping
     positions = structures.positions.tolist()
     offsets = structures.offsets.tolist()
     with _opened(target) as file:
-        for place, name in enumerate(structures.names):
-            values = "".join(f" {_key(key)}={_value(rows[place])}" for key, rows in columns.items())
-            atoms = range(offsets[place], offsets[place + 1])
+        for index, name in enumerate(structures.names):
+            values = "".join(f" {_key(key)}={_value(rows[index])}" for key, rows in columns.items())
+            atoms = range(offsets[index], offsets[index + 1])
             file.write(f'{len(atoms)}\nProperties=species:S:1:pos:R:3 name={_quoted(name)}{values} pbc="F F F"\n')
             file.writelines(f"{symbols[atom]:<2} {' '.join(map(repr, positions[atom]))}\n" for atom in atoms)
 
@@ -72,8 +72,8 @@ def write_csv(
             writer.writerow(
                 ["name", "atoms", *(title for name in columns for title in _titles(name, predictions[name]))]
             )
-        for place, (name, count) in enumerate(zip(structures.names, structures.counts.tolist(), strict=True)):
-            writer.writerow([name, count, *(text for rows in columns.values() for text in rows[place])])
+        for index, (name, count) in enumerate(zip(structures.names, structures.counts.tolist(), strict=True)):
+            writer.writerow([name, count, *(text for rows in columns.values() for text in rows[index])])
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _texts(name: str, values: Tensor, size: int) -> list[list[str]]:
 
 def _titles(name: str, values: Tensor) -> list[str]:
     width = values[0].numel() if len(values) else values.shape[1:].numel()
-    return [name] if width == 1 else [f"{name}_{place}" for place in range(width)]
+    return [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
 
 
 def _value(texts: list[str]) -> str:

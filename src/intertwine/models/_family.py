@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.groups import O3
 from intertwine.nn import BatchNorm, Gate, Geometry, Linear
-from intertwine.ops import neighbor_mean
+from intertwine.ops import avg_pool_neighbors
 from intertwine.reps import Rep
 
 FIRST_OUTPUT = 0.02  # scale of the output at the start: training begins near zero, also where many points are summed
@@ -94,7 +94,7 @@ class MeanPooling(Linear):
     def forward(self, features: Tensor, where: Geometry | None = None, chosen: Tensor | None = None) -> Tensor:
         """Map ``(N, fine.dim)`` to ``(M, coarse.dim)``."""
         assert where is not None, "who pools knows where the points are"
-        return super().forward(neighbor_mean(features, where.graph, where.lengths))
+        return super().forward(avg_pool_neighbors(features, where.graph, where.lengths))
 
 
 class Embedding(Linear):

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.ops import Graph, fan, nearest_points, resolve_batch, segment_max, segment_mean
+from intertwine.ops import Graph, knn_table, resolve_batch, segment_max, segment_mean
 from intertwine.reps import Rep
 
 Pooled = Literal["max", "mean", "both"]
@@ -98,11 +98,11 @@ class Neighbors:
 
     def first(self, positions: Tensor, batch: Tensor) -> Graph:
         """The graph of the first layer."""
-        return fan(nearest_points(positions, self.count, batch))
+        return Graph.from_neighbor_table(knn_table(positions, self.count, batch))
 
     def next(self, before: Graph, features: Tensor, batch: Tensor) -> Graph:
         """The graph of a later layer."""
-        return before if self.near == "positions" else fan(nearest_points(features, self.count, batch))
+        return before if self.near == "positions" else Graph.from_neighbor_table(knn_table(features, self.count, batch))
 
 
 class Head(nn.Module):

@@ -15,7 +15,7 @@ from intertwine.models._families import describe, family
 from intertwine.models._family import Family, InteractionConfig
 from intertwine.nn import Geometry, Linear, Pool, geometry
 from intertwine.nn._pool import Pooling
-from intertwine.ops import farthest_points, interpolate, knn_graph, resolve_batch, segment_sum
+from intertwine.ops import farthest_point_sampling, knn_graph, knn_interpolate, resolve_batch, segment_sum
 from intertwine.reps import Rep
 
 
@@ -220,7 +220,7 @@ class HierarchicalEncoder(nn.Module):
         levels = [Level(positions, batch, geometry(positions, edges, self.spaces[0].lmax))]
         for k, space in enumerate(self.spaces[1:], 1):
             counts = segment_sum(torch.ones_like(batch), batch, structures)
-            chosen = farthest_points(positions, (counts + self.ratio - 1) // self.ratio, batch)
+            chosen = farthest_point_sampling(positions, (counts + self.ratio - 1) // self.ratio, batch)
             few, whose = positions.index_select(0, chosen), batch.index_select(0, chosen)
             near = knn_graph(positions, self.gathered, batch, queries=few, query_batch=whose)
             around = geometry(positions, near, space.lmax, few)
@@ -233,7 +233,7 @@ class HierarchicalEncoder(nn.Module):
 
     @staticmethod
     def _scatter(features: Tensor, coarse: Level, fine: Level) -> Tensor:
-        return interpolate(features, coarse.positions, fine.positions, coarse.batch, fine.batch)
+        return knn_interpolate(features, coarse.positions, fine.positions, coarse.batch, fine.batch)
 
 
 def _one_for_each(given: Any, levels: int, what: str) -> list[Any]:

@@ -145,5 +145,5 @@ class EdgeConv(nn.Module):
         near = self.difference(differing)
         messages = near.index_select(0, graph.source) + (self.own(own) - near).index_select(0, graph.target)
         messages = functional.leaky_relu(self.norm(messages), SLOPE)
-        width = messages.shape[0] // graph.size if graph.size else 1
-        return messages.view(graph.size, width, messages.shape[1]).max(1).values
+        width = messages.shape[0] // graph.num_nodes if graph.num_nodes else 1
+        return messages.view(graph.num_nodes, width, messages.shape[1]).max(1).values

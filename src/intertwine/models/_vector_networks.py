@@ -103,7 +103,7 @@ class VectorDGCNN(PointNetwork):
     Law: ``f(rho_in(g) x, g p + t) = f(x, p)``, points permuted alike; in training as well, but for dropout by point.
     Where two distances are equal that decide which neighbor is chosen, f jumps.
 
-    Cost: for each layer that of :func:`intertwine.ops.vn_relu_mean` and of :func:`intertwine.ops.nearest_points`.
+    Cost: for each layer that of :func:`intertwine.ops.vn_relu_mean` and of :func:`intertwine.ops.knn_table`.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 4.1; Wang et al., Dynamic graph CNN, ACM TOG 2019.
 

@@ -1,65 +1,101 @@
-"""Plain functions on tensors, without parameters: harmonics, radial functions, graphs, sums over edges, convolution."""
+"""Plain functions on tensors, without parameters: what the layers of :mod:`intertwine.nn` are made of.
 
-from intertwine.ops.functions._activation import silu
-from intertwine.ops.functions._quadrature import circle_grid, product_grid, sphere_grid
-from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
-from intertwine.ops.functions._safe_norm import length, unit
-from intertwine.ops.functions._spherical_harmonics import spherical_harmonics
-from intertwine.ops.graph._graph import Graph, arrange, fan
-from intertwine.ops.graph._segment_softmax import segment_softmax
-from intertwine.ops.graph._segments import (
+- functions: spherical harmonics, radial functions, activations, quadrature grids
+- graph: edges sorted by target, segment sums
+- points: neighbor graphs, sampling and interpolation of point clouds, frames
+- steerable: convolutions by Clebsch-Gordan paths
+- so2: convolutions in the frames of the edges (eSCN)
+- vector_neurons: VN-ReLU on edges
+
+Each stands on those above it.
+"""
+
+from intertwine.ops.functions import (
+    bessel_basis,
+    circle_grid,
+    product_grid,
+    safe_norm,
+    safe_normalize,
+    silu,
+    smooth_cutoff,
+    sphere_grid,
+    spherical_harmonics,
+)
+from intertwine.ops.graph import (
+    Chunk,
+    Graph,
+    chunks,
     resolve_batch,
     segment_apply,
     segment_max,
     segment_mean,
     segment_outer,
+    segment_softmax,
     segment_sum,
 )
-from intertwine.ops.points._alignment import centers, gram_schmidt, principal_axes
-from intertwine.ops.points._farthest_points import farthest_points
-from intertwine.ops.points._interpolate import interpolate, neighbor_mean
-from intertwine.ops.points._nearest_points import nearest_points
-from intertwine.ops.points._neighbors import knn_graph, radius_graph
-from intertwine.ops.so2._edge_rotations import edge_rotations
-from intertwine.ops.so2._path_weights import edge_paths, frame_weights, path_weights
-from intertwine.ops.so2._so2_conv import so2_conv
-from intertwine.ops.so2._so2_coupling import SO2Coupling
-from intertwine.ops.steerable._coupling import Coupling
-from intertwine.ops.steerable._depthwise_conv import depthwise_conv
-from intertwine.ops.steerable._steerable_conv import steerable_conv
-from intertwine.ops.steerable._steerable_messages import outgoing, steerable_messages
-from intertwine.ops.vector_neurons._edge_vectors import EdgeVectors
-from intertwine.ops.vector_neurons._vn_relu_mean import edge_moments, rectify, vn_relu_mean
+from intertwine.ops.points import (
+    avg_pool_neighbors,
+    centers,
+    farthest_point_sampling,
+    gram_schmidt,
+    knn_graph,
+    knn_interpolate,
+    knn_table,
+    principal_axes,
+    radius_graph,
+)
+from intertwine.ops.so2 import (
+    SO2Coupling,
+    edge_wigner_d,
+    path_basis,
+    path_weights,
+    so2_conv,
+    so2_weights,
+)
+from intertwine.ops.steerable import (
+    Coupling,
+    IrrepLabel,
+    depthwise_conv,
+    steerable_conv,
+    steerable_messages,
+)
+from intertwine.ops.vector_neurons import (
+    VN_EPSILON,
+    EdgeVectors,
+    edge_norm_stats,
+    vn_relu,
+    vn_relu_mean,
+)
 
 __all__ = [
+    "VN_EPSILON",
+    "Chunk",
     "Coupling",
     "EdgeVectors",
     "Graph",
+    "IrrepLabel",
     "SO2Coupling",
-    "arrange",
+    "avg_pool_neighbors",
     "bessel_basis",
     "centers",
+    "chunks",
     "circle_grid",
     "depthwise_conv",
-    "edge_moments",
-    "edge_paths",
-    "edge_rotations",
-    "fan",
-    "farthest_points",
-    "frame_weights",
+    "edge_norm_stats",
+    "edge_wigner_d",
+    "farthest_point_sampling",
     "gram_schmidt",
-    "interpolate",
     "knn_graph",
-    "length",
-    "nearest_points",
-    "neighbor_mean",
-    "outgoing",
+    "knn_interpolate",
+    "knn_table",
+    "path_basis",
     "path_weights",
     "principal_axes",
     "product_grid",
     "radius_graph",
-    "rectify",
     "resolve_batch",
+    "safe_norm",
+    "safe_normalize",
     "segment_apply",
     "segment_max",
     "segment_mean",
@@ -69,10 +105,11 @@ __all__ = [
     "silu",
     "smooth_cutoff",
     "so2_conv",
+    "so2_weights",
     "sphere_grid",
     "spherical_harmonics",
     "steerable_conv",
     "steerable_messages",
-    "unit",
+    "vn_relu",
     "vn_relu_mean",
 ]

@@ -269,7 +269,7 @@ def test_targets_are_real_representations_too(file):
 
 def test_progress_is_told_in_bytes_while_files_are_read(tmp_path):
     for name in ("a.xyz", "b.xyz"):
-        (tmp_path / name).write_text(WATER * 400)
+        (tmp_path / name).write_text(WATER * 80)
     (tmp_path / "c.xyz").write_text("1\n\nH 0 0 0\n")
     total = sum(file.stat().st_size for file in tmp_path.iterdir())
     seen = []
@@ -278,9 +278,9 @@ def test_progress_is_told_in_bytes_while_files_are_read(tmp_path):
     assert seen == sorted(seen)
     assert {of for _, of in seen} == {total}
     assert any(0.2 * total < done < 0.8 * total for done, _ in seen)
-    parts, seen = [], []
-    for part in iter_structures(tmp_path, chunk=100, progress=lambda done, of: seen.append((done, of))):
-        parts.append((len(part), len(seen)))
+    seen = []
+    chunks = iter_structures(tmp_path, chunk=20, progress=lambda done, of: seen.append((done, of)))
+    parts = [(len(part), len(seen)) for part in chunks]
     assert sum(size for size, _ in parts) == len(data)
     assert parts[0][1] < parts[-1][1]  # told as it goes, not at the end
     assert seen[-1] == (total, total)

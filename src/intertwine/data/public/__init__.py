@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.data.public._recipes import QM9_TARGETS, RECIPES, Recipe, TargetInfo
+from intertwine.data.public._qm9_targets import QM9_TARGETS, TargetInfo
+from intertwine.data.public._recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from intertwine.data.public._circuit_parts import circuit_parts

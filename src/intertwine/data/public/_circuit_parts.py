@@ -75,7 +75,7 @@ def circuit_parts(
 
     Categories and what a material means in each are those of a table inside the package. The split keeps families
     together: models that differ by size or number of pins. z is up, the board is z = 0 before centering. The first call
-    fetches the package and keeps the meshes in `user_cache()`; the clouds of each (points, seed, draws) are kept too.
+    fetches the package and caches the meshes in `user_cache()`, and the clouds of each (points, seed, draws) too.
 
     Args:
         points: how many points each cloud has.

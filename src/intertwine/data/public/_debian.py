@@ -60,26 +60,26 @@ class DebianPackage:
         if shutil.which("apt-get") is None:
             raise UsageError(f"{self.name} is a Debian package and there is no apt-get here; {self._by_hand(folder)}")
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            self._fetch(Path(place), folder, progress)
-            self._check(Path(place) / self.file_name)
-            yield Path(place) / self.file_name
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            self._fetch(Path(temporary), folder, progress)
+            self._check(Path(temporary) / self.file_name)
+            yield Path(temporary) / self.file_name
 
-    def _fetch(self, place: Path, folder: Path, progress: ProgressCallback) -> None:
+    def _fetch(self, temporary: Path, folder: Path, progress: ProgressCallback) -> None:
         command = ["apt-get", "download", f"{self.name}={self.version}"]
         with (
             tempfile.TemporaryFile("w+") as said,
-            subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=said, text=True) as process,
+            subprocess.Popen(command, cwd=temporary, stdout=subprocess.DEVNULL, stderr=said, text=True) as process,
         ):
             while True:
                 try:
                     process.wait(_LOOK_EVERY)
                     break
                 except subprocess.TimeoutExpired:
-                    progress(sum(file.stat().st_size for file in place.iterdir()), self.size)
+                    progress(sum(file.stat().st_size for file in temporary.iterdir()), self.size)
             said.seek(0)
             complaints = [line[2:].strip() for line in said.read().splitlines() if line.startswith("E:")]
-        if process.returncode or not (place / self.file_name).is_file():
+        if process.returncode or not (temporary / self.file_name).is_file():
             reason = complaints[0] if complaints else f"exit code {process.returncode}"
             raise UsageError(
                 f"apt-get could not fetch {self.name} {self.version} ({reason}); "

@@ -23,7 +23,7 @@ from intertwine.data._elements import NUMBERS
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data.public._recipes import QM9_TARGETS
+from intertwine.data.public._qm9_targets import QM9_TARGETS
 
 _FORMAT = 1
 _ROWS_AT_ONCE = 4000
@@ -128,12 +128,12 @@ def _rows(file: Path) -> Iterator[tuple[int, list[list[str]], int]]:
         missing = [column for column in columns if column not in header]
         if missing:
             raise UsageError(f"{file}: no column {missing[0]}; expected the tables of qm9pack 1.0.3")
-        places = [header.index(column) for column in columns]
+        indices = [header.index(column) for column in columns]
         first = 1
         while rows := list(islice(reader, _ROWS_AT_ONCE)):
             if any(len(row) != len(header) for row in rows):
                 raise UsageError(f"{file}: a row after row {first} has not {len(header)} columns: is the file whole?")
-            yield raw.tell(), [[row[place] for place in places] for row in rows], first
+            yield raw.tell(), [[row[index] for index in indices] for row in rows], first
             first += len(rows)
 
 

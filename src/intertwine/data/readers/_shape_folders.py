@@ -80,11 +80,11 @@ def class_of_folder(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.lower().endswith(SHAPE_SUFFIXES) and not name.startswith("."):
-                yield Path(place) / name
+                yield Path(parent) / name
 
 
 def _shapenet(folder: Path) -> Iterator[ShapeEntry]:
@@ -94,7 +94,7 @@ def _shapenet(folder: Path) -> Iterator[ShapeEntry]:
         for path in [*points, *texts]:
             if parts and (synset, path.stem) not in parts:
                 continue  # the published lists leave it out
-            beside = (folder / synset / place / f"{path.stem}.seg" for place in _LABEL_FOLDERS)
+            beside = (folder / synset / name_of_folder / f"{path.stem}.seg" for name_of_folder in _LABEL_FOLDERS)
             labels = next(filter(Path.is_file, beside), None) if path.suffix == ".pts" else None
             yield ShapeEntry(path, name, parts.get((synset, path.stem), ""), labels)
 

@@ -45,7 +45,7 @@ def read_shapes(
     Meshes (OFF, PLY, OBJ, STL, GLB, GLTF) are sampled by area, clouds (XYZ, TXT, PTS, NPZ, PLY without faces) are
     thinned or repeated; then the mean is moved to the origin and the farthest point to distance 1. Folders may be laid
     out as ModelNet or ShapeNetPart are, as class/files, or, for parts, flat. Axes are left as they are. The result is
-    kept in `user_cache()` until a file of the folder changes.
+    cached in `user_cache()` until a file of the folder changes.
 
     Args:
         folder: where the shapes are.
@@ -209,7 +209,7 @@ def _name(value: int) -> str:
 def _load(cache: Path, key: dict[str, Any]) -> dict[str, Tensor] | None:
     try:
         return load_cached(cache, key)
-    except ModuleNotFoundError:  # without safetensors nothing is kept
+    except ModuleNotFoundError:  # without safetensors nothing is cached
         return None
 
 

@@ -15,15 +15,7 @@ from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
 from intertwine.nn.conv._geometry import Geometry, geometry, resolve
 from intertwine.nn.conv._steerable import SteerableConv
-from intertwine.ops import (
-    Graph,
-    outgoing,
-    segment_apply,
-    segment_outer,
-    segment_softmax,
-    smooth_cutoff,
-    steerable_messages,
-)
+from intertwine.ops import Graph, segment_apply, segment_outer, segment_softmax, smooth_cutoff, steerable_messages
 from intertwine.reps import Rep, direct_sum
 
 Cloud = tuple[Tensor, Tensor]
@@ -65,7 +57,7 @@ class _Edges(NamedTuple):
 
     @classmethod
     def of(cls, where: Geometry, sources: int, cutoff: float) -> _Edges:
-        leaving, envelope = outgoing(where.graph, sources), smooth_cutoff(where.lengths, cutoff)
+        leaving, envelope = where.graph.by_source(sources), smooth_cutoff(where.lengths, cutoff)
         ended = (where.harmonics * envelope[:, None]).index_select(0, leaving.source)
         return cls(leaving, ended, where.lengths.index_select(0, leaving.source), envelope)
 
@@ -181,17 +173,17 @@ class SteerableCrossAttention(nn.Module):
     def _coefficients(self, queries: Tensor, features: Tensor, graph: Graph, edges: _Edges) -> Tensor:
         self._query.check(queries, type(self).__name__)
         self._in.check(features, type(self).__name__)
-        asked = self.query(queries).index_select(0, torch.argsort(graph.places)) * self.scale
+        asked = self.query(queries).index_select(0, torch.argsort(graph.rank_of_node)) * self.scale
         by_head = asked[:, None] * self.key_shares()
         logits = segment_apply(by_head, edges.send(features, self.keys), graph.rank)
-        return segment_softmax(logits, graph.rank, graph.size, edges.envelope)
+        return segment_softmax(logits, graph.rank, graph.num_nodes, edges.envelope)
 
     def _attend(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
         graph, edges = where.graph, _Edges.of(where, features.shape[0], self.cutoff)
         alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.neighbors)
-        heard = segment_outer(alpha, edges.send(features, self.values), graph.rank, graph.size)
+        heard = segment_outer(alpha, edges.send(features, self.values), graph.rank, graph.num_nodes)
         result: Tensor = (heard * self.value_shares()).sum(1)
-        return result.index_select(0, graph.places)
+        return result.index_select(0, graph.rank_of_node)
 
     def extra_repr(self) -> str:
         """The representations, heads and degree."""

@@ -85,7 +85,7 @@ class DepthwiseConv(nn.Module):
         self.rep_out = direct_sum(group, ((channels, irreps[label]) for label, channels in self.coupling.outputs))
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(self.rep_out)
         self._in = Blocks.of(rep_in)
-        self.tensor = Constant(self.coupling.tensor())
+        self.tensor = Constant(self.coupling.clebsch_gordan())
         self.radial = Radial(radial, cutoff)
         irreps_out = sum(channels for _, channels in self.coupling.outputs)
         self.weights = nn.Parameter(torch.empty(self.radial.width, irreps_out, dtype=torch.float32))

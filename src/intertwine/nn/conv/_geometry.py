@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from intertwine.ops import Graph, arrange, length, spherical_harmonics
+from intertwine.ops import Graph, safe_norm, spherical_harmonics
 
 
 class Geometry(NamedTuple):
@@ -49,14 +49,14 @@ def geometry(positions: Tensor, edges: Tensor, lmax: int = 0, targets: Tensor | 
     for cloud in (positions, aims):
         if cloud.ndim != 2 or cloud.shape[1] != 3:
             raise ValueError(f"positions must have shape (N, 3), got {tuple(cloud.shape)}")
-    return graph_geometry(positions, arrange(edges, aims.shape[0]), lmax, aims)
+    return graph_geometry(positions, Graph.from_edges(edges, aims.shape[0]), lmax, aims)
 
 
 def graph_geometry(positions: Tensor, graph: Graph, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
     """The geometry of a graph that is arranged already."""
     vectors = graph.vectors(positions, targets)
     harmonics = vectors.new_ones(vectors.shape[0], 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
-    return Geometry(graph, vectors, length(vectors), harmonics)
+    return Geometry(graph, vectors, safe_norm(vectors), harmonics)
 
 
 def resolve(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0) -> Geometry:

@@ -74,7 +74,7 @@ class MessageConv(nn.Module):
         received, sent = self.receiver(features), self.sender(features)
         hidden = received.index_select(0, graph.target) + sent.index_select(0, graph.source) + self.offset(vectors)
         weighted = functional.silu(hidden) * smooth_cutoff(lengths, self.cutoff)[:, None]
-        summed = segment_sum(weighted, graph.target, graph.size) / self.neighbors**0.5
+        summed = segment_sum(weighted, graph.target, graph.num_nodes) / self.neighbors**0.5
         updated: Tensor = self.update(torch.cat([features, self.message(summed)], -1))
         return updated
 

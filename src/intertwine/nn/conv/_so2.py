@@ -79,7 +79,7 @@ class SO2Conv(nn.Module):
         self.mmax = top if mmax is None else min(mmax, top)
         self.coupling = SO2Coupling(inputs, outputs, self.mmax, parity=rep_in.group == O3())
         self.radial = Radial(radial, cutoff)
-        self.scales = nn.Parameter(torch.empty(self.radial.width, self.coupling.scales, dtype=torch.float32))
+        self.scales = nn.Parameter(torch.empty(self.radial.width, self.coupling.num_scales, dtype=torch.float32))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(shape, dtype=torch.float32)) for shape in self.coupling.weight_shapes()
         )

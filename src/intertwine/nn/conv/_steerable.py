@@ -70,7 +70,7 @@ class SteerableConv(nn.Module):
         self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
         self._in = Blocks.of(rep_in)
         self.coupling = Coupling(spherical_labels(rep_in), spherical_labels(rep_out), lmax, parity=rep_in.group == O3())
-        self.tensor = Constant(self.coupling.tensor())
+        self.tensor = Constant(self.coupling.clebsch_gordan())
         self.radial = Radial(radial, cutoff)
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(rows * self.radial.width, columns, dtype=torch.float32))

@@ -17,7 +17,7 @@ from intertwine.actions import PointCloud, PointFeatures
 from intertwine.nn.conv._geometry import Geometry
 from intertwine.nn.group._kernel_points import KernelPoints
 from intertwine.nn.group._regular import _OnRegular, regular_copies
-from intertwine.ops import Graph, arrange, length, segment_outer
+from intertwine.ops import Graph, safe_norm, segment_outer
 from intertwine.reps import Rep
 
 
@@ -47,7 +47,7 @@ class _OverPoints(_OnRegular):
         graph, vectors, lengths = _edges(positions, edges, self.kernel.dimension)
         weights = self.kernel(vectors, lengths) / sqrt(self.neighbors)
         sent = values.mT.flatten(1).index_select(0, graph.source)
-        gathered = segment_outer(sent, weights, graph.rank, graph.size)
+        gathered = segment_outer(sent, weights, graph.rank, graph.num_nodes)
         return gathered.unflatten(1, (self.order, self.copies)), graph
 
 
@@ -107,7 +107,7 @@ class InterPointConv(_OverPoints):
         gathered, graph = self._aggregate(features, positions, edges)
         matrices = self.weight[self.inverses].transpose(1, 2).flatten(1, 2)  # g, (c n), o
         mixed = torch.bmm(gathered.flatten(2).transpose(0, 1), matrices)  # g, N, o
-        return mixed.permute(1, 2, 0).flatten(1).index_select(0, graph.places)
+        return mixed.permute(1, 2, 0).flatten(1).index_select(0, graph.rank_of_node)
 
 
 class GroupPointConv(_OverPoints):
@@ -149,7 +149,7 @@ class GroupPointConv(_OverPoints):
         spread = self.weight[self.inverses[:, None, :], self.steps[:, :, None]]  # g, k, n, c, o
         matrix = spread.permute(1, 3, 2, 4, 0).flatten(3).flatten(0, 2)  # (k c n), (o g)
         mixed: Tensor = gathered.flatten(1) @ matrix
-        return mixed.index_select(0, graph.places)
+        return mixed.index_select(0, graph.rank_of_node)
 
 
 def _edges(positions: Tensor | Geometry, edges: Tensor | None, dimension: int) -> tuple[Graph, Tensor, Tensor]:
@@ -162,6 +162,6 @@ def _edges(positions: Tensor | Geometry, edges: Tensor | None, dimension: int) -
         raise ValueError(f"positions must have shape (N, {dimension}), got {tuple(positions.shape)}")
     if edges is None:
         raise ValueError("edges (2, E) are needed with positions; a Geometry brings its own")
-    graph = arrange(edges, len(positions))
+    graph = Graph.from_edges(edges, len(positions))
     vectors = graph.vectors(positions)
-    return graph, vectors, length(vectors)
+    return graph, vectors, safe_norm(vectors)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.nn._blocks import Blocks
-from intertwine.ops import length
+from intertwine.ops import safe_norm
 from intertwine.reps import Rep, direct_sum
 
 _SILU, _SIGMOID = 1.6768, 1.8467  # times these, silu and sigmoid of a standard normal have mean square one
@@ -98,7 +98,7 @@ class NormNonlinearity(nn.Module):
             if trivial:
                 parts.append(_SILU * functional.silu(part + bias))
             else:
-                norm = length(part, dim=-2)[..., None, :]
+                norm = safe_norm(part, dim=-2)[..., None, :]
                 parts.append(part * functional.softplus(norm + bias) / torch.where(norm == 0, 1.0, norm))
         return Blocks.join(parts)
 
@@ -130,4 +130,4 @@ class NormInvariants(nn.Module):
         """Map ``(..., rep_in.dim)`` to ``(..., number of copies)``."""
         self._blocks.check(features, "NormInvariants")
         parts = zip(self._blocks.split(features), self._blocks.trivial, strict=True)
-        return torch.cat([part[..., 0, :] if trivial else length(part, dim=-2) for part, trivial in parts], -1)
+        return torch.cat([part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts], -1)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn.vector._component_first import ComponentFirst
-from intertwine.ops import EdgeVectors, Graph, edge_moments, fan, rectify
-from intertwine.ops.vector_neurons._vn_relu_kernels import EPSILON
+from intertwine.ops import VN_EPSILON, EdgeVectors, Graph, edge_norm_stats, vn_relu
 from intertwine.reps import Rep
 
 
@@ -59,9 +58,9 @@ class VectorBatchNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(..., rep.dim)`` to the same shape."""
         planes = self._planes.split(features, "VectorBatchNorm")
-        graph = fan(torch.arange(planes.shape[1], device=planes.device)[:, None])
+        graph = Graph.from_neighbor_table(torch.arange(planes.shape[1], device=planes.device)[:, None])
         affine = self.affine(EdgeVectors(planes), graph)
-        return self._planes.join(rectify(planes, planes, affine=affine, slope=1.0), features)
+        return self._planes.join(vn_relu(planes, planes, affine=affine, negative_slope=1.0), features)
 
     def affine(self, values: EdgeVectors, graph: Graph, edges: Tensor | None = None) -> Tensor:
         """Scale and shift for vectors on edges; in training the running averages take note of them.
@@ -77,13 +76,13 @@ class VectorBatchNorm(nn.Module):
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             count = graph.source.shape[0]
-            mean, variance = edge_moments(values, graph, edges)
+            mean, variance = edge_norm_stats(values, graph, edges)
             if count > 0:
                 with torch.no_grad():
                     self.running_mean.lerp_(mean.detach(), self.momentum)
                     self.running_variance.lerp_(variance.detach() * (count / max(count - 1, 1)), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return torch.stack([scale, self.bias - scale * (mean + EPSILON)])
+        return torch.stack([scale, self.bias - scale * (mean + VN_EPSILON)])
 
     def extra_repr(self) -> str:
         """The representation."""

@@ -12,7 +12,7 @@ from intertwine.nn.conv._geometry import Geometry
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import check_norm, one_copy
-from intertwine.ops import EdgeVectors, Graph, arrange, vn_relu_mean
+from intertwine.ops import EdgeVectors, Graph, vn_relu_mean
 from intertwine.reps import Rep
 
 
@@ -87,7 +87,7 @@ class VectorEdgeConv(nn.Module):
         self, values: EdgeVectors, directions: EdgeVectors, graph: Graph, edges: Tensor | None = None
     ) -> Tensor:
         affine = None if self.norm is None else self.norm.affine(values, graph, edges)
-        return vn_relu_mean(values, directions, graph, edges=edges, affine=affine, slope=self.slope)
+        return vn_relu_mean(values, directions, graph, edge_attr=edges, affine=affine, negative_slope=self.slope)
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""
@@ -186,4 +186,4 @@ def resolve_graph(where: Graph | Geometry | Tensor, edges: Tensor | None, size: 
         return where.graph
     if edges is None:
         raise ValueError("edges (2, E) are needed with positions; a Graph or a Geometry brings its own")
-    return arrange(edges, size)
+    return Graph.from_edges(edges, size)

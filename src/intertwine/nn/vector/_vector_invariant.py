@@ -12,7 +12,7 @@ from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import VectorLeakyReLU, one_copy
-from intertwine.ops import EdgeVectors, fan, resolve_batch
+from intertwine.ops import EdgeVectors, Graph, resolve_batch
 from intertwine.reps import Rep
 
 Scope = Literal["structure", "point"]
@@ -105,7 +105,7 @@ class VectorInvariant(nn.Module):
         """The first hidden layer: what depends on the mean is made once for each structure."""
         values = EdgeVectors(mix(self.first.values, planes), mix(self.mean_values, means))
         directions = EdgeVectors(mix(self.first.directions, planes), mix(self.mean_directions, means))
-        return self.first.rectified(values, directions, fan(batch[:, None]))
+        return self.first.rectified(values, directions, Graph.from_neighbor_table(batch[:, None]))
 
     def extra_repr(self) -> str:
         """The two representations and the scope."""

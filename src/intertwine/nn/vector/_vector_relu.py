@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
-from intertwine.ops import EdgeVectors, Graph, fan, vn_relu_mean
+from intertwine.ops import EdgeVectors, Graph, vn_relu_mean
 from intertwine.reps import Rep
 
 Directions = Literal["each", "shared"]
@@ -71,13 +71,13 @@ class VectorReLU(nn.Module):
 
     def planes(self, planes: Tensor) -> Tensor:
         """The same on planes, ``(n, N, C)``."""
-        own = fan(torch.arange(planes.shape[1], device=planes.device)[:, None])
+        own = Graph.from_neighbor_table(torch.arange(planes.shape[1], device=planes.device)[:, None])
         return self.rectified(EdgeVectors(mix(self.values, planes)), EdgeVectors(mix(self.directions, planes)), own)
 
     def rectified(self, values: EdgeVectors, directions: EdgeVectors, graph: Graph) -> Tensor:
         """The same after the linear maps, for vectors on edges: the mean over each node's."""
         affine = None if self.norm is None else self.norm.affine(values, graph)
-        return vn_relu_mean(values, directions, graph, affine=affine, slope=self.slope)
+        return vn_relu_mean(values, directions, graph, affine=affine, negative_slope=self.slope)
 
     def extra_repr(self) -> str:
         """The two representations and the slope."""

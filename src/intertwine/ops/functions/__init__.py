@@ -1,0 +1,19 @@
+"""Functions of one point or one number: spherical harmonics, radial functions, activations, quadrature grids."""
+
+from intertwine.ops.functions._activation import silu
+from intertwine.ops.functions._quadrature import circle_grid, product_grid, sphere_grid
+from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
+from intertwine.ops.functions._safe_norm import safe_norm, safe_normalize
+from intertwine.ops.functions._spherical_harmonics import spherical_harmonics
+
+__all__ = [
+    "bessel_basis",
+    "circle_grid",
+    "product_grid",
+    "safe_norm",
+    "safe_normalize",
+    "silu",
+    "smooth_cutoff",
+    "sphere_grid",
+    "spherical_harmonics",
+]

@@ -1,4 +1,4 @@
-"""Where to sample functions on the sphere and on the circle, and with which weights to average them."""
+"""Quadrature grids on the sphere and on the circle."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scipy.integrate import lebedev_rule
 from torch import Tensor
 
 _LEBEDEV = (3, 5, 7, 9, 11, 15, 17, 19, 21, 23, 29, 31, *range(35, 132, 6))
-"""The degrees that rules of Lebedev and Laikov exist for, without 13, 25 and 27, which have negative weights."""
+"""Degrees of the Lebedev-Laikov rules, without 13, 25 and 27, which have negative weights."""
 
 
 def product_grid(degree: int) -> tuple[Tensor, Tensor]:
-    """Gauss and Legendre's latitudes times equal steps of longitude.
+    """Gauss-Legendre product grid on the sphere: Gauss nodes in latitude times equal steps of longitude.
 
     Args:
         degree: Polynomials up to this degree are averaged exactly.
@@ -32,21 +32,21 @@ def product_grid(degree: int) -> tuple[Tensor, Tensor]:
     """
     _check(degree)
     heights, weights = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(degree // 2 + 1))
-    angles, shares = circle_grid(degree)
-    widths = (1 - heights.square()).sqrt()
+    angles, angle_weights = circle_grid(degree)
+    radii = (1 - heights.square()).sqrt()
     nodes = torch.stack(
         [
-            torch.outer(widths, angles.sin()),
+            torch.outer(radii, angles.sin()),
             heights[:, None].expand(-1, len(angles)),
-            torch.outer(widths, angles.cos()),
+            torch.outer(radii, angles.cos()),
         ],
         -1,
     )
-    return nodes.flatten(0, 1), torch.outer(weights / 2, shares).flatten()
+    return nodes.flatten(0, 1), torch.outer(weights / 2, angle_weights).flatten()
 
 
 def sphere_grid(degree: int) -> tuple[Tensor, Tensor]:
-    """The smaller of two grids that average polynomials on the sphere exactly: Lebedev's mostly, or the product grid.
+    """Lebedev grid on the sphere, or the product grid where that is smaller or no Lebedev rule exists.
 
     Lebedev's rules need two thirds of the nodes of a product grid, about ``(degree + 1)^2 / 3``; they exist for certain
     degrees up to 131, of which the next is taken. The nodes are fixed, and the octahedral group permutes them.
@@ -75,7 +75,7 @@ def sphere_grid(degree: int) -> tuple[Tensor, Tensor]:
 
 
 def circle_grid(degree: int) -> tuple[Tensor, Tensor]:
-    """Equal steps around the circle.
+    """Trapezoidal grid on the circle: equal steps.
 
     Args:
         degree: Trigonometric polynomials up to this degree are averaged exactly.

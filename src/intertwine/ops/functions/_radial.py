@@ -1,4 +1,4 @@
-"""Radial functions: a basis on [0, cutoff] and an envelope that ends it smoothly."""
+"""Radial functions: the Bessel basis on [0, cutoff] and the polynomial cutoff envelope."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import pi
 import torch
 from torch import Tensor
 
-_SMALL, _TERMS = 0.5, 8  # the first term left out is 0.5^18 / 19! = 3e-23
+_SMALL, _TERMS = 0.5, 8  # the first omitted term of the series is 0.5^18 / 19! = 3e-23
 
 
 def smooth_cutoff(distances: Tensor, cutoff: float, power: int = 6) -> Tensor:
@@ -17,8 +17,8 @@ def smooth_cutoff(distances: Tensor, cutoff: float, power: int = 6) -> Tensor:
 
     Args:
         distances: Any shape, in the unit of ``cutoff``.
-        cutoff: Where it ends.
-        power: p; larger values fall later and more steeply.
+        cutoff: Distance from which the envelope is zero.
+        power: p; for larger values the envelope falls later and more steeply.
 
     Returns:
         The shape of ``distances``.
@@ -34,20 +34,20 @@ def smooth_cutoff(distances: Tensor, cutoff: float, power: int = 6) -> Tensor:
     return torch.where(d < 1, 1 - rising * d**power, 0.0)
 
 
-def bessel_basis(distances: Tensor, cutoff: float, count: int) -> Tensor:
+def bessel_basis(distances: Tensor, cutoff: float, num_functions: int) -> Tensor:
     """Spherical Bessel functions of order zero that vanish at the cutoff.
 
-        b_n(d) = sqrt(2 / cutoff) sin(n pi d / cutoff) / d,   n = 1 .. count
+        b_n(d) = sqrt(2 / cutoff) sin(n pi d / cutoff) / d,   n = 1 .. num_functions
 
     times ``cutoff sqrt(cutoff / 2) / pi``, so that the value at zero is n whatever the unit of length.
 
     Args:
         distances: ``(E,)``.
         cutoff: In the unit of ``distances``.
-        count: How many functions.
+        num_functions: Number of basis functions.
 
     Returns:
-        ``(E, count)``; smooth at distance zero, to every order that is ever asked for.
+        ``(E, num_functions)``; smooth at distance zero, to every order that is ever asked for.
 
     Reference: Gasteiger, Gross, Guennemann, Directional message passing, ICLR 2020, eq. 7.
 
@@ -56,19 +56,19 @@ def bessel_basis(distances: Tensor, cutoff: float, count: int) -> Tensor:
         [[1.0, 2.0], [0.0, 0.0]]
     """
     angle = distances * (pi / cutoff)
-    once, twice = _sinc(angle), 2 * torch.cos(angle)
-    values = [once, twice * once]  # sin(n x) / x = 2 cos(x) sin((n - 1) x) / x - sin((n - 2) x) / x
-    while len(values) < count:
-        values.append(twice * values[-1] - values[-2])
-    return torch.stack(values[:count], -1)
+    first, factor = _sinc(angle), 2 * torch.cos(angle)
+    values = [first, factor * first]  # sin(n x) / x = 2 cos(x) sin((n - 1) x) / x - sin((n - 2) x) / x
+    while len(values) < num_functions:
+        values.append(factor * values[-1] - values[-2])
+    return torch.stack(values[:num_functions], -1)
 
 
 def _sinc(angle: Tensor) -> Tensor:
-    """sin(x) / x with right derivatives at zero, which quotients do not have: a series takes over where x is small."""
+    """sin(x) / x, by its Taylor series where x is small: a quotient would have wrong derivatives at zero."""
     small = angle.abs() < _SMALL
     square = torch.where(small, angle, 0.0) ** 2
     series = torch.ones_like(angle)
     for n in range(_TERMS, 0, -1):
         series = 1 - square / (2 * n * (2 * n + 1)) * series
-    away = torch.where(small, 1.0, angle)
-    return torch.where(small, series, torch.sin(away) / away)
+    large = torch.where(small, 1.0, angle)
+    return torch.where(small, series, torch.sin(large) / large)

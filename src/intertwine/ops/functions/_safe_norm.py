@@ -1,4 +1,4 @@
-"""Lengths and directions of vectors, with the gradients that the zero vector deserves."""
+"""Norm and direction of vectors, with gradient zero at the zero vector."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 
-def length(vectors: Tensor, dim: int = -1) -> Tensor:
-    """Euclidean length; where the vector is zero the gradient is zero.
+def safe_norm(vectors: Tensor, dim: int = -1) -> Tensor:
+    """Euclidean norm; where the vector is zero the gradient is zero.
 
     Args:
         vectors: Any shape.
-        dim: The axis of the components, which goes.
+        dim: The axis of the components, which is reduced.
 
     Returns:
         The shape of ``vectors`` without that axis.
 
     Example:
-        >>> length(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
+        >>> safe_norm(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
         [5.0, 0.0]
     """
     squared = vectors.square().sum(dim)
@@ -25,8 +25,8 @@ def length(vectors: Tensor, dim: int = -1) -> Tensor:
     return torch.where(zero, 0.0, torch.where(zero, 1.0, squared).sqrt())
 
 
-def unit(vectors: Tensor) -> Tensor:
-    """Vectors divided by their length; zero stays zero and has gradient zero.
+def safe_normalize(vectors: Tensor) -> Tensor:
+    """Vectors divided by their norm; zero stays zero and has gradient zero.
 
     Args:
         vectors: ``(..., 3)``.
@@ -35,7 +35,7 @@ def unit(vectors: Tensor) -> Tensor:
         ``(..., 3)``.
 
     Example:
-        >>> unit(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()[1]
+        >>> safe_normalize(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()[1]
         [0.0, 0.0, 0.0]
     """
     squared = vectors.square().sum(-1, keepdim=True)

@@ -1,9 +1,9 @@
-"""Real spherical harmonics as polynomials in x, y, z: no angles, hence no poles.
+"""Real spherical harmonics, as polynomials in x, y, z: no angles, hence no poles.
 
     Y_{l,m}  = a y Y_{l-1,m} - b r^2 Y_{l-2,m},   |m| < l,        m = -l .. l
     Y_{l,l}  = c (z Y_{l-1,l-1} - x Y_{l-1,1-l}),        Y_{l,-l} = c (z Y_{l-1,1-l} + x Y_{l-1,l-1})
 
-Degree 1 is (x, y, z). Derivatives of every order come from the values: see ``_harmonic_slopes``.
+Degree 1 is (x, y, z). Derivatives of every order come from the values: see ``_harmonic_derivatives``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.functions._harmonic_derivatives import CHUNK, scale, slope
-from intertwine.ops.functions._safe_norm import unit
+from intertwine.ops.functions._harmonic_derivatives import CHUNK, harmonic_norm, harmonics_vjp
+from intertwine.ops.functions._safe_norm import safe_normalize
 
 Normalization = Literal["component", "integral", "norm"]
 
 
-class _Constants(NamedTuple):
-    """Of the recursion to one degree l, for |m| < l, |m| < l - 1 and |m| = l."""
+class _Recursion(NamedTuple):
+    """Coefficients of the recursion to one degree l.
+
+    Attributes:
+        a: ``(2 l - 1,)`` for |m| < l.
+        b: ``(2 l - 3,)`` for |m| < l - 1.
+        c: For |m| = l.
+    """
 
     a: Tensor
     b: Tensor
@@ -31,48 +37,48 @@ class _Constants(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _constants(degree: int, normalization: str) -> _Constants:
-    """Constants of one degree, from 1 on, in float64."""
-    here, before, first = (scale(max(degree - i, 0), normalization) for i in range(3))
+def _coefficients(degree: int, normalization: str) -> _Recursion:
+    """Coefficients of one degree, from 1 on, in float64."""
+    norm, norm_1, norm_2 = (harmonic_norm(max(degree - i, 0), normalization) for i in range(3))
     m2 = torch.arange(1 - degree, degree, dtype=torch.float64).square()
-    a = here / before * (2 * degree - 1) / (degree**2 - m2).sqrt()
+    a = norm / norm_1 * (2 * degree - 1) / (degree**2 - m2).sqrt()
     inner = m2[1:-1]
-    b = here / first * (((degree - 1) ** 2 - inner) / (degree**2 - inner)).sqrt()
-    c = here / before * (sqrt((2 * degree - 1) / (2 * degree)) if degree > 1 else 1.0)
-    return _Constants(a, b, c)
+    b = norm / norm_2 * (((degree - 1) ** 2 - inner) / (degree**2 - inner)).sqrt()
+    c = norm / norm_1 * (sqrt((2 * degree - 1) / (2 * degree)) if degree > 1 else 1.0)
+    return _Recursion(a, b, c)
 
 
-def _recur(vectors: Tensor, result: Tensor, first: float, degrees: Sequence[_Constants]) -> None:
-    """Fill ``result ((lmax + 1)^2, n)`` from ``vectors (3, n)``."""
+def _recursion(vectors: Tensor, result: Tensor, y_0: float, degrees: Sequence[_Recursion]) -> None:
+    """Fill ``result ((lmax + 1)^2, n)`` from ``vectors (3, n)`` and the constant Y_0."""
     x, y, z = vectors
     r2 = vectors.square().sum(0)
-    result[0] = first
+    result[0] = y_0
     for degree, (a, b, c) in enumerate(degrees, 1):
-        here, before = result[degree**2 : (degree + 1) ** 2], result[(degree - 1) ** 2 : degree**2]
-        sine, cosine = (before[0], before[-1]) if degree > 1 else (torch.zeros_like(x), before[0])
-        torch.mul(before, a, out=here[1:-1]).mul_(y)
+        values, values_1 = result[degree**2 : (degree + 1) ** 2], result[(degree - 1) ** 2 : degree**2]
+        sine, cosine = (values_1[0], values_1[-1]) if degree > 1 else (torch.zeros_like(x), values_1[0])
+        torch.mul(values_1, a, out=values[1:-1]).mul_(y)
         if degree > 1:
-            inner = result[(degree - 2) ** 2 : (degree - 1) ** 2]
-            here[2:-2].addcmul_(inner * r2, b, value=-1)
-        torch.mul(x, cosine, out=here[0]).addcmul_(z, sine).mul_(c)
-        torch.mul(z, cosine, out=here[-1]).addcmul_(x, sine, value=-1).mul_(c)
+            values_2 = result[(degree - 2) ** 2 : (degree - 1) ** 2]
+            values[2:-2].addcmul_(values_2 * r2, b, value=-1)
+        torch.mul(x, cosine, out=values[0]).addcmul_(z, sine).mul_(c)
+        torch.mul(z, cosine, out=values[-1]).addcmul_(x, sine, value=-1).mul_(c)
 
 
 @torch.library.custom_op("intertwine::solid_harmonics", mutates_args=())
-def _solid(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
+def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     result = vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
-    degrees = [_constants(degree, normalization) for degree in range(1, lmax + 1)]
-    degrees = [_Constants(a.to(vectors)[:, None], b.to(vectors)[:, None], c) for a, b, c in degrees]
-    first = scale(0, normalization)
-    room = vectors.new_empty(result.shape[1], min(CHUNK, len(vectors)))
-    for some, out in zip(vectors.split(CHUNK), result.split(CHUNK), strict=True):
-        values = room[:, : len(some)]
-        _recur(some.T.contiguous(), values, first, degrees)
+    degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]
+    degrees = [_Recursion(a.to(vectors)[:, None], b.to(vectors)[:, None], c) for a, b, c in degrees]
+    y_0 = harmonic_norm(0, normalization)
+    buffer = vectors.new_empty(result.shape[1], min(CHUNK, len(vectors)))
+    for chunk, out in zip(vectors.split(CHUNK), result.split(CHUNK), strict=True):
+        values = buffer[:, : len(chunk)]
+        _recursion(chunk.T.contiguous(), values, y_0, degrees)
         out.copy_(values.T)
     return result
 
 
-@_solid.register_fake
+@_solid_harmonics.register_fake
 def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
 
@@ -83,10 +89,10 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 
 def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
-    return slope(grad, *ctx.saved_tensors, ctx.normalization), None, None
+    return harmonics_vjp(grad, *ctx.saved_tensors, ctx.normalization), None, None
 
 
-_solid.register_autograd(_derivative, setup_context=_setup)
+_solid_harmonics.register_autograd(_derivative, setup_context=_setup)
 
 
 def spherical_harmonics(
@@ -97,7 +103,7 @@ def spherical_harmonics(
     Args:
         lmax: Highest degree.
         vectors: ``(..., 3)`` in x, y, z order.
-        normalize: Whether to divide the vectors by their length first; otherwise the result is the solid harmonics
+        normalize: Whether to divide the vectors by their norm first; otherwise the result is the solid harmonics
             ``|x|^l Y_l(x / |x|)``.
         normalization: ``"component"``: |Y_l|^2 = 2 l + 1; ``"norm"``: |Y_l| = 1; ``"integral"``: orthonormal over the
             sphere, |Y_l|^2 = (2 l + 1) / 4 pi.
@@ -123,6 +129,6 @@ def spherical_harmonics(
         raise ValueError(f"lmax must be at least 0, got {lmax}")
     if normalization not in ("component", "integral", "norm"):
         raise ValueError(f'normalization must be "component", "integral" or "norm", got {normalization!r}')
-    flat = (unit(vectors) if normalize else vectors).reshape(-1, 3)
-    result: Tensor = _solid(flat, lmax, normalization)
+    flat = (safe_normalize(vectors) if normalize else vectors).reshape(-1, 3)
+    result: Tensor = _solid_harmonics(flat, lmax, normalization)
     return result.reshape(*vectors.shape[:-1], (lmax + 1) ** 2)

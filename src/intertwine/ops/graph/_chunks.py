@@ -1,4 +1,4 @@
-"""A graph cut into chunks of nodes with (nearly) equal numbers of edges, each small enough to stay in cache."""
+"""Chunks of target nodes with (nearly) equal numbers of edges, each small enough to stay in cache."""
 
 from __future__ import annotations
 
@@ -8,86 +8,88 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_PADDING = 1.05  # a chunk may hold this many times its edges before it is cut
+_PADDING = 1.05  # a chunk's table may have this many times as many entries as edges before a new chunk is started
 _OVERHEAD = 128  # and this many more, which cost less than another chunk
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some nodes in order of rank, and their edges as a table of ``count`` rows and ``width`` columns.
+    """Some target nodes, consecutive in rank, and their edges as a padded table of one row for each node.
 
     Attributes:
-        nodes: Which nodes, by rank.
-        edges: Which edges.
-        count: Number of nodes.
-        width: Largest number of edges of a node.
-        index: ``(count * width,)`` edge of each place in the table; ``None`` if every node has ``width``.
-        valid: ``(count * width,)`` which places are edges; the others repeat one.
+        nodes: Ranks of the nodes.
+        edges: Positions of their edges in the graph.
+        num_nodes: Number of rows n.
+        width: Number of columns k: the largest number of edges of a node.
+        index: ``(n * k,)`` the edge at each entry of the table; ``None`` if every node has k edges.
+        mask: ``(n * k,)`` true where an entry is an edge; padding entries repeat some other edge.
     """
 
     nodes: slice
     edges: slice
-    count: int
+    num_nodes: int
     width: int
     index: Tensor | None
-    valid: Tensor | None
+    mask: Tensor | None
 
-    def table(self, values: Tensor) -> Tensor:
-        """Rows of ``values (E, ...)`` for all places of the table."""
+    def gather(self, values: Tensor) -> Tensor:
+        """``(n * k, ...)``: rows of ``values (E, ...)`` for all entries of the table."""
         return values[self.edges] if self.index is None else values.index_select(0, self.index)
 
-    def masked(self, values: Tensor) -> Tensor:
-        """The same, zero where there is no edge."""
-        table = self.table(values)
-        return table if self.valid is None else table * self.valid[:, None]
+    def gather_masked(self, values: Tensor) -> Tensor:
+        """The same for ``values (E, C)``, with zeros in padding entries."""
+        table = self.gather(values)
+        return table if self.mask is None else table * self.mask[:, None]
 
-    def place(self, result: Tensor) -> Tensor:
-        """Room for a table that :meth:`write` then puts into the rows of its edges: those rows themselves if it can."""
+    def new_table(self, result: Tensor) -> Tensor:
+        """Uninitialized table ``(n * k, ...)`` to be scattered into ``result (E, ...)``: a view of it if possible."""
         return result[self.edges] if self.index is None else result.new_empty(len(self.index), *result.shape[1:])
 
-    def write(self, result: Tensor, table: Tensor) -> None:
-        """Write a table into the rows ``result (E, ...)`` of its edges."""
+    def scatter(self, result: Tensor, table: Tensor) -> None:
+        """Write a table ``(n * k, ...)`` into the rows of its edges in ``result (E, ...)``."""
         rows = result[self.edges]
         if rows.data_ptr() != table.data_ptr():
-            rows.copy_(table if self.valid is None else table.index_select(0, self.valid.nonzero().flatten()))
+            rows.copy_(table if self.mask is None else table.index_select(0, self.mask.nonzero().flatten()))
 
 
-def chunks(rank: Tensor, size: int, most: int, room: int = 1 << 62) -> Iterator[Chunk]:
-    """Cut a graph into chunks; nodes without edges are in none.
+def chunks(rank: Tensor, num_nodes: int, max_nodes: int, max_entries: int = 1 << 62) -> Iterator[Chunk]:
+    """Split the nodes of a graph into chunks; nodes without edges are in none.
 
     Args:
-        rank: ``(E,)`` node of each edge, ascending; nodes in ascending order of their numbers of edges.
-        size: Number of nodes.
-        most: Largest number of nodes in a chunk.
-        room: Largest number of places in a chunk of several nodes.
+        rank: ``(E,)`` rank of the target of each edge, ascending; nodes are ranked by their number of edges.
+        num_nodes: Number of nodes.
+        max_nodes: Largest number of nodes in a chunk.
+        max_entries: Largest number of table entries in a chunk of more than one node.
 
     Yields:
-        The chunks in order.
+        The chunks, by ascending rank.
+
+    Raises:
+        ValueError: If the nodes are not ranked by their number of edges.
     """
-    counts = torch.bincount(rank, minlength=size)
-    widths, repeats = (numbers.tolist() for numbers in torch.unique_consecutive(counts, return_counts=True))
+    degrees = torch.bincount(rank, minlength=num_nodes)
+    widths, repeats = (numbers.tolist() for numbers in torch.unique_consecutive(degrees, return_counts=True))
     if list(widths) != sorted(widths):
-        raise ValueError("nodes must be ranked by their number of edges, as intertwine.ops.arrange does")
-    ends = torch.cumsum(counts, 0)
+        raise ValueError("nodes must be ranked by their number of edges, as intertwine.ops.Graph.from_edges does")
+    ends = torch.cumsum(degrees, 0)
     node = edge = 0
-    for nodes, edges, width in _cuts(widths, repeats, most, room):
+    for n, num_edges, width in _split(widths, repeats, max_nodes, max_entries):
         if width > 0:
-            where = slice(node, node + nodes), slice(edge, edge + edges)
-            index = valid = None
-            if nodes * width != edges:
-                places = torch.arange(width, device=rank.device)
-                last = ends[where[0], None]
-                table = places + (last - counts[where[0], None])
-                index, valid = table.clamp(max=edge + edges - 1).flatten(), (table < last).flatten()
-            yield Chunk(*where, nodes, width, index, valid)
-        node, edge = node + nodes, edge + edges
+            nodes, edges = slice(node, node + n), slice(edge, edge + num_edges)
+            index = mask = None
+            if n * width != num_edges:
+                end = ends[nodes, None]
+                table = torch.arange(width, device=rank.device) + (end - degrees[nodes, None])
+                index, mask = table.clamp(max=edge + num_edges - 1).flatten(), (table < end).flatten()
+            yield Chunk(nodes, edges, n, width, index, mask)
+        node, edge = node + n, edge + num_edges
 
 
-def _cuts(widths: list[int], repeats: list[int], most: int, room: int) -> Iterator[tuple[int, int, int]]:
-    """Numbers of nodes and edges and the width of each chunk, from the runs of equal counts."""
+def _split(widths: list[int], repeats: list[int], max_nodes: int, max_entries: int) -> Iterator[tuple[int, int, int]]:
+    """Number of nodes, number of edges and width of each chunk, from the runs of nodes with equally many edges."""
     nodes = edges = widest = 0
     for width, repeat in zip(widths, repeats, strict=True):
-        limit = min(most, max(room // width, 1)) if width else most
+        limit = min(max_nodes, max(max_entries // width, 1)) if width else max_nodes
         taken = min(repeat, limit - nodes)
         padded, real = (nodes + taken) * width, edges + taken * width
         if nodes and (widest == 0 or taken <= 0 or padded > _PADDING * real + _OVERHEAD):

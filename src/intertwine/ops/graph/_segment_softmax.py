@@ -1,4 +1,4 @@
-"""Softmax over the edges into each node, with an envelope that lets edges leave smoothly."""
+"""Segment softmax: over the edges into each node, weighted by a smooth cutoff envelope."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from intertwine.ops.graph._segments import segment_max, segment_sum
 
 
-def segment_softmax(logits: Tensor, index: Tensor, size: int, envelope: Tensor | None = None) -> Tensor:
+def segment_softmax(logits: Tensor, index: Tensor, num_segments: int, envelope: Tensor | None = None) -> Tensor:
     """Softmax over the rows of ``logits`` that share an index, weighted by an envelope.
 
         alpha_e = u_e exp(l_e) / sum_f u_f exp(l_f),        f over the rows with the index of e
@@ -18,8 +18,8 @@ def segment_softmax(logits: Tensor, index: Tensor, size: int, envelope: Tensor |
 
     Args:
         logits: ``(E, ...)``; of any size, for the largest of each segment is subtracted first.
-        index: ``(E,)`` integers in ``[0, size)``.
-        size: Number of segments.
+        index: ``(E,)`` integers in ``[0, num_segments)``.
+        num_segments: Number of segments.
         envelope: ``(E,)`` u, not negative; 1 if not given.
 
     Returns:
@@ -35,8 +35,8 @@ def segment_softmax(logits: Tensor, index: Tensor, size: int, envelope: Tensor |
         weights = envelope.view(-1, *[1] * (logits.ndim - 1))
         present = weights > torch.finfo(weights.dtype).tiny
         logits = torch.where(present, logits + torch.where(present, weights, 1.0).log(), -torch.inf)
-    largest = segment_max(logits.detach(), index, size)
+    largest = segment_max(logits.detach(), index, num_segments)
     largest = torch.where(largest.isfinite(), largest, 0.0)
     exponentials = (logits - largest.index_select(0, index)).exp()
-    total = segment_sum(exponentials, index, size)
+    total = segment_sum(exponentials, index, num_segments)
     return exponentials / torch.where(total == 0, 1.0, total).index_select(0, index)

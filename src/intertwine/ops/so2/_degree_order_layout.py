@@ -1,7 +1,8 @@
-"""Where a chunk's components are worked on: by degree, to be rotated, and by order m, to be mixed.
+"""Degree layout and order layout of the components in the frames of a chunk of edges.
 
-Both are flat memory, cut into one contiguous part for each strand or group; one ``index_select`` sorts one into the
-other. Everything is made once for each number of edges and used again by all chunks that have as many.
+In the degree layout the components of one frame block are contiguous, as rotations need them; in the order layout those
+of one order m are, as the linear maps need them. Both are flat buffers; one ``index_select`` of rows sorts one into the
+other. The indices are computed once for each number of edges and shared by all chunks that have as many.
 """
 
 from __future__ import annotations
@@ -14,139 +15,155 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.so2._so2_coupling import EdgeLayout, FrameBlock, Place, SO2Coupling, edge_layout
+from intertwine.ops.so2._so2_coupling import FrameBlock, OrderChannels, SO2Coupling, SO2Layout, so2_layout
 
-Rows = list[tuple[int, int, int]]  # a row of part p stands at a + b e + c rows, a counted in edges
+# Row r of a part, for edge e of E: source row (before E + step e + offset), as (before, step, offset).
+RowIndex = list[tuple[int, int, int]]
+BlockShape = tuple[int, int]  # components and channels of a block
 
 
-class _Plan(NamedTuple):
-    """One side of a coupling, input or output, counted in rows of ``unit`` numbers.
+class _RowPlan(NamedTuple):
+    """Both layouts of the inputs or outputs of a coupling, counted in rows of ``row_size`` numbers.
 
     Attributes:
-        unit: The largest number that divides all channels.
-        size: Numbers for each edge.
-        degrees: For each strand, components and channels.
-        orders: For each group, 1 or 2 and channels.
-        to_orders: For each group, where its rows are by degree.
-        to_degrees: For each strand, where its rows are by order; the row after the last where they are nowhere.
+        row_size: The greatest common divisor of all channels.
+        numbers_per_edge: Of the larger layout.
+        degree_shapes: For each frame block, components and channels.
+        order_shapes: For each order block, 1 or 2 components and channels.
+        to_orders: For each order block, its rows in the degree layout.
+        to_degrees: For each frame block, its rows in the order layout; the row after the last where there are none.
     """
 
-    unit: int
-    size: int
-    degrees: tuple[tuple[int, int], ...]
-    orders: tuple[tuple[int, int], ...]
-    to_orders: list[Rows]
-    to_degrees: list[Rows]
+    row_size: int
+    numbers_per_edge: int
+    degree_shapes: tuple[BlockShape, ...]
+    order_shapes: tuple[BlockShape, ...]
+    to_orders: list[RowIndex]
+    to_degrees: list[RowIndex]
 
 
 @lru_cache(maxsize=256)
-def _plan(coupling: SO2Coupling, output: bool) -> _Plan:
-    where = edge_layout(coupling)
-    strands, places = (where.outputs, where.outputs_at) if output else (where.inputs, where.inputs_at)
-    unit = gcd(*(strand.channels for strand in strands)) or 1
-    degrees = tuple((2 * len(place) - 1, strand.channels) for strand, place in zip(strands, places, strict=True))
-    orders = tuple((2 if group.m else 1, group.shape[1 if output else 0]) for group in where.groups)
-    to_orders, to_degrees = _to_orders(where, output, degrees, unit), _to_degrees(strands, places, orders, unit)
-    size = max(sum(width * channels for width, channels in parts) for parts in (degrees, orders))
-    return _Plan(unit, size, degrees, orders, to_orders, to_degrees)
+def _row_plan(coupling: SO2Coupling, output: bool) -> _RowPlan:
+    layout = so2_layout(coupling)
+    frames = layout.outputs if output else layout.inputs
+    channels = layout.output_channels if output else layout.input_channels
+    row_size = gcd(*(frame.channels for frame in frames)) or 1
+    degree_shapes = tuple((2 * len(at) - 1, frame.channels) for frame, at in zip(frames, channels, strict=True))
+    order_shapes = tuple((2 if block.m else 1, block.shape[1 if output else 0]) for block in layout.orders)
+    size = max(sum(dim * count for dim, count in shapes) for shapes in (degree_shapes, order_shapes))
+    to_orders = _to_orders(layout, output, degree_shapes, row_size)
+    to_degrees = _to_degrees(frames, channels, order_shapes, row_size)
+    return _RowPlan(row_size, size, degree_shapes, order_shapes, to_orders, to_degrees)
 
 
-def _starts(parts: Sequence[tuple[int, int]], unit: int) -> list[int]:
-    """Rows for each edge before each part, and in all."""
+def _starts(shapes: Sequence[BlockShape], row_size: int) -> list[int]:
+    """Rows of each edge before each block, and of all blocks."""
     starts = [0]
-    for width, channels in parts:
-        starts.append(starts[-1] + width * channels // unit)
+    for dim, channels in shapes:
+        starts.append(starts[-1] + dim * channels // row_size)
     return starts
 
 
-def _to_orders(where: EdgeLayout, output: bool, degrees: Sequence[tuple[int, int]], unit: int) -> list[Rows]:
-    starts, result = _starts(degrees, unit), []
-    for group in where.groups:
-        rows: Rows = []
-        for component in (2 * group.m - 1, 2 * group.m) if group.m else (0,):
-            for i in group.outputs if output else group.inputs:
-                width, channels = degrees[i]
-                first = component * channels // unit
-                rows += [(starts[i], width * channels // unit, first + j) for j in range(channels // unit)]
+def _to_orders(layout: SO2Layout, output: bool, degree_shapes: Sequence[BlockShape], row_size: int) -> list[RowIndex]:
+    starts, result = _starts(degree_shapes, row_size), []
+    for block in layout.orders:
+        rows: RowIndex = []
+        for component in (2 * block.m - 1, 2 * block.m) if block.m else (0,):
+            for i in block.outputs if output else block.inputs:
+                dim, channels = degree_shapes[i]
+                first = component * channels // row_size
+                rows += [(starts[i], dim * channels // row_size, first + j) for j in range(channels // row_size)]
         result.append(rows)
     return result
 
 
 def _to_degrees(
-    strands: Sequence[FrameBlock], places: Sequence[Sequence[Place]], orders: Sequence[tuple[int, int]], unit: int
-) -> list[Rows]:
-    starts, result = _starts(orders, unit), []
-    for strand, at in zip(strands, places, strict=True):
-        rows: Rows = []
-        for m, place in enumerate(at):
+    frames: Sequence[FrameBlock],
+    order_channels: Sequence[Sequence[OrderChannels | None]],
+    order_shapes: Sequence[BlockShape],
+    row_size: int,
+) -> list[RowIndex]:
+    starts, result = _starts(order_shapes, row_size), []
+    for frame, at in zip(frames, order_channels, strict=True):
+        rows: RowIndex = []
+        num_rows = frame.channels // row_size
+        for m, order in enumerate(at):
             for component in range(2 if m else 1):
-                if place is None:
-                    rows += [(starts[-1], 0, 0)] * (strand.channels // unit)
+                if order is None:
+                    rows += [(starts[-1], 0, 0)] * num_rows
                     continue
-                group, columns = place
-                width, channels = orders[group]
-                first = (component * channels + columns.start) // unit
-                rows += [(starts[group], width * channels // unit, first + j) for j in range(strand.channels // unit)]
+                number, columns = order
+                dim, channels = order_shapes[number]
+                first = (component * channels + columns.start) // row_size
+                rows += [(starts[number], dim * channels // row_size, first + j) for j in range(num_rows)]
         result.append(rows)
     return result
 
 
-def _index(parts: list[Rows], edges: Tensor) -> Tensor:
-    """Where the rows of all parts are, for some edges 0, 1, 2 .."""
-    found = []
+def _index(parts: list[RowIndex], edges: Tensor) -> Tensor:
+    """Source rows of all parts one after another, for edges 0, 1, 2 .."""
+    indices = []
     for rows in parts:
-        before, step, place = torch.tensor(rows, dtype=torch.int64, device=edges.device).reshape(-1, 3).T
-        found.append((edges[:, None] * step + (before * edges.shape[0] + place)).flatten())
-    return torch.cat(found) if found else edges[:0]
+        before, step, offset = torch.tensor(rows, dtype=torch.int64, device=edges.device).reshape(-1, 3).T
+        indices.append((edges[:, None] * step + (before * edges.shape[0] + offset)).flatten())
+    return torch.cat(indices) if indices else edges[:0]
 
 
 @lru_cache(maxsize=16)
-def _indices(coupling: SO2Coupling, output: bool, edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Of ``to_orders`` and ``to_degrees``."""
-    plan, numbers = _plan(coupling, output), torch.arange(edges, device=device)
-    return _index(plan.to_orders, numbers), _index(plan.to_degrees, numbers)
+def _indices(coupling: SO2Coupling, output: bool, num_edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Row indices from the degree layout to the order layout, and back."""
+    plan, edges = _row_plan(coupling, output), torch.arange(num_edges, device=device)
+    return _index(plan.to_orders, edges), _index(plan.to_degrees, edges)
 
 
-class Side:
-    """One side of a chunk of edges."""
+class DegreeOrderLayout:
+    """Both layouts of the input or output components of a chunk of edges.
 
-    def __init__(self, coupling: SO2Coupling, output: bool, edges: int, device: torch.device) -> None:
-        self._plan = _plan(coupling, output)
-        self._edges = edges
-        self._to_orders, self._to_degrees = _indices(coupling, output, edges, device)
+    Args:
+        coupling: The blocks.
+        output: Whether of the outputs.
+        num_edges: Number of edges e in the chunk.
+        device: Of the buffers.
+    """
+
+    def __init__(self, coupling: SO2Coupling, output: bool, num_edges: int, device: torch.device) -> None:
+        self._plan = _row_plan(coupling, output)
+        self._num_edges = num_edges
+        self._to_orders, self._to_degrees = _indices(coupling, output, num_edges, device)
 
     @property
-    def size(self) -> int:
-        """How many numbers a room must hold: those of the edges, and a row of zeros."""
-        return self._edges * self._plan.size + self._plan.unit
+    def buffer_size(self) -> int:
+        """Numbers in a buffer for either layout: those of the edges, and a row of zeros."""
+        return self._num_edges * self._plan.numbers_per_edge + self._plan.row_size
 
-    def degrees(self, room: Tensor) -> list[Tensor]:
-        """``(e, frame components, channels)`` for each strand: views of a room."""
-        return self._views(room, self._plan.degrees)
+    def degree_views(self, buffer: Tensor) -> list[Tensor]:
+        """``(e, frame components, channels)`` for each frame block: views of a buffer in the degree layout."""
+        return self._views(buffer, self._plan.degree_shapes)
 
-    def orders(self, room: Tensor) -> list[Tensor]:
-        """``(e, 1 or 2, channels)`` for each group: views of a room."""
-        return self._views(room, self._plan.orders)
+    def order_views(self, buffer: Tensor) -> list[Tensor]:
+        """``(e, 1 or 2, channels)`` for each order block: views of a buffer in the order layout."""
+        return self._views(buffer, self._plan.order_shapes)
 
-    def by_order(self, room: Tensor, out: Tensor) -> None:
-        """Sort what stands by degree in one room by order into another."""
-        self._select(room, self._to_orders, out)
+    def to_orders(self, degrees: Tensor, out: Tensor) -> None:
+        """Copy a buffer in the degree layout to one in the order layout."""
+        self._select(degrees, self._to_orders, out)
 
-    def by_degree(self, room: Tensor, out: Tensor) -> None:
-        """The inverse; zero where no group has the component."""
-        unit, end = self._plan.unit, self._edges * sum(width * channels for width, channels in self._plan.orders)
-        room[end : end + unit] = 0
-        self._select(room, self._to_degrees, out)
+    def to_degrees(self, orders: Tensor, out: Tensor) -> None:
+        """Copy a buffer in the order layout to one in the degree layout; zero for components that no order has."""
+        row_size = self._plan.row_size
+        end = self._num_edges * sum(dim * channels for dim, channels in self._plan.order_shapes)
+        orders[end : end + row_size] = 0
+        self._select(orders, self._to_degrees, out)
 
-    def _select(self, room: Tensor, index: Tensor, out: Tensor) -> None:
-        unit = self._plan.unit
-        rows = room[: room.shape[0] // unit * unit].view(-1, unit)
-        torch.index_select(rows, 0, index, out=out[: index.shape[0] * unit].view(-1, unit))
+    def _select(self, buffer: Tensor, index: Tensor, out: Tensor) -> None:
+        row_size = self._plan.row_size
+        rows = buffer[: buffer.shape[0] // row_size * row_size].view(-1, row_size)
+        torch.index_select(rows, 0, index, out=out[: index.shape[0] * row_size].view(-1, row_size))
 
-    def _views(self, room: Tensor, parts: Sequence[tuple[int, int]]) -> list[Tensor]:
+    def _views(self, buffer: Tensor, shapes: Sequence[BlockShape]) -> list[Tensor]:
         views, start = [], 0
-        for width, channels in parts:
-            stop = start + self._edges * width * channels
-            views.append(room[start:stop].view(self._edges, width, channels))
+        for dim, channels in shapes:
+            stop = start + self._num_edges * dim * channels
+            views.append(buffer[start:stop].view(self._num_edges, dim, channels))
             start = stop
         return views

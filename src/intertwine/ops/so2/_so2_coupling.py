@@ -1,13 +1,14 @@
-"""Which components meet in the frame of an edge, and where everything stands in memory.
+"""Blocks of the SO(2) convolution: which components are mixed in the frame of an edge, order by order.
 
-A kernel at the pole commutes with the rotations about it (SO(2)), for O(3) also with the reflections that leave it
-alone (O(2)). The components m and m' of a degree are one irrep of either; so, by Schur,
+A kernel at the pole commutes with the rotations about it (SO(2)), for O(3) also with the reflections that fix it
+(O(2)). The components m and m' of a degree are one irrep of either; so, by Schur's lemma,
 
     SO(3):  y_m = a x_m - b x_m',   y_m' = b x_m + a x_m'        for m > 0,   y_0 = a x_0
     O(3):   y_m = a x_m,            y_m' = a x_m'                for m > 0,   y_0 = a x_0 or nothing
 
-where in the second line the components of a degree whose parity is not that of the harmonics are turned by a quarter
-first, which makes b an a; and 0 meets 0 only if both parities are those of the harmonics, or neither.
+where for O(3) the components of a degree whose parity is not that of the harmonics are first rotated by a quarter turn,
+which makes b an a; and 0 is mixed with 0 only if both parities are those of the harmonics, or neither. For SO(3) the b
+terms are those of a second copy of the inputs, rotated by a quarter turn.
 """
 
 from __future__ import annotations
@@ -17,66 +18,66 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from intertwine.ops.steerable._coupling import Label
+from intertwine.ops.steerable import IrrepLabel
 
 
 class FrameBlock(NamedTuple):
-    """A block seen in the frame: its components of one kind.
+    """An input or output block in the frame of an edge.
 
     Attributes:
-        block: Which input or output block.
+        block: Index of the block.
         degree: l.
-        kind: 1 for the components as they are, -1 for those turned by a quarter.
-        lowest: The lowest m that takes part.
-        channels: Copies of the irrep.
+        reflection_sign: Sign of the component 0 under reflections that fix the edge; -1: rotated by a quarter turn.
+        min_order: Lowest order m that takes part.
+        channels: Number of channels.
     """
 
     block: int
     degree: int
-    kind: int
-    lowest: int
+    reflection_sign: int
+    min_order: int
     channels: int
 
 
-class Group(NamedTuple):
-    """All strands that meet at one m: one dense matrix.
+class OrderBlock(NamedTuple):
+    """All frame blocks that are mixed at one order m: one dense matrix.
 
     Attributes:
         m: The order.
-        inputs: Which input strands, side by side.
-        outputs: Which output strands.
+        inputs: Indices of the input frame blocks, whose channels stand side by side.
+        outputs: Indices of the output frame blocks.
         shape: Input and output channels: the shape of the weights.
-        runs: Where channels of the group (first) take which scales (second): slices.
+        scale_slices: Pairs of slices: these input channels are scaled by those scales.
     """
 
     m: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     shape: tuple[int, int]
-    runs: tuple[tuple[slice, slice], ...]
+    scale_slices: tuple[tuple[slice, slice], ...]
 
 
-Place = tuple[int, slice] | None  # a group and the channels in it
-Where = tuple[int, slice, slice]  # a group, its rows and its columns
+OrderChannels = tuple[int, slice]  # an order block, and channels in it
+WeightSlice = tuple[int, slice, slice]  # an order block, and rows and columns of its weights
 
 
-class EdgeLayout(NamedTuple):
-    """Strands and groups of a coupling.
+class SO2Layout(NamedTuple):
+    """Frame blocks and order blocks of a coupling.
 
     Attributes:
-        inputs: The input strands.
-        outputs: The output strands.
-        groups: The groups, m ascending.
-        inputs_at: For each input strand, where its components of each m are mixed; ``None`` where they are not.
-        outputs_at: For each output strand, likewise.
+        inputs: The input frame blocks.
+        outputs: The output frame blocks.
+        orders: The order blocks, m ascending.
+        input_channels: For each input frame block and each m, its channels in an order block, or ``None``.
+        output_channels: For each output frame block, likewise.
         lmax: The highest degree.
     """
 
     inputs: tuple[FrameBlock, ...]
     outputs: tuple[FrameBlock, ...]
-    groups: tuple[Group, ...]
-    inputs_at: tuple[tuple[Place, ...], ...]
-    outputs_at: tuple[tuple[Place, ...], ...]
+    orders: tuple[OrderBlock, ...]
+    input_channels: tuple[tuple[OrderChannels | None, ...], ...]
+    output_channels: tuple[tuple[OrderChannels | None, ...], ...]
     lmax: int
 
 
@@ -95,108 +96,109 @@ class SO2Coupling:
         [(4, 2), (4, 5)]
     """
 
-    inputs: tuple[tuple[Label, int], ...]
-    outputs: tuple[tuple[Label, int], ...]
+    inputs: tuple[tuple[IrrepLabel, int], ...]
+    outputs: tuple[tuple[IrrepLabel, int], ...]
     mmax: int
     parity: bool = True
 
     def weight_shapes(self) -> list[tuple[int, int]]:
-        """Input and output channels of each group: m = 0 (for O(3) each kind by itself), 1, 2 .. mmax."""
-        return [group.shape for group in edge_layout(self).groups]
+        """Input and output channels at each order: m = 0 (for O(3) once for each reflection sign), 1, 2 .. mmax."""
+        return [block.shape for block in so2_layout(self).orders]
 
     def scale_order(self) -> list[int]:
-        """The input blocks in the order in which their channels take their scales."""
-        return list(dict.fromkeys(strand.block for strand in edge_layout(self).inputs))
+        """Indices of the input blocks in the order of their scales."""
+        return list(dict.fromkeys(frame.block for frame in so2_layout(self).inputs))
 
     @property
-    def scales(self) -> int:
-        """The number of input channels, each of which an edge scales."""
+    def num_scales(self) -> int:
+        """Number S of input channels, each of which is scaled by a function of the edge length."""
         return sum(channels for _, channels in self.inputs)
 
-    def code(self) -> list[int]:
-        """The coupling as plain integers, which an operator takes; :func:`decode_edges` is the inverse."""
+    def encode(self) -> list[int]:
+        """The coupling as integers, which an operator can take; :func:`decode_so2_coupling` is the inverse."""
         blocks = [(*label, channels) for label, channels in self.inputs + self.outputs]
         return [self.mmax, int(self.parity), len(self.inputs), *(number for block in blocks for number in block)]
 
 
 @lru_cache(maxsize=256)
-def decode_edges(code: tuple[int, ...]) -> SO2Coupling:
-    """The coupling that :meth:`SO2Coupling.code` wrote."""
+def decode_so2_coupling(code: tuple[int, ...]) -> SO2Coupling:
+    """The inverse of :meth:`SO2Coupling.encode`."""
     mmax, parity, inputs, *numbers = code
-    blocks = [((degree, sign), copies) for degree, sign, copies in zip(*[iter(numbers)] * 3, strict=True)]
+    blocks = [((degree, sign), channels) for degree, sign, channels in zip(*[iter(numbers)] * 3, strict=True)]
     return SO2Coupling(tuple(blocks[:inputs]), tuple(blocks[inputs:]), mmax, bool(parity))
 
 
 @lru_cache(maxsize=256)
-def edge_layout(coupling: SO2Coupling) -> EdgeLayout:
-    """The strands of a coupling and their groups."""
-    inputs, outputs = _strands(coupling.inputs, coupling.parity), _strands(coupling.outputs, coupling.parity)
+def so2_layout(coupling: SO2Coupling) -> SO2Layout:
+    """Frame blocks and order blocks of a coupling."""
+    inputs, outputs = (_frame_blocks(blocks, coupling.parity) for blocks in (coupling.inputs, coupling.outputs))
     if not coupling.parity:
-        inputs += [strand._replace(kind=-1, lowest=1) for strand in inputs]
-    places, offset = {}, 0
-    for strand in inputs:
-        if strand.block not in places:
-            places[strand.block] = offset
-            offset += strand.channels
-    top = max((strand.degree for strand in inputs + outputs), default=0)
-    groups = []
-    for m in range(min(coupling.mmax, top) + 1):
-        for kinds in ((1,), (-1,)) if m == 0 else ((1, -1),):
-            here, there = (
-                [i for i, s in enumerate(strands) if s.lowest <= m <= s.degree and s.kind in kinds]
-                for strands in (inputs, outputs)
+        inputs += [frame._replace(reflection_sign=-1, min_order=1) for frame in inputs]
+    scale_starts, offset = {}, 0
+    for frame in inputs:
+        if frame.block not in scale_starts:
+            scale_starts[frame.block] = offset
+            offset += frame.channels
+    lmax = max((frame.degree for frame in inputs + outputs), default=0)
+    orders = []
+    for m in range(min(coupling.mmax, lmax) + 1):
+        for signs in ((1,), (-1,)) if m == 0 else ((1, -1),):
+            i_in, i_out = (
+                [i for i, f in enumerate(frames) if f.min_order <= m <= f.degree and f.reflection_sign in signs]
+                for frames in (inputs, outputs)
             )
-            if here and there:
-                shape = sum(inputs[i].channels for i in here), sum(outputs[i].channels for i in there)
-                groups.append(Group(m, tuple(here), tuple(there), shape, _runs([inputs[i] for i in here], places)))
-    inputs_at = _places(inputs, [group.inputs for group in groups], groups, coupling.mmax)
-    outputs_at = _places(outputs, [group.outputs for group in groups], groups, coupling.mmax)
-    return EdgeLayout(tuple(inputs), tuple(outputs), tuple(groups), inputs_at, outputs_at, top)
+            if i_in and i_out:
+                shape = sum(inputs[i].channels for i in i_in), sum(outputs[i].channels for i in i_out)
+                scale_slices = _scale_slices([inputs[i] for i in i_in], scale_starts)
+                orders.append(OrderBlock(m, tuple(i_in), tuple(i_out), shape, scale_slices))
+    input_channels = _order_channels(inputs, [block.inputs for block in orders], orders, coupling.mmax)
+    output_channels = _order_channels(outputs, [block.outputs for block in orders], orders, coupling.mmax)
+    return SO2Layout(tuple(inputs), tuple(outputs), tuple(orders), input_channels, output_channels, lmax)
 
 
-def _places(
-    strands: Sequence[FrameBlock], members: Sequence[Sequence[int]], groups: Sequence[Group], mmax: int
-) -> tuple[tuple[Place, ...], ...]:
-    """Where each strand stands in the groups of each m."""
-    places: list[list[Place]] = [[None] * (min(strand.degree, mmax) + 1) for strand in strands]
-    for number, (group, inside) in enumerate(zip(groups, members, strict=True)):
-        column = 0
-        for i in inside:
-            places[i][group.m] = number, slice(column, column + strands[i].channels)
-            column += strands[i].channels
-    return tuple(tuple(place) for place in places)
-
-
-def _strands(blocks: Sequence[tuple[Label, int]], parity: bool) -> list[FrameBlock]:
-    """One strand for each block, those of kind 1 first, by degree."""
-    strands = [
+def _frame_blocks(blocks: Sequence[tuple[IrrepLabel, int]], parity: bool) -> list[FrameBlock]:
+    """One frame block for each block, those of reflection sign 1 first, then by degree."""
+    frames = [
         FrameBlock(i, degree, sign * (-1) ** degree if parity else 1, 0, channels)
         for i, ((degree, sign), channels) in enumerate(blocks)
     ]
-    return sorted(strands, key=lambda strand: (-strand.kind, strand.degree, strand.block))
+    return sorted(frames, key=lambda frame: (-frame.reflection_sign, frame.degree, frame.block))
 
 
-def _runs(strands: Sequence[FrameBlock], places: dict[int, int]) -> tuple[tuple[slice, slice], ...]:
-    """Slices of a group's channels and of the scales, as few as there can be."""
-    runs: list[tuple[slice, slice]] = []
+def _order_channels(
+    frames: Sequence[FrameBlock], members: Sequence[Sequence[int]], orders: Sequence[OrderBlock], mmax: int
+) -> tuple[tuple[OrderChannels | None, ...], ...]:
+    """For each frame block and each m, its channels in an order block; ``members`` are the frame blocks of each."""
+    result: list[list[OrderChannels | None]] = [[None] * (min(frame.degree, mmax) + 1) for frame in frames]
+    for number, (order, indices) in enumerate(zip(orders, members, strict=True)):
+        column = 0
+        for i in indices:
+            result[i][order.m] = number, slice(column, column + frames[i].channels)
+            column += frames[i].channels
+    return tuple(tuple(channels) for channels in result)
+
+
+def _scale_slices(frames: Sequence[FrameBlock], scale_starts: dict[int, int]) -> tuple[tuple[slice, slice], ...]:
+    """Slices of the channels of an order block and of the scales, merged where both are contiguous."""
+    slices: list[tuple[slice, slice]] = []
     column = 0
-    for strand in strands:
-        start, stop = places[strand.block], column + strand.channels
-        if runs and runs[-1][1].stop == start:
-            runs[-1] = slice(runs[-1][0].start, stop), slice(runs[-1][1].start, start + strand.channels)
+    for frame in frames:
+        start, stop = scale_starts[frame.block], column + frame.channels
+        if slices and slices[-1][1].stop == start:
+            slices[-1] = slice(slices[-1][0].start, stop), slice(slices[-1][1].start, start + frame.channels)
         else:
-            runs.append((slice(column, stop), slice(start, start + strand.channels)))
+            slices.append((slice(column, stop), slice(start, start + frame.channels)))
         column = stop
-    return tuple(runs)
+    return tuple(slices)
 
 
-def shared_places(coupling: SO2Coupling, source: FrameBlock, target: FrameBlock) -> list[tuple[Where, int]]:
-    """Where the weights from an input strand to an output strand stand, and their m."""
-    layout = edge_layout(coupling)
-    here = layout.inputs_at[layout.inputs.index(source)]
-    there = layout.outputs_at[layout.outputs.index(target)]
+def weight_slices(coupling: SO2Coupling, source: FrameBlock, target: FrameBlock) -> list[tuple[WeightSlice, int]]:
+    """The weights from an input frame block to an output frame block at each order, and the order m."""
+    layout = so2_layout(coupling)
+    channels_in = layout.input_channels[layout.inputs.index(source)]
+    channels_out = layout.output_channels[layout.outputs.index(target)]
     return [
-        ((row[0], row[1], column[1]), m)
-        for m, (row, column) in enumerate(zip(here, there, strict=False))
-        if row is not None and column is not None and row[0] == column[0]
+        ((rows[0], rows[1], columns[1]), m)
+        for m, (rows, columns) in enumerate(zip(channels_in, channels_out, strict=False))
+        if rows is not None and columns is not None and rows[0] == columns[0]
     ]

@@ -1,111 +1,124 @@
-"""How features and Wigner matrices change when space turns: the generators L_x, L_y, L_z at work.
+"""Wigner matrices of rotations from the polar axis y to edge directions: products of two factors, without angles.
 
-    spin(t, D) = sum_k t_k L_k D,        torque(g, D)_k = <g, L_k D>
+    R = R_y(a) R_x(b),        cos b = y,   sin b = s,   cos a = z / s,   sin a = x / s,        s = sqrt(x^2 + z^2)
 
-Each is the derivative of the other, and L is antisymmetric; so all are closed under differentiation. They are operators
-of torch because their constants must not be seen by what traces them.
+A rotation about y mixes only m and -m. One about x commutes with the reflection of x, so it mixes m < 0 with m < 0 and
+m >= 0 with m >= 0. Hence every entry of D^l(R) is one product,
+
+    D_mn = (cos or +-sin of |m| a) (a Fourier polynomial in b of degree l),
+
+and the matrices of all edges are the entrywise product of two matrix products with constants.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from intertwine.groups import SO3
 from intertwine.groups._constant import constant
+from intertwine.ops.functions import safe_normalize
+from intertwine.reps import wigner_d
 
 
 @constant
-def generators(degree: int) -> Tensor:
-    """``(3, 2 l + 1, 2 l + 1)``, float64: the derivative of D^l about x, y and z."""
-    return SO3().irrep(degree).generators
-
-
-def split_degrees(flat: Tensor, lmax: int) -> list[Tensor]:
-    """``(E, 2 l + 1, 2 l + 1)`` for l = 0 .. lmax from their entries side by side."""
-    parts = flat.split([(2 * degree + 1) ** 2 for degree in range(lmax + 1)], 1)
-    return [part.unflatten(1, (2 * degree + 1, 2 * degree + 1)) for degree, part in enumerate(parts)]
-
-
-@torch.library.custom_op("intertwine::torque", mutates_args=())
-def torque(grad: Tensor, flat: Tensor, lmax: int) -> Tensor:
-    """``<g, L_k D>``: ``(E, entries), (E, entries) -> (E, 3)``."""
-    result = grad.new_zeros(grad.shape[0], 3)
-    for degree, (g, d) in enumerate(zip(split_degrees(grad, lmax), split_degrees(flat, lmax), strict=True)):
-        if degree:
-            result.addmm_((g @ d.mT).flatten(1), generators(degree).to(grad).flatten(1).T)
+def _about_x(degree: int) -> Tensor:
+    """``(m, n, 2 l + 1)``: D^l(R_x(b)) as a polynomial in 1, cos b, sin b, cos 2b, sin 2b .."""
+    swap = torch.tensor([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)  # y to x, z to y, x to z
+    rotation = wigner_d(degree, swap)
+    result = torch.zeros(2 * degree + 1, 2 * degree + 1, 2 * degree + 1, dtype=torch.float64)
+    result[:, :, 0] = torch.outer(rotation[:, degree], rotation[:, degree])
+    for k in range(1, degree + 1):
+        sine, cosine = rotation[:, degree - k], rotation[:, degree + k]
+        result[:, :, 2 * k - 1] = torch.outer(sine, sine) + torch.outer(cosine, cosine)
+        result[:, :, 2 * k] = torch.outer(sine, cosine) - torch.outer(cosine, sine)
     return result
 
 
-@torch.library.custom_op("intertwine::spin", mutates_args=())
-def spin(turns: Tensor, flat: Tensor, lmax: int) -> Tensor:
-    """``sum_k t_k L_k D``: ``(E, 3), (E, entries) -> (E, entries)``."""
-    columns = []
-    for degree, d in enumerate(split_degrees(flat, lmax)):
-        turning = (turns @ generators(degree).to(turns).flatten(1)).unflatten(1, d.shape[1:])
-        columns.append((turning @ d).flatten(1))
-    return torch.cat(columns, 1)
+@constant
+def factor_constants(degree: int, columns: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
+    """Constants S and T such that ``(multiples of a @ S) * (multiples of b @ T)`` are signed columns n of D^l.
+
+    Args:
+        degree: l.
+        columns: The columns n = -l .. l wanted, in order.
+        signs: The sign of each.
+
+    Returns:
+        ``(2, 2 l + 1, columns * (2 l + 1))``, float64: for each column, its rows m = -l .. l.
+    """
+    about_x = _about_x(degree)
+    result = torch.zeros(2, 2 * degree + 1, len(columns), 2 * degree + 1, dtype=torch.float64)
+    for column, (n, sign) in enumerate(zip(columns, signs, strict=True)):
+        for m in range(-degree, degree + 1):
+            row = abs(m) if n >= 0 else -abs(m)  # the row of D(R_x) that R_y maps to row m
+            k = abs(m)
+            if (m >= 0) == (n >= 0):
+                result[0, 2 * k - 1 if k else 0, column, m + degree] = sign
+            else:
+                result[0, 2 * k, column, m + degree] = sign if m < 0 else -sign
+            result[1, :, column, m + degree] = about_x[row + degree, n + degree]
+    return result.flatten(2)
 
 
-@torch.library.custom_op("intertwine::turn_features", mutates_args=())
-def turn_features(flat: Tensor, blocks: list[int], axis: int) -> Tensor:
-    """``L_axis x`` for features ``(N, dim)``; ``blocks`` lists degree and channels of each block."""
-    pairs = list(zip(blocks[::2], blocks[1::2], strict=True))
-    parts = flat.split([(2 * degree + 1) * channels for degree, channels in pairs], 1)
-    turned = [
-        (part.unflatten(1, (channels, 2 * degree + 1)) @ generators(degree)[axis].to(flat).T).flatten(1)
-        for part, (degree, channels) in zip(parts, pairs, strict=True)
-    ]
-    return torch.cat(turned, 1) if turned else flat.clone()
+def _multiples(cosine: Tensor, sine: Tensor, lmax: int) -> Tensor:
+    """``(E, 2 lmax + 1)``: 1, cos a, sin a, cos 2a, sin 2a .. by the angle sum formulas."""
+    c, s = torch.ones_like(cosine), torch.zeros_like(sine)
+    columns = [c]
+    for _ in range(lmax):
+        c, s = c * cosine - s * sine, s * cosine + c * sine
+        columns += [c, s]
+    return torch.stack(columns, 1)
 
 
-@torque.register_fake
-def _(grad: Tensor, flat: Tensor, lmax: int) -> Tensor:
-    return grad.new_empty(grad.shape[0], 3)
+class WignerFactors(NamedTuple):
+    """Sines and cosines of the multiples of a and b: factors of the Wigner matrices of all degrees.
+
+    Attributes:
+        azimuth: ``(E, 2 lmax + 1)`` 1, cos a, sin a, cos 2a ..
+        polar: ``(E, 2 lmax + 1)`` 1, cos b, sin b, cos 2b ..
+    """
+
+    azimuth: Tensor
+    polar: Tensor
+
+    @classmethod
+    def from_vectors(cls, vectors: Tensor, lmax: int) -> WignerFactors:
+        """Of rotations from the polar axis to the directions of vectors ``(E, 3)``; the identity for zero vectors."""
+        x, y, z = safe_normalize(vectors).unbind(1)
+        y = torch.where(vectors.square().sum(1) == 0, 1.0, y)
+        s = torch.hypot(x, z)
+        pole = s == 0
+        inverse = torch.where(pole, 1.0, s).reciprocal()
+        azimuth = _multiples(torch.where(pole, 1.0, z * inverse), x * inverse, lmax)
+        return cls(azimuth, _multiples(y, s, lmax))
+
+    def matrices(self, constants: Tensor, out: Tensor | None = None) -> Tensor:
+        """Columns of the Wigner matrices ``(E, columns * (2 l + 1))``, for the :func:`factor_constants` of a degree."""
+        size = constants.shape[1]
+        result = torch.mm(self.azimuth[:, :size], constants[0], out=out)
+        return result.mul_(self.polar[:, :size] @ constants[1])
 
 
-@spin.register_fake
-def _(turns: Tensor, flat: Tensor, lmax: int) -> Tensor:
-    return torch.empty_like(flat)
+def frame_orders(degree: int, mmax: int, reflection_sign: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Columns of D^l, and their signs, for the components 0, 1, 1', 2, 2' .. in the frame of an edge.
 
+    The reflection of x fixes the edge; it keeps the components m and flips the components m'. For the parity of the
+    spherical harmonics (reflection sign 1) these are m and -m. For the other parity (reflection sign -1) a quarter turn
+    makes them so; only there the component 0 is flipped.
 
-@turn_features.register_fake
-def _(flat: Tensor, blocks: list[int], axis: int) -> Tensor:
-    return torch.empty_like(flat)
+    Args:
+        degree: l.
+        mmax: Highest order.
+        reflection_sign: 1 or -1, the sign of the component 0 under the reflection.
 
-
-def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    first, flat, ctx.lmax = inputs
-    ctx.save_for_backward(first, flat)
-
-
-def _torque_derivative(ctx, turns):  # type: ignore[no-untyped-def]
-    grad, flat = ctx.saved_tensors
-    return spin(turns, flat, ctx.lmax), -spin(turns, grad, ctx.lmax), None
-
-
-def _spin_derivative(ctx, grad):  # type: ignore[no-untyped-def]
-    turns, flat = ctx.saved_tensors
-    return torque(grad, flat, ctx.lmax), -spin(turns, grad, ctx.lmax), None
-
-
-def _turn_setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    _, ctx.blocks, ctx.axis = inputs
-
-
-def _turn_derivative(ctx, grad):  # type: ignore[no-untyped-def]
-    return -turn_features(grad, ctx.blocks, ctx.axis), None, None
-
-
-torque.register_autograd(_torque_derivative, setup_context=_setup)
-spin.register_autograd(_spin_derivative, setup_context=_setup)
-turn_features.register_autograd(_turn_derivative, setup_context=_turn_setup)
-
-
-def torque_to_gradient(torque: Tensor, vectors: Tensor) -> Tensor:
-    """The gradient in the vectors r of what feels a torque t when they turn: ``t x r / r^2``, zero at zero."""
-    squared = vectors.square().sum(1, keepdim=True)
-    zero = squared == 0
-    inverse = torch.where(zero, 0.0, torch.where(zero, 1.0, squared).reciprocal())
-    result: Tensor = torch.linalg.cross(torque, vectors) * inverse
-    return result
+    Returns:
+        The columns n = -l .. l and their signs.
+    """
+    orders, signs = [0], [1]
+    for m in range(1, min(degree, mmax) + 1):
+        orders += [m, -m] if reflection_sign > 0 else [-m, m]
+        signs += [1, 1] if reflection_sign > 0 else [-1, 1]
+    return orders, signs

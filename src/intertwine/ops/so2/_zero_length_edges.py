@@ -1,91 +1,91 @@
-"""Edges of length zero. They have no direction: their kernel is the mean over all, which only J = 0 survives.
+"""Edges of length zero. They have no direction: their kernel is the mean over all directions, the J = 0 part.
 
-By Schur it takes each degree to itself, and there to tr W / (2 l + 1) times the identity.
+By Schur's lemma it maps each degree to itself, by tr W / (2 l + 1) times the identity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from intertwine.ops.so2._so2_coupling import Where, shared_places
-
-if TYPE_CHECKING:
-    from intertwine.ops.so2._so2_kernels import EdgeCall, Gradients
+from intertwine.ops.so2._so2_coupling import WeightSlice, weight_slices
+from intertwine.ops.so2._so2_inputs import SO2Gradients, SO2Inputs
 
 
-class _Pair(NamedTuple):
-    """An input and an output block of one degree and parity.
+class _BlockPair(NamedTuple):
+    """An input block and an output block of the same degree and parity.
 
     Attributes:
-        source: The input block.
-        target: The output block.
-        scales: Where the input block's scales stand.
-        weights: Where the weights of each m stand, and what each counts in the mean.
+        source: Index of the input block.
+        target: Index of the output block.
+        scales: Scales of the input block.
+        weights: The weights of each order, and the factor of each in the mean.
     """
 
     source: int
     target: int
     scales: slice
-    weights: list[tuple[Where, float]]
+    weights: list[tuple[WeightSlice, float]]
 
-    def mean(self, weights: list[Tensor]) -> Tensor:
-        """``(channels_in, channels_out)``: the mean kernel."""
-        return torch.stack([part * weights[g][rows, columns] for (g, rows, columns), part in self.weights]).sum(0)
+    def mean_kernel(self, weights: list[Tensor]) -> Tensor:
+        """``(channels_in, channels_out)``: the trace of the kernel over 2 l + 1."""
+        parts = [factor * weights[order][rows, columns] for (order, rows, columns), factor in self.weights]
+        return torch.stack(parts).sum(0)
 
 
-def _pairs(call: EdgeCall) -> Iterator[_Pair]:
+def _block_pairs(inputs: SO2Inputs) -> Iterator[_BlockPair]:
     start, scales = 0, {}
-    for block in call.coupling.scale_order():
-        scales[block] = slice(start, start + call.inputs[block][1])
+    for block in inputs.coupling.scale_order():
+        scales[block] = slice(start, start + inputs.inputs[block][1])
         start = scales[block].stop
-    for strand in call.where.inputs:
-        for other in call.where.outputs:
-            if (strand.degree, strand.kind) == (other.degree, other.kind) and strand.lowest == 0:
-                places = shared_places(call.coupling, strand, other)
-                weights = [(place, (2 if m else 1) / (2 * strand.degree + 1)) for place, m in places]
-                yield _Pair(strand.block, other.block, scales[strand.block], weights)
+    for source in inputs.layout.inputs:
+        for target in inputs.layout.outputs:
+            same_irrep = (source.degree, source.reflection_sign) == (target.degree, target.reflection_sign)
+            if same_irrep and source.min_order == 0:
+                slices = weight_slices(inputs.coupling, source, target)
+                weights = [(where, (2 if m else 1) / (2 * source.degree + 1)) for where, m in slices]
+                yield _BlockPair(source.block, target.block, scales[source.block], weights)
 
 
-def _where(call: EdgeCall) -> tuple[Tensor, Tensor, Tensor]:
-    """Which edges they are, their sources and their targets."""
-    edges = torch.nonzero(~call.alive[:, 0])[:, 0]
-    return edges, call.source[edges], call.order[call.rank[edges]]
+def _zero_length_edges(inputs: SO2Inputs) -> tuple[Tensor, Tensor, Tensor]:
+    """The edges of length zero, their source nodes and their target nodes."""
+    edges = torch.nonzero(~inputs.has_direction[:, 0])[:, 0]
+    return edges, inputs.source[edges], inputs.node_of_rank[inputs.rank[edges]]
 
 
-def add_coincident(call: EdgeCall, result: list[Tensor]) -> None:
-    """Add what these edges carry to ``result``, ``(N, components, channels)`` for each output block."""
-    edges, source, target = _where(call)
+def add_zero_length_edges(inputs: SO2Inputs, result: list[Tensor]) -> None:
+    """Add the messages of these edges to ``result``, ``(N, components, channels)`` for each output block."""
+    edges, source, target = _zero_length_edges(inputs)
     if not edges.shape[0]:
         return
-    scales, blocks = call.radial[edges] @ call.scales, call.blocks(source)
-    for pair in _pairs(call):
+    scales, blocks = inputs.radial[edges] @ inputs.scales, inputs.source_blocks(source)
+    for pair in _block_pairs(inputs):
         scaled = blocks[pair.source] * scales[:, None, pair.scales]
-        result[pair.target].index_add_(0, target, scaled @ pair.mean(call.weights))
+        result[pair.target].index_add_(0, target, scaled @ pair.mean_kernel(inputs.weights))
 
 
-def coincident_backward(call: EdgeCall, grads: list[Tensor], total: Gradients) -> None:
-    """Add their gradients; ``grads`` is ``(N, components, channels)`` for each output block."""
-    edges, source, target = _where(call)
+def zero_length_edges_backward(inputs: SO2Inputs, grads: list[Tensor], total: SO2Gradients) -> None:
+    """Add the gradients of these edges; ``grads`` is ``(N, components, channels)`` for each output block."""
+    edges, source, target = _zero_length_edges(inputs)
     if not edges.shape[0]:
         return
-    radial, blocks = call.radial[edges], call.blocks(source)
-    scales = radial @ call.scales
+    radial, blocks = inputs.radial[edges], inputs.source_blocks(source)
+    scales = radial @ inputs.scales
     d_scales = torch.zeros_like(scales)
-    for pair in _pairs(call):
+    for pair in _block_pairs(inputs):
         grad, block, scale = grads[pair.target][target], blocks[pair.source], scales[:, None, pair.scales]
-        down = grad @ pair.mean(call.weights).T
-        d_scales[:, pair.scales] += (down * block).sum(1)
+        d_scaled = grad @ pair.mean_kernel(inputs.weights).T
+        d_scales[:, pair.scales] += (d_scaled * block).sum(1)
         if total.features is not None:
-            total.features[pair.source].index_add_(0, source, down * scale)
+            total.features[pair.source].index_add_(0, source, d_scaled * scale)
         if total.weights is not None:
-            by_mean = (block * scale).flatten(0, 1).T @ grad.flatten(0, 1)
-            for (group, rows, columns), part in pair.weights:
-                total.weights[group][rows, columns] += part * by_mean
+            d_mean = (block * scale).flatten(0, 1).T @ grad.flatten(0, 1)
+            for (order, rows, columns), factor in pair.weights:
+                total.weights[order][rows, columns] += factor * d_mean
     if total.radial is not None:
-        total.radial.index_add_(0, edges, d_scales @ call.scales.T)
+        total.radial.index_add_(0, edges, d_scales @ inputs.scales.T)
     if total.scales is not None:
         total.scales.addmm_(radial.T, d_scales)

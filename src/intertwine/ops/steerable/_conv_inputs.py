@@ -1,4 +1,4 @@
-"""What one call of the steerable convolution, or of its derivative in a direction, is about."""
+"""Inputs of the fused convolution kernels: arguments split into blocks, and chunks of target nodes."""
 
 from __future__ import annotations
 
@@ -7,92 +7,114 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._chunks import Chunk, chunks
-from intertwine.ops.steerable._conv_autograd import Directions
-from intertwine.ops.steerable._coupling import Block, Layout, Pair, decode, layout
+from intertwine.ops.graph import Chunk, chunks
+from intertwine.ops.steerable._conv_args import ConvArgs, Tangents
+from intertwine.ops.steerable._coupling import decode_coupling
+from intertwine.ops.steerable._coupling_layout import CouplingLayout, InputBlock, PathGroup, coupling_layout
 
-_CACHE = {"cpu": 5 << 19}  # bytes of aggregate that a chunk may take
-_ELSEWHERE = 64 << 20
-
-
-_NOWHERE = Directions(None, None, None)
+_CACHE_BYTES = {"cpu": 5 << 19}  # bytes of a chunk's aggregate, by type of device
+_DEFAULT_BYTES = 64 << 20
 
 
-class Call(NamedTuple):
-    """The tensors of one call and where everything stands in them."""
+class ConvInputs(NamedTuple):
+    """Arguments of one call of the kernels.
+
+    Attributes:
+        features: For each input block ``(M, m, c)``, m = 2 l_in + 1 components and c channels.
+        features_shape: ``(M, dim_in)``.
+        harmonics: ``(E, Y)``.
+        radial: ``(E, H)``.
+        source: ``(E,)`` source node of each edge.
+        rank: ``(E,)`` rank of the target of each edge.
+        node_of_rank: ``(N,)`` target node of each rank.
+        clebsch_gordan: For each input block ``(Y, rows * m)``.
+        weights: Flat; for each path group ``(paths * c * H, channels_out)``.
+        layout: Offsets of the blocks.
+        tangents: Of a Jacobian-vector product; none for the convolution itself.
+        features_tangent: The tangent of the features as :attr:`features`.
+    """
 
     features: list[Tensor]
-    shape: torch.Size
+    features_shape: torch.Size
     harmonics: Tensor
     radial: Tensor
     source: Tensor
     rank: Tensor
-    order: Tensor
-    tensors: list[Tensor]
+    node_of_rank: Tensor
+    clebsch_gordan: list[Tensor]
     weights: Tensor
-    where: Layout
-    along: Directions
-    moved: list[Tensor] | None
+    layout: CouplingLayout
+    tangents: Tangents
+    features_tangent: list[Tensor] | None
 
     @classmethod
-    def of(
-        cls,
-        features: Tensor,
-        harmonics: Tensor,
-        radial: Tensor,
-        weights: Tensor,
-        tensor: Tensor,
-        source: Tensor,
-        rank: Tensor,
-        places: Tensor,
-        code: list[int],
-    ) -> Call:
-        """Split the features into blocks ``(N, m, c)`` and find everything's place."""
-        where = layout(decode(tuple(code)))
-        parts = [_block(features, block) for block in where.blocks]
-        tensors = [tensor[:, block.columns] for block in where.blocks]
-        order, shape = torch.argsort(places), features.shape
-        return cls(parts, shape, harmonics, radial, source, rank, order, tensors, weights, where, _NOWHERE, None)
-
-    def towards(self, along: Directions) -> Call:
-        """The derivative in a direction."""
-        features = along.features
-        moved = None if features is None else [_block(features, block) for block in self.where.blocks]
-        return self._replace(along=along, moved=moved)
+    def from_args(cls, args: ConvArgs, tangents: Tangents | None = None) -> ConvInputs:
+        """Split the features and the Clebsch-Gordan tensor into the input blocks."""
+        tangents = Tangents() if tangents is None else tangents
+        layout = coupling_layout(decode_coupling(tuple(args.coupling)))
+        tangent = tangents.features
+        return cls(
+            [_block(args.features, block) for block in layout.inputs],
+            args.features.shape,
+            args.harmonics,
+            args.radial,
+            args.source,
+            args.rank,
+            torch.argsort(args.rank_of_node),
+            [args.clebsch_gordan[:, block.columns] for block in layout.inputs],
+            args.weights,
+            layout,
+            tangents,
+            None if tangent is None else [_block(tangent, block) for block in layout.inputs],
+        )
 
     @property
-    def width(self) -> int:
-        """The number of radial functions."""
+    def num_radial(self) -> int:
+        """Number H of radial functions."""
         return self.radial.shape[1]
 
     @property
-    def directed(self) -> bool:
-        """Whether this is the derivative in a direction."""
-        return any(direction is not None for direction in self.along)
+    def is_jvp(self) -> bool:
+        """Whether this is a Jacobian-vector product."""
+        return any(tangent is not None for tangent in self.tangents)
 
-    def scatter(self, parts: list[Tensor]) -> Tensor:
-        """Flat features from one ``(N, m, c)`` for each block: the inverse of the split."""
-        result = parts[0].new_zeros(self.shape) if parts else self.radial.new_zeros(self.shape)
-        for part, block in zip(parts, self.where.blocks, strict=True):
-            result[:, block.features] = part.mT.flatten(1)
+    @property
+    def dim_out(self) -> int:
+        """Dimension of the output features."""
+        return sum(dim * channels for dim, channels in self.layout.outputs)
+
+    def weight(self, paths: PathGroup) -> Tensor:
+        """``(paths * channels * H, channels_out)``."""
+        start, stop = paths.weights.start * self.num_radial, paths.weights.stop * self.num_radial
+        return self.weights[start:stop].view(-1, paths.channels_out)
+
+    def join_features(self, blocks: list[Tensor]) -> Tensor:
+        """Flat features ``(M, dim_in)`` from one ``(M, m, c)`` for each input block."""
+        result = blocks[0].new_zeros(self.features_shape) if blocks else self.radial.new_zeros(self.features_shape)
+        for values, block in zip(blocks, self.layout.inputs, strict=True):
+            result[:, block.features] = values.mT.flatten(1)
         return result
 
-    def weight(self, pair: Pair) -> Tensor:
-        """``(paths * channels * H, channels_out)``."""
-        start, stop = pair.weights.start * self.width, pair.weights.stop * self.width
-        return self.weights[start:stop].view(-1, pair.channels)
+    def output_blocks(self, flat: Tensor) -> list[Tensor]:
+        """``(n * m_out, channels_out)`` for each output block of flat output features ``(n, dim_out)``."""
+        outputs = self.layout.outputs
+        parts = flat.split([dim * channels for dim, channels in outputs], 1)
+        return [
+            part.unflatten(1, (channels, dim)).mT.reshape(-1, channels)
+            for part, (dim, channels) in zip(parts, outputs, strict=True)
+        ]
 
-    def cut(self) -> tuple[list[Chunk], Tensor]:
-        """Chunks of nodes for which the largest aggregate stays in cache, and room for that aggregate."""
-        pairs = [pair for block in self.where.blocks for pair in block.pairs]
-        largest = max((pair.components * pair.fan_in for pair in pairs), default=0) * self.width
-        room = _CACHE.get(self.radial.device.type, _ELSEWHERE) // self.radial.element_size()
-        most = max(room // max(largest, 1), 8)
-        parts = list(chunks(self.rank, self.order.shape[0], most)) if largest else []
-        return parts, self.radial.new_empty(max((part.count for part in parts), default=0) * largest)
+    def chunks_and_buffer(self) -> tuple[list[Chunk], Tensor]:
+        """Chunks of target nodes whose largest aggregate stays in cache, and a buffer for that aggregate."""
+        sizes = (paths.dim_out * paths.fan_in for paths in self.layout.path_groups)
+        aggregate_size = max(sizes, default=0) * self.num_radial  # of one node
+        capacity = _CACHE_BYTES.get(self.radial.device.type, _DEFAULT_BYTES) // self.radial.element_size()
+        max_nodes = max(capacity // max(aggregate_size, 1), 8)
+        parts = list(chunks(self.rank, self.node_of_rank.shape[0], max_nodes)) if aggregate_size else []
+        return parts, self.radial.new_empty(max((part.num_nodes for part in parts), default=0) * aggregate_size)
 
 
-def _block(features: Tensor, block: Block) -> Tensor:
-    """One block of flat features as ``(N, m, c)``."""
-    parts: Tensor = features[:, block.features].unflatten(1, (block.channels, block.components)).mT
-    return parts.contiguous()
+def _block(features: Tensor, block: InputBlock) -> Tensor:
+    """``(M, m, c)``: one block of flat features, in which the channels are outermost."""
+    blocked: Tensor = features[:, block.features].unflatten(1, (block.channels, block.dim)).mT
+    return blocked.contiguous()

@@ -1,45 +1,56 @@
-"""The steerable convolution and its derivatives, worked through chunk by chunk of nodes.
+"""Kernels of the steerable convolution: forward and backward, one chunk of target nodes at a time.
 
-A chunk's aggregate is made, mixed into the output and forgotten while it is in cache; the backward makes it again. So
-neither time nor memory goes to the aggregates, which are larger than everything else by orders of magnitude.
+A chunk has n target nodes with k edges each. An input block has c channels of an irrep of dimension m, and a kernel
+with one row for each path and component of its output. With Y harmonics and H radial functions:
 
-The same code serves the convolution, ``A = [K(Y) x] R``, and its derivative in a direction,
-``A' = [K(Y) dx + K(dY) x] R + [K(Y) x] dR``: the second is the first with the neighbors counted twice, once for each
-bracket.
+    kernel    (n k, rows, m)       = harmonics (n k, Y) @ Clebsch-Gordan (Y, rows m)
+    message   (n, k, rows c)       = kernel @ features of the source (n k, m, c)
+    aggregate (n, rows c, H)       = sum over the k edges of message x radial (n, k, H)
+    output    (n m_out, c_out)    += aggregate (n m_out, paths c H) @ weight (paths c H, c_out)
+
+The aggregate, far larger than everything else, is computed, multiplied by the weights and overwritten while it is in
+cache; the backward computes it again. So it costs neither memory nor memory bandwidth.
+
+The same code computes the Jacobian-vector product (jvp). With M(Y, x) the message and R the radial functions,
+
+    A  = M(Y, x) R,        A' = [M(Y, dx) + M(dY, x)] R + M(Y, x) dR:
+
+an aggregate is a sum of terms, each a message times radial functions, and a message is a sum of products.
 """
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._chunks import Chunk
-from intertwine.ops.steerable._conv_autograd import Gradients
-from intertwine.ops.steerable._conv_inputs import Call
-from intertwine.ops.steerable._coupling import Pair
+from intertwine.ops.graph import Chunk
+from intertwine.ops.steerable._conv_args import ConvGradients
+from intertwine.ops.steerable._conv_inputs import ConvInputs
+from intertwine.ops.steerable._coupling_layout import PathGroup
+
+_BLAS_THRESHOLD = 400  # multiplications per matrix below which torch.bmm does not use BLAS
 
 
-def _small(kernel: Tensor, channels: int) -> bool:
-    """Whether torch would do each edge's product without BLAS, slower than component by component for all edges."""
-    return kernel.shape[2] == 1 or kernel.shape[1] * kernel.shape[2] * channels < 400
+def _avoid_bmm(kernel: Tensor, channels: int) -> bool:
+    """Whether torch.bmm is slower than a loop over components that does all edges at once."""
+    return kernel.shape[2] == 1 or kernel.shape[1] * kernel.shape[2] * channels < _BLAS_THRESHOLD
 
 
-def _couple(kernel: Tensor, neighbors: Tensor) -> Tensor:
-    """``(e, rows, m) x (e, m, c) -> (e, rows, c)``."""
-    if not _small(kernel, neighbors.shape[2]):
-        return torch.bmm(kernel, neighbors)
-    result = kernel[:, :, :1] * neighbors[:, :1]
+def _couple(kernel: Tensor, features: Tensor) -> Tensor:
+    """``kernel @ features``: ``(e, rows, m) x (e, m, c) -> (e, rows, c)``."""
+    if not _avoid_bmm(kernel, features.shape[2]):
+        return torch.bmm(kernel, features)
+    result = kernel[:, :, :1] * features[:, :1]
     for m in range(1, kernel.shape[2]):
-        result.addcmul_(kernel[:, :, m : m + 1], neighbors[:, m : m + 1])
+        result.addcmul_(kernel[:, :, m : m + 1], features[:, m : m + 1])
     return result
 
 
-def _couple_back(kernel: Tensor, grad: Tensor) -> Tensor:
-    """``(e, rows, m) x (e, rows, c) -> (e, m, c)``."""
-    if not _small(kernel, grad.shape[2]):
+def couple_transposed(kernel: Tensor, grad: Tensor) -> Tensor:
+    """``kernel^T @ grad``: ``(e, rows, m) x (e, rows, c) -> (e, m, c)``."""
+    if not _avoid_bmm(kernel, grad.shape[2]):
         return torch.bmm(kernel.mT, grad)
     result = kernel[:, 0, :, None] * grad[:, :1]
     for row in range(1, kernel.shape[1]):
@@ -47,139 +58,166 @@ def _couple_back(kernel: Tensor, grad: Tensor) -> Tensor:
     return result
 
 
-class _Term(NamedTuple):
-    """A product of a steered kernel and the neighbors' features, and which of the two are the arguments themselves."""
-
-    kernel: Tensor
-    neighbors: Tensor
-    own_harmonics: bool
-    own_features: bool
-
-
-class _Table(NamedTuple):
-    """A chunk's edges.
+class _ChunkEdges(NamedTuple):
+    """The edges of a chunk, as a padded table of n nodes and k edges each.
 
     Attributes:
-        harmonics: ``(e, y)``.
-        moved: ``(e, y)`` their direction.
-        source: ``(e,)``.
-        radial: ``(n, k, H)`` for each bracket of the aggregate: the radial functions that it is summed with.
-        brackets: Which brackets there are: that of the radial functions themselves, that of their direction.
+        harmonics: ``(n k, Y)``.
+        harmonics_tangent: ``(n k, Y)`` or ``None``.
+        source: ``(n k,)``.
+        radial: ``(n, k, H)`` for each term of the aggregate: radial functions, their tangent or both.
+        has_radial_term: Whether the first term is the one with the radial functions themselves.
+        has_radial_tangent: Whether the last term is the one with their tangent.
     """
 
     harmonics: Tensor
-    moved: Tensor | None
+    harmonics_tangent: Tensor | None
     source: Tensor
     radial: list[Tensor]
-    brackets: tuple[bool, bool]
+    has_radial_term: bool
+    has_radial_tangent: bool
 
     @classmethod
-    def of(cls, call: Call, chunk: Chunk) -> _Table:
-        _, harmonics, radial = call.along
-        brackets = not call.directed or call.moved is not None or harmonics is not None, radial is not None
-        parts = [chunk.masked(call.radial)] if brackets[0] else []
-        parts += [] if radial is None else [chunk.masked(radial)]
-        tables = [part.view(chunk.count, chunk.width, -1) for part in parts]
-        moved = None if harmonics is None else chunk.table(harmonics)
-        return cls(chunk.table(call.harmonics), moved, chunk.table(call.source), tables, brackets)
+    def gather(cls, inputs: ConvInputs, chunk: Chunk) -> _ChunkEdges:
+        features_tangent, harmonics_tangent, radial_tangent = inputs.tangents
+        has_radial_term = not inputs.is_jvp or features_tangent is not None or harmonics_tangent is not None
+        factors = [chunk.gather_masked(inputs.radial)] if has_radial_term else []
+        factors += [] if radial_tangent is None else [chunk.gather_masked(radial_tangent)]
+        return cls(
+            chunk.gather(inputs.harmonics),
+            None if harmonics_tangent is None else chunk.gather(harmonics_tangent),
+            chunk.gather(inputs.source),
+            [factor.view(chunk.num_nodes, chunk.width, -1) for factor in factors],
+            has_radial_term,
+            radial_tangent is not None,
+        )
+
+
+class _Product(NamedTuple):
+    """One product ``kernel @ features`` of a message, and which factors are the arguments and not their tangents."""
+
+    kernel: Tensor
+    features: Tensor
+    of_harmonics: bool
+    of_features: bool
 
 
 class _Messages(NamedTuple):
-    """One input block's messages: for each bracket ``values (n, k, rows c)``, the sum of its terms."""
+    """Messages of one input block: for each term of the aggregate, its products and their sum ``(n, k, rows c)``."""
 
-    brackets: list[list[_Term]]
+    products: list[list[_Product]]
     values: list[Tensor]
 
     @classmethod
-    def of(cls, call: Call, number: int, table: _Table) -> _Messages:
-        block, tensor = call.where.blocks[number], call.tensors[number]
+    def compute(cls, inputs: ConvInputs, number: int, edges: _ChunkEdges) -> _Messages:
+        block, clebsch_gordan = inputs.layout.inputs[number], inputs.clebsch_gordan[number]
 
         def kernel(harmonics: Tensor) -> Tensor:
-            result: Tensor = (harmonics @ tensor).unflatten(1, (-1, block.components))
+            result: Tensor = (harmonics @ clebsch_gordan).unflatten(1, (-1, block.dim))
             return result
 
-        still = _Term(kernel(table.harmonics), call.features[number].index_select(0, table.source), True, True)
-        first = [] if call.directed else [still]
-        if call.moved is not None:
-            first.append(_Term(still.kernel, call.moved[number].index_select(0, table.source), True, False))
-        if table.moved is not None:
-            first.append(_Term(kernel(table.moved), still.neighbors, False, True))
-        brackets = [bracket for bracket in (first, [still] if table.brackets[1] else []) if bracket]
-        shape = *table.radial[0].shape[:2], block.rows * block.channels
-        return cls(brackets, [_sum_of(bracket).view(shape) for bracket in brackets])
+        features = inputs.features[number].index_select(0, edges.source)
+        primal = _Product(kernel(edges.harmonics), features, of_harmonics=True, of_features=True)
+        radial_term = [] if inputs.is_jvp else [primal]
+        if inputs.features_tangent is not None:
+            tangent = inputs.features_tangent[number].index_select(0, edges.source)
+            radial_term.append(_Product(primal.kernel, tangent, of_harmonics=True, of_features=False))
+        if edges.harmonics_tangent is not None:
+            radial_term.append(_Product(kernel(edges.harmonics_tangent), features, False, True))
+        terms = [term for term in (radial_term, [primal] if edges.has_radial_tangent else []) if term]
+        shape = *edges.radial[0].shape[:2], block.num_rows * block.channels
+        return cls(terms, [_sum_of(term).view(shape) for term in terms])
 
-    def pull(self, grads: list[Tensor], tensor: Tensor, features: bool, harmonics: Tensor | None) -> Tensor | None:
-        """From the gradient of the values: that of the edges' features ``(e, m, c)``; adds that of the harmonics."""
-        found, shape = None, (self.brackets[0][0].kernel.shape[1], -1)
-        for bracket, part in zip(self.brackets, grads, strict=True):
-            slopes = part.flatten(0, 1).unflatten(1, shape)
-            for term in bracket:
-                if features and term.own_features:
-                    back = _couple_back(term.kernel, slopes)
-                    found = back if found is None else found.add_(back)
-                if harmonics is not None and term.own_harmonics:
-                    harmonics.addmm_(torch.bmm(slopes, term.neighbors.mT).flatten(1), tensor.T)
-        return found
+    def backward(
+        self, grads: list[Tensor], clebsch_gordan: Tensor, needs_features: bool, d_harmonics: Tensor | None
+    ) -> Tensor | None:
+        """Gradients of the messages to those of the sources' features ``(n k, m, c)``; adds those of the harmonics."""
+        d_features, shape = None, (self.products[0][0].kernel.shape[1], -1)
+        for products, grad in zip(self.products, grads, strict=True):
+            d_messages = grad.flatten(0, 1).unflatten(1, shape)
+            for product in products:
+                if needs_features and product.of_features:
+                    found = couple_transposed(product.kernel, d_messages)
+                    d_features = found if d_features is None else d_features.add_(found)
+                if d_harmonics is not None and product.of_harmonics:
+                    d_kernel = torch.bmm(d_messages, product.features.mT)
+                    d_harmonics.addmm_(d_kernel.flatten(1), clebsch_gordan.T)
+        return d_features
 
 
-def _sum_of(terms: list[_Term]) -> Tensor:
-    total = _couple(terms[0].kernel, terms[0].neighbors)
-    for term in terms[1:]:
-        total += _couple(term.kernel, term.neighbors)
+def _sum_of(products: list[_Product]) -> Tensor:
+    total = _couple(products[0].kernel, products[0].features)
+    for product in products[1:]:
+        total += _couple(product.kernel, product.features)
     return total
 
 
-def _columns(values: list[Tensor], pair: Pair, channels: int) -> list[Tensor]:
-    """The rows of one pair in each bracket: ``(n, k, P)``."""
-    where = slice(pair.rows.start * channels, pair.rows.stop * channels)
-    return [part[:, :, where] for part in values]
+def _columns(messages: list[Tensor], paths: PathGroup, channels: int) -> list[Tensor]:
+    """The rows of one path group in the message of each term: ``(n, k, P)`` with P = m_out paths c."""
+    columns = slice(paths.rows.start * channels, paths.rows.stop * channels)
+    return [values[:, :, columns] for values in messages]
 
 
-def _aggregate(messages: list[Tensor], radial: list[Tensor], room: Tensor) -> Tensor:
-    """Sum over the brackets of ``(n, k, P) x (n, k, H) -> (n, P, H)``, in a room that is used again and again."""
+def _aggregate(messages: list[Tensor], radial: list[Tensor], buffer: Tensor) -> Tensor:
+    """Sum over edges and terms of message x radial, ``(n, k, P) x (n, k, H) -> (n, P, H)``, in a reused buffer."""
     shape = messages[0].shape[0], messages[0].shape[2], radial[0].shape[2]
-    out = room[: shape[0] * shape[1] * shape[2]].view(shape)
+    out = buffer[: shape[0] * shape[1] * shape[2]].view(shape)
     torch.bmm(messages[0].mT, radial[0], out=out)
-    for part, table in zip(messages[1:], radial[1:], strict=True):
-        out.baddbmm_(part.mT, table)
+    for message, factor in zip(messages[1:], radial[1:], strict=True):
+        out.baddbmm_(message.mT, factor)
     return out
 
 
-class _Sums:
-    """A chunk's rows of the result, output block by output block."""
+def _aggregate_backward(grad: Tensor, weight: Tensor, num_nodes: int, num_radial: int, buffer: Tensor) -> Tensor:
+    """Gradient ``(n, P, H)`` of an aggregate: ``grad (n m_out, c_out) @ weight^T``, in the buffer of the aggregate."""
+    out = buffer[: grad.shape[0] * weight.shape[0]]
+    torch.mm(grad, weight.T, out=out.view(grad.shape[0], -1))
+    return out.view(num_nodes, -1, num_radial)
 
-    def __init__(self, call: Call, chunk: Chunk) -> None:
-        self._where, self._chunk = call.order[chunk.nodes], chunk
-        outputs = call.where.outputs
-        self._parts = [call.radial.new_zeros(chunk.count * components, channels) for components, channels in outputs]
 
-    def add(self, pair: Pair, aggregate: Tensor, weight: Tensor) -> None:
-        """Mix one pair's aggregate into its output."""
-        self._parts[pair.output].addmm_(aggregate.view(self._chunk.count * pair.components, -1), weight)
+class _ChunkOutput:
+    """The output features of a chunk's nodes, ``(n m_out, c_out)`` for each output block."""
+
+    def __init__(self, inputs: ConvInputs, chunk: Chunk) -> None:
+        self._nodes, self._num_nodes = inputs.node_of_rank[chunk.nodes], chunk.num_nodes
+        outputs = inputs.layout.outputs
+        self._blocks = [inputs.radial.new_zeros(chunk.num_nodes * dim, channels) for dim, channels in outputs]
+
+    def add(self, paths: PathGroup, aggregate: Tensor, weight: Tensor) -> None:
+        """Multiply the aggregate of one path group by its weights and add it to its output block."""
+        self._blocks[paths.output].addmm_(aggregate.view(self._num_nodes * paths.dim_out, -1), weight)
 
     def write(self, result: Tensor) -> None:
-        """Into the rows of the nodes."""
-        flat = [part.view(self._chunk.count, -1, part.shape[1]).mT.flatten(1) for part in self._parts]
-        result.index_copy_(0, self._where, torch.cat(flat, 1))
+        """Write the rows of the nodes in ``result (N, dim_out)``."""
+        flat = [block.view(self._num_nodes, -1, block.shape[1]).mT.flatten(1) for block in self._blocks]
+        result.index_copy_(0, self._nodes, torch.cat(flat, 1))
 
 
-def forward(call: Call) -> Tensor:
-    """The convolution, or its derivative in the call's direction, ``(N, dim_out)``."""
-    result = call.radial.new_zeros(call.order.shape[0], call.where.dim)
-    parts, room = call.cut()
-    for chunk in parts:
-        table, sums = _Table.of(call, chunk), _Sums(call, chunk)
-        for number, block in enumerate(call.where.blocks):
-            messages = _Messages.of(call, number, table)
-            for pair in block.pairs:
-                values = _columns(messages.values, pair, block.channels)
-                sums.add(pair, _aggregate(values, table.radial, room), call.weight(pair))
-        sums.write(result)
+def forward(inputs: ConvInputs) -> Tensor:
+    """The convolution, or its Jacobian-vector product: ``(N, dim_out)``."""
+    result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], inputs.dim_out)
+    chunks, buffer = inputs.chunks_and_buffer()
+    for chunk in chunks:
+        edges, output = _ChunkEdges.gather(inputs, chunk), _ChunkOutput(inputs, chunk)
+        for number, block in enumerate(inputs.layout.inputs):
+            messages = _Messages.compute(inputs, number, edges)
+            for paths in block.path_groups:
+                aggregate = _aggregate(_columns(messages.values, paths, block.channels), edges.radial, buffer)
+                output.add(paths, aggregate, inputs.weight(paths))
+        output.write(result)
     return result
 
 
 class _Totals(NamedTuple):
-    """What the backward adds up; the weights' are transposed, pair by pair."""
+    """Gradients that all chunks add to; ``None`` where not needed.
+
+    Attributes:
+        value: ``(N, dim_out)``.
+        features: For each input block ``(M, m, c)``.
+        harmonics: ``(E, Y)``.
+        radial: ``(E, H)``.
+        weights: For each path group ``(channels_out, paths c H)``, the transpose of its weights.
+    """
 
     value: Tensor | None
     features: list[Tensor] | None
@@ -188,72 +226,79 @@ class _Totals(NamedTuple):
     weights: list[Tensor] | None
 
 
-def backward(call: Call, grad: Tensor, needs: list[bool]) -> Gradients:
-    """The value and the gradients of features, harmonics, radial functions and weights, as far as they are needed."""
-    pairs = [pair for block in call.where.blocks for pair in block.pairs]
+def backward(inputs: ConvInputs, grad: Tensor, needs: list[bool]) -> ConvGradients:
+    """The value and the gradients of ``<grad, value>``, as far as they are needed.
+
+    Args:
+        inputs: Of the convolution or of its Jacobian-vector product.
+        grad: ``(N, dim_out)``.
+        needs: Flags for value, features, harmonics, radial functions and weights.
+
+    Returns:
+        The gradients.
+    """
+    groups = inputs.layout.path_groups
     total = _Totals(
         torch.zeros_like(grad) if needs[0] else None,
-        [torch.zeros_like(part) for part in call.features] if needs[1] else None,
-        torch.zeros_like(call.harmonics) if needs[2] else None,
-        torch.zeros_like(call.radial) if needs[3] else None,
-        [grad.new_zeros(pair.channels, pair.fan_in * call.width) for pair in pairs] if needs[4] else None,
+        [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
+        torch.zeros_like(inputs.harmonics) if needs[2] else None,
+        torch.zeros_like(inputs.radial) if needs[3] else None,
+        [grad.new_zeros(paths.channels_out, paths.fan_in * inputs.num_radial) for paths in groups]
+        if needs[4]
+        else None,
     )
-    sizes = [components * channels for components, channels in call.where.outputs]
-    parts, room = call.cut()
-    for chunk in parts:
-        rows = grad.index_select(0, call.order[chunk.nodes]).split(sizes, 1)
-        grads = [
-            part.unflatten(1, (channels, components)).mT.reshape(-1, channels)
-            for part, (components, channels) in zip(rows, call.where.outputs, strict=True)
-        ]
-        _chunk_backward(call, chunk, grads, total, room)
-    flat = [part.T.reshape(-1) for part in total.weights or ()]
-    return Gradients(
+    chunks, buffer = inputs.chunks_and_buffer()
+    for chunk in chunks:
+        grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
+        _chunk_backward(inputs, chunk, grads, total, buffer)
+    weights = [weight.T.reshape(-1) for weight in total.weights or ()]
+    return ConvGradients(
         total.value,
-        None if total.features is None else call.scatter(total.features),
+        None if total.features is None else inputs.join_features(total.features),
         total.harmonics,
         total.radial,
-        None if total.weights is None else torch.cat([*flat, grad.new_empty(0)]),
+        None if total.weights is None else torch.cat([*weights, grad.new_empty(0)]),
     )
 
 
-def _chunk_backward(call: Call, chunk: Chunk, grads: list[Tensor], total: _Totals, room: Tensor) -> None:
-    table = _Table.of(call, chunk)
-    sums = None if total.value is None else _Sums(call, chunk)
-    own = table.radial[0] if table.brackets[0] else None
-    d_radial = None if total.radial is None or own is None else chunk.place(total.radial).view(own.shape)
-    d_harmonics = None if total.harmonics is None else torch.zeros_like(table.harmonics)
-    down, weights, added = total.features is not None or d_harmonics is not None, chain(total.weights or ()), 0
-    for number, block in enumerate(call.where.blocks):
-        messages = _Messages.of(call, number, table)
-        d_values = [torch.empty_like(part) for part in messages.values] if down else []
-        for pair in block.pairs:
-            values, grad = _columns(messages.values, pair, block.channels), grads[pair.output]
-            weight = call.weight(pair)
-            if total.weights is not None or sums is not None:
-                aggregate = _aggregate(values, table.radial, room)
-                if sums is not None:
-                    sums.add(pair, aggregate, weight)
+def _chunk_backward(inputs: ConvInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffer: Tensor) -> None:
+    """Add a chunk's gradients to the totals; ``grads`` is ``(n m_out, c_out)`` for each output block."""
+    edges = _ChunkEdges.gather(inputs, chunk)
+    output = None if total.value is None else _ChunkOutput(inputs, chunk)
+    d_radial = None
+    if total.radial is not None and edges.has_radial_term:
+        d_radial = chunk.new_table(total.radial).view(edges.radial[0].shape)
+    d_harmonics = None if total.harmonics is None else torch.zeros_like(edges.harmonics)
+    needs_messages, first, group = total.features is not None or d_harmonics is not None, True, 0
+    for number, block in enumerate(inputs.layout.inputs):
+        messages = _Messages.compute(inputs, number, edges)
+        d_messages = [torch.empty_like(values) for values in messages.values] if needs_messages else []
+        for paths in block.path_groups:
+            values = _columns(messages.values, paths, block.channels)
+            grad, weight = grads[paths.output], inputs.weight(paths)
+            if total.weights is not None or output is not None:
+                aggregate = _aggregate(values, edges.radial, buffer)
+                if output is not None:
+                    output.add(paths, aggregate, weight)
                 if total.weights is not None:
-                    next(weights).addmm_(grad.T, aggregate.view(grad.shape[0], -1))
-            if not down and d_radial is None:
+                    total.weights[group].addmm_(grad.T, aggregate.view(grad.shape[0], -1))
+            group += 1
+            if not needs_messages and d_radial is None:
                 continue
-            mixed = room[: values[0][:, 0].numel() * call.width]
-            torch.mm(grad, weight.T, out=mixed.view(grad.shape[0], -1))
-            mixed = mixed.view(chunk.count, -1, call.width)
+            d_aggregate = _aggregate_backward(grad, weight, chunk.num_nodes, inputs.num_radial, buffer)
             if d_radial is not None:
-                d_radial.baddbmm_(values[0], mixed, beta=added)
-                added = 1
-            for part, radial in zip(_columns(d_values, pair, block.channels), table.radial, strict=False):
-                part.copy_(torch.bmm(radial, mixed.mT))
-        if not down:
-            continue
-        arrived = messages.pull(d_values, call.tensors[number], total.features is not None, d_harmonics)
-        if total.features is not None and arrived is not None:
-            total.features[number].index_add_(0, table.source, arrived)
+                d_radial.baddbmm_(values[0], d_aggregate, beta=0 if first else 1)
+                first = False
+            for d_message, radial in zip(_columns(d_messages, paths, block.channels), edges.radial, strict=False):
+                d_message.copy_(torch.bmm(radial, d_aggregate.mT))
+        if needs_messages:
+            tensor, features = inputs.clebsch_gordan[number], total.features
+            d_features = messages.backward(d_messages, tensor, features is not None, d_harmonics)
+            if features is not None and d_features is not None:
+                features[number].index_add_(0, edges.source, d_features)
     if d_radial is not None and total.radial is not None:
-        chunk.write(total.radial, d_radial.flatten(0, 1))
+        chunk.scatter(total.radial, d_radial.flatten(0, 1))
     if d_harmonics is not None and total.harmonics is not None:
-        chunk.write(total.harmonics, d_harmonics)
-    if sums is not None and total.value is not None:
-        sums.write(total.value)
+        chunk.scatter(total.harmonics, d_harmonics)
+    if output is not None and total.value is not None:
+        output.write(total.value)

@@ -1,29 +1,33 @@
-"""The steerable convolution of many channels: coupled, aggregated and mixed while a chunk of nodes is in cache."""
+"""Fused steerable convolution: coupled, aggregated and multiplied by the weights while a chunk is in cache."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._graph import Graph
-from intertwine.ops.steerable._conv_autograd import Directions, Gradients, Kernels, operator
-from intertwine.ops.steerable._conv_inputs import Call
+from intertwine.ops.graph import Graph
+from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients, Tangents
+from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
+from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._conv_kernels import backward, forward
 from intertwine.ops.steerable._coupling import Coupling
 
 
-def _backward(grad: Tensor, needs: list[bool], *arguments: Any) -> Gradients:
-    return backward(Call.of(*arguments), grad, needs)
+def _forward(args: ConvArgs) -> Tensor:
+    return forward(ConvInputs.from_args(args))
 
 
-def _slope(grad: Tensor, needs: list[bool], along: Directions, *arguments: Any) -> Gradients:
-    return backward(Call.of(*arguments).towards(along), grad, needs)
+def _backward(grad: Tensor, args: ConvArgs, needs: list[bool]) -> ConvGradients:
+    return backward(ConvInputs.from_args(args), grad, needs)
 
 
-_conv = operator("steerable_conv", Kernels(lambda *arguments: forward(Call.of(*arguments)), _backward, _slope))
+def _jvp_backward(grad: Tensor, tangents: Tangents, args: ConvArgs, needs: list[bool]) -> ConvGradients:
+    return backward(ConvInputs.from_args(args, tangents), grad, needs)
+
+
+operators = conv_operators("steerable_conv", ConvKernels(_forward, _backward, _jvp_backward))
 
 
 def fused_conv(
@@ -32,11 +36,11 @@ def fused_conv(
     radial: Tensor,
     graph: Graph,
     coupling: Coupling,
-    tensor: Tensor,
+    clebsch_gordan: Tensor,
     weights: Sequence[Tensor],
 ) -> Tensor:
-    """The function of :func:`intertwine.ops.steerable_conv`, chunk by chunk."""
+    """:func:`intertwine.ops.steerable_conv` in the order for many channels: couple first, then aggregate."""
     flat = torch.cat([weight.flatten() for weight in weights])
-    edges = graph.source, graph.rank, graph.places
-    result: Tensor = _conv(features, harmonics, radial, flat, tensor, *edges, coupling.code())
+    args = ConvArgs(features, harmonics, radial, flat, clebsch_gordan, *graph.indices, coupling.encode())
+    result: Tensor = operators.conv(*args)
     return result

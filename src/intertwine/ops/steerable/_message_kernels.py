@@ -1,6 +1,7 @@
-"""Messages of the steerable convolution, worked through chunk by chunk of the points that send them.
+"""Kernels of the messages of a steerable convolution, one chunk of source nodes at a time.
 
-A call is that of the convolution turned round: its nodes send, and its sources are the edges' own numbers.
+Messages are the adjoint of a convolution: the inputs are those of the transposed convolution, whose target nodes are
+the sources of the messages and whose sources are the edges.
 """
 
 from __future__ import annotations
@@ -8,64 +9,61 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._chunks import Chunk
-from intertwine.ops.steerable import _conv_inputs as many
-from intertwine.ops.steerable import _small_kernels as few
-from intertwine.ops.steerable._conv_kernels import _couple_back
+from intertwine.ops.graph import Chunk
+from intertwine.ops.steerable._conv_inputs import ConvInputs
+from intertwine.ops.steerable._conv_kernels import couple_transposed
+from intertwine.ops.steerable._small_conv import SmallConvInputs
 
 
-def messages(call: many.Call, features: Tensor) -> Tensor:
-    """Of many channels: each node is mixed for all its edges, then each edge couples what it takes along.
+def messages(inputs: ConvInputs, features: Tensor) -> Tensor:
+    """Messages for many channels: weights applied to each node once, then each edge coupled.
 
     Args:
-        call: The turned convolution; its own features are not looked at.
-        features: ``(N, dim_out of the call)`` of the nodes.
+        inputs: Of the transposed convolution; their features are not used.
+        features: ``(N, dim_out of the inputs)`` of the source nodes.
 
     Returns:
-        ``(E, dim_in of the call)``.
+        ``(E, dim_in of the inputs)``.
     """
-    result = features.new_zeros(call.source.shape[0], call.shape[1])
-    sizes = [components * channels for components, channels in call.where.outputs]
-    parts, room = call.cut()
+    result = features.new_zeros(inputs.source.shape[0], inputs.features_shape[1])
+    parts, buffer = inputs.chunks_and_buffer()
     for chunk in parts:
-        rows = features.index_select(0, call.order[chunk.nodes]).split(sizes, 1)
-        own = [
-            part.unflatten(1, (channels, components)).mT.reshape(-1, channels)
-            for part, (components, channels) in zip(rows, call.where.outputs, strict=True)
-        ]
-        _write(result, call.source, chunk, _chunk(call, chunk, own, room))
+        blocks = inputs.output_blocks(features.index_select(0, inputs.node_of_rank[chunk.nodes]))
+        _scatter(result, inputs.source, chunk, _chunk_messages(inputs, chunk, blocks, buffer))
     return result
 
 
-def _chunk(call: many.Call, chunk: Chunk, own: list[Tensor], room: Tensor) -> Tensor:
-    harmonics = chunk.table(call.harmonics)
-    radial = chunk.table(call.radial).view(chunk.count, chunk.width, -1)
-    found = harmonics.new_zeros(len(harmonics), call.shape[1])
-    for block, tensor in zip(call.where.blocks, call.tensors, strict=True):
-        taken = radial.new_empty(chunk.count, chunk.width, block.rows * block.channels)
-        for pair in block.pairs:
-            columns = slice(pair.rows.start * block.channels, pair.rows.stop * block.channels)
-            mixed = room[: chunk.count * (columns.stop - columns.start) * call.width]
-            torch.mm(own[pair.output], call.weight(pair).T, out=mixed.view(own[pair.output].shape[0], -1))
-            taken[:, :, columns] = torch.bmm(radial, mixed.view(chunk.count, -1, call.width).mT)
-        kernel = (harmonics @ tensor).unflatten(1, (-1, block.components))
-        coupled = _couple_back(kernel, taken.flatten(0, 1).unflatten(1, (block.rows, -1)))
-        found[:, block.features].unflatten(1, (block.channels, -1)).copy_(coupled.mT)
-    return found
-
-
-def small_messages(call: few.Call, features: Tensor) -> Tensor:
-    """The same of few channels: one matrix for each node, from harmonics times radial functions to the message."""
-    result = features.new_zeros(call.source.shape[0], call.features.shape[1])
-    for chunk in call.cut():
-        matrices = features.index_select(0, call.order[chunk.nodes]) @ call.weights.T
-        harmonics, radial = chunk.table(call.harmonics), chunk.table(call.radial)
-        filters = (harmonics[:, :, None] * radial[:, None, :]).view(chunk.count, chunk.width, -1)
-        found = torch.bmm(filters, matrices.view(chunk.count, result.shape[1], -1).mT)
-        _write(result, call.source, chunk, found.flatten(0, 1))
+def _chunk_messages(inputs: ConvInputs, chunk: Chunk, node_blocks: list[Tensor], buffer: Tensor) -> Tensor:
+    """``(n k, dim)`` from one ``(n m_out, c_out)`` for each output block of the transposed convolution."""
+    n, k, num_radial = chunk.num_nodes, chunk.width, inputs.num_radial
+    harmonics, radial = chunk.gather(inputs.harmonics), chunk.gather(inputs.radial).view(n, k, -1)
+    result = harmonics.new_zeros(len(harmonics), inputs.features_shape[1])
+    for block, clebsch_gordan in zip(inputs.layout.inputs, inputs.clebsch_gordan, strict=True):
+        weighted = radial.new_empty(n, k, block.num_rows * block.channels)
+        for paths in block.path_groups:
+            columns = slice(paths.rows.start * block.channels, paths.rows.stop * block.channels)
+            aggregate = buffer[: n * (columns.stop - columns.start) * num_radial]
+            nodes = node_blocks[paths.output]
+            torch.mm(nodes, inputs.weight(paths).T, out=aggregate.view(nodes.shape[0], -1))
+            weighted[:, :, columns] = torch.bmm(radial, aggregate.view(n, -1, num_radial).mT)
+        kernel = (harmonics @ clebsch_gordan).unflatten(1, (-1, block.dim))
+        coupled = couple_transposed(kernel, weighted.flatten(0, 1).unflatten(1, (block.num_rows, -1)))
+        result[:, block.features].unflatten(1, (block.channels, -1)).copy_(coupled.mT)
     return result
 
 
-def _write(result: Tensor, numbers: Tensor, chunk: Chunk, table: Tensor) -> None:
-    """A chunk's table of messages into the rows of its edges."""
-    result[numbers[chunk.edges]] = table if chunk.valid is None else table[chunk.valid]
+def small_messages(inputs: SmallConvInputs, features: Tensor) -> Tensor:
+    """Messages for few channels: for each node one matrix from harmonics x radial functions to the message."""
+    result = features.new_zeros(inputs.source.shape[0], inputs.features.shape[1])
+    for chunk in inputs.chunks():
+        matrices = features.index_select(0, inputs.node_of_rank[chunk.nodes]) @ inputs.matrix.T
+        harmonics, radial = chunk.gather(inputs.harmonics), chunk.gather(inputs.radial)
+        filters = (harmonics[:, :, None] * radial[:, None, :]).view(chunk.num_nodes, chunk.width, -1)
+        table = torch.bmm(filters, matrices.view(chunk.num_nodes, result.shape[1], -1).mT)
+        _scatter(result, inputs.source, chunk, table.flatten(0, 1))
+    return result
+
+
+def _scatter(result: Tensor, edge_numbers: Tensor, chunk: Chunk, table: Tensor) -> None:
+    """Write a chunk's messages ``(n k, dim)`` into the rows of their edges."""
+    result[edge_numbers[chunk.edges]] = table if chunk.mask is None else table[chunk.mask]

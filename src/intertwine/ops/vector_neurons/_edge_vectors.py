@@ -1,7 +1,7 @@
-"""Two vectors on every edge of a graph that are never all there at once: made chunk by chunk of nodes, in cache.
+"""Vectors on the edges of a graph, computed for one chunk of target nodes at a time.
 
-Components are the outermost axis, channels the innermost, and the edges of a node stand above each other: what is done
-to a chunk runs over long contiguous rows.
+Components are the outermost axis, channels the innermost, and edges of the same position in the rows of a chunk stand
+together: operations on a chunk run over long contiguous rows.
 """
 
 from __future__ import annotations
@@ -12,135 +12,120 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph._chunks import Chunk, chunks
+from intertwine.ops.graph import Chunk, chunks
 
-_CACHE = {"cpu": 48 << 10}  # numbers that one component of a chunk may have on each thread: measured
-_ELSEWHERE = 16 << 20
+_CACHE_NUMBERS = {"cpu": 48 << 10}  # numbers of one component of a chunk for each thread, by type of device: measured
+_DEFAULT_NUMBERS = 16 << 20
 
 
 class EdgeVectors(NamedTuple):
-    """Vectors on edges, as a sum of what depends on the target, on the source and on the edge.
+    """Vectors on edges, as a sum of vectors of the target, vectors of the source and mixed vectors of the edge.
 
-        z_e = own_target + near_source + sum_m mixing_m edges_em
+        z_e = target_i(e) + source_j(e) + sum_m mixing_m edge_attr_em
 
     Attributes:
-        own: ``(n, N, C)``.
-        near: ``(n, M, C)`` or ``None``.
-        mixing: ``(m, C)`` or ``None``.
+        target: ``(n, N, C)`` n components, N target nodes, C channels.
+        source: ``(n, M, C)`` M source nodes; or ``None``.
+        mixing: ``(m, C)`` weights of the m vectors of each edge; or ``None``.
     """
 
-    own: Tensor
-    near: Tensor | None = None
+    target: Tensor
+    source: Tensor | None = None
     mixing: Tensor | None = None
 
 
-class Piece(NamedTuple):
-    """A chunk of nodes: r of them, with K places for edges each.
+class EdgeChunk(NamedTuple):
+    """A chunk of r target nodes with K edges each, as a padded table.
 
     Attributes:
-        chunk: Where it is.
-        rows: ``(n * K * r,)`` rows of the sources in ``near`` as a matrix, or ``None`` without ``near``.
-        edges: ``(n * K * r, m)`` or ``None``.
-        valid: ``(K, r, 1)`` one where there is an edge and zero where there is none; ``None`` if there is everywhere.
-        counts: ``(r, 1)`` number of edges of each node.
+        chunk: Its nodes and edges.
+        source_rows: ``(n * K * r,)`` rows of the source vectors ``(n * M, C)``, or ``None`` without source vectors.
+        edge_attr: ``(n * K * r, m)`` or ``None``.
+        mask: ``(K, r, 1)`` one for edges and zero for padding; ``None`` without padding.
+        degrees: ``(r, 1)`` number of edges of each node.
     """
 
     chunk: Chunk
-    rows: Tensor | None
-    edges: Tensor | None
-    valid: Tensor | None
-    counts: Tensor
+    source_rows: Tensor | None
+    edge_attr: Tensor | None
+    mask: Tensor | None
+    degrees: Tensor
 
     @property
-    def size(self) -> int:
-        """The number of edges."""
+    def num_edges(self) -> int:
+        """Number of edges, without padding."""
         edges = self.chunk.edges
-        size: int = edges.stop - edges.start
-        return size
+        num_edges: int = edges.stop - edges.start
+        return num_edges
 
-    def vectors(self, side: EdgeVectors) -> Tensor:
+    def vectors(self, vectors: EdgeVectors) -> Tensor:
         """``(n, K, r, C)``; not to be written to, for it may be a view."""
-        own = side.own[:, None, self.chunk.nodes]
-        shape = (own.shape[0], self.chunk.width, self.chunk.count, own.shape[3])
-        if side.near is not None and self.rows is not None:
-            result = side.near.view(-1, shape[3]).index_select(0, self.rows)
-            if side.mixing is not None and self.edges is not None:
-                result.addmm_(self.edges, side.mixing)
-        elif side.mixing is not None and self.edges is not None:
-            result = self.edges @ side.mixing
+        target = vectors.target[:, None, self.chunk.nodes]
+        shape = (target.shape[0], self.chunk.width, self.chunk.num_nodes, target.shape[3])
+        if vectors.source is not None and self.source_rows is not None:
+            result = vectors.source.view(-1, shape[3]).index_select(0, self.source_rows)
+            if vectors.mixing is not None and self.edge_attr is not None:
+                result.addmm_(self.edge_attr, vectors.mixing)
+        elif vectors.mixing is not None and self.edge_attr is not None:
+            result = self.edge_attr @ vectors.mixing
         else:
-            return own.expand(shape)
-        return result.view(shape).add_(own)
+            return target.expand(shape)
+        return result.view(shape).add_(target)
 
 
-class EdgeGradients(NamedTuple):
-    """Gradients of the parts of vectors on edges, added up piece by piece."""
-
-    own: Tensor
-    near: Tensor | None
-    mixing: Tensor | None
-
-    @classmethod
-    def of(cls, side: EdgeVectors) -> EdgeGradients:
-        """Zeros."""
-        return cls(*(None if part is None else torch.zeros_like(part) for part in side))  # type: ignore[arg-type]
-
-    def add(self, piece: Piece, slopes: Tensor) -> None:
-        """Add the gradients ``(n, K, r, C)`` of the vectors of a piece; its nodes are in no other."""
-        flat = slopes.reshape(-1, slopes.shape[3])
-        self.own[:, piece.chunk.nodes] = slopes.sum(1)
-        if self.near is not None and piece.rows is not None:
-            self.near.view(-1, flat.shape[1]).index_add_(0, piece.rows, flat)
-        if self.mixing is not None and piece.edges is not None:
-            self.mixing.addmm_(piece.edges.T, flat)
-
-
-class EdgeCall:
-    """A graph, and vectors on its edges, for one call of an operator.
+class EdgeVectorInputs:
+    """A graph and vectors on its edges: the inputs of the kernels.
 
     Args:
-        sides: The vectors; those of the nodes in the caller's order.
-        edges: ``(n, E, m)`` or ``None``.
-        source: As in :class:`intertwine.ops.Graph`.
-        rank: Likewise.
-        places: Likewise.
+        vectors: One or more vectors on each edge, the target parts in the order of the nodes.
+        edge_attr: ``(n, E, m)`` vectors of the edges, or ``None``.
+        source: ``(E,)`` of the graph.
+        rank: ``(E,)`` of the graph.
+        rank_of_node: ``(N,)`` of the graph.
     """
 
     def __init__(
-        self, sides: list[EdgeVectors], edges: Tensor | None, source: Tensor, rank: Tensor, places: Tensor
+        self,
+        vectors: list[EdgeVectors],
+        edge_attr: Tensor | None,
+        source: Tensor,
+        rank: Tensor,
+        rank_of_node: Tensor,
     ) -> None:
-        self.edges, self.source, self.rank, self.places = edges, source, rank, places
-        in_order = torch.equal(places, torch.arange(places.shape[0], device=places.device))
-        self._order = None if in_order else torch.argsort(places)
-        self.sides = [
-            EdgeVectors(self.ranked(own), None if near is None else near.contiguous(), mixing)
-            for own, near, mixing in sides
+        self.edge_attr, self.source, self.rank, self.rank_of_node = edge_attr, source, rank, rank_of_node
+        in_order = torch.equal(rank_of_node, torch.arange(rank_of_node.shape[0], device=rank_of_node.device))
+        self._node_of_rank = None if in_order else torch.argsort(rank_of_node)
+        self.vectors = [
+            EdgeVectors(self.by_rank(target), None if from_source is None else from_source.contiguous(), mixing)
+            for target, from_source, mixing in vectors
         ]
 
-    def ranked(self, nodes: Tensor) -> Tensor:
-        """``(n, N, C)`` from the caller's order to that of the ranks."""
-        return nodes if self._order is None else nodes.index_select(1, self._order)
+    def by_rank(self, nodes: Tensor) -> Tensor:
+        """``(n, N, C)`` from the order of the nodes to the order of the ranks."""
+        return nodes if self._node_of_rank is None else nodes.index_select(1, self._node_of_rank)
 
-    def unranked(self, nodes: Tensor) -> Tensor:
-        """And back."""
-        return nodes if self._order is None else nodes.index_select(1, self.places)
+    def by_node(self, ranks: Tensor) -> Tensor:
+        """``(n, N, C)`` from the order of the ranks to the order of the nodes."""
+        return ranks if self._node_of_rank is None else ranks.index_select(1, self.rank_of_node)
 
-    def pieces(self) -> Iterator[Piece]:
-        """The graph, piece by piece; nodes without edges are in none."""
-        own, near, mixing = self.sides[0]
-        size, total = self.places.shape[0], self.rank.shape[0]
-        room = _CACHE.get(own.device.type, _ELSEWHERE) * torch.get_num_threads()
-        most = max(room * size // max(own.shape[2] * total, 1), 1)
-        counts = torch.bincount(self.rank, minlength=size).to(own.dtype)[:, None]
-        planes = torch.arange(own.shape[0], device=own.device)[:, None] * (0 if near is None else near.shape[1])
-        for chunk in chunks(self.rank, size, most):
-            shape = chunk.count, chunk.width
-            rows = edges = valid = None
-            if near is not None:
-                rows = (planes + chunk.table(self.source).view(shape).T.reshape(1, -1)).view(-1)
-            if mixing is not None and self.edges is not None:
-                taken = torch.stack([chunk.table(part).view(*shape, -1) for part in self.edges])
-                edges = taken.transpose(1, 2).reshape(-1, mixing.shape[0])
-            if chunk.valid is not None:
-                valid = chunk.valid.view(shape).T[:, :, None].to(own.dtype)
-            yield Piece(chunk, rows, edges, valid, counts[chunk.nodes])
+    def chunks(self) -> Iterator[EdgeChunk]:
+        """The chunks of the graph; nodes without edges are in none."""
+        target, from_source, mixing = self.vectors[0]
+        num_nodes, num_edges = self.rank_of_node.shape[0], self.rank.shape[0]
+        capacity = _CACHE_NUMBERS.get(target.device.type, _DEFAULT_NUMBERS) * torch.get_num_threads()
+        max_nodes = max(capacity * num_nodes // max(target.shape[2] * num_edges, 1), 1)
+        degrees = torch.bincount(self.rank, minlength=num_nodes).to(target.dtype)[:, None]
+        num_sources = 0 if from_source is None else from_source.shape[1]
+        component_offsets = torch.arange(target.shape[0], device=target.device)[:, None] * num_sources
+        for chunk in chunks(self.rank, num_nodes, max_nodes):
+            shape = chunk.num_nodes, chunk.width
+            source_rows = edge_attr = mask = None
+            if from_source is not None:
+                source = chunk.gather(self.source).view(shape).T.reshape(1, -1)
+                source_rows = (component_offsets + source).view(-1)
+            if mixing is not None and self.edge_attr is not None:
+                tables = torch.stack([chunk.gather(component).view(*shape, -1) for component in self.edge_attr])
+                edge_attr = tables.transpose(1, 2).reshape(-1, mixing.shape[0])
+            if chunk.mask is not None:
+                mask = chunk.mask.view(shape).T[:, :, None].to(target.dtype)
+            yield EdgeChunk(chunk, source_rows, edge_attr, mask, degrees[chunk.nodes])

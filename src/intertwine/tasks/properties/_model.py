@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud
+from intertwine.data import PointCloudBatch
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
 from intertwine.ops import resolve_batch, segment_sum
@@ -16,6 +17,11 @@ from intertwine.tasks.properties._composition import Composition, Pooling
 from intertwine.tasks.properties._targets import Target
 
 _LAST_ELEMENT = 118
+
+
+def network_inputs(batch: PointCloudBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
+    """A batch of molecules as the arguments of `PropertyModel`: numbers, positions, edges, batch, how many."""
+    return batch.point_fields["numbers"], batch.positions, batch.edges, batch.batch, batch.num_clouds
 
 
 class ElementEmbedding(nn.Module):

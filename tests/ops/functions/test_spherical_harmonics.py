@@ -155,9 +155,9 @@ def test_the_operators_pass_torchs_own_examination(lmax: int) -> None:
     vectors = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     torch.library.opcheck(torch.ops.intertwine.solid_harmonics.default, (vectors, lmax, "norm"))
     first, second = torch.randn(2, 4, (lmax + 1) ** 2, dtype=torch.float64, requires_grad=True)
-    torch.library.opcheck(torch.ops.intertwine.harmonics_by_vector.default, (first, second, "norm"))
-    torch.library.opcheck(torch.ops.intertwine.harmonics_by_gradient.default, (vectors, first, "norm"))
-    torch.library.opcheck(torch.ops.intertwine.harmonics_by_values.default, (vectors, first, "norm"))
+    torch.library.opcheck(torch.ops.intertwine.solid_harmonics_vjp.default, (first, second, "norm"))
+    torch.library.opcheck(torch.ops.intertwine.solid_harmonics_jvp.default, (vectors, first, "norm"))
+    torch.library.opcheck(torch.ops.intertwine.solid_harmonics_grad.default, (vectors, first, "norm"))
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,20 @@
-"""Features carried between clouds: beside a loop, under motions, coincident and missing points, gradients."""
+"""Interpolation and pooling between clouds: beside a loop, under motions, coincident and missing points, gradients."""
 
 import pytest
 import torch
 
 from intertwine.groups import O3
-from intertwine.ops import arrange, interpolate, knn_graph, length, neighbor_mean
+from intertwine.ops import Graph, avg_pool_neighbors, knn_graph, knn_interpolate, safe_norm
 
 
-def around(features, positions, queries, batch=None, query_batch=None, *, count: int = 16) -> torch.Tensor:
+def around(features, positions, queries, batch=None, query_batch=None, *, k: int = 16) -> torch.Tensor:
     """The mean over the nearest points."""
-    edges = knn_graph(positions, count, batch, queries=queries, query_batch=query_batch)
-    graph = arrange(edges, len(queries))
-    return neighbor_mean(features, graph, length(graph.vectors(positions, queries)))
+    edges = knn_graph(positions, k, batch, queries=queries, query_batch=query_batch)
+    graph = Graph.from_edges(edges, len(queries))
+    return avg_pool_neighbors(features, graph, safe_norm(graph.vectors(positions, queries)))
 
 
-CARRIERS = [interpolate, around]
+CARRIERS = [knn_interpolate, around]
 
 
 def cloud(size: int, seed: int = 0) -> torch.Tensor:
@@ -34,9 +34,9 @@ def slow(features, positions, queries, count: int, bump: bool) -> torch.Tensor:
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_equal_to_the_loop(count: int) -> None:
     features, positions, queries = cloud(20), cloud(20, 1), cloud(9, 2)
-    found = interpolate(features, positions, queries, count=count)
+    found = knn_interpolate(features, positions, queries, k=count)
     torch.testing.assert_close(found, slow(features, positions, queries, count, bump=False), rtol=1e-6, atol=1e-6)
-    found = around(features, positions, queries, count=count)
+    found = around(features, positions, queries, k=count)
     torch.testing.assert_close(found, slow(features, positions, queries, count, bump=True))
 
 
@@ -80,10 +80,10 @@ def test_constants_are_kept_and_coincident_points_are_finite(carry, points: int)
 
 def test_a_point_gets_its_own_value_back() -> None:
     features = cloud(20)
-    torch.testing.assert_close(interpolate(features, cloud(20, 1), cloud(20, 1)), features, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(knn_interpolate(features, cloud(20, 1), cloud(20, 1)), features, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("carry", CARRIERS)
 def test_derivatives(carry) -> None:
     inputs = [x.requires_grad_() for x in (cloud(8), cloud(8, 1), cloud(3, 2))]
-    assert torch.autograd.gradcheck(lambda *x: carry(*x, count=3), inputs)
+    assert torch.autograd.gradcheck(lambda *x: carry(*x, k=3), inputs)

@@ -1,4 +1,4 @@
-"""The convolution in the frames of the edges beside the sum over Clebsch-Gordan paths: values, derivatives, counts."""
+"""The SO(2) convolution beside the sum over Clebsch-Gordan paths: values, derivatives, counts."""
 
 import pytest
 import torch
@@ -9,16 +9,15 @@ from intertwine.ops import (
     Coupling,
     Graph,
     SO2Coupling,
-    arrange,
-    edge_paths,
-    edge_rotations,
-    frame_weights,
+    edge_wigner_d,
+    path_basis,
     path_weights,
     so2_conv,
+    so2_weights,
     spherical_harmonics,
 )
-from intertwine.ops.so2 import _so2_kernels as kernels
-from intertwine.ops.so2._so2_coupling import decode_edges, edge_layout
+from intertwine.ops.so2 import _so2_inputs
+from intertwine.ops.so2._so2_coupling import decode_so2_coupling, so2_layout
 from intertwine.reps import wigner_3j
 
 POLAR = SO2Coupling((((0, 1), 4), ((1, -1), 2), ((2, 1), 2)), (((1, -1), 2), ((0, 1), 4), ((3, -1), 1)), mmax=3)
@@ -44,7 +43,7 @@ def slow(features, radial, vectors, graph, coupling, scales, weights):
         part.unflatten(1, (channels, -1))[graph.source]
         for part, (_, channels) in zip(features.split(widths, 1), coupling.inputs, strict=True)
     ]
-    sums = [features.new_zeros(graph.size, c, 2 * label[0] + 1) for label, c in coupling.outputs]
+    sums = [features.new_zeros(graph.num_nodes, c, 2 * label[0] + 1) for label, c in coupling.outputs]
     for (i, degree, o), path in paths.items():
         l_in, l_out = coupling.inputs[i][0][0], coupling.outputs[o][0][0]
         tensor = wigner_3j(l_in, degree, l_out).to(features) * (2 * l_out + 1) ** 0.5
@@ -58,16 +57,16 @@ def ragged(nodes: int, edges: int, seed: int) -> Graph:
     generator = torch.Generator().manual_seed(seed)
     target = torch.randint(0, nodes, (edges,), generator=generator)
     target = torch.where(target == 1, 2, target)  # a node without edges
-    return arrange(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
+    return Graph.from_edges(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
 
 
 GRAPHS = {
     "ragged": ragged(12, 50, 0),
-    "regular": arrange(torch.stack([torch.arange(44) % 7, torch.arange(11).repeat_interleave(4)]), 11),
-    "one hub": arrange(
+    "regular": Graph.from_edges(torch.stack([torch.arange(44) % 7, torch.arange(11).repeat_interleave(4)]), 11),
+    "one hub": Graph.from_edges(
         torch.stack([torch.arange(400) % 20, torch.cat([torch.zeros(380), torch.arange(20)]).long()]), 20
     ),
-    "no edges": arrange(torch.zeros((2, 0), dtype=torch.int64), 3),
+    "no edges": Graph.from_edges(torch.zeros((2, 0), dtype=torch.int64), 3),
 }
 
 
@@ -83,7 +82,7 @@ def arguments(coupling: SO2Coupling, graph: Graph, width: int = 3, seed: int = 0
         vectors[::5] = 0
         vectors[1::7] = torch.tensor([0.0, -2.0, 0.0], dtype=torch.float64)
     weights = [draw(*shape) for shape in coupling.weight_shapes()]
-    found = [draw(graph.size, dim), draw(edges, width), vectors, draw(width, coupling.scales), *weights]
+    found = [draw(graph.num_nodes, dim), draw(edges, width), vectors, draw(width, coupling.num_scales), *weights]
     return [x.requires_grad_() for x in found]
 
 
@@ -101,8 +100,8 @@ def both(coupling: SO2Coupling, graph: Graph):
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("which", COUPLINGS)
 def test_equal_to_the_sum_over_paths_with_its_gradients(which, name, fewest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "_FEWEST", fewest)
-    monkeypatch.setitem(kernels._CACHE, "cpu", 1)
+    monkeypatch.setattr(_so2_inputs, "_MIN_EDGES", fewest)
+    monkeypatch.setitem(_so2_inputs._CACHE_BYTES, "cpu", 1)
     inputs = arguments(COUPLINGS[which], GRAPHS[name])
     results = [function(*inputs) for function in both(COUPLINGS[which], GRAPHS[name])]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)
@@ -138,8 +137,8 @@ def test_third_derivatives_equal_those_of_the_sum_over_paths() -> None:
     for function in both(TINY, graph):
         value = function(*inputs).pow(4).sum()
         for _ in range(3):
-            (slope,) = torch.autograd.grad(value, inputs[2], create_graph=True)
-            value = slope.pow(2).sum()
+            (gradient,) = torch.autograd.grad(value, inputs[2], create_graph=True)
+            value = gradient.pow(2).sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 
@@ -201,14 +200,14 @@ def test_the_change_of_basis_is_orthogonal_but_for_lengths_and_both_ways_are_inv
     coupling = COUPLINGS[name]
     for i in range(len(coupling.inputs)):
         for o, ((l_out, _), _) in enumerate(coupling.outputs):
-            places, degrees, matrix = edge_paths(coupling, i, o)
-            assert len(places) == len(degrees) == matrix.shape[0] == matrix.shape[1]
-            orders = [edge_layout(coupling).groups[group].m for group, _, _ in places]
+            slices, degrees, matrix = path_basis(coupling, i, o)
+            assert len(slices) == len(degrees) == matrix.shape[0] == matrix.shape[1]
+            orders = [so2_layout(coupling).orders[order].m for order, _, _ in slices]
             counts = torch.tensor([2.0 if m else 1.0 for m in orders], dtype=torch.float64)
             gram = matrix.T @ (counts[:, None] * matrix) / (2 * l_out + 1)
             torch.testing.assert_close(gram, torch.eye(len(degrees)).double(), atol=1e-12, rtol=0)
     weights = [torch.randn(shape, dtype=torch.float64) for shape in coupling.weight_shapes()]
-    for mine, back in zip(weights, frame_weights(coupling, path_weights(coupling, weights)), strict=True):
+    for mine, back in zip(weights, so2_weights(coupling, path_weights(coupling, weights)), strict=True):
         torch.testing.assert_close(mine, back, atol=1e-12, rtol=0)
 
 
@@ -217,7 +216,7 @@ def test_the_kernel_is_the_one_that_the_stabilizer_allows(target: tuple[int, int
     """K(r) = D(r) K(y) D(r)^T, with the K(y) that the library finds by solving for what commutes."""
     group, vectors = O3(), torch.randn(1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     kernel = steerable_kernel(group, torch.tensor([0.0, 1.0, 0.0]), group.irrep(2, 1), group.irrep(*target))
-    d = edge_rotations(vectors, 3)
+    d = edge_wigner_d(vectors, 3)
     framed = d[target[0]] @ kernel.at_point @ d[2].mT
     torch.testing.assert_close(kernel(vectors)[0], framed, atol=1e-12, rtol=0)
     coupling, alone = SO2Coupling((((2, 1), 1),), ((target, 1),), 9), torch.arange(5)
@@ -251,24 +250,24 @@ def test_no_common_components_no_output() -> None:
 
 def test_the_code_of_a_coupling_can_be_read_back() -> None:
     for coupling in (*COUPLINGS.values(), TINY, SO2Coupling((), (), 3, parity=False)):
-        assert decode_edges(tuple(coupling.code())) == coupling
+        assert decode_so2_coupling(tuple(coupling.encode())) == coupling
 
 
 def test_paths_that_do_not_fit_are_refused() -> None:
     narrow = SO2Coupling((((2, 1), 1),), (((2, 1), 1),), mmax=1)
     with pytest.raises(ValueError, match="mmax >= 2"):
-        frame_weights(narrow, {(0, 2, 0): torch.ones(1, 1)})
+        so2_weights(narrow, {(0, 2, 0): torch.ones(1, 1)})
     with pytest.raises(ValueError, match="no path of degree 1"):
-        frame_weights(narrow, {(0, 1, 0): torch.ones(1, 1)})
+        so2_weights(narrow, {(0, 1, 0): torch.ones(1, 1)})
 
 
 def test_the_operators_pass_torchs_own_examination() -> None:
     graph = ragged(4, 9, 5)
     features, radial, vectors, scales, *weights = arguments(TINY, graph, 2)
     flat = torch.cat([weight.flatten() for weight in weights]).detach().requires_grad_()
-    tensors = (features, radial, vectors, scales, flat, graph.source, graph.rank, graph.places)
-    torch.library.opcheck(torch.ops.intertwine.so2_conv.default, (*tensors, TINY.code()))
+    tensors = (features, radial, vectors, scales, flat, graph.source, graph.rank, graph.rank_of_node)
+    torch.library.opcheck(torch.ops.intertwine.so2_conv.default, (*tensors, TINY.encode()))
     grad = torch.randn(4, 8, dtype=torch.float64)
     needs = [True, False, True, True, True]
-    operator = torch.ops.intertwine.edge_frame_conv_backward.default
-    torch.library.opcheck(operator, (grad, *tensors, TINY.code(), needs))
+    operator = torch.ops.intertwine.so2_conv_backward.default
+    torch.library.opcheck(operator, (grad, *tensors, TINY.encode(), needs))

@@ -107,7 +107,7 @@ def test_coincident_points_no_points_and_one_cell_for_all() -> None:
     [
         (lambda: radius_graph(torch.zeros(2, 3), 1.0, cell=torch.ones(3, 3)), "independent"),
         (lambda: radius_graph(torch.zeros(2, 3), 1.0, cell=torch.ones(3)), "cell must be"),
-        (lambda: radius_graph(torch.zeros(2, 3), 1.0, torch.tensor([0, 1]), cell=torch.eye(3)[None]), "2 structures"),
+        (lambda: radius_graph(torch.zeros(2, 3), 1.0, torch.tensor([0, 1]), cell=torch.eye(3)[None]), "2 point clouds"),
         (lambda: radius_graph(torch.zeros(2, 2), 1.0, cell=torch.eye(3)), r"\(N, 3\)"),
         (lambda: radius_graph(torch.zeros(2, 3), float("inf"), cell=torch.eye(3)), "finite cutoff"),
         (lambda: radius_graph(torch.zeros(2, 3), 1.0, cell=torch.eye(3) * torch.nan), "lattice vectors must be finite"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import SO3
-from intertwine.ops import edge_rotations, spherical_harmonics
+from intertwine.ops import edge_wigner_d, spherical_harmonics
 from intertwine.reps import wigner_d
 
 POLE = torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float64)
@@ -34,7 +34,7 @@ def commuting(matrix: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("vectors", [directions(), SPECIAL], ids=["generic", "special"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_wigner_matrices_of_one_rotation_that_takes_the_pole_to_the_edge(vectors, dtype) -> None:
-    matrices = edge_rotations(vectors.to(dtype), 9)
+    matrices = edge_wigner_d(vectors.to(dtype), 9)
     rotation, tolerance = matrices[1].double(), 1e-13 if dtype == torch.float64 else 2e-6
     torch.testing.assert_close(
         rotation @ rotation.mT, torch.eye(3).double().expand_as(rotation), atol=tolerance, rtol=0
@@ -51,13 +51,13 @@ def test_wigner_matrices_of_one_rotation_that_takes_the_pole_to_the_edge(vectors
 
 
 def test_the_identity_for_the_zero_vector() -> None:
-    for degree, d in enumerate(edge_rotations(torch.zeros(1, 3), 4)):
+    for degree, d in enumerate(edge_wigner_d(torch.zeros(1, 3), 4)):
         torch.testing.assert_close(d[0], torch.eye(2 * degree + 1), atol=1e-7, rtol=0)
 
 
 def test_a_rotation_turns_it_but_for_a_roll() -> None:
     g, vectors = SO3().sample(8, generator=torch.Generator().manual_seed(1)), directions(8)
-    before, after = edge_rotations(vectors, 3), edge_rotations((g @ vectors[:, :, None])[:, :, 0], 3)
+    before, after = edge_wigner_d(vectors, 3), edge_wigner_d((g @ vectors[:, :, None])[:, :, 0], 3)
     for degree in range(4):
         roll = after[degree].mT @ wigner_d(degree, g) @ before[degree]
         torch.testing.assert_close(torch.stack([commuting(part) for part in roll]), roll, atol=1e-12, rtol=0)
@@ -70,7 +70,7 @@ def test_derivatives_of_what_does_not_feel_the_roll(vectors) -> None:
     inner = commuting(torch.randn(5, 7, dtype=torch.float64, generator=generator))
 
     def feels_no_roll(vectors: torch.Tensor) -> torch.Tensor:
-        d = edge_rotations(vectors, 3)
+        d = edge_wigner_d(vectors, 3)
         return (outer * (d[2] @ inner @ d[3].mT)).sum((1, 2))
 
     vectors = vectors.clone().requires_grad_()
@@ -80,26 +80,26 @@ def test_derivatives_of_what_does_not_feel_the_roll(vectors) -> None:
 
 def test_single_entries_do_feel_it() -> None:
     vectors = directions(3, 2).requires_grad_()
-    assert not torch.autograd.gradcheck(lambda v: edge_rotations(v, 2)[2][:, 0, 0], vectors, raise_exception=False)
+    assert not torch.autograd.gradcheck(lambda v: edge_wigner_d(v, 2)[2][:, 0, 0], vectors, raise_exception=False)
 
 
 def test_no_gradient_where_there_is_no_direction() -> None:
     vectors = torch.zeros(2, 3, requires_grad=True)
-    sum(d.square().sum() + d.sum() for d in edge_rotations(vectors, 3)).backward()
+    sum(d.square().sum() + d.sum() for d in edge_wigner_d(vectors, 3)).backward()
     assert (vectors.grad == 0).all()
 
 
 def test_no_edges() -> None:
-    assert [tuple(d.shape) for d in edge_rotations(torch.zeros(0, 3), 2)] == [(0, 1, 1), (0, 3, 3), (0, 5, 5)]
+    assert [tuple(d.shape) for d in edge_wigner_d(torch.zeros(0, 3), 2)] == [(0, 1, 1), (0, 3, 3), (0, 5, 5)]
 
 
 def test_the_operator_passes_torchs_own_examination() -> None:
     vectors = directions(3).requires_grad_()
-    torch.library.opcheck(torch.ops.intertwine.edge_rotations.default, (vectors, 2))
+    torch.library.opcheck(torch.ops.intertwine.edge_wigner_d.default, (vectors, 2))
 
 
 def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"\(E, 3\)"):
-        edge_rotations(torch.zeros(3), 2)
+        edge_wigner_d(torch.zeros(3), 2)
     with pytest.raises(ValueError, match="at least 0"):
-        edge_rotations(torch.zeros(1, 3), -1)
+        edge_wigner_d(torch.zeros(1, 3), -1)

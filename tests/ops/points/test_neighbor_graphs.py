@@ -129,11 +129,14 @@ def test_the_operators_pass_torchs_own_examination(batch) -> None:
     [
         (lambda: radius_graph(torch.tensor([[0.0, torch.nan, 0.0]]), 1.0), "finite; point 0"),
         (lambda: radius_graph(cloud(3), 0.0), "positive"),
-        (lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0])), "one structure number from 0 on for each of 3"),
+        (
+            lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0])),
+            "number of a point cloud, from 0 on, for each of 3",
+        ),
         (lambda: radius_graph(cloud(3), 1.0, torch.tensor([1, 0, -1])), "from 0 on"),
-        (lambda: knn_graph(cloud(3), 1, torch.zeros(3)), "structure number"),
+        (lambda: knn_graph(cloud(3), 1, torch.zeros(3)), "number of a point cloud"),
         (lambda: knn_graph(cloud(3), 1, query_batch=torch.zeros(3)), "without queries"),
-        (lambda: knn_graph(cloud(3), 1, queries=torch.zeros(2, 2)), "one space"),
+        (lambda: knn_graph(cloud(3), 1, queries=torch.zeros(2, 2)), "same number of coordinates"),
         (lambda: knn_graph(cloud(3) * torch.nan, 1), "finite; point 0"),
         (lambda: radius_graph(torch.zeros(3), 1.0), "shape"),
         (lambda: knn_graph(cloud(3), 0), "at least 1"),

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from intertwine.ops import Coupling, Graph, arrange, outgoing, segment_sum, steerable_conv, steerable_messages
-from intertwine.ops.steerable import _conv_inputs as many
-from intertwine.ops.steerable import _small_kernels as few
+from intertwine.ops import Coupling, Graph, segment_sum, steerable_conv, steerable_messages
+from intertwine.ops.steerable import _conv_inputs, _small_conv
 from intertwine.ops.steerable import _steerable_messages as module
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
@@ -16,14 +15,14 @@ FREE = Coupling((((1, 1), 2), ((2, 1), 1)), (((1, 1), 1), ((0, 1), 2), ((2, 1), 
 def ragged(nodes: int, edges: int, seed: int, sources: int | None = None) -> Graph:
     generator = torch.Generator().manual_seed(seed)
     source = torch.randint(0, sources or nodes, (edges,), generator=generator)
-    return arrange(torch.stack([source, torch.randint(0, nodes, (edges,), generator=generator)]), nodes)
+    return Graph.from_edges(torch.stack([source, torch.randint(0, nodes, (edges,), generator=generator)]), nodes)
 
 
 GRAPHS = {
     "ragged": ragged(12, 50, 0),
-    "one sends all": arrange(torch.stack([torch.zeros(40).long(), torch.arange(40) % 9]), 12),
+    "one sends all": Graph.from_edges(torch.stack([torch.zeros(40).long(), torch.arange(40) % 9]), 12),
     "other points": ragged(7, 30, 1, sources=12),
-    "no edges": arrange(torch.zeros((2, 0), dtype=torch.int64), 12),
+    "no edges": Graph.from_edges(torch.zeros((2, 0), dtype=torch.int64), 12),
 }
 
 
@@ -45,7 +44,7 @@ def slow(coupling: Coupling, graph: Graph, features, harmonics, radial, *weights
         part.unflatten(1, (channels, -1))[graph.source]
         for part, (_, channels) in zip(features.split(widths, 1), coupling.inputs, strict=True)
     ]
-    tensor, column = coupling.tensor().to(features), 0
+    tensor, column = coupling.clebsch_gordan().to(features), 0
     parts = [features.new_zeros(len(graph.source), c, 2 * label[0] + 1) for label, c in coupling.outputs]
     for (i, o), weight in zip(coupling.pairs(), weights, strict=True):
         paths, m_in, m_out = len(coupling.paths(i, o)), blocks[i].shape[2], parts[o].shape[2]
@@ -58,14 +57,14 @@ def slow(coupling: Coupling, graph: Graph, features, harmonics, radial, *weights
 
 def fast(coupling: Coupling, graph: Graph, features, harmonics, radial, *weights):
     """The same through the operators; the edges' arguments are given in the order of the graph."""
-    leaving = outgoing(graph, len(features))
-    ordered = harmonics[leaving.source], radial[leaving.source]
-    return steerable_messages(features, *ordered, leaving, coupling, coupling.tensor(), weights)
+    by_source = graph.by_source(len(features))
+    ordered = harmonics[by_source.source], radial[by_source.source]
+    return steerable_messages(features, *ordered, by_source, coupling, coupling.clebsch_gordan(), weights)
 
 
 @pytest.fixture(params=["many channels", "few channels"])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(module, "_is_small", lambda coupling, width: request.param == "few channels")
+    monkeypatch.setattr(module, "prefer_small_conv", lambda coupling, num_radial: request.param == "few channels")
     return request.param
 
 
@@ -75,8 +74,8 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 def test_equal_to_the_plain_formula_with_their_gradients(
     name: str, coupling: Coupling, cache: int, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(many._CACHE, "cpu", cache)
-    monkeypatch.setitem(few._CACHE, "cpu", cache)
+    monkeypatch.setitem(_conv_inputs._CACHE_BYTES, "cpu", cache)
+    monkeypatch.setitem(_small_conv._CACHE_BYTES, "cpu", cache)
     inputs = arguments(coupling, GRAPHS[name], 3)
     results = [function(coupling, GRAPHS[name], *inputs) for function in (fast, slow)]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)
@@ -91,8 +90,8 @@ def test_their_sum_is_the_convolution(width: int) -> None:
     graph = GRAPHS["ragged"]
     features, harmonics, radial, *weights = arguments(COUPLING, graph, width)
     messages = fast(COUPLING, graph, features, harmonics, radial, *weights)
-    expected = steerable_conv(features, harmonics, radial, graph, COUPLING, COUPLING.tensor(), weights)
-    torch.testing.assert_close(segment_sum(messages, graph.target, graph.size), expected, rtol=1e-12, atol=1e-11)
+    expected = steerable_conv(features, harmonics, radial, graph, COUPLING, COUPLING.clebsch_gordan(), weights)
+    torch.testing.assert_close(segment_sum(messages, graph.target, graph.num_nodes), expected, rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("which", [(0,), (1,), (2,), (3, 4), (1, 2), (0, 1, 2, 3)])
@@ -141,9 +140,9 @@ def test_an_output_that_no_path_reaches_is_zero() -> None:
 @pytest.mark.parametrize("operator", ["steerable_messages", "small_steerable_messages"])
 def test_the_operators_pass_torchs_own_examination(operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     graph, seen = ragged(4, 9, 5), []
-    name = "_small_messages" if operator.startswith("small") else "_messages"
+    name = "small_messages_operator" if operator.startswith("small") else "messages_operator"
     send = getattr(module, name)
-    monkeypatch.setattr(module, "_is_small", lambda coupling, width: name == "_small_messages")
+    monkeypatch.setattr(module, "prefer_small_conv", lambda coupling, num_radial: name == "small_messages_operator")
     monkeypatch.setattr(module, name, lambda *given: seen.append(given) or send(*given))
     fast(SMALL, graph, *arguments(SMALL, graph, 2, nodes=4))
     leaves = [x.detach().requires_grad_(x.requires_grad) if isinstance(x, torch.Tensor) else x for x in seen[0]]

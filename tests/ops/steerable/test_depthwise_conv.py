@@ -1,12 +1,14 @@
-"""The depthwise convolution beside the plain formula: any cut, any graph, derivatives in every argument."""
+"""The depthwise convolution beside the plain formula: any chunk size, any graph, derivatives in every argument."""
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from intertwine.ops import Coupling, Graph, arrange, depthwise_conv
-from intertwine.ops.graph._chunks import chunks
+from intertwine.ops import Coupling, Graph, depthwise_conv
+from intertwine.ops.graph import chunks
+from intertwine.ops.steerable import _depthwise_inputs as module
 from intertwine.ops.steerable import _depthwise_kernels as kernels
+from intertwine.ops.steerable._conv_args import ConvArgs
 
 COUPLING = Coupling.depthwise((((0, 1), 3), ((1, -1), 2), ((2, 1), 1), ((1, -1), 1)), [(1, -1), (0, 1), (1, 1)], 2)
 SMALL = Coupling.depthwise((((0, 1), 1), ((1, -1), 2)), [(0, 1), (1, -1)], 1)
@@ -19,7 +21,7 @@ def slow(features, harmonics, radial, graph, coupling, weights):
         part.unflatten(1, (channels, -1))[graph.source]
         for part, (_, channels) in zip(features.split(widths, 1), coupling.inputs, strict=True)
     ]
-    tensor, column, weighed = coupling.tensor().to(features), 0, radial @ weights
+    tensor, column, weighed = coupling.clebsch_gordan().to(features), 0, radial @ weights
     on_edges = dict(enumerate(weighed.split([channels for _, channels in coupling.outputs], 1)))
     messages = [[] for _ in coupling.outputs]
     for i, o in coupling.pairs():
@@ -31,34 +33,34 @@ def slow(features, harmonics, radial, graph, coupling, weights):
             begun = sum(part.shape[1] for part in messages[o])
             messages[o].append(coupled * on_edges[o][:, begun : begun + blocks[i].shape[1], None])
     flat = torch.cat([torch.cat(parts, 1).flatten(1) for parts in messages], 1)
-    return features.new_zeros(graph.size, flat.shape[1]).index_add(0, graph.target, flat)
+    return features.new_zeros(graph.num_nodes, flat.shape[1]).index_add(0, graph.target, flat)
 
 
 def ragged(nodes: int, edges: int, seed: int) -> Graph:
     generator = torch.Generator().manual_seed(seed)
     target = torch.randint(0, nodes, (edges,), generator=generator)
     target = torch.where(target == 1, 2, target)  # a node without edges
-    return arrange(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
+    return Graph.from_edges(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
 
 
 def regular(nodes: int, neighbors: int) -> Graph:
     target = torch.arange(nodes).repeat_interleave(neighbors)
-    return arrange(torch.stack([(target * 7 + torch.arange(len(target))) % nodes, target]), nodes)
+    return Graph.from_edges(torch.stack([(target * 7 + torch.arange(len(target))) % nodes, target]), nodes)
 
 
 def stairs(*counts: int) -> Graph:
     target = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    return arrange(torch.stack([torch.arange(len(target)) % len(counts), target]), len(counts))
+    return Graph.from_edges(torch.stack([torch.arange(len(target)) % len(counts), target]), len(counts))
 
 
 GRAPHS = {
     "ragged": ragged(12, 50, 0),
     "regular": regular(11, 4),
-    "one hub": arrange(
+    "one hub": Graph.from_edges(
         torch.stack([torch.arange(1500) % 30, torch.cat([torch.zeros(1470), torch.arange(30)]).long()]), 30
     ),
     "stairs": stairs(1, 1, 1, 4, 4, 4, 4, 4, 9, 9),
-    "no edges": arrange(torch.zeros((2, 0), dtype=torch.int64), 3),
+    "no edges": Graph.from_edges(torch.zeros((2, 0), dtype=torch.int64), 3),
 }
 
 
@@ -70,11 +72,16 @@ def arguments(coupling: Coupling, graph: Graph, radial: int, seed: int = 0):
 
     dim = sum((2 * label[0] + 1) * channels for label, channels in coupling.inputs)
     edges, columns = len(graph.source), sum(channels for _, channels in coupling.outputs)
-    return [draw(graph.size, dim), draw(edges, (coupling.lmax + 1) ** 2), draw(edges, radial), draw(radial, columns)]
+    return [
+        draw(graph.num_nodes, dim),
+        draw(edges, (coupling.lmax + 1) ** 2),
+        draw(edges, radial),
+        draw(radial, columns),
+    ]
 
 
 def both(coupling: Coupling, graph: Graph):
-    tensor = coupling.tensor()
+    tensor = coupling.clebsch_gordan()
 
     def fast(features, harmonics, radial, weights):
         return depthwise_conv(features, harmonics, radial, graph, coupling, tensor, weights)
@@ -88,7 +95,7 @@ def both(coupling: Coupling, graph: Graph):
 @pytest.mark.parametrize("cache", [1, 20_000, 4 << 20])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_equal_to_the_plain_formula_with_its_gradients(name: str, cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kernels._CACHE, "cpu", cache)
+    monkeypatch.setitem(module._CACHE_BYTES, "cpu", cache)
     inputs = arguments(COUPLING, GRAPHS[name], 3)
     results = [function(*inputs) for function in both(COUPLING, GRAPHS[name])]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)
@@ -125,8 +132,8 @@ def test_third_derivatives_exist() -> None:
     for function in both(SMALL, graph):
         value = function(x, *rest).pow(4).sum()
         for _ in range(3):
-            (slope,) = torch.autograd.grad(value, rest[0], create_graph=True)
-            value = slope.sum()
+            (gradient,) = torch.autograd.grad(value, rest[0], create_graph=True)
+            value = gradient.sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 
@@ -150,15 +157,15 @@ def test_only_the_gradients_asked_for() -> None:
         torch.testing.assert_close(found, expected)
 
 
-def test_a_block_without_paths_is_not_heard() -> None:
+def test_a_block_without_paths_has_no_effect() -> None:
     coupling = Coupling.depthwise((((0, 1), 2), ((1, 1), 3)), [(0, 1)], 1)
     graph = GRAPHS["ragged"]
     inputs = arguments(coupling, graph, 2)
     fast, plain = both(coupling, graph)
     torch.testing.assert_close(fast(*inputs), plain(*inputs))
-    (slope,) = torch.autograd.grad(fast(*inputs).square().sum(), inputs[0])
-    assert slope[:, 2:].abs().sum() == 0
-    assert slope[:, :2].abs().sum() > 0
+    (gradient,) = torch.autograd.grad(fast(*inputs).square().sum(), inputs[0])
+    assert gradient[:, 2:].abs().sum() == 0
+    assert gradient[:, :2].abs().sum() > 0
 
 
 class Largest(TorchDispatchMode):
@@ -174,27 +181,28 @@ class Largest(TorchDispatchMode):
 
 
 def test_the_weights_of_the_edges_are_never_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kernels._CACHE, "cpu", 1 << 16)
+    monkeypatch.setitem(module._CACHE_BYTES, "cpu", 1 << 16)
     graph = regular(20, 40)
     features, harmonics, radial, weights = (x.detach() for x in arguments(COUPLING, graph, 3))
-    edges = graph.source, graph.rank, graph.places
+    edges = graph.indices
     grad = torch.ones(20, sum((2 * label[0] + 1) * channels for label, channels in COUPLING.outputs)).double()
     argument = max(x.numel() for x in (features, harmonics, radial, weights, grad))
-    room = max(argument, (1 << 16) // 8)
-    assert room < len(graph.source) * weights.shape[1]
+    limit = max(argument, (1 << 16) // 8)
+    assert limit < len(graph.source) * weights.shape[1]
     with Largest() as largest:
-        call = kernels.Call.of(features, harmonics, radial, weights, COUPLING.tensor(), *edges, COUPLING.code())
-        kernels.forward(call)
-        kernels.backward(call, grad, [False, *[True] * 4])
-    assert 0 < largest.numel <= room
+        args = ConvArgs(features, harmonics, radial, weights, COUPLING.clebsch_gordan(), *edges, COUPLING.encode())
+        inputs = module.DepthwiseInputs.from_args(args)
+        kernels.forward(inputs)
+        kernels.backward(inputs, grad, [False, *[True] * 4])
+    assert 0 < largest.numel <= limit
 
 
-@pytest.mark.parametrize("room", [1, 8, 100, 10_000])
+@pytest.mark.parametrize("max_entries", [1, 8, 100, 10_000])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_chunks_keep_to_their_room(name: str, room: int) -> None:
+def test_chunks_have_no_more_entries_than_allowed(name: str, max_entries: int) -> None:
     graph = GRAPHS[name]
-    parts = list(chunks(graph.rank, graph.size, 8, room))
-    assert all(part.count == 1 or part.count * part.width <= room for part in parts)
+    parts = list(chunks(graph.rank, graph.num_nodes, 8, max_entries))
+    assert all(part.num_nodes == 1 or part.num_nodes * part.width <= max_entries for part in parts)
     assert [edge for part in parts for edge in range(part.edges.start, part.edges.stop)] == list(range(len(graph.rank)))
 
 
@@ -207,16 +215,16 @@ def test_bad_use_says_so() -> None:
     graph = GRAPHS["ragged"]
     features, harmonics, radial, weights = arguments(COUPLING, graph, 3)
     with pytest.raises(ValueError, match=r"weights must have shape \(3, 21\)"):
-        depthwise_conv(features, harmonics, radial, graph, COUPLING, COUPLING.tensor(), weights[:, 1:])
+        depthwise_conv(features, harmonics, radial, graph, COUPLING, COUPLING.clebsch_gordan(), weights[:, 1:])
     mixing = Coupling(COUPLING.inputs, (((0, 1), 21),), 2)
     with pytest.raises(ValueError, match=r"Coupling\.depthwise"):
-        depthwise_conv(features, harmonics, radial, graph, mixing, mixing.tensor(), weights)
+        depthwise_conv(features, harmonics, radial, graph, mixing, mixing.clebsch_gordan(), weights)
 
 
 def test_the_operators_pass_torchs_own_examination() -> None:
     graph = ragged(4, 9, 5)
-    tensors = (*arguments(SMALL, graph, 2), SMALL.tensor(), graph.source, graph.rank, graph.places)
-    torch.library.opcheck(torch.ops.intertwine.depthwise_conv.default, (*tensors, SMALL.code()))
+    tensors = (*arguments(SMALL, graph, 2), SMALL.clebsch_gordan(), graph.source, graph.rank, graph.rank_of_node)
+    torch.library.opcheck(torch.ops.intertwine.depthwise_conv.default, (*tensors, SMALL.encode()))
     grad = torch.randn(4, sum((2 * label[0] + 1) * channels for label, channels in SMALL.outputs), dtype=torch.float64)
     needs = [False, True, False, True, True]
-    torch.library.opcheck(torch.ops.intertwine.depthwise_conv_backward.default, (grad, *tensors, SMALL.code(), needs))
+    torch.library.opcheck(torch.ops.intertwine.depthwise_conv_backward.default, (grad, *tensors, SMALL.encode(), needs))

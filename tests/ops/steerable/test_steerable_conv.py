@@ -1,14 +1,14 @@
-"""The chunked convolution beside the plain formula: any cut, any graph, derivatives in every argument."""
+"""The chunked convolution beside the plain formula: any chunk size, any graph, derivatives in every argument."""
 
 import pytest
 import torch
 
-from intertwine.ops import Coupling, Graph, _small_kernels, arrange, steerable_conv
-from intertwine.ops.graph._chunks import chunks
-from intertwine.ops.steerable import _conv_inputs as calls
-from intertwine.ops.steerable._coupling import decode
+from intertwine.ops import Coupling, Graph, steerable_conv
+from intertwine.ops.graph import chunks
+from intertwine.ops.steerable import _conv_inputs, _small_conv
+from intertwine.ops.steerable._coupling import decode_coupling
 from intertwine.ops.steerable._fused_conv import fused_conv
-from intertwine.ops.steerable._small_conv import _matrix, small_conv
+from intertwine.ops.steerable._small_conv import coupling_matrix, small_conv
 
 COUPLING = Coupling((((0, 1), 3), ((1, -1), 2), ((2, 1), 1)), (((1, -1), 2), ((0, 1), 4), ((1, 1), 1)), lmax=2)
 SMALL = Coupling((((0, 1), 1), ((1, -1), 2)), (((0, 1), 1), ((1, -1), 1)), lmax=1)
@@ -21,8 +21,8 @@ def slow(features, harmonics, radial, graph, coupling, weights):
         part.unflatten(1, (channels, -1))[graph.source]
         for part, (_, channels) in zip(features.split(widths, 1), coupling.inputs, strict=True)
     ]
-    tensor, column = coupling.tensor().to(features), 0
-    sums = [features.new_zeros(graph.size, c, 2 * label[0] + 1) for label, c in coupling.outputs]
+    tensor, column = coupling.clebsch_gordan().to(features), 0
+    sums = [features.new_zeros(graph.num_nodes, c, 2 * label[0] + 1) for label, c in coupling.outputs]
     for (i, o), weight in zip(coupling.pairs(), weights, strict=True):
         paths, m_in, m_out = len(coupling.paths(i, o)), blocks[i].shape[2], sums[o].shape[2]
         columns = tensor[:, column : column + m_out * paths * m_in].unflatten(1, (m_out, paths, m_in))
@@ -37,21 +37,21 @@ def ragged(nodes: int, edges: int, seed: int) -> Graph:
     generator = torch.Generator().manual_seed(seed)
     target = torch.randint(0, nodes, (edges,), generator=generator)
     target = torch.where(target == 1, 2, target)  # a node without edges
-    return arrange(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
+    return Graph.from_edges(torch.stack([torch.randint(0, nodes, (edges,), generator=generator), target]), nodes)
 
 
 def regular(nodes: int, neighbors: int) -> Graph:
     target = torch.arange(nodes).repeat_interleave(neighbors)
-    return arrange(torch.stack([(target * 7 + torch.arange(len(target))) % nodes, target]), nodes)
+    return Graph.from_edges(torch.stack([(target * 7 + torch.arange(len(target))) % nodes, target]), nodes)
 
 
 GRAPHS = {
     "ragged": ragged(12, 50, 0),
     "regular": regular(11, 4),
-    "one hub": arrange(
+    "one hub": Graph.from_edges(
         torch.stack([torch.arange(1500) % 30, torch.cat([torch.zeros(1470), torch.arange(30)]).long()]), 30
     ),
-    "no edges": arrange(torch.zeros((2, 0), dtype=torch.int64), 3),
+    "no edges": Graph.from_edges(torch.zeros((2, 0), dtype=torch.int64), 3),
 }
 
 
@@ -64,11 +64,11 @@ def arguments(coupling: Coupling, graph: Graph, radial: int, seed: int = 0):
     dim = sum((2 * label[0] + 1) * channels for label, channels in coupling.inputs)
     weights = [draw(rows * radial, columns) for rows, columns in coupling.weight_shapes()]
     edges = len(graph.source)
-    return [draw(graph.size, dim), draw(edges, (coupling.lmax + 1) ** 2), draw(edges, radial), *weights]
+    return [draw(graph.num_nodes, dim), draw(edges, (coupling.lmax + 1) ** 2), draw(edges, radial), *weights]
 
 
 def both(coupling: Coupling, graph: Graph, convolve=fused_conv):
-    tensor = coupling.tensor()
+    tensor = coupling.clebsch_gordan()
 
     def fast(features, harmonics, radial, *weights):
         return convolve(features, harmonics, radial, graph, coupling, tensor, weights)
@@ -85,8 +85,8 @@ def both(coupling: Coupling, graph: Graph, convolve=fused_conv):
 def test_equal_to_the_plain_formula_with_its_gradients(
     name: str, cache: int, order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(calls._CACHE, "cpu", cache)
-    monkeypatch.setitem(_small_kernels._CACHE, "cpu", cache)
+    monkeypatch.setitem(_conv_inputs._CACHE_BYTES, "cpu", cache)
+    monkeypatch.setitem(_small_conv._CACHE_BYTES, "cpu", cache)
     inputs = arguments(COUPLING, GRAPHS[name], 3)
     results = [function(*inputs) for function in both(COUPLING, GRAPHS[name], order)]
     torch.testing.assert_close(*results, rtol=1e-12, atol=1e-11)
@@ -137,8 +137,8 @@ def test_further_derivatives_exist(path: tuple[int, ...], order) -> None:
     for function in both(SMALL, graph, order):
         value = function(*inputs).pow(4).sum()
         for i in path:
-            (slope,) = torch.autograd.grad(value, inputs[i], create_graph=True)
-            value = (slope * torch.arange(slope.numel()).view(slope.shape).cos()).sum()
+            (gradient,) = torch.autograd.grad(value, inputs[i], create_graph=True)
+            value = (gradient * torch.arange(gradient.numel()).view(gradient.shape).cos()).sum()
         values.append(value.detach())
     torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
 
@@ -168,28 +168,28 @@ def test_the_chunks_hold_every_edge_once_at_its_node(name: str, most: int) -> No
     graph = GRAPHS[name]
     seen = torch.zeros(len(graph.rank), dtype=torch.int64)
     edges = torch.arange(len(graph.rank))
-    for chunk in chunks(graph.rank, graph.size, most):
-        assert 0 < chunk.count <= most
-        table = chunk.table(edges).view(chunk.count, chunk.width)
-        valid = torch.ones_like(table) if chunk.valid is None else chunk.valid.view(table.shape).long()
+    for chunk in chunks(graph.rank, graph.num_nodes, most):
+        assert 0 < chunk.num_nodes <= most
+        table = chunk.gather(edges).view(chunk.num_nodes, chunk.width)
+        valid = torch.ones_like(table) if chunk.mask is None else chunk.mask.view(table.shape).long()
         seen.index_add_(0, table.flatten(), valid.flatten())
         ranks = torch.arange(chunk.nodes.start, chunk.nodes.stop)[:, None].expand_as(table)
         assert (graph.rank[table] == ranks)[valid.bool()].all()
         assert table.numel() <= 1.25 * int(valid.sum()) + 512
         restored = torch.zeros_like(edges)
-        chunk.write(restored, table.flatten())
+        chunk.scatter(restored, table.flatten())
         assert restored[chunk.edges].equal(edges[chunk.edges])
     assert (seen == 1).all()
 
 
 def test_unranked_nodes_are_refused() -> None:
-    with pytest.raises(ValueError, match="arrange"):
+    with pytest.raises(ValueError, match="from_edges"):
         list(chunks(torch.tensor([0, 0, 1]), 2, 8))
 
 
 def test_the_code_of_a_coupling_can_be_read_back() -> None:
     for coupling in (COUPLING, SMALL, Coupling((), (), 3, parity=False)):
-        assert decode(tuple(coupling.code())) == coupling
+        assert decode_coupling(tuple(coupling.encode())) == coupling
 
 
 def test_no_paths_no_output() -> None:
@@ -204,16 +204,17 @@ def test_the_operators_pass_torchs_own_examination(name: str) -> None:
     graph = ragged(4, 9, 5)
     features, harmonics, radial, *weights = arguments(SMALL, graph, 2)
     if name == "small_steerable_conv":
-        weights = [_matrix(SMALL, SMALL.tensor(), weights, 2)]
+        weights = [coupling_matrix(SMALL, SMALL.clebsch_gordan(), weights, 2)]
     flat = torch.cat([weight.flatten() for weight in weights]).detach().requires_grad_()
     tensors = (features, harmonics, radial, flat)
-    rest = (SMALL.tensor(), graph.source, graph.rank, graph.places, SMALL.code())
+    rest = (SMALL.clebsch_gordan(), graph.source, graph.rank, graph.rank_of_node, SMALL.encode())
     torch.library.opcheck(getattr(torch.ops.intertwine, name).default, (*tensors, *rest))
     grad = torch.randn(4, 4, dtype=torch.float64)
     needs = [False, True, False, True, True]
     torch.library.opcheck(getattr(torch.ops.intertwine, f"{name}_backward").default, (grad, *tensors, *rest, needs))
     if name == "steerable_conv":
-        along = (None, harmonics.detach().cos().requires_grad_(), radial.detach().cos().requires_grad_())
+        tangents = (None, harmonics.detach().cos().requires_grad_(), radial.detach().cos().requires_grad_())
         torch.library.opcheck(
-            torch.ops.intertwine.steerable_conv_slope.default, (grad, *tensors, *along, *rest, [True, *needs[1:]])
+            torch.ops.intertwine.steerable_conv_jvp_backward.default,
+            (grad, *tangents, *tensors, *rest, [True, *needs[1:]]),
         )
