@@ -29,8 +29,7 @@ from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
 from intertwine.data import PointCloudSet, furniture
-from intertwine.tasks.clouds import CloudPredictor
-from intertwine.tasks.clouds import random_rotations
+from intertwine.tasks.clouds import CloudPredictor, random_rotations
 from intertwine.training import load_checkpoint
 
 TABLE = Path(__file__).parent / "noise.md"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from intertwine.models import PointEncoder, PointNet, VectorDGCNN
 from intertwine.nn import NormInvariants
-from intertwine.tasks.clouds._network import BatchNorm, layer
+from intertwine.tasks.clouds import BatchNorm, layer
 
 
 class Whole(nn.Module):

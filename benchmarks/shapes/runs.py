@@ -57,7 +57,7 @@ def run(
         raise SystemExit(f"{folder} was interrupted: the same command goes on with it")
     seconds = float((folder / "log.csv").read_text().splitlines()[-1].rpartition(",")[2])
     predictor: Any = chosen.restore(load_checkpoint(outcome.best))
-    judged = predictor.evaluate(None, batch_size=_BATCH, seed=0, progress=tasks.no_progress).metrics["protocols"]
+    judged = predictor.evaluate(None, batch_size=_BATCH, seed=0).metrics["protocols"]
     found = {
         "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": seconds,
@@ -65,7 +65,8 @@ def run(
         "judged": {name.partition("/")[2]: part for name, part in judged.items()},
     }
     result.write_text(json.dumps(found))
-    print(arm, seed, {turn: found["judged"][turn].get("accuracy") for turn in ROTATIONS}, f"{seconds:.0f} s", flush=True)
+    accuracies = {kind: found["judged"][kind].get("accuracy") for kind in ROTATIONS}
+    print(arm, seed, accuracies, f"{seconds:.0f} s", flush=True)
     return found
 
 
