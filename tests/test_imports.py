@@ -70,13 +70,17 @@ def test_imports(violations, kind):
     ("kind", "file", "line"),
     [
         ("upward", "groups/_group.py", "from intertwine.nn import Linear"),
-        ("upward", "reps/_rep.py", "def late():\n    from intertwine.models import PointEncoder"),
+        ("upward", "reps/_composite.py", "def late():\n    from intertwine.models import PointEncoder"),
         ("upward", "ops/graph/__init__.py", "from intertwine.ops.so2 import SO2Coupling"),
         ("upward", "nn/_linear.py", "from importlib import import_module\nimport_module('intertwine.tasks')"),
-        ("private", "nn/_linear.py", "from intertwine.reps._rep import Rep"),
+        ("private", "nn/_linear.py", "from intertwine.reps._composite import DirectSum"),
         ("private", "ops/so2/__init__.py", "import intertwine.ops.graph._segments"),
         ("private", "tasks/_task.py", "from intertwine.training import _fit"),
-        ("circles", "reps/_rep.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import intertwine.reps"),
+        (
+            "circles",
+            "reps/_powers.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import intertwine.reps",
+        ),
     ],
 )
 def test_a_planted_import_is_found(tmp_path, violations, kind, file, line):

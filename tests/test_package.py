@@ -39,9 +39,9 @@ def test_an_unknown_name_says_so() -> None:
         _ = intertwine.SO4
 
 
-@pytest.mark.parametrize("name", ["audit", "intertwiners"])
-@pytest.mark.parametrize("first", ["", "import intertwine.{name}; ", "from intertwine.{name} import {name}; "])
-def test_the_verb_wins_over_its_floor(name: str, first: str) -> None:
+@pytest.mark.parametrize(("name", "package"), [("audit", "auditing"), ("intertwiners", "hom")])
+@pytest.mark.parametrize("first", ["", "import intertwine.{package}; ", "from intertwine.{package} import {name}; "])
+def test_a_function_and_its_package_have_different_names(name: str, package: str, first: str) -> None:
     check = f"import types; assert isinstance(iw.{name}, types.FunctionType)"
-    code = f"import intertwine as iw; {first.format(name=name)}{check}"
+    code = f"import intertwine as iw; {first.format(name=name, package=package)}{check}"
     subprocess.run([sys.executable, "-c", code], check=True)

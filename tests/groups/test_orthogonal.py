@@ -93,7 +93,7 @@ def test_negative_sample_size_is_an_error_of_use():
         SO3().sample(-1)
 
 
-def _turn(axis, degrees):
+def _rotations_about_axis(axis, degrees):
     n = torch.tensor(axis, dtype=torch.float64)
     n = n / n.norm()
     return torch.matrix_exp(math.radians(degrees) * torch.einsum("d,dij->ij", n, SO3().lie_algebra))
@@ -101,9 +101,9 @@ def _turn(axis, degrees):
 
 @pytest.mark.parametrize("degrees", [1e-2, 30, 89, 91, 171.2, 179.96])
 def test_rotations_are_described_by_axis_and_angle(degrees):
-    words = O3().describe(_turn([0.11, -0.87, 0.48], degrees))
+    words = O3().describe(_rotations_about_axis([0.11, -0.87, 0.48], degrees))
     assert words == f"rotation {degrees:.1f} deg about (0.11, -0.87, 0.48)"
-    assert O3().describe(-_turn([0.11, -0.87, 0.48], degrees)) == f"inversion x {words}"
+    assert O3().describe(-_rotations_about_axis([0.11, -0.87, 0.48], degrees)) == f"inversion x {words}"
 
 
 def test_special_elements_have_names():

@@ -8,7 +8,7 @@ import torch
 
 from intertwine.groups import SO3, Cyclic, Group, Lorentz
 from intertwine.hom import _basis, intertwiners
-from intertwine.hom._cache import BasisMemory, basis_path
+from intertwine.hom._cache import BasisCache, basis_path
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_asked_twice_solved_once_and_safe_from_the_caller(monkeypatch):
 
 
 def test_memory_forgets_the_oldest():
-    memory = BasisMemory(entries=20)
+    memory = BasisCache(entries=20)
     reps = [SO3().irrep(degree) for degree in range(4)]
     for rep in reps[:3]:
         memory.put(rep, rep, torch.ones(1, 3, 3))

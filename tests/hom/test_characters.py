@@ -20,16 +20,19 @@ from intertwine.groups import (
     FullLorentz,
     Lorentz,
     MatrixGroup,
+    O,
     Sp,
     Symmetric,
 )
 from intertwine.hom import character_count, hom_dimension
-from intertwine.hom._characters import finite_count, list_elements
+from intertwine.hom._count import character_inner_product, conjugacy_classes, list_elements
 from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
-from intertwine.hom._generators import Generators, discrete_constraints, normalized
-from intertwine.hom._signed_permutations import orbit_basis, orbit_signs, product_permutation, signed_permutation
-from intertwine.hom._weights import invariant_count
-from intertwine.reps import solve_constraints
+from intertwine.hom._schur import schur
+from intertwine.hom._weights import component_trace, invariant_count
+from intertwine.reps import Generators
+from intertwine.reps.solve import discrete_constraints
+from intertwine.reps.solve._generators import normalized
+from intertwine.reps.solve._signed_permutations import orbit_basis, orbit_signs, product_permutation, signed_permutation
 
 
 @pytest.mark.parametrize("group", [SO2(), O2(), SO3(), O3(), Cyclic(5), Dihedral(6)], ids=str)
@@ -39,7 +42,7 @@ def test_characters_agree_with_schur_on_irreps_and_sums(group):
         for b in irreps:
             assert character_count(a, b).dimension == (len(a.endomorphisms) if a == b else 0)
     rep_in, rep_out = irreps[-1] * irreps[-2] + 2 * irreps[0], irreps[-1] * group.vector + 3 * irreps[1]
-    assert character_count(rep_in, rep_out).dimension == hom_dimension(rep_in, rep_out)
+    assert character_count(rep_in, rep_out).dimension == hom_dimension(rep_in, rep_out) == len(schur(rep_in, rep_out))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,26 @@ def test_components_are_averaged():
     assert character_count(FullLorentz().vector, FullLorentz().vector ** 3).dimension == 3
 
 
+def test_components_that_permute_the_roots():
+    """A rotation and a reflection of O(4), which exchanges both factors of its Lie algebra so(3) + so(3)."""
+    G = O(4)
+    assert component_trace(G.trivial, G.vector**4, G.lie_algebra, G.identity) == pytest.approx(4)
+    mirror = torch.diag(torch.tensor([1.0, 1.0, 1.0, -1.0], dtype=torch.float64))
+    turned = G.exp(G.hat(torch.arange(6, dtype=torch.float64))) @ mirror
+    for h in (mirror, turned):
+        assert component_trace(G.trivial, G.vector**4, G.lie_algebra, h) == pytest.approx(2)  # not the volume form
+    assert character_count(G.adjoint * G.vector, G.vector**3).dimension == 6
+    H = O2() * Dihedral(4)
+    assert character_count(H.vector**2, H.vector**2).dimension == 13
+
+
+def test_classes_of_a_finite_group():
+    group = Symmetric(4)
+    elements, shares = conjugacy_classes(group.elements, group.discrete_generators)
+    assert sorted((24 * shares).tolist()) == sorted(float(len(each)) for each in group.conjugacy_classes)
+    assert elements[0].equal(group.identity)
+
+
 def test_units_of_the_lie_algebra_do_not_matter():
     basis = normalized(1e-7 * SO3().lie_algebra)
     assert torch.allclose(basis.flatten(1) @ basis.flatten(1).T, 2 * torch.eye(3, dtype=torch.float64))
@@ -98,8 +121,8 @@ def test_cycle_types_are_the_classes_of_the_symmetric_group(n):
     assert Symmetric(n).contains(matrices).all()
     V = Symmetric(n).vector
     for rep in (V, V * V):
-        by_elements = finite_count(rep, rep, Symmetric(n).elements)
-        assert finite_count(rep, rep, matrices, shares) == by_elements
+        by_elements = character_inner_product(rep, rep, Symmetric(n).elements)
+        assert character_inner_product(rep, rep, matrices, shares) == by_elements
 
 
 def test_burnside_on_a_group_of_millions():
@@ -112,7 +135,7 @@ def test_burnside_on_a_group_of_millions():
 def test_characters_of_what_is_no_representation():
     V = Cyclic(4).vector
     with pytest.raises(ArithmeticError, match="no whole number"):
-        finite_count(V, V, Cyclic(4).elements[:3])
+        character_inner_product(V, V, Cyclic(4).elements[:3])
 
 
 def test_signed_permutations():
@@ -130,13 +153,13 @@ def test_signed_permutations():
     assert torch.equal(again, product)
 
 
-def test_orbits_with_signs_equal_the_dense_null_space():
+def test_orbits_with_signs_equal_the_dense_null_space(dense_null_space):
     for group in (Cyclic(4), Dihedral(4), Symmetric(4), Cyclic(2)):
         V = group.vector
         for rep_in, rep_out in ((V, V), (V * V, V * V), (group.trivial, V**3)):
             constraints = discrete_constraints(rep_in, rep_out, Generators.of(group).discrete)
             basis = orbit_basis(*orbit_signs(constraints))
-            dense = solve_constraints(rep_in, rep_out)
+            dense = dense_null_space(rep_in, rep_out)
             assert torch.allclose(basis.reshape(dense.shape), dense, atol=1e-12)
     V = Cyclic(3).vector
     assert orbit_signs(discrete_constraints(V, V, Cyclic(3).discrete_generators)) is None

@@ -7,7 +7,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.groups import O2, O3, SO, SO3, Cyclic, Dihedral, FullLorentz, Lorentz, Symmetric, Tetrahedral
-from intertwine.hom import given_rep, intertwiners, parse_hom, read_group, read_space
+from intertwine.hom import generator_rep, intertwiners, parse_group, parse_hom, parse_rep
 
 J = SO3().lie_algebra.tolist()
 QUARTER = [[0, -1], [1, 0]]
@@ -35,7 +35,7 @@ QUARTER = [[0, -1], [1, 0]]
     ],
 )
 def test_groups_by_name(name, group):
-    assert read_group(name) == (group, {})
+    assert parse_group(name) == (group, {})
 
 
 def test_spaces():
@@ -52,14 +52,14 @@ def test_spaces():
         "vector": V,
         " ( V ) ": V,
     }.items():
-        assert read_space(G, text) == rep, text
-    assert read_space(O2(), "0+ + 0- + 2") == O2().rep("0+ + 0- + 2")
-    assert read_space(Cyclic(4), "regular x 1") == Cyclic(4).regular * Cyclic(4).irrep(1)
-    assert read_space(Lorentz(), "V x V*") == Lorentz().vector * Lorentz().vector.dual
-    assert read_space(Lorentz(), "(V x V)* + V") == (Lorentz().vector ** 2).dual + Lorentz().vector
-    assert read_space(Symmetric(3), "2x[2,1] x [3] + V") == 2 * Symmetric(3).irrep("[2,1]") + Symmetric(3).vector
+        assert parse_rep(G, text) == rep, text
+    assert parse_rep(O2(), "0+ + 0- + 2") == O2().rep("0+ + 0- + 2")
+    assert parse_rep(Cyclic(4), "regular x 1") == Cyclic(4).regular * Cyclic(4).irrep(1)
+    assert parse_rep(Lorentz(), "V x V*") == Lorentz().vector * Lorentz().vector.dual
+    assert parse_rep(Lorentz(), "(V x V)* + V") == (Lorentz().vector ** 2).dual + Lorentz().vector
+    assert parse_rep(Symmetric(3), "2x[2,1] x [3] + V") == 2 * Symmetric(3).irrep("[2,1]") + Symmetric(3).vector
     for rep in (V * V + 2 * V, Lorentz().vector * Lorentz().vector.dual):
-        assert read_space(rep.group, str(rep)) == rep  # what a rep prints is read again
+        assert parse_rep(rep.group, str(rep)) == rep  # what a rep prints is read again
 
 
 def test_a_question():
@@ -165,15 +165,15 @@ def test_a_file_that_is_no_json(tmp_path):
 
 def test_given_representations():
     G = Dihedral(4)
-    by_hand = given_rep(G, "B1", generators=G.irrep("B1").matrix(G.discrete_generators))
+    by_hand = generator_rep(G, "B1", generators=G.irrep("B1").matrix(G.discrete_generators))
     assert torch.allclose(by_hand.matrix(G.elements), G.irrep("B1").matrix(G.elements))
     assert by_hand.orthogonal
     with pytest.raises(ValueError, match="not on this element"):
         by_hand.matrix(2 * G.identity)
     with pytest.raises(UsageError, match="two products of generators are equal"):
-        given_rep(
+        generator_rep(
             G, "mixed", generators=torch.eye(2).roll(1, 0).expand(2, 2, 2) @ torch.diag(torch.tensor([1.0, -1.0]))
         )
-    skew = given_rep(Cyclic(2), "skew", generators=[[[1, 0], [1, -1]]])
+    skew = generator_rep(Cyclic(2), "skew", generators=[[[1, 0], [1, -1]]])
     assert not skew.orthogonal
     assert len(intertwiners(skew, skew)) == 2

@@ -23,11 +23,15 @@ from intertwine.groups import (
     Tetrahedral,
 )
 from intertwine.hom import Count, character_count, hom_dimension, intertwiners
-from intertwine.hom import _null_space as solver
-from intertwine.hom._generators import Generators, discrete_constraints, lie_constraints
-from intertwine.hom._null_space import null_space, solve
-from intertwine.hom._projection import matrix_free_null_space, project
-from intertwine.reps import solve_constraints
+from intertwine.hom import _count as counts
+from intertwine.hom._null_space import count_and_solve, null_space
+from intertwine.reps import Generators, solve_constraints
+from intertwine.reps.solve import Expected, discrete_constraints
+from intertwine.reps.solve import _constraints as solver
+from intertwine.reps.solve._generators import lie_constraints
+from intertwine.reps.solve._projection import null_space as projected_null_space
+from intertwine.reps.solve._projection import project
+from intertwine.reps.solve._rank import count_zeros
 
 INVARIANTS = [
     (SO3(), [1, 0, 1, 1, 3, 6, 15, 36]),
@@ -48,10 +52,10 @@ INVARIANTS = [
 
 
 def residual(rep_in, rep_out, basis):
-    symmetry = Generators.of(rep_in.group)
+    generators = Generators.of(rep_in.group)
     vectors = basis.flatten(1).T
-    constraints = lie_constraints(rep_in, rep_out, symmetry.algebra)
-    constraints += discrete_constraints(rep_in, rep_out, symmetry.discrete)
+    constraints = lie_constraints(rep_in, rep_out, generators.algebra)
+    constraints += discrete_constraints(rep_in, rep_out, generators.discrete)
     return max(float(constraint(vectors).abs().max()) for constraint in constraints) if len(basis) else 0.0
 
 
@@ -64,7 +68,7 @@ def is_orthonormal(basis):
 def test_invariants_of_tensor_powers(group, dimensions):
     for power, dimension in enumerate(dimensions):
         space = group.vector**power
-        basis, count = solve(group.trivial, space, Generators.of(group))
+        basis, count = count_and_solve(group.trivial, space, Generators.of(group))
         assert len(basis) == dimension
         assert count is not None
         assert count.dimension == dimension
@@ -103,7 +107,7 @@ def test_large_spaces_never_meet_a_dense_constraint(rep_in, rep_out, dimension):
             return out
 
     with Watch():
-        basis, count = solve(rep_in, rep_out, Generators.of(rep_in.group))
+        basis, count = count_and_solve(rep_in, rep_out, Generators.of(rep_in.group))
     unknowns = rep_in.dim * rep_out.dim
     assert len(basis) == count.dimension == dimension
     assert is_orthonormal(basis)
@@ -117,13 +121,15 @@ def dense_pairs():
         yield V, V
         yield V * V, V
         yield V, V * V.dual
+    for rep in (SO(4).vector ** 2, Octahedral().vector ** 2, SO3().vector ** 2 + SO3().vector):
+        yield rep, rep
     yield SE2().vector, SE2().vector * SE2().vector
     yield Scaling(2).vector, Scaling(2).vector
 
 
 @pytest.mark.parametrize(("rep_in", "rep_out"), list(dense_pairs()), ids=str)
-def test_the_dense_null_space_is_the_same(rep_in, rep_out):
-    slow, fast = solve_constraints(rep_in, rep_out), solve(rep_in, rep_out, Generators.of(rep_in.group))[0]
+def test_the_dense_null_space_is_the_same(rep_in, rep_out, dense_null_space):
+    slow, fast = dense_null_space(rep_in, rep_out), count_and_solve(rep_in, rep_out, Generators.of(rep_in.group))[0]
     assert slow.shape == fast.shape
     assert torch.allclose(slow, fast, rtol=0, atol=1e-9)  # both in echelon form, hence equal
 
@@ -137,29 +143,36 @@ def test_the_same_basis_every_time_and_whatever_the_units():
     assert torch.allclose(first, null_space(W**2, W**2), atol=1e-10)
 
 
-def test_projection_is_the_projection():
+def test_projection_is_the_projection(dense_null_space):
     V = SO3().vector
     constraints = lie_constraints(V, V**3, Generators.of(SO3()).algebra)
     z = torch.randn(81, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    basis = solve_constraints(V, V**3).flatten(1)
+    basis = dense_null_space(V, V**3).flatten(1)
     assert torch.allclose(project(constraints, z), basis.T @ (basis @ z), atol=1e-12)
 
 
 def test_the_rank_is_found_without_characters_too():
     V = SO3().vector
     constraints = lie_constraints(V**3, V**3, Generators.of(SO3()).algebra)
-    assert len(matrix_free_null_space(constraints, 27**2, None, "V^6")) == 15
+    assert len(projected_null_space(constraints, 27**2, None, "V^6")) == 15
     constraints = lie_constraints(V**3, V**4, Generators.of(SO3()).algebra)
-    assert len(matrix_free_null_space(constraints, 27 * 81, None, "V^7")) == 36  # more than the first guess of 24
+    assert len(projected_null_space(constraints, 27 * 81, None, "V^7")) == 36  # more than the first guess of 24
+
+
+def test_the_rank_must_be_clear():
+    assert count_zeros(torch.tensor([0.0, 1e-16, 0.5, 1.0], dtype=torch.float64), "") == 2
+    assert count_zeros(torch.tensor([0.1, 0.5], dtype=torch.float64), "") == 0
+    with pytest.raises(ArithmeticError, match=r"rank of the constraints of V is not clear: 5.0e-08 is neither"):
+        count_zeros(torch.tensor([5e-11, 5e-8, 1.0], dtype=torch.float64), "V")
 
 
 @pytest.mark.parametrize("wrong", [0, 2, 4])
 def test_a_rank_that_characters_deny_is_an_error(wrong, monkeypatch):
     V = SO3().vector
-    monkeypatch.setattr(solver, "lie_count", lambda *_: Count(wrong, "weights"))
+    monkeypatch.setattr(counts, "lie_count", lambda *_: Count(wrong, "weights"))
     with pytest.raises(ArithmeticError, match=f"characters count {wrong}"):
         null_space(V * V, V * V)
-    monkeypatch.setattr(solver, "discrete_count", lambda *_: Count(wrong, "characters"))
+    monkeypatch.setattr(counts, "discrete_count", lambda *_: Count(wrong, "characters"))
     with pytest.raises(ArithmeticError, match=f"characters count {wrong}"):
         null_space(Symmetric(4).vector, Symmetric(4).vector * Symmetric(4).vector)
 
@@ -171,13 +184,24 @@ def test_a_wrong_solution_breaks_a_constraint(monkeypatch):
         null_space(V * V, V * V)
 
 
+def test_the_expected_rank_is_optional_and_binding():
+    V = O3().vector
+    assert len(solve_constraints(V, V**3)) == 3
+    assert len(solve_constraints(V, V**3, expected=Expected(connected=3, total=3))) == 3
+    for expected in (Expected(total=2), Expected(connected=2)):
+        with pytest.raises(ArithmeticError, match="characters count 2"):
+            solve_constraints(V, V**3, expected=expected)
+
+
 def test_groups_that_are_not_reductive_are_solved_without_a_certificate():
     V = SE2().vector
     assert character_count(V, V) is None
-    basis, count = solve(V, V * V, Generators.of(SE2()))
+    basis, count = count_and_solve(V, V * V, Generators.of(SE2()))
     assert count is None
     assert residual(V, V * V, basis) <= 1e-10
-    assert hom_dimension(V, V * V) == len(basis)
+    assert len(intertwiners(V, V * V)) == len(basis)
+    with pytest.raises(ValueError, match=r"no characters to count the maps"):
+        hom_dimension(V, V * V)  # counting never solves
 
 
 def test_sums_are_solved_term_by_term():

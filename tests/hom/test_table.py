@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from intertwine.groups import SO3, Lorentz
-from intertwine.hom import Count, MapTable, draw, intertwiners, name_map, parse_hom, tabulate
-from intertwine.hom._named_basis import adapted
+from intertwine.hom import Count, MapTable, draw, intertwiners, name_map, named_basis, parse_hom, tabulate
 
 SUMMARIES = {
     "SO3: 1 x 1 -> 0 + 1 + 2": "3 maps (of 81 dense): trace, cross product, traceless symmetric part;"
@@ -67,10 +66,10 @@ def test_a_random_map_has_no_name():
     assert name_map(V, V, torch.diag(torch.tensor([1.0, 1.0, 2.0], dtype=torch.float64))) is None
 
 
-def test_the_adapted_basis_spans_the_same_maps():
+def test_the_named_basis_spans_the_same_maps():
     V = Lorentz().vector
     basis = intertwiners(V * V, V * V)
-    other = adapted(V * V, V * V, basis)
+    other = named_basis(V * V, V * V, basis)
     overlap = basis.flatten(1) @ other.flatten(1).T
     assert torch.allclose(overlap @ overlap.T, torch.eye(len(basis), dtype=torch.float64), atol=1e-10)
 

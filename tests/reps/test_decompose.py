@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
-from intertwine.reps import Decomposition, SphericalIrrep, solve_constraints
-from intertwine.reps.solve._constraints import canonical_basis
-from intertwine.reps.solve._decompose import _solved_columns
+from intertwine.reps import Decomposition, SphericalIrrep, canonical_basis, solve_constraints
+from intertwine.reps._decompose import _solved_columns
 
 
 def check(rep, generator):
@@ -145,16 +144,7 @@ def test_canonical_basis_depends_on_the_space_alone(generator):
     assert all(row[pivot] > 0 for row, pivot in zip(first, pivots, strict=True))
 
 
-def test_the_rank_must_be_clear():
-    from intertwine.reps.solve._constraints import _nullity
-
-    assert _nullity(torch.tensor([0.0, 1e-16, 0.5, 1.0], dtype=torch.float64), "") == 2
-    assert _nullity(torch.tensor([0.1, 0.5], dtype=torch.float64), "") == 0
-    with pytest.raises(ArithmeticError, match=r"rank of the constraints of V is not clear: .* 5.0e-11 and 1.0e-09"):
-        _nullity(torch.tensor([5e-11, 1e-9, 1.0], dtype=torch.float64), "V")
-
-
 def test_absurd_sizes_are_refused_at_once():
     V = SO3().vector
-    with pytest.raises(ValueError, match=r"243 x 243 = 59049 unknowns"):
-        solve_constraints(V**5, V**5)
+    with pytest.raises(ValueError, match=r"dense basis of .* would have 3.9e\+08 entries"):
+        solve_constraints(V**9, V**9)

@@ -7,7 +7,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.groups import O3, SO3, Cyclic, Lorentz, O, Octahedral, Symmetric
-from intertwine.reps import CartesianTensor, Vector
+from intertwine.reps import CartesianTensor, DefiningRep
 
 
 def seeded():
@@ -17,7 +17,7 @@ def seeded():
 @pytest.mark.parametrize("power", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("group", [SO3(), O(4), Symmetric(4), Lorentz()], ids=str)
 def test_powers_are_what_tensor_powers_do_on_their_subspace(group, power):
-    V = Vector(group)
+    V = DefiningRep(group)
     n = V.dim
     for rep, dim in [
         (V.symmetric_power(power), comb(n + power - 1, power)),
@@ -76,7 +76,7 @@ def test_cartesian_tensors(formula):
     assert Q.shape == (3**tensor.rank, tensor.dim)
     assert torch.allclose(Q.T @ Q, torch.eye(tensor.dim, dtype=torch.float64), atol=1e-12)
     g = O3().sample(4, generator=seeded())
-    assert ((Vector(O3()) ** tensor.rank).matrix(g) @ Q - Q @ irreps.matrix(g)).abs().max() < 1e-12
+    assert ((DefiningRep(O3()) ** tensor.rank).matrix(g) @ Q - Q @ irreps.matrix(g)).abs().max() < 1e-12
     x = torch.randn(5, tensor.dim, generator=seeded(), dtype=torch.float64)
     assert torch.allclose(tensor.to_irreps(tensor.from_irreps(x)), x, atol=1e-12)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from intertwine import __version__
+from intertwine._version import __version__
 from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _pattern, _predict
 from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import guard

@@ -1,22 +1,22 @@
-"""What acts: groups of matrices, with Haar sampling, Lie algebras and generators."""
+"""Matrix groups: finite, compact, Euclidean, Lorentz and permutation groups, products and homomorphisms."""
 
 from intertwine.groups._affine import E2, E3, SE2, SE3, AffineGroup, Translations
-from intertwine.groups._classical import SL, SU2, Scaling, Sp
+from intertwine.groups._cayley import cayley_closure
+from intertwine.groups._classical import SL, SU2, Scaling, Sp, right_multiplication
 from intertwine.groups._finite import FiniteGroup
-from intertwine.groups._group import Group
+from intertwine.groups._group import Decomposition, Group, Homomorphism, Irrep, Kind, Rep
 from intertwine.groups._homomorphism import (
     DoubleCover,
     Embedding,
-    Homomorphism,
     Inclusion,
     LinearPart,
     Projection,
     factor_embeddings,
-    onto_left,
-    onto_right,
+    left_projection,
+    right_projection,
 )
 from intertwine.groups._lorentz import FullLorentz, Lorentz
-from intertwine.groups._matrix import FiniteMatrixGroup, MatrixGroup
+from intertwine.groups._matrix import FiniteMatrixGroup, MatrixGroup, point_stabilizer
 from intertwine.groups._orthogonal import (
     O2,
     O3,
@@ -30,8 +30,9 @@ from intertwine.groups._orthogonal import (
     SpecialOrthogonal,
 )
 from intertwine.groups._permutation import Alternating, Symmetric
-from intertwine.groups._planar import Cyclic, Dihedral
-from intertwine.groups._polyhedral import (
+from intertwine.groups._point_groups import (
+    Cyclic,
+    Dihedral,
     FullIcosahedral,
     FullOctahedral,
     FullTetrahedral,
@@ -46,6 +47,7 @@ from intertwine.groups._products import (
     FiniteDirectProduct,
     FiniteSemidirectProduct,
     SemidirectProduct,
+    direct_product,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "AffineGroup",
     "Alternating",
     "Cyclic",
+    "Decomposition",
     "Dihedral",
     "DirectProduct",
     "DoubleCover",
@@ -81,6 +84,8 @@ __all__ = [
     "Homomorphism",
     "Icosahedral",
     "Inclusion",
+    "Irrep",
+    "Kind",
     "LinearPart",
     "Lorentz",
     "MatrixGroup",
@@ -90,6 +95,7 @@ __all__ = [
     "PolyhedralGroup",
     "Projection",
     "Pyritohedral",
+    "Rep",
     "Scaling",
     "SemidirectProduct",
     "Sp",
@@ -97,7 +103,11 @@ __all__ = [
     "Symmetric",
     "Tetrahedral",
     "Translations",
+    "cayley_closure",
+    "direct_product",
     "factor_embeddings",
-    "onto_left",
-    "onto_right",
+    "left_projection",
+    "point_stabilizer",
+    "right_multiplication",
+    "right_projection",
 ]

@@ -1,4 +1,4 @@
-"""Motions of space with translations, as homogeneous matrices [[h, a], [0, 1]]: translations, SE(n), E(n), R^n x| H.
+"""Affine groups as homogeneous matrices [[h, a], [0, 1]]: translations, SE(n), E(n), R^n x| H.
 
 The product is (a, h)(b, k) = (a + h b, h k). None is compact: translations are drawn from the normal distribution of
 deviation one, the linear part from its own group.

@@ -1,4 +1,4 @@
-"""What follows from a Cayley table alone: ``table[i, j]`` is the index of element i times element j, 0 the identity."""
+"""Cayley tables: subgroups, classes and cosets; ``table[i, j]`` is element i times element j, 0 the identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rows = list[list[int]]
 """The table as nested lists: what single steps read fastest."""
 
 
-def closure(rows: Rows, seeds: Iterable[int]) -> frozenset[int]:
+def cayley_closure(rows: Rows, seeds: Iterable[int]) -> frozenset[int]:
     """The subgroup that the seeds generate: multiply by them until nothing is new."""
     steps = set(seeds)
     reached, frontier = {0}, [0]
@@ -29,7 +29,7 @@ def generators(table: Tensor, members: Iterable[int]) -> list[int]:
     for member in members:
         if member not in reached:
             found.append(member)
-            reached = closure(rows, found)
+            reached = cayley_closure(rows, found)
     return found
 
 
@@ -59,9 +59,9 @@ def cosets(table: Tensor, subgroup: Tensor) -> Tensor:
 def subgroups(table: Tensor) -> list[frozenset[int]]:
     """All subgroups, by order and then by members: the joins of cyclic subgroups of prime-power order."""
     rows: Rows = table.tolist()
-    cyclic = {closure(rows, [g]) for g in range(len(rows))}
+    cyclic = {cayley_closure(rows, [g]) for g in range(len(rows))}
     zuppos = sorted((c for c in cyclic if _is_prime_power(len(c))), key=_size_and_members)
-    seeds = [next(g for g in sorted(c) if closure(rows, [g]) == c) for c in zuppos]
+    seeds = [next(g for g in sorted(c) if cayley_closure(rows, [g]) == c) for c in zuppos]
     found: dict[frozenset[int], tuple[int, ...]] = {frozenset([0]): ()}
     frontier: dict[frozenset[int], tuple[int, ...]] = {frozenset([0]): ()}
     while frontier:
@@ -69,7 +69,7 @@ def subgroups(table: Tensor) -> list[frozenset[int]]:
         for members, steps in frontier.items():
             for seed in seeds:
                 if seed not in members:
-                    joins.setdefault(closure(rows, (*steps, seed)), (*steps, seed))
+                    joins.setdefault(cayley_closure(rows, (*steps, seed)), (*steps, seed))
         frontier = {members: steps for members, steps in joins.items() if members not in found}
         found |= frontier
     return sorted(found, key=_size_and_members)

@@ -1,4 +1,4 @@
-"""Classical groups beside the orthogonal ones: SU(2), SL(n), Sp(2n), scalings.
+"""Classical groups other than the orthogonal ones: SU(2), SL(n), Sp(2n), scalings.
 
 All but SU(2) are not compact: their draws are of moderate size, as each class states, and not Haar.
 """
@@ -197,7 +197,7 @@ class Sp(_Sized):
     def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
         """Whether each matrix ``(..., n, n)`` keeps the form J: ``(...)``, bool."""
         self.check_shape(g)
-        return keeps_form(self.form, g, tolerance)
+        return preserves_form(self.form, g, tolerance)
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,7 +237,7 @@ class Scaling(_Sized):
         return same & (factor[..., 0, 0] > 0)
 
 
-def keeps_form(form: Tensor, g: Tensor, tolerance: float) -> Tensor:
+def preserves_form(form: Tensor, g: Tensor, tolerance: float) -> Tensor:
     """Whether g^T form g = form, up to the tolerance and the size of g."""
     g = g.to(torch.float64)
     form = form.to(g.device)

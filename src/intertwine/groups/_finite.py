@@ -1,24 +1,21 @@
-"""Groups that can be listed, and what their Cayley table tells: classes, cosets, orbits, stabilizers, subgroups."""
+"""Finite groups by a list of their elements: classes, cosets, orbits, stabilizers, subgroups."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
+from intertwine._late_binding import implementation
 from intertwine.groups import _cayley
-from intertwine.groups._constant import constant
-from intertwine.groups._group import Group
-
-if TYPE_CHECKING:
-    from intertwine.groups._matrix import FiniteMatrixGroup
-    from intertwine.reps import Rep
+from intertwine.groups._group import Group, Rep
 
 LARGEST = 50_000
-"""The most elements that a list is made of."""
+"""The most elements that are listed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +92,8 @@ class FiniteGroup(Group):
         """
         distance, position = self._nearest(g)
         if not bool((distance <= tolerance).all()):
-            strangers = int((~(distance <= tolerance)).sum())
-            raise ValueError(f"{strangers} of {distance.numel()} matrices are not elements of {self.name}")
+            outside = int((~(distance <= tolerance)).sum())
+            raise ValueError(f"{outside} of {distance.numel()} matrices are not elements of {self.name}")
         return position
 
     def _nearest(self, g: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,7 +101,7 @@ class FiniteGroup(Group):
         self.check_shape(g)
         elements = _elements(self).to(g.device)
         g = g.detach().to(torch.float64)
-        # ||g - e||^2 = ||g||^2 + ||e||^2 - 2 <g, e>, whose first term does not choose.
+        # ||g - e||^2 = ||g||^2 + ||e||^2 - 2 <g, e>, and the first term is the same for all e.
         flat = elements.flatten(1)
         position = (flat.square().sum(-1) - 2 * g.flatten(-2) @ flat.T).argmin(-1)
         distance = (g - elements[position]).flatten(-2).abs().amax(-1)
@@ -131,20 +128,22 @@ class FiniteGroup(Group):
         """
         return _cayley.cosets(_table(self), self.index(subgroup.elements))
 
-    def subgroup(self, generators: Tensor) -> FiniteMatrixGroup:
+    def subgroup(self, generators: Tensor) -> FiniteGroup:
         """The subgroup that elements ``(k, n, n)`` generate.
 
         Raises:
             ValueError: If a generator is not an element.
         """
-        return self._pick(_cayley.closure(_table(self).tolist(), self.index(generators).flatten().tolist()))
+        return self._generated_by(
+            _cayley.cayley_closure(_table(self).tolist(), self.index(generators).flatten().tolist())
+        )
 
-    def subgroups(self) -> list[FiniteMatrixGroup]:
+    def subgroups(self) -> list[FiniteGroup]:
         """All subgroups, from the trivial one to the whole, by their order: 59 for the rotations of the icosahedron.
 
         Cost: one join of every subgroup with every cyclic subgroup of prime-power order; seconds for the order 120.
         """
-        return [self._pick(members) for members in _cayley.subgroups(_table(self))]
+        return [self._generated_by(members) for members in _cayley.subgroups(_table(self))]
 
     def quotient(self, subgroup: FiniteGroup) -> Rep:
         """The quotient representation on functions on the cosets g H, which it permutes: induced from the trivial one.
@@ -155,10 +154,10 @@ class FiniteGroup(Group):
         return subgroup.trivial.induce(self)
 
     @property
-    def center(self) -> FiniteMatrixGroup:
+    def center(self) -> FiniteGroup:
         """The subgroup of the elements that commute with all."""
         table = _table(self)
-        return self._pick(frozenset((table == table.T).all(1).nonzero().flatten().tolist()))
+        return self._generated_by(frozenset((table == table.T).all(1).nonzero().flatten().tolist()))
 
     def orbit(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> Tensor:
         """The distinct points rho(g) x, in the order in which the elements reach them.
@@ -171,15 +170,15 @@ class FiniteGroup(Group):
         Returns:
             ``(|orbit|, dim)``, float64; ``|orbit| |stabilizer| = order``.
         """
-        moved, same = self._moves(point, rep, tolerance)
+        moved, same = self._images(point, rep, tolerance)
         return moved[(same.to(torch.int8).argmax(1) == torch.arange(len(moved)))]
 
-    def stabilizer(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> FiniteMatrixGroup:
+    def stabilizer(self, point: Tensor, rep: Rep | None = None, tolerance: float = 1e-9) -> FiniteGroup:
         """The subgroup of the elements with rho(g) x = x; arguments as for ``orbit``."""
-        _, same = self._moves(point, rep, tolerance)
-        return self._pick(frozenset(same[0].nonzero().flatten().tolist()))
+        _, same = self._images(point, rep, tolerance)
+        return self._generated_by(frozenset(same[0].nonzero().flatten().tolist()))
 
-    def _moves(self, point: Tensor, rep: Rep | None, tolerance: float) -> tuple[Tensor, Tensor]:
+    def _images(self, point: Tensor, rep: Rep | None, tolerance: float) -> tuple[Tensor, Tensor]:
         """All rho(g) x, and which of them are the same point."""
         matrices = self.elements if rep is None else rep.matrix(self.elements)
         if point.shape != matrices.shape[-1:]:
@@ -188,11 +187,9 @@ class FiniteGroup(Group):
         scale = max(1.0, float(moved.abs().max()))
         return moved, (moved[:, None] - moved).abs().amax(-1) <= tolerance * scale
 
-    def _pick(self, members: frozenset[int]) -> FiniteMatrixGroup:
-        from intertwine.groups._matrix import FiniteMatrixGroup
-
+    def _generated_by(self, members: frozenset[int]) -> FiniteGroup:
         generators = _cayley.generators(_table(self), sorted(members)) or [0]
-        return FiniteMatrixGroup(_elements(self)[generators])
+        return cast("FiniteGroup", implementation("groups").FiniteMatrixGroup(_elements(self)[generators]))
 
 
 def check_listable(name: str, order: int) -> None:
@@ -207,28 +204,28 @@ def check_listable(name: str, order: int) -> None:
         )
 
 
-@constant
+@cached_constant
 def _elements(group: FiniteGroup) -> Tensor:
     return group._list_elements()
 
 
-@constant
+@cached_constant
 def _table(group: FiniteGroup) -> Tensor:
     elements = group.elements
     return torch.stack([group.index(g @ elements) for g in elements])
 
 
-@constant
+@cached_constant
 def _inverses(group: FiniteGroup) -> Tensor:
     return (_table(group) == 0).to(torch.int8).argmax(1)
 
 
-@constant
+@cached_constant
 def _class_of(group: FiniteGroup) -> Tensor:
     return _cayley.classes(_table(group))
 
 
-@constant
+@cached_constant
 def _generators(group: FiniteGroup) -> Tensor:
     table = _table(group)
     return torch.tensor(_cayley.generators(table, range(len(table))), dtype=torch.int64)

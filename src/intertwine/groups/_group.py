@@ -1,161 +1,33 @@
-"""The noun that acts: a group of real matrices, given by its Lie algebra, discrete generators, or elements."""
+"""Groups, their linear representations and homomorphisms: the abstract types.
+
+They name each other, so they are defined in one file. What makes one from another, such as a direct sum, is
+implemented above, behind the two interfaces at the end; see ``intertwine._late_binding``.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import Literal, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._late_binding import implementation
+from intertwine.groups._lie_group import MatrixLieGroup
 
-if TYPE_CHECKING:
-    from intertwine.groups._products import DirectProduct
-    from intertwine.reps import Irrep, IrrepTable, Rep
+Kind = Literal["real", "complex", "quaternionic"]
 
 
 @dataclass(frozen=True, repr=False)
-class Group(ABC):
+class Group(MatrixLieGroup):
     """A group of real n x n matrices. A frozen value: compared, hashed, pickled and printed as such.
 
     A subclass states ``name``, ``dimension``, ``sample`` (through ``_sample``) and ``contains``, and generates itself:
-    ``lie_algebra`` spans the identity component, ``discrete_generators`` reach the other components. Its
-    representations are the business of the floor above: see ``intertwine.reps.irrep_table``.
+    ``lie_algebra`` spans the identity component, ``discrete_generators`` reach the other components. Its irreps are
+    those that ``intertwine.reps.irrep_table`` knows.
     """
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The group as mathematics writes it, such as "SO(3)"."""
-
-    @property
-    @abstractmethod
-    def dimension(self) -> int:
-        """The size n of the defining matrices."""
-
-    @property
-    def order(self) -> int | None:
-        """How many elements there are; None when infinitely many."""
-        return None
-
-    @property
-    def orthogonal(self) -> bool:
-        """Whether all elements are orthogonal matrices."""
-        return False
-
-    @property
-    def compact(self) -> bool:
-        """Whether the group is compact: finite, or closed and made of orthogonal matrices."""
-        return self.orthogonal or self.order is not None
-
-    @property
-    def lie_algebra(self) -> Tensor:
-        """A basis ``(d, n, n)`` of the Lie algebra, float64; d = 0 for a discrete group."""
-        return torch.zeros(0, self.dimension, self.dimension, dtype=torch.float64)
-
-    @property
-    def discrete_generators(self) -> Tensor:
-        """Elements ``(k, n, n)``, float64, that together with the identity component generate the group."""
-        return torch.zeros(0, self.dimension, self.dimension, dtype=torch.float64)
-
-    @property
-    def elements(self) -> Tensor:
-        """All elements ``(order, n, n)``, float64, the identity first.
-
-        Raises:
-            ValueError: If there are infinitely many.
-        """
-        raise ValueError(f"{self.name} has infinitely many elements; draw some with sample(n)")
-
-    @property
-    def identity(self) -> Tensor:
-        """The identity matrix ``(n, n)``, float64."""
-        return torch.eye(self.dimension, dtype=torch.float64)
-
-    def inverse(self, g: Tensor) -> Tensor:
-        """The inverse ``(..., n, n)`` of each element."""
-        return g.mT if self.orthogonal else torch.linalg.inv(g)
-
-    def sample(self, n: int | None = None, *, generator: torch.Generator | None = None) -> Tensor:
-        """Independent random elements: from the Haar measure of a compact group.
-
-        A group that is not compact has no Haar measure of total mass one. It draws from the distribution that its class
-        states, of moderate size and over all components: good for tests of equivariance, not for averages.
-
-        Args:
-            n: How many; None for a single matrix.
-            generator: A CPU generator, for reproducible draws.
-
-        Returns:
-            ``(n, dimension, dimension)``, or ``(dimension, dimension)`` when n is None; float64.
-
-        Raises:
-            ValueError: If n is negative.
-        """
-        if n is not None and n < 0:
-            raise ValueError(f"n is the number of elements to draw, at least 0, got {n}")
-        drawn = self._sample(1 if n is None else n, generator)
-        return drawn[0] if n is None else drawn
-
-    @abstractmethod
-    def _sample(self, count: int, generator: torch.Generator | None) -> Tensor:
-        """Draw ``(count, n, n)`` elements."""
-
-    @abstractmethod
-    def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
-        """Whether each matrix ``(..., n, n)`` is an element, up to the tolerance on its entries: ``(...)``, bool."""
-
-    def describe(self, g: Tensor) -> str:
-        """One element ``(n, n)`` in words."""
-        self.check_shape(g)
-        rows = "; ".join(" ".join(f"{x:.3g}" for x in row) for row in g.tolist())
-        return f"matrix [{rows}]"
-
-    def exp(self, X: Tensor) -> Tensor:
-        """The exponential ``(..., n, n)`` of elements ``(..., n, n)`` of the Lie algebra."""
-        self.check_shape(X)
-        return cast("Tensor", torch.linalg.matrix_exp(X))
-
-    def log(self, g: Tensor) -> Tensor:
-        """The principal logarithm: X in the Lie algebra with exp(X) = g, its angles between -180 and 180 degrees.
-
-        Exact to rounding away from the half turns, where it jumps, and up to them.
-
-        Args:
-            g: ``(..., n, n)`` elements of the identity component.
-
-        Returns:
-            ``(..., n, n)``, of the dtype and device of g.
-
-        Raises:
-            ValueError: If an element has no logarithm in the Lie algebra, such as a reflection.
-
-        Example:
-            >>> from intertwine.groups import SO3
-            >>> g = SO3().sample()
-            >>> bool(torch.allclose(SO3().exp(SO3().log(g)), g, atol=1e-12))
-            True
-        """
-        self.check_shape(g)
-        return self._log(g)
-
-    def _log(self, g: Tensor) -> Tensor:
-        """The logarithm in general; a subclass that knows better overrides it."""
-        from intertwine.groups._logarithm import principal_logarithm
-
-        X = self.hat(self.coordinates(principal_logarithm(g)))
-        deviation = (torch.linalg.matrix_exp(X.detach()) - g.detach()).flatten(-2).abs().amax(-1)
-        scale = g.detach().flatten(-2).abs().amax(-1).clamp_min(1)
-        if not bool((deviation <= max(1e-8, 1e2 * torch.finfo(g.dtype).eps) * scale).all()):
-            raise ValueError(
-                f"an element has no logarithm in the Lie algebra of {self.name}: it lies in another component, or"
-                " beyond the reach of the exponential"
-            )
-        return X
 
     def stabilizer(self, point: Tensor) -> Group:
         """The subgroup of the elements that leave a point ``(n,)`` where it is.
@@ -166,57 +38,25 @@ class Group(ABC):
         Raises:
             ValueError: If the group has components whose stabilizer is not known in general.
         """
-        from intertwine.groups._matrix import stabilizer
+        return _groups().point_stabilizer(self, point)
 
-        return stabilizer(self, point)
-
-    def _fixing(self, point: Tensor) -> Tensor | None:
-        """Single elements ``(k, n, n)`` that fix a point and reach all components of its stabilizer, where known."""
-        discrete = self.discrete_generators
-        return discrete if bool((discrete @ point - point).abs().sum() == 0) else None
-
-    def __mul__(self, other: Group) -> DirectProduct:
-        from intertwine.groups._products import DirectProduct
-
-        return DirectProduct(self, other) if isinstance(other, Group) else NotImplemented
-
-    def hat(self, coordinates: Tensor) -> Tensor:
-        """The Lie-algebra elements ``(..., n, n)`` of coordinates ``(..., d)``: the inverse of ``coordinates``."""
-        return torch.einsum("...d,dij->...ij", coordinates, self.lie_algebra.to(coordinates))
-
-    def coordinates(self, X: Tensor) -> Tensor:
-        """The coordinates ``(..., d)`` of Lie-algebra elements ``(..., n, n)`` in the basis ``lie_algebra``."""
-        self.check_shape(X)
-        return torch.einsum("...ij,dij->...d", X, _dual_basis(self).to(X))
-
-    def check_shape(self, g: Tensor) -> None:
-        """Refuse anything but ``(..., n, n)``.
-
-        Raises:
-            ValueError: If the last two axes are not n by n.
-        """
-        n = self.dimension
-        if g.shape[-2:] != (n, n):
-            raise ValueError(f"elements of {self.name} are (..., {n}, {n}) matrices, got shape {tuple(g.shape)}")
-
-    def _irrep_table(self) -> IrrepTable:
-        """What the floor above knows of this group's representations: the only door from a group to its reps."""
-        return cast("IrrepTable", import_module("intertwine.reps").irrep_table(self))
+    def __mul__(self, other: Group) -> Group:
+        return _groups().direct_product(self, other) if isinstance(other, Group) else NotImplemented
 
     @property
     def trivial(self) -> Irrep:
         """The trivial representation, rho(g) = 1."""
-        return self._irrep_table().trivial
+        return _reps().irrep_table(self).trivial
 
     @property
     def vector(self) -> Rep:
         """The defining representation, rho(g) = g; a sum of irreps where it is equal to one."""
-        return self._irrep_table().vector
+        return _reps().irrep_table(self).vector
 
     @property
     def adjoint(self) -> Rep:
         """The adjoint representation on the Lie algebra: Ad(g) X = g X g^-1, in the coordinates of ``lie_algebra``."""
-        return cast("Rep", import_module("intertwine.reps").Adjoint(self))
+        return _reps().irrep_table(self).adjoint
 
     @property
     def regular(self) -> Rep:
@@ -225,7 +65,7 @@ class Group(ABC):
         Raises:
             ValueError: If the group is infinite.
         """
-        return self._irrep_table().regular
+        return _reps().irrep_table(self).regular
 
     def irrep(self, *label: object) -> Irrep:
         """One irreducible representation by its label, such as ``SO3().irrep(2)`` or ``O3().irrep("1o")``.
@@ -233,11 +73,11 @@ class Group(ABC):
         Raises:
             UsageError: If the group has no such irrep, a ValueError; the message lists what it has.
         """
-        return self._irrep_table().irrep(*label)
+        return _reps().irrep_table(self).irrep(*label)
 
     def irreps(self) -> Iterator[Irrep]:
         """All irreducible representations over the reals by increasing degree; endless for an infinite group."""
-        return iter(self._irrep_table())
+        return iter(_reps().irrep_table(self))
 
     def rep(self, text: object) -> Rep:
         """Read a sum of irreps in the grammar "8x0e + 4x1o".
@@ -249,17 +89,287 @@ class Group(ABC):
             UsageError: If the text cannot be read, a ValueError.
             TypeError: If it is neither text nor a representation.
         """
-        return self._irrep_table().rep(text)
+        return _reps().irrep_table(self).rep(text)
+
+
+@dataclass(frozen=True, repr=False)
+class Rep(ABC):
+    """A linear representation rho: G -> GL(dim), rho(gh) = rho(g) rho(h).
+
+    A frozen value: hashed and compared by value, picklable; ``str`` prints the grammar that ``group.rep`` reads,
+    ``repr`` prints Python that evaluates to an equal value. Equal values have equal matrices; sums are kept flat, equal
+    neighbors in a sum are merged, products are kept flat.
+    """
+
+    group: Group
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """The dimension of the space acted on."""
+
+    @abstractmethod
+    def matrix(self, g: Tensor) -> Tensor:
+        """The matrices rho(g).
+
+        Args:
+            g: ``(..., n, n)`` elements of the group.
+
+        Returns:
+            ``(..., dim, dim)``, of the dtype and device of g, differentiable in g along the group.
+        """
+
+    @abstractmethod
+    def algebra(self, X: Tensor) -> Tensor:
+        """The derivative d rho(X) = d/dt rho(exp(t X)) at t = 0.
+
+        Args:
+            X: ``(..., n, n)`` elements of the Lie algebra.
+
+        Returns:
+            ``(..., dim, dim)``, of the dtype and device of X, linear in X.
+        """
+
+    @property
+    def orthogonal(self) -> bool:
+        """Whether all matrices are known to be orthogonal."""
+        return self.group.orthogonal
+
+    @property
+    def terms(self) -> tuple[tuple[int, Rep], ...]:
+        """The terms of a direct sum with the number of their copies; of any other rep itself, once."""
+        return ((1, self),)
+
+    @property
+    def irreps(self) -> tuple[tuple[int, Irrep], ...] | None:
+        """The terms ``((8, 0e), (4, 1o))`` of a rep that is written as a sum of irreps; else None."""
+        return None
+
+    @property
+    def dual(self) -> Rep:
+        """The dual representation, rho*(g) = rho(g^-1)^T; the rep itself where rho is orthogonal."""
+        return _reps().dual(self)
+
+    def character(self, g: Tensor) -> Tensor:
+        """The trace of rho(g): ``(...)`` for ``(..., n, n)`` elements."""
+        return self.matrix(g).diagonal(dim1=-2, dim2=-1).sum(-1)
+
+    def decompose(self) -> Decomposition:
+        """The change of basis to irreps: rho(g) = Q irreps(g) Q^T.
+
+        Returns:
+            ``(matrix, irreps)``: Q ``(dim, dim)``, orthogonal, float64, and a sum of irreps, sorted as in
+            ``group.irreps()``.
+
+        Raises:
+            ValueError: If the rep is not orthogonal or its irreps are not known.
+
+        Example:
+            >>> from intertwine.groups import SO3
+            >>> V = SO3().vector
+            >>> str((V * V).decompose().irreps)
+            '1x0 + 1x1 + 1x2'
+        """
+        return _reps().decompose(self)
+
+    def restrict(self, subgroup: Group | Homomorphism) -> Rep:
+        """The restriction to a subgroup: the same matrices for fewer elements; along a homomorphism, rho(f(h)).
+
+        Args:
+            subgroup: A group of matrices of the same size, or a homomorphism into this rep's group, such as an
+                ``Embedding`` of SO(2) into SO(3).
+
+        Raises:
+            ValueError: If it is no subgroup, or does not map into this rep's group.
+
+        Example:
+            >>> from intertwine.groups import SO3, Octahedral
+            >>> str(SO3().irrep(2).restrict(Octahedral()).decompose().irreps)
+            '1xE + 1xT2'
+        """
+        return _reps().restrict(self, subgroup)
+
+    def induce(self, group: Group) -> Rep:
+        """The representation of a finite group that is induced from this one of a subgroup H.
+
+        The space is a copy of this rep's for each coset g H: dimension ``dim order / |H|``.
+
+        Args:
+            group: A finite group that contains this rep's group.
+
+        Raises:
+            ValueError: If the group is infinite or does not contain this rep's group.
+
+        Example:
+            >>> from intertwine.groups import Icosahedral, Tetrahedral
+            >>> str(Tetrahedral().trivial.induce(Icosahedral()).decompose().irreps)
+            '1xA + 1xG'
+        """
+        return _reps().induce(self, group)
+
+    def symmetric_power(self, power: int) -> Rep:
+        """The part of the tensor power that permutations of the factors leave alone: polynomials of this degree.
+
+        Raises:
+            ValueError: If the power is not a whole number, at least 0.
+        """
+        return _reps().symmetric_power(self, power)
+
+    def antisymmetric_power(self, power: int) -> Rep:
+        """The part of the tensor power that changes by the sign of a permutation of the factors.
+
+        Raises:
+            ValueError: If the power is not a whole number, at least 0.
+        """
+        return _reps().antisymmetric_power(self, power)
+
+    def __add__(self, other: Rep) -> Rep:
+        if not isinstance(other, Rep):
+            return NotImplemented
+        return _reps().direct_sum(self.group, ((1, self), (1, other)))
+
+    def __radd__(self, other: object) -> Rep:
+        # sum([...]) starts from zero, which is the empty rep.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __mul__(self, other: Rep) -> Rep:
+        if isinstance(other, int):
+            raise TypeError(f"copies are written with the number first: {other} * rep")
+        if not isinstance(other, Rep):
+            return NotImplemented
+        return _reps().tensor_product(self.group, (self, other))
+
+    def __rmul__(self, copies: int) -> Rep:
+        if not isinstance(copies, int) or isinstance(copies, bool):
+            return NotImplemented
+        return _reps().direct_sum(self.group, ((copies, self),))
+
+    def __pow__(self, power: int) -> Rep:
+        if not isinstance(power, int) or isinstance(power, bool) or power < 0:
+            raise ValueError(f"a tensor power is a whole number, at least 0, got {power!r}")
+        return _reps().tensor_product(self.group, (self,) * power)
+
+
+@dataclass(frozen=True, repr=False)
+class Irrep(Rep):
+    """A representation, irreducible over the reals, by orthogonal matrices."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What ``group.irrep`` reads, such as "1o"."""
+
+    @property
+    @abstractmethod
+    def key(self) -> tuple[int, ...]:
+        """The place in ``group.irreps()``, for sorting."""
+
+    @property
+    @abstractmethod
+    def generators(self) -> Tensor:
+        """The derivative along the basis of the Lie algebra, ``(d, dim, dim)``, float64."""
+
+    @property
+    def kind(self) -> Kind:
+        """The division algebra of endomorphisms: "real", "complex" or "quaternionic"."""
+        return "real"
+
+    @property
+    def endomorphisms(self) -> Tensor:
+        """A basis ``(e, dim, dim)`` of End_G, float64: the identity first, orthogonal, each with E E^T = 1."""
+        return torch.eye(self.dim, dtype=torch.float64).unsqueeze(0)
+
+    @property
+    def orthogonal(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def irreps(self) -> tuple[tuple[int, Irrep], ...]:
+        """The irrep once."""
+        return ((1, self),)
+
+    def algebra(self, X: Tensor) -> Tensor:
+        """The derivative d rho(X), ``(..., dim, dim)`` for ``(..., n, n)``: the generators weighted by coordinates."""
+        return torch.einsum("...d,dij->...ij", self.group.coordinates(X), self.generators.to(X))
 
     def __str__(self) -> str:
-        return self.name
+        return self.label
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f'{self.group!r}.irrep("{self.label}")'
 
 
-@constant
-def _dual_basis(group: Group) -> Tensor:
-    basis = group.lie_algebra
-    dual: Tensor = torch.linalg.pinv(basis.flatten(1)).T.reshape(basis.shape)
-    return dual
+class Decomposition(NamedTuple):
+    """rho(g) = matrix @ irreps.matrix(g) @ matrix.T."""
+
+    matrix: Tensor
+    """Q, ``(dim, dim)``, orthogonal, float64."""
+    irreps: Rep
+    """A sum of irreps, equal ones together, sorted as ``group.irreps()``."""
+
+
+@dataclass(frozen=True)
+class Homomorphism(ABC):
+    """A map f: H -> G with f(a b) = f(a) f(b). A frozen value.
+
+    Attributes:
+        source: The group H that is mapped.
+        target: The group G that it is mapped into.
+    """
+
+    source: Group
+    target: Group
+
+    @abstractmethod
+    def __call__(self, h: Tensor) -> Tensor:
+        """The image ``(..., n, n)`` of elements ``(..., m, m)``; differentiable."""
+
+    @abstractmethod
+    def derivative(self, X: Tensor) -> Tensor:
+        """The image ``(..., n, n)`` of Lie-algebra elements ``(..., m, m)``; linear."""
+
+
+class _IrrepTable(Protocol):
+    """The irreps of one group; ``intertwine.reps.IrrepTable``."""
+
+    @property
+    def trivial(self) -> Irrep: ...
+    @property
+    def vector(self) -> Rep: ...
+    @property
+    def regular(self) -> Rep: ...
+    @property
+    def adjoint(self) -> Rep: ...
+    def irrep(self, *label: object) -> Irrep: ...
+    def rep(self, text: object) -> Rep: ...
+    def __iter__(self) -> Iterator[Irrep]: ...
+
+
+class _Groups(Protocol):
+    """Groups that are made from groups."""
+
+    def direct_product(self, left: Group, right: Group) -> Group: ...
+    def point_stabilizer(self, group: Group, point: Tensor) -> Group: ...
+
+
+class _Reps(Protocol):
+    """Representations of a group, and those that are made from representations."""
+
+    def irrep_table(self, group: Group) -> _IrrepTable: ...
+    def direct_sum(self, group: Group, terms: Iterable[tuple[int, Rep]]) -> Rep: ...
+    def tensor_product(self, group: Group, factors: Iterable[Rep]) -> Rep: ...
+    def dual(self, rep: Rep) -> Rep: ...
+    def decompose(self, rep: Rep) -> Decomposition: ...
+    def restrict(self, rep: Rep, subgroup: Group | Homomorphism) -> Rep: ...
+    def induce(self, rep: Rep, group: Group) -> Rep: ...
+    def symmetric_power(self, rep: Rep, power: int) -> Rep: ...
+    def antisymmetric_power(self, rep: Rep, power: int) -> Rep: ...
+
+
+def _groups() -> _Groups:
+    return cast("_Groups", implementation("groups"))
+
+
+def _reps() -> _Reps:
+    return cast("_Reps", implementation("reps"))

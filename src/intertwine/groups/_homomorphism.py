@@ -1,8 +1,7 @@
-"""Homomorphisms between groups of matrices: what representations are pulled back along."""
+"""Homomorphisms between matrix groups: inclusions, embeddings, projections, the double cover."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,30 +11,9 @@ from torch import Tensor
 
 from intertwine.groups._affine import AffineGroup
 from intertwine.groups._classical import SU2
-from intertwine.groups._group import Group
+from intertwine.groups._group import Group, Homomorphism
 from intertwine.groups._orthogonal import SO3
 from intertwine.groups._products import DirectProduct
-
-
-@dataclass(frozen=True)
-class Homomorphism(ABC):
-    """A map f: H -> G with f(a b) = f(a) f(b). A frozen value.
-
-    Attributes:
-        source: The group H that is mapped.
-        target: The group G that it is mapped into.
-    """
-
-    source: Group
-    target: Group
-
-    @abstractmethod
-    def __call__(self, h: Tensor) -> Tensor:
-        """The image ``(..., n, n)`` of elements ``(..., m, m)``; differentiable."""
-
-    @abstractmethod
-    def derivative(self, X: Tensor) -> Tensor:
-        """The image ``(..., n, n)`` of Lie-algebra elements ``(..., m, m)``; linear."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +86,7 @@ class Embedding(Homomorphism):
 
 @dataclass(frozen=True)
 class Projection(Homomorphism):
-    """A direct product onto one of its factors. Made by ``onto_left`` and ``onto_right``."""
+    """A direct product onto one of its factors. Made by ``left_projection`` and ``right_projection``."""
 
     start: int
 
@@ -123,12 +101,12 @@ class Projection(Homomorphism):
         return self(X)
 
 
-def onto_left(product: DirectProduct) -> Projection:
+def left_projection(product: DirectProduct) -> Projection:
     """G x H -> G."""
     return Projection(product, product.left, 0)
 
 
-def onto_right(product: DirectProduct) -> Projection:
+def right_projection(product: DirectProduct) -> Projection:
     """G x H -> H."""
     return Projection(product, product.right, product.left.dimension)
 
@@ -141,7 +119,7 @@ def factor_embeddings(product: DirectProduct) -> tuple[Embedding, Embedding]:
 
 @dataclass(frozen=True)
 class LinearPart(Homomorphism):
-    """R^n x| H -> H: what a motion does to directions; along it the reps of H become reps of the motions.
+    """R^n x| H -> H: the linear part of a motion; along it the reps of H become reps of the motions.
 
     Args:
         source: An affine group, such as SE3().

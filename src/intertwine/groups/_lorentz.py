@@ -1,4 +1,4 @@
-"""The Lorentz groups SO+(1,3) and O(1,3). They are not compact: their draws are of moderate size, and not Haar."""
+"""Lorentz groups SO+(1,3) and O(1,3); not compact, their samples are of moderate size and not Haar."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.groups._classical import keeps_form
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
+from intertwine.groups._classical import preserves_form
+from intertwine.groups._describe import describe_orthogonal_3d
 from intertwine.groups._group import Group
 from intertwine.groups._orthogonal import SO3
-from intertwine.groups._words import spatial_words
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +63,7 @@ class Lorentz(Group):
         """Whether each matrix ``(..., 4, 4)`` keeps the metric, the arrow of time and handedness: ``(...)``, bool."""
         self.check_shape(g)
         proper: Tensor = (torch.linalg.det(g.to(torch.float64)) > 0) & (g[..., 0, 0] > 0)
-        return keeps_form(self.metric, g, tolerance) & proper
+        return preserves_form(self.metric, g, tolerance) & proper
 
     def _log(self, g: Tensor) -> Tensor:
         if not bool(Lorentz.contains(self, g.detach(), 1e-3).all()):
@@ -78,7 +78,7 @@ class Lorentz(Group):
         velocity = g[1:, 0] / g[0, 0]
         speed = float(velocity.norm())
         boost = torch.linalg.matrix_exp(torch.einsum("d,dij->ij", _rapidity(velocity), _boosts_and_rotations()[:3]))
-        turn = spatial_words((torch.linalg.inv(boost) @ (sign * g))[1:, 1:] * sign)
+        turn = describe_orthogonal_3d((torch.linalg.inv(boost) @ (sign * g))[1:, 1:] * sign)
         words = [f"boost to {speed:.3f} c"] if speed > 1e-6 else []
         words += [turn] if turn != "identity" else []
         return " x ".join((["time reversal"] if sign < 0 else []) + words) or "identity"
@@ -109,7 +109,7 @@ class FullLorentz(Lorentz):
     def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
         """Whether each matrix ``(..., 4, 4)`` keeps the metric: ``(...)``, bool."""
         self.check_shape(g)
-        return keeps_form(self.metric, g, tolerance)
+        return preserves_form(self.metric, g, tolerance)
 
 
 def _rapidity(velocity: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def _rapidity(velocity: Tensor) -> Tensor:
     return factor * velocity
 
 
-@constant
+@cached_constant
 def _boosts_and_rotations() -> Tensor:
     basis = torch.zeros(6, 4, 4, dtype=torch.float64)
     for i in range(3):
@@ -127,7 +127,7 @@ def _boosts_and_rotations() -> Tensor:
     return basis
 
 
-@constant
+@cached_constant
 def _pauli() -> Tensor:
     """1, sigma_x, sigma_y, sigma_z: ``(4, 2, 2)``, complex128."""
     return torch.tensor(

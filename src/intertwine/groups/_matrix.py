@@ -1,4 +1,4 @@
-"""Groups from a user's own generators: a basis of the Lie algebra, single elements, or both."""
+"""Matrix groups by generators: a basis of the Lie algebra, single elements, or both."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Group
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]
-MOST = 10_000
+MAX_ORDER = 10_000
 """The most elements that are looked for among the products of generators."""
 _CHUNK = 500
 _SAME = 1e-4
-_WALK = 64
+_STEPS = 64
 """Steps of the random walk that draws an element: its distance from Haar falls by a factor with each."""
 
 
@@ -101,7 +101,7 @@ class MatrixGroup(Group):
 
     def _sample(self, count: int, generator: torch.Generator | None) -> Tensor:
         """A random walk: 64 steps, Haar up to rounding, where the group is compact; else 2 steps of size 1/2."""
-        return random_walk(self, count, generator, *((_WALK, 2.0) if self.compact else (2, 0.5)))
+        return random_walk(self, count, generator, *((_STEPS, 2.0) if self.compact else (2, 0.5)))
 
     def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
         """Not to be told from generators alone.
@@ -130,7 +130,9 @@ class FiniteMatrixGroup(FiniteGroup, MatrixGroup):
     def __init__(self, generators: Any = (), algebra: Any = (), title: str = "") -> None:
         MatrixGroup.__init__(self, generators, algebra, title)
         if len(self.algebra_matrices) or _close(self.generator_matrices) is None:
-            raise ValueError(f"these generators make more than {MOST} elements; a MatrixGroup may have infinitely many")
+            raise ValueError(
+                f"these generators make more than {MAX_ORDER} elements; a MatrixGroup may have infinitely many"
+            )
 
     @property
     def name(self) -> str:
@@ -164,7 +166,7 @@ def random_walk(group: Group, count: int, generator: torch.Generator | None, ste
     return g
 
 
-def stabilizer(group: Group, point: Tensor) -> MatrixGroup:
+def point_stabilizer(group: Group, point: Tensor) -> MatrixGroup:
     """The elements of a group that leave a point where it is, from its generators; see ``Group.stabilizer``."""
     n = group.dimension
     if point.shape != (n,):
@@ -174,7 +176,7 @@ def stabilizer(group: Group, point: Tensor) -> MatrixGroup:
     _, values, rows = torch.linalg.svd(moved.T, full_matrices=True)
     rank = int((values > 1e-9 * max(1.0, float(x.norm()))).sum())
     algebra = torch.einsum("kd,dij->kij", rows[rank:], group.lie_algebra)
-    fixed = group._fixing(x)
+    fixed = group._stabilizer_generators(x)
     if fixed is None:
         raise ValueError(
             f"the components of {group.name} that leave this point are not known; give the stabilizer as a MatrixGroup"
@@ -219,11 +221,11 @@ def _check(group: MatrixGroup) -> None:
             raise ValueError(f"the algebra is not closed: the commutator of matrices {i} and {j} is not in its span")
 
 
-@constant
+@cached_constant
 def _orthogonal(group: MatrixGroup) -> Tensor:
     h, X = group.discrete_generators, group.lie_algebra
-    turns = (h.mT @ h - group.identity).abs().sum() <= 1e-8 * max(1, len(h))
-    return turns & ((X + X.mT).abs().sum() <= 1e-8)
+    discrete = (h.mT @ h - group.identity).abs().sum() <= 1e-8 * max(1, len(h))
+    return discrete & ((X + X.mT).abs().sum() <= 1e-8)
 
 
 @lru_cache(maxsize=128)
@@ -237,9 +239,9 @@ def _close(generators: Matrices) -> Tensor | None:
             fresh = []
             for chunk in torch.split(frontier, _CHUNK):
                 products = (chunk[:, None] @ steps).flatten(0, 1)
-                if float(products.abs().max()) > 1e6 or len(found) > MOST:
+                if float(products.abs().max()) > 1e6 or len(found) > MAX_ORDER:
                     return None
-                new, clear = _strangers(products, found)
+                new, clear = _new_products(products, found)
                 if not clear:
                     return None
                 found = torch.cat([found, new])
@@ -248,7 +250,7 @@ def _close(generators: Matrices) -> Tensor | None:
         return found
 
 
-def _strangers(products: Tensor, found: Tensor) -> tuple[Tensor, bool]:
+def _new_products(products: Tensor, found: Tensor) -> tuple[Tensor, bool]:
     """The products that are not among those found, each once; and whether equal and different are clearly apart."""
     flat, known = products.flatten(1), found.flatten(1)
     scale = float(known.abs().max())

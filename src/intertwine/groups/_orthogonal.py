@@ -1,4 +1,4 @@
-"""Rotations, with reflections and without: SO(2), O(2), SO(3), O(3), U(1), and SO(n), O(n) of any dimension."""
+"""Orthogonal groups: SO(2), O(2), SO(3), O(3), U(1), and SO(n), O(n) of any dimension."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
+from intertwine.groups._describe import describe_orthogonal, describe_orthogonal_2d, describe_orthogonal_3d
 from intertwine.groups._group import Group
 from intertwine.groups._logarithm import half_angle_vector, orthogonal_logarithm, planar_logarithm, unit_quaternion
-from intertwine.groups._words import planar_words, rotation_words, spatial_words
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,10 +80,10 @@ class OrthogonalGroup(Group):
             return planar_logarithm(g)
         return self.hat(2 * half_angle_vector(unit_quaternion(g))) if self._size == 3 else orthogonal_logarithm(g)
 
-    def _fixing(self, point: Tensor) -> Tensor | None:
+    def _stabilizer_generators(self, point: Tensor) -> Tensor | None:
         """The reflection of a direction at right angles to the point, for O(n)."""
         if self._special:
-            return super()._fixing(point)
+            return super()._stabilizer_generators(point)
         away = torch.eye(self._size, dtype=torch.float64)[int(point.abs().argmin())]
         normal = away - point * (away @ point) / point.square().sum().clamp_min(1e-300)
         normal = normal / normal.norm()
@@ -99,7 +99,7 @@ class OrthogonalGroup(Group):
     def describe(self, g: Tensor) -> str:
         """One element ``(n, n)`` in words: angle, axis, reflection."""
         self.check_shape(g)
-        return {2: planar_words, 3: spatial_words}.get(self._size, rotation_words)(g)
+        return {2: describe_orthogonal_2d, 3: describe_orthogonal_3d}.get(self._size, describe_orthogonal)(g)
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,7 +213,7 @@ def O(n: int) -> OrthogonalGroup:  # noqa: E743, N802
     return {2: O2(), 3: O3()}.get(n) or FullOrthogonal(n)
 
 
-@constant
+@cached_constant
 def infinitesimal_rotations(n: int) -> Tensor:
     """A basis ``(n (n - 1) / 2, n, n)`` of the antisymmetric matrices; n = 3 about x, y and z, else from i to j > i."""
     pairs = [(1, 2), (2, 0), (0, 1)] if n == 3 else [(i, j) for i in range(n) for j in range(i + 1, n)]

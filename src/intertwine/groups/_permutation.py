@@ -1,4 +1,4 @@
-"""Permutations of n things as permutation matrices: the symmetric groups S_n and the alternating groups A_n."""
+"""Symmetric groups S_n and alternating groups A_n, as permutation matrices."""
 
 from __future__ import annotations
 

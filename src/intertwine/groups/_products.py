@@ -1,4 +1,4 @@
-"""Direct and semidirect products of groups of matrices."""
+"""Direct and semidirect products of matrix groups."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ class DirectProduct(_Pair):
     def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
         """Whether each matrix is block-diagonal with blocks in G and in H: ``(...)``, bool."""
         a, b = self.factors(g)
-        apart = ((g - block_diagonal(a, b)).abs() <= tolerance).flatten(-2).all(-1)
-        return apart & self.left.contains(a, tolerance) & self.right.contains(b, tolerance)
+        is_block_diagonal = ((g - block_diagonal(a, b)).abs() <= tolerance).flatten(-2).all(-1)
+        return is_block_diagonal & self.left.contains(a, tolerance) & self.right.contains(b, tolerance)
 
     def describe(self, g: Tensor) -> str:
         """One element in words: (g, h)."""
@@ -151,6 +151,11 @@ class FiniteDirectProduct(FiniteGroup, DirectProduct):
     def describe(self, g: Tensor) -> str:
         """One element in words: (g, h)."""
         return DirectProduct.describe(self, g)
+
+
+def direct_product(left: Group, right: Group) -> DirectProduct:
+    """The direct product G x H, a finite group where both factors are."""
+    return DirectProduct(left, right)
 
 
 @dataclass(frozen=True, repr=False)
@@ -245,8 +250,8 @@ class SemidirectProduct(_Pair):
     def contains(self, g: Tensor, tolerance: float = 1e-6) -> Tensor:
         """Whether each matrix is diag(n h, h): ``(...)``, bool."""
         n, h = self.factors(g)
-        apart = ((g - self.element(n, h)).abs() <= tolerance).flatten(-2).all(-1)
-        return apart & self.left.contains(n, tolerance) & self.right.contains(h, tolerance)
+        is_block_diagonal = ((g - self.element(n, h)).abs() <= tolerance).flatten(-2).all(-1)
+        return is_block_diagonal & self.left.contains(n, tolerance) & self.right.contains(h, tolerance)
 
     def describe(self, g: Tensor) -> str:
         """One element in words: (n, h)."""

@@ -1,13 +1,13 @@
-"""What commutes: all linear maps W with rho_out(g) W = W rho_in(g), and the kernels that they make on orbits."""
+"""Intertwiners: all linear maps W with rho_out(g) W = W rho_in(g), and the steerable kernels that they make."""
 
-from intertwine.hom._basis import character_count, hom_dimension, intertwiners
-from intertwine.hom._characters import Count
-from intertwine.hom._generator_rep import GeneratorRep, given_rep
-from intertwine.hom._generators import Generators
+from intertwine.hom._basis import hom_dimension, intertwiners
+from intertwine.hom._count import Count, character_count
+from intertwine.hom._generator_rep import GeneratorRep, generator_rep
 from intertwine.hom._kernel import SteerableKernel, steerable_kernel
-from intertwine.hom._named_basis import name_map
-from intertwine.hom._parse import parse_hom, read_group, read_space
+from intertwine.hom._named_basis import name_map, named_basis
+from intertwine.hom._parse import parse_group, parse_hom, parse_rep
 from intertwine.hom._table import MapRow, MapTable, draw, tabulate
+from intertwine.reps import Generators
 
 __all__ = [
     "Count",
@@ -18,13 +18,14 @@ __all__ = [
     "SteerableKernel",
     "character_count",
     "draw",
-    "given_rep",
+    "generator_rep",
     "hom_dimension",
     "intertwiners",
     "name_map",
+    "named_basis",
+    "parse_group",
     "parse_hom",
-    "read_group",
-    "read_space",
+    "parse_rep",
     "steerable_kernel",
     "tabulate",
 ]

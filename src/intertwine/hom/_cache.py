@@ -1,4 +1,4 @@
-"""Bases that were asked for before: by value in memory, and in a folder where the caller names one.
+"""Cache of bases: in memory by value, and in a folder where the caller names one.
 
 The name of a file is a digest of what the basis is determined by: the generators' matrices in every rep, the make of
 the reps and the version of the conventions. So a new group of the same name finds nothing of the old one's.
@@ -23,46 +23,46 @@ from intertwine.reps import CONVENTION_VERSION, DirectSum, Dual, Rep, TensorProd
 FORMAT = 1
 """Counts changes of how a basis is chosen within its space, and of the files."""
 LARGEST_MEMORY = 2**25
-"""How many numbers are kept in memory: 256 MB."""
+"""The most numbers that are cached in memory: 256 MB."""
 
 _log = logging.getLogger(__name__)
 
 
-class BasisMemory:
-    """The bases used last, up to a number of entries; what comes out is a clone, which nobody else holds."""
+class BasisCache:
+    """The bases used last, up to a number of entries (least recently used go first); ``get`` returns a clone."""
 
     def __init__(self, entries: int = LARGEST_MEMORY) -> None:
         self.entries = entries
-        self._kept: OrderedDict[tuple[Rep, Rep], Tensor] = OrderedDict()
+        self._bases: OrderedDict[tuple[Rep, Rep], Tensor] = OrderedDict()
         self._used = 0
         self._lock = Lock()
 
     def get(self, rep_in: Rep, rep_out: Rep) -> Tensor | None:
-        """The basis of this pair, if it is still here."""
+        """The basis of this pair, if it is in the cache."""
         with self._lock:
-            basis = self._kept.get((rep_in, rep_out))
+            basis = self._bases.get((rep_in, rep_out))
             if basis is None:
                 return None
-            self._kept.move_to_end((rep_in, rep_out))
+            self._bases.move_to_end((rep_in, rep_out))
             return basis.clone()
 
     def put(self, rep_in: Rep, rep_out: Rep, basis: Tensor) -> None:
-        """Keep a basis, and forget those unused for longest until all fit."""
+        """Store a basis, and drop those unused for longest until all fit."""
         if basis.numel() > self.entries:
             return
         with self._lock:
-            previous = self._kept.pop((rep_in, rep_out), None)
+            previous = self._bases.pop((rep_in, rep_out), None)
             self._used -= 0 if previous is None else previous.numel()
-            self._kept[rep_in, rep_out] = basis.clone()
+            self._bases[rep_in, rep_out] = basis.clone()
             self._used += basis.numel()
             while self._used > self.entries:
-                _, oldest = self._kept.popitem(last=False)
+                _, oldest = self._bases.popitem(last=False)
                 self._used -= oldest.numel()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empty the cache."""
         with self._lock:
-            self._kept.clear()
+            self._bases.clear()
             self._used = 0
 
 
@@ -75,7 +75,7 @@ def basis_path(folder: str | Path, rep_in: Rep, rep_out: Rep) -> Path:
 
 
 def _digest(rep: Rep, digest: hashlib._Hash) -> None:
-    """Take in a rep: its make, and the matrices of the generators in what it is made of."""
+    """Update the digest with a rep: its type, and the matrices of the generators in its summands and factors."""
     digest.update(f"({type(rep).__module__}.{type(rep).__qualname__} {rep.dim} ".encode())
     if isinstance(rep, DirectSum):
         for copies, term in rep.terms:

@@ -1,4 +1,4 @@
-"""Conjugacy classes of S_n without its n! elements: one permutation for each way to write n as a sum."""
+"""Conjugacy classes of the symmetric group, by the partitions of n, without its n! elements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A representation from a user's own matrices: one for each generator of the group, and a proof that they are one."""
+"""Representation given by the images of the generators of a group, with a check that there is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.groups import Group
-from intertwine.hom._characters import list_elements
+from intertwine.hom._count import list_elements
 from intertwine.reps import Rep
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]
@@ -21,7 +21,7 @@ _CLOSE = 1e-6
 
 @dataclass(frozen=True, repr=False)
 class GeneratorRep(Rep):
-    """The representation that sends each generator of a group to a given matrix; made by ``given_rep``.
+    """The representation that sends each generator of a group to a given matrix; made by ``generator_rep``.
 
     All elements have their matrix where the group can be listed; otherwise the generators, their inverses and the Lie
     algebra have, which is all that constraints need.
@@ -75,7 +75,7 @@ class GeneratorRep(Rep):
         return self.title
 
 
-def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = ()) -> GeneratorRep:
+def generator_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = ()) -> GeneratorRep:
     """The representation that sends each generator of a group to a given matrix, after a check that there is one.
 
     Args:
@@ -89,14 +89,14 @@ def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = 
 
     Example:
         >>> from intertwine.groups import Cyclic
-        >>> sign = given_rep(Cyclic(4), "sign", generators=[[[-1.0]]])
+        >>> sign = generator_rep(Cyclic(4), "sign", generators=[[[-1.0]]])
         >>> sign.matrix(Cyclic(4).elements).flatten().tolist()
         [1.0, -1.0, 1.0, -1.0]
     """
     images = []
     counts = (len(group.lie_algebra), len(group.discrete_generators))
     for values, count, what in zip((algebra, generators), counts, ("algebra", "generators"), strict=True):
-        matrices = read_matrices(values, f"{title}: {what}")
+        matrices = parse_matrices(values, f"{title}: {what}")
         if len(matrices) != count:
             raise UsageError(
                 f"{title}: {group} has {count} {'elements in its algebra' if what == 'algebra' else 'generators'},"
@@ -111,7 +111,7 @@ def given_rep(group: Group, title: str, *, algebra: Any = (), generators: Any = 
     return rep
 
 
-def read_matrices(values: Any, what: str) -> Matrices:
+def parse_matrices(values: Any, what: str) -> Matrices:
     """Nested tuples from nested lists or a tensor of square matrices.
 
     Raises:

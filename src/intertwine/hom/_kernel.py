@@ -1,4 +1,4 @@
-"""Steerable kernels on the orbit of a point: the one formula behind every equivariant convolution.
+"""Steerable kernels on the orbit of a point: the formula of every equivariant convolution.
 
     K(g x0) = rho_out(g) K(x0) rho_in(g)^-1,      K(x0) in Hom_Stab(x0)(rho_in, rho_out)
 
@@ -15,10 +15,9 @@ from torch import Tensor
 
 from intertwine.groups import Group
 from intertwine.hom._basis import intertwiners
-from intertwine.hom._generators import Generators
 from intertwine.hom._null_space import null_space
 from intertwine.hom._orbits import Orbit, orbit_of
-from intertwine.reps import Rep
+from intertwine.reps import Generators, Rep
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +50,11 @@ class SteerableKernel:
 
     @property
     def stabilizer(self) -> Generators:
-        """What leaves the base point where it is: ``(algebra, discrete)``."""
+        """Generators of the stabilizer of the base point: ``(algebra, discrete)``."""
         return self.orbit.stabilizer
 
     def __len__(self) -> int:
-        """How many kernels there are, k."""
+        """The number of kernels k."""
         return len(self.at_point)
 
     def __call__(self, points: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Well-known maps by their names: a map is recognized by what it is, up to a factor, not by where it stands."""
+"""Names of well-known intertwiners, recognized up to a factor."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from math import perm
 import torch
 from torch import Tensor
 
-from intertwine.reps import Rep, SphericalIrrep, TensorProduct, wigner_3j
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps import Rep, SphericalIrrep, TensorProduct, canonical_basis, wigner_3j
 
 _SAME = 1e-9
 
@@ -93,7 +92,7 @@ def known_maps(rep_in: Rep, rep_out: Rep) -> dict[str, Tensor]:
     return {name: matrix for name, matrix in candidates.items() if float(matrix.norm()) > _SAME}
 
 
-def adapted(rep_in: Rep, rep_out: Rep, basis: Tensor) -> Tensor:
+def named_basis(rep_in: Rep, rep_out: Rep, basis: Tensor) -> Tensor:
     """Another orthonormal basis of the same maps that starts with those that have names.
 
     Args:

@@ -1,4 +1,4 @@
-"""Orbits of a point: who leaves it where it is, and which element moves it where.
+"""Orbit of a point: its stabilizer, and elements that move the point to another one.
 
 Three kinds, one interface: the sphere in closed form, a finite orbit by listing it, any other homogeneous space by
 Newton's method on the group.
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import Group
-from intertwine.hom._generators import Generators
-from intertwine.reps import Rep
+from intertwine.reps import Generators, Rep
 
 _LONGEST_ORBIT = 100_000
 _ON_ORBIT = 1e-5
@@ -59,8 +58,8 @@ class Orbit(ABC):
 class Sphere(Orbit):
     """All directions, under SO(n) or O(n), n >= 2: by rotations in the plane of x0 and x, differentiable to all orders.
 
-    R = 1 - (a + b)(a + b)^T / (1 + a.b) + 2 b a^T takes a to b. Where b lies behind, a is turned round first: the
-    charts disagree by an element of the stabilizer, which no kernel sees.
+    R = 1 - (a + b)(a + b)^T / (1 + a.b) + 2 b a^T takes a to b. Where a.b < 0, a half turn takes a to -a first: the
+    charts differ by an element of the stabilizer, which no kernel depends on.
     """
 
     @property
@@ -93,18 +92,18 @@ class Sphere(Orbit):
         """Rotations, ``(..., n, n)``."""
         a, u = self._direction, self._across
         one = torch.eye(len(a), dtype=torch.float64)
-        turn = (one - 2 * torch.outer(a, a) - 2 * torch.outer(u, u)).to(points)
+        half_turn = (one - 2 * torch.outer(a, a) - 2 * torch.outer(u, u)).to(points)
         a, one = a.to(points), one.to(points)
         b = points / torch.linalg.vector_norm(points, dim=-1, keepdim=True)
-        behind = (b @ a < 0)[..., None]
-        start = torch.where(behind, -a, a)
+        opposite = (b @ a < 0)[..., None]
+        start = torch.where(opposite, -a, a)
         middle = start + b
         rotation = (
             one
             - middle[..., :, None] * middle[..., None, :] / (1 + (start * b).sum(-1))[..., None, None]
             + 2 * b[..., :, None] * start[..., None, :]
         )
-        return torch.where(behind[..., None], rotation @ turn, rotation)
+        return torch.where(opposite[..., None], rotation @ half_turn, rotation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,42 +115,42 @@ class FiniteOrbit(Orbit):
         """The points ``(m, dim)``, x0 first, and the elements that take x0 there ``(m, n, n)``."""
         steps = Generators.of(self.group).discrete
         images, points = self.space.matrix(steps), [self.point]
-        movers, here = [self.group.identity], 0
+        transporters, here = [self.group.identity], 0
         while here < len(points):
             for step, image in zip(steps, images, strict=True):
                 moved = image @ points[here]
-                if not _among(moved, torch.stack(points)):
+                if not _is_listed(moved, torch.stack(points)):
                     points.append(moved)
-                    movers.append(step @ movers[here])
+                    transporters.append(step @ transporters[here])
                 if len(points) > _LONGEST_ORBIT:
                     raise ValueError(
                         f"the orbit of this point under {self.group} has more than {_LONGEST_ORBIT} points"
                     )
             here += 1
-        return torch.stack(points), torch.stack(movers)
+        return torch.stack(points), torch.stack(transporters)
 
     @property
     def stabilizer(self) -> Generators:
         """Schreier's generators: t(g x)^-1 g t(x) for each point x and generator g, t(x) being what takes x0 to x."""
-        points, movers = self.listing
-        symmetry = Generators.of(self.group)
+        points, transporters = self.listing
+        generators = Generators.of(self.group)
         found: list[Tensor] = []
-        for step, image in zip(symmetry.discrete, self.space.matrix(symmetry.discrete), strict=True):
-            back = self.group.inverse(movers[_nearest(points @ image.T, points)[1]])
-            for h in back @ step @ movers:
-                if not _among(h.flatten(), torch.stack([e.flatten() for e in [self.group.identity, *found]])):
+        for step, image in zip(generators.discrete, self.space.matrix(generators.discrete), strict=True):
+            back = self.group.inverse(transporters[_nearest(points @ image.T, points)[1]])
+            for h in back @ step @ transporters:
+                if not _is_listed(h.flatten(), torch.stack([e.flatten() for e in [self.group.identity, *found]])):
                     found.append(h)
-        return Generators(symmetry.algebra, torch.stack(found) if found else movers[:0])
+        return Generators(generators.algebra, torch.stack(found) if found else transporters[:0])
 
     def transport(self, points: Tensor) -> Tensor:
         """The listed elements, ``(..., n, n)``."""
-        listed, movers = self.listing
+        listed, transporters = self.listing
         scale = self.point.norm() / points.detach().to("cpu", torch.float64).norm(dim=-1, keepdim=True)
         if not self.space.orthogonal or not bool(self.point.any()):
             scale = torch.ones_like(scale)
         distance, place = _nearest(points.detach().to("cpu", torch.float64) * scale, listed)
         _check_on_orbit(distance, self)
-        return movers[place].to(points)
+        return transporters[place].to(points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +163,10 @@ class HomogeneousSpace(Orbit):
     @cached_property
     def stabilizer(self) -> Generators:
         """The elements of the algebra that do not move x0, and random elements of the stabilizer's components."""
-        symmetry = Generators.of(self.group)
-        algebra = stabilizer_algebra(self.space, self.point, symmetry.algebra)
+        generators = Generators.of(self.group)
+        algebra = stabilizer_algebra(self.space, self.point, generators.algebra)
         generator = torch.Generator().manual_seed(0)
-        away = _random_elements(symmetry, generator, self.group)
+        away = _random_elements(generators, generator, self.group)
         back, distance = self._newton(self.space.matrix(away) @ self.point, self.point.expand(len(away), -1))
         h = (back @ away)[distance <= _CONVERGED * 10 * (1 + self.point.norm())]
         still = (self.space.matrix(h) @ self.point - self.point).abs().amax(-1) <= 1e-11 * (1 + self.point.norm())
@@ -179,7 +178,7 @@ class HomogeneousSpace(Orbit):
         if self.space.orthogonal and bool(self.point.any()):
             flat = flat * (self.point.norm().to(flat) / flat.norm(dim=-1, keepdim=True))
         target = flat.detach().to("cpu", torch.float64)
-        g, distance = self._from_everywhere(target)
+        g, distance = self._from_best_start(target)
         _check_on_orbit(distance, self)
         reached = self.space.matrix(g) @ self.point
         tangent = torch.linalg.pinv(self._moved(reached), rtol=1e-9)
@@ -189,11 +188,11 @@ class HomogeneousSpace(Orbit):
         moved: Tensor = (step @ g.to(flat)).reshape(*points.shape[:-1], *g.shape[-2:])
         return moved
 
-    def _from_everywhere(self, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _from_best_start(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """The best of several starts: from x0, from its images under the components, and from random ones."""
-        symmetry = Generators.of(self.group)
-        random = _random_elements(symmetry, torch.Generator().manual_seed(1), self.group)
-        starts = torch.cat([self.group.identity.unsqueeze(0), symmetry.discrete, random])
+        generators = Generators.of(self.group)
+        random = _random_elements(generators, torch.Generator().manual_seed(1), self.group)
+        starts = torch.cat([self.group.identity.unsqueeze(0), generators.discrete, random])
         best = starts[:1].repeat(len(target), 1, 1)
         distance = torch.full((len(target),), torch.inf, dtype=torch.float64)
         for start in starts:
@@ -253,15 +252,15 @@ def stabilizer_algebra(space: Rep, point: Tensor, algebra: Tensor) -> Tensor:
     return torch.einsum("kd,dij->kij", rows[rank:], algebra)
 
 
-def _random_elements(symmetry: Generators, generator: torch.Generator, group: Group) -> Tensor:
+def _random_elements(generators: Generators, generator: torch.Generator, group: Group) -> Tensor:
     """Elements ``(24, n, n)`` all over the group: a word of discrete generators times an exponential."""
     words = group.identity.repeat(_TRIES, 1, 1)
-    for _ in range(3 if len(symmetry.discrete) else 0):
-        choice = torch.randint(len(symmetry.discrete) + 1, (_TRIES,), generator=generator)
-        words = words @ torch.cat([group.identity.unsqueeze(0), symmetry.discrete])[choice]
+    for _ in range(3 if len(generators.discrete) else 0):
+        choice = torch.randint(len(generators.discrete) + 1, (_TRIES,), generator=generator)
+        words = words @ torch.cat([group.identity.unsqueeze(0), generators.discrete])[choice]
     scale = 2.0 if group.orthogonal else 0.7
-    coordinates = scale * torch.randn(_TRIES, len(symmetry.algebra), generator=generator, dtype=torch.float64)
-    elements: Tensor = torch.linalg.matrix_exp(torch.einsum("bd,dij->bij", coordinates, symmetry.algebra)) @ words
+    coordinates = scale * torch.randn(_TRIES, len(generators.algebra), generator=generator, dtype=torch.float64)
+    elements: Tensor = torch.linalg.matrix_exp(torch.einsum("bd,dij->bij", coordinates, generators.algebra)) @ words
     return elements
 
 
@@ -270,7 +269,7 @@ def _nearest(points: Tensor, listed: Tensor) -> tuple[Tensor, Tensor]:
     return distance, place
 
 
-def _among(point: Tensor, others: Tensor) -> bool:
+def _is_listed(point: Tensor, others: Tensor) -> bool:
     return bool(((others - point).abs().amax(-1) <= 1e-9 * (1 + point.abs().max())).any())
 
 

@@ -1,4 +1,4 @@
-"""A space of maps as one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
+"""Parser of a Hom space in one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
 
 line     = GROUP : sum -> sum
 sum      = product + product + ..
@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 from intertwine import groups
 from intertwine._errors import UsageError
 from intertwine.groups import Group
-from intertwine.hom._generator_rep import given_rep, read_matrices
+from intertwine.hom._generator_rep import generator_rep, parse_matrices
 from intertwine.reps import Rep, irrep_table
 
-_PLAIN = ("SO2", "O2", "SO3", "O3", "U1", "SU2", "Lorentz", "FullLorentz", "SE2", "SE3", "E2", "E3")
+_NAMED = ("SO2", "O2", "SO3", "O3", "U1", "SU2", "Lorentz", "FullLorentz", "SE2", "SE3", "E2", "E3")
 _POLYHEDRAL = ("Tetrahedral", "Octahedral", "Icosahedral", "FullTetrahedral", "FullOctahedral", "FullIcosahedral")
-_OF_A_NUMBER = ("Cyclic", "Dihedral", "Symmetric", "Alternating", "SO", "O", "SL", "Sp")
-_SHORT = {
+_FAMILIES = ("Cyclic", "Dihedral", "Symmetric", "Alternating", "SO", "O", "SL", "Sp")
+_ALIASES = {
     "C": "Cyclic",
     "Z": "Cyclic",
     "D": "Dihedral",
@@ -39,7 +39,7 @@ _SHORT = {
     "O(1,3)": "FullLorentz",
 }
 _NUMBERED = re.compile(r"([A-Za-z]+)_?\(?(\d+)\)?")
-_WORDS: dict[str, Callable[[Group], Rep]] = {
+_KEYWORDS: dict[str, Callable[[Group], Rep]] = {
     "vector": lambda group: group.vector,
     "trivial": lambda group: group.trivial,
     "regular": lambda group: group.regular,
@@ -48,14 +48,14 @@ _WORDS: dict[str, Callable[[Group], Rep]] = {
 EXAMPLE = '"SO3: 1 x 1 -> 0 + 1 + 2"'
 
 
-class Question(NamedTuple):
-    """Which maps are asked for."""
+class HomSpace(NamedTuple):
+    """The representations that maps are asked for between."""
 
     rep_in: Rep
     rep_out: Rep
 
 
-def parse_hom(text: str) -> Question:
+def parse_hom(text: str) -> HomSpace:
     """Read "GROUP: IN -> OUT".
 
     Args:
@@ -73,42 +73,42 @@ def parse_hom(text: str) -> Question:
     before, arrow, after = maps.partition("->")
     if not colon or not arrow or "->" in after:
         raise UsageError(f'expected "GROUP: IN -> OUT" such as {EXAMPLE}, got "{text}"')
-    group, own = read_group(name.strip())
-    return Question(read_space(group, before, own), read_space(group, after, own))
+    group, named_reps = parse_group(name.strip())
+    return HomSpace(parse_rep(group, before, named_reps), parse_rep(group, after, named_reps))
 
 
-def read_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
+def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
     """A group by its name or from a JSON file, and the representations that the file names.
 
     Raises:
         UsageError: If there is no such group, or the file does not describe one.
     """
     if name.endswith(".json") or "/" in name:
-        return _read_file(Path(name).expanduser())
-    known = _SHORT.get(name, name)
-    if known in (*_PLAIN, *_POLYHEDRAL) and hasattr(groups, known):
+        return _parse_file(Path(name).expanduser())
+    known = _ALIASES.get(name, name)
+    if known in (*_NAMED, *_POLYHEDRAL) and hasattr(groups, known):
         return getattr(groups, known)(), {}
     match = _NUMBERED.fullmatch(name)
     if match:
-        family, number = _SHORT.get(match[1], match[1]), int(match[2])
-        if f"{family}{number}" in _PLAIN and hasattr(groups, f"{family}{number}"):
+        family, number = _ALIASES.get(match[1], match[1]), int(match[2])
+        if f"{family}{number}" in _NAMED and hasattr(groups, f"{family}{number}"):
             return getattr(groups, f"{family}{number}")(), {}
-        if family in _OF_A_NUMBER and hasattr(groups, family):
+        if family in _FAMILIES and hasattr(groups, family):
             try:
                 return getattr(groups, family)(number), {}
             except ValueError as error:
                 raise UsageError(str(error)) from None
-    names = [n for n in (*_PLAIN, *_POLYHEDRAL) if hasattr(groups, n)]
-    families = [n for n in _OF_A_NUMBER if hasattr(groups, n)]
-    near = get_close_matches(name, [*names, *families], n=1)
-    question = f'; did you mean "{near[0]}"?' if near else "."
+    names = [n for n in (*_NAMED, *_POLYHEDRAL) if hasattr(groups, n)]
+    families = [n for n in _FAMILIES if hasattr(groups, n)]
+    close = get_close_matches(name, [*names, *families], n=1)
+    question = f'; did you mean "{close[0]}"?' if close else "."
     raise UsageError(
         f'no group "{name}"{question} Known: {", ".join(names)}, {", ".join(f"{n}(n)" for n in families)}, C4, D6,'
         " S5 .., or a file of generators such as mine.json"
     )
 
 
-def _read_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
+def _parse_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
     """{"name": .., "algebra": [..], "generators": [..], "reps": {NAME: {"algebra": [..], "generators": [..]}}}."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -122,8 +122,8 @@ def _read_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
             f'{path} expects an object with "generators" or "algebra", lists of square matrices, and perhaps "name"'
             ' and "reps"'
         )
-    algebra = read_matrices(content.get("algebra", ()), f"{path}: algebra")
-    generators = read_matrices(content.get("generators", ()), f"{path}: generators")
+    algebra = parse_matrices(content.get("algebra", ()), f"{path}: algebra")
+    generators = parse_matrices(content.get("generators", ()), f"{path}: generators")
     try:
         group = groups.MatrixGroup(generators, algebra, str(content.get("name", path.stem)))
     except ValueError as error:
@@ -131,41 +131,41 @@ def _read_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
     reps = content.get("reps", {})
     if not isinstance(reps, dict) or not all(isinstance(value, dict) for value in reps.values()):
         raise UsageError(f'{path}: "reps" expects an object of objects with "algebra" and "generators"')
-    return group, {name: _file_rep(group, name, value) for name, value in reps.items()}
+    return group, {name: _parse_file_rep(group, name, value) for name, value in reps.items()}
 
 
-def _file_rep(group: Group, name: str, value: Mapping[str, Any]) -> Rep:
-    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in _WORDS:
+def _parse_file_rep(group: Group, name: str, value: Mapping[str, Any]) -> Rep:
+    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in _KEYWORDS:
         raise UsageError(f'"{name}" is no name for a representation: expected letters and digits, none of V, vector ..')
-    return given_rep(group, name, algebra=value.get("algebra", ()), generators=value.get("generators", ()))
+    return generator_rep(group, name, algebra=value.get("algebra", ()), generators=value.get("generators", ()))
 
 
-def read_space(group: Group, text: str, own: Mapping[str, Rep] | None = None) -> Rep:
+def parse_rep(group: Group, text: str, named_reps: Mapping[str, Rep] | None = None) -> Rep:
     """Read a sum of products of representations.
 
     Args:
         group: The group.
         text: Such as "2x1o x 1o + V^3"; "0" alone reads as the irrep of that label.
-        own: Representations by name, besides those of the group.
+        named_reps: Representations by name, besides those of the group.
 
     Raises:
         UsageError: If it cannot be read.
 
     Example:
         >>> from intertwine.groups import SO3
-        >>> read_space(SO3(), "(0 + 1) x V^2").dim
+        >>> parse_rep(SO3(), "(0 + 1) x V^2").dim
         36
     """
-    return _Reader(group, text.strip(), own or {}).read()
+    return _Parser(group, text.strip(), named_reps or {}).read()
 
 
-class _Reader:
-    """Recursive descent; ``at`` is where it stands in the text."""
+class _Parser:
+    """Recursive descent; ``at`` is the position in the text."""
 
-    def __init__(self, group: Group, text: str, own: Mapping[str, Rep]) -> None:
+    def __init__(self, group: Group, text: str, named_reps: Mapping[str, Rep]) -> None:
         self.group, self.text, self.at = group, text, 0
-        self.words = {word: partial(make, group) for word, make in _WORDS.items()}
-        self.own = own
+        self.keywords = {word: partial(make, group) for word, make in _KEYWORDS.items()}
+        self.named_reps = named_reps
         self.pattern = irrep_table(group).pattern
 
     def read(self) -> Rep:
@@ -199,11 +199,11 @@ class _Reader:
     def atom(self) -> Rep:
         start = self.at
         word = self.take(r"\s*([A-Za-z]\w*)")
-        if word and word[1] in self.own:
-            return self.own[word[1]]
-        if word and word[1] in self.words:
+        if word and word[1] in self.named_reps:
+            return self.named_reps[word[1]]
+        if word and word[1] in self.keywords:
             try:
-                return self.words[word[1]]()
+                return self.keywords[word[1]]()
             except ValueError as error:
                 raise UsageError(str(error)) from None
         self.at = start
@@ -225,7 +225,7 @@ class _Reader:
     def error(self, expected: str = "") -> UsageError:
         rest = self.text[self.at :].strip() or "its end"
         known = irrep_table(self.group)
-        names = ", ".join([*self.own, "V", "trivial"])
+        names = ", ".join([*self.named_reps, "V", "trivial"])
         wanted = (
             expected or f"an irrep such as {known.example.split(' + ')[-1]}, {names}, copies as 8xV, products as V x V"
         )

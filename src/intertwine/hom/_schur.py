@@ -1,4 +1,4 @@
-"""Schur's lemma: between irreps there is nothing but their endomorphisms.
+"""Basis of intertwiners by Schur's lemma: between irreps there is nothing but their endomorphisms.
 
 For rep_in = sum m_i rho_i and rep_out = sum n_i rho_i, every W that commutes is
 
@@ -21,6 +21,16 @@ def multiplicities(rep: Rep) -> dict[Irrep, int]:
     for copies, irrep in rep.irreps if rep.irreps is not None else rep.decompose().irreps.irreps or ():
         counts[irrep] += copies
     return dict(counts)
+
+
+def schur_dimension(rep_in: Rep, rep_out: Rep) -> int:
+    """The dimension of Hom_G from the multiplicities of both decompositions: sum over irreps of e m_in m_out."""
+    copies_in, copies_out = multiplicities(rep_in), multiplicities(rep_out)
+    return sum(
+        len(irrep.endomorphisms) * copies * copies_out[irrep]
+        for irrep, copies in copies_in.items()
+        if irrep in copies_out
+    )
 
 
 def isotypic_bases(rep: Rep) -> dict[Irrep, Tensor]:

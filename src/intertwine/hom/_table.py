@@ -1,4 +1,4 @@
-"""All maps between two spaces as a report: how many, which, in numbers that a human reads."""
+"""Table of the intertwiners of two representations: their number, names and matrices, in text and figures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from intertwine.hom._basis import _terms, character_count, intertwiners
-from intertwine.hom._characters import Count
-from intertwine.hom._named_basis import adapted, name_map
+from intertwine.hom._basis import intertwiners
+from intertwine.hom._count import Count, character_count, merged_terms
+from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.reps import Rep, TensorProduct
 
 _WIDEST = 12
@@ -141,7 +141,7 @@ def tabulate(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None) -> 
         '3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree'
     """
     rows: list[MapRow] = []
-    for (copies_in, term_in), (copies_out, term_out) in product(_terms(rep_in), _terms(rep_out)):
+    for (copies_in, term_in), (copies_out, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
         rows += _pair_rows(term_in, term_out, copies_in * copies_out, folder)
     return MapTable(rep_in, rep_out, tuple(rows), character_count(rep_in, rep_out))
 
@@ -151,7 +151,7 @@ def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None
     basis = intertwiners(rep_in, rep_out, folder=folder)
     names = [name_map(rep_in, rep_out, matrix) for matrix in basis]
     if None in names and len(basis) > 1:
-        other = adapted(rep_in, rep_out, basis)
+        other = named_basis(rep_in, rep_out, basis)
         found = [name_map(rep_in, rep_out, matrix) for matrix in other]
         if found.count(None) < names.count(None):
             basis, names = other, found

@@ -32,7 +32,7 @@ from intertwine.nn import (
     RegularBatchNorm,
 )
 from intertwine.nn.group._regular import GroupPooling, regular_copies
-from intertwine.reps import DirectSum, Rep
+from intertwine.reps import Rep
 
 _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedral": Icosahedral()}
 
@@ -144,7 +144,7 @@ class LiftedReadout(nn.Module):
         super().__init__()
         self.rep_in, self.rep_out = hidden, rep_out
         group, copies = regular_copies(hidden)
-        terms = rep_out.terms if isinstance(rep_out, DirectSum) else ((1, rep_out),)
+        terms = rep_out.terms
         self.activation = nn.Sequential(RegularBatchNorm(hidden), PointwiseNonlinearity(hidden))
         invariant = any(term == group.trivial for _, term in terms)
         self.pool = GroupPool(hidden, pool) if invariant else None

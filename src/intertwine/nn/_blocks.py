@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from intertwine.reps import DirectSum, Rep, SphericalIrrep
+from intertwine.reps import Rep, SphericalIrrep
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Blocks:
     @classmethod
     def of_terms(cls, rep: Rep) -> Blocks:
         """The blocks of any representation as it is written: of a sum its terms, else itself alone."""
-        terms, trivial = rep.terms if isinstance(rep, DirectSum) else ((1, rep),), rep.group.trivial
+        terms, trivial = rep.terms, rep.group.trivial
         return cls(terms, rep.dim, tuple(term == trivial for _, term in terms), str(rep))
 
     def split(self, features: Tensor) -> list[Tensor]:

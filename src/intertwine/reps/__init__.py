@@ -1,27 +1,40 @@
-"""How groups act on vectors: representations as values, irreps, Clebsch-Gordan, decomposition."""
+"""Representations of groups: sums, products and powers, irreps, Clebsch-Gordan coefficients, decomposition."""
 
+from intertwine.groups import Decomposition, Irrep, Kind, Rep
 from intertwine.reps._cartesian import CartesianTensor
-from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
-from intertwine.reps._elementary import Adjoint, Regular, Trivial, Vector
+from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, dual, tensor_product
+from intertwine.reps._decompose import decompose
+from intertwine.reps._elementary import Adjoint, DefiningRep, Regular, Trivial
 from intertwine.reps._fourier import FiniteFourier, FourierTransform, SO3Fourier
-from intertwine.reps._induced import Induced
-from intertwine.reps._powers import AntisymmetricPower, SymmetricPower
+from intertwine.reps._induced import Induced, induce
+from intertwine.reps._powers import AntisymmetricPower, SymmetricPower, antisymmetric_power, symmetric_power
 from intertwine.reps._pullback import Pullback
-from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.irreps._finite import FiniteIrrep
-from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
-from intertwine.reps.irreps._planar import PlanarIrrep
-from intertwine.reps.irreps._product import ProductIrrep
-from intertwine.reps.irreps._spherical import SphericalIrrep
-from intertwine.reps.irreps._spin import SpinIrrep
-from intertwine.reps.irreps._symmetric import SymmetricIrrep
-from intertwine.reps.irreps._wigner import wigner_d, wigner_matrices
-from intertwine.reps.solve._characters import CharacterTable, character_table, frobenius_schur
-from intertwine.reps.solve._clebsch_gordan import wigner_3j
-from intertwine.reps.solve._components import NumericalIrrep
-from intertwine.reps.solve._constraints import solve_constraints
-from intertwine.reps.solve._decompose import Decomposition
-from intertwine.reps.solve._equivalence import ChangedBasis, equivalence, unitarize
+from intertwine.reps._restrict import restrict
+from intertwine.reps.irreps import (
+    FiniteIrrep,
+    IrrepTable,
+    NumericalIrrep,
+    PlanarIrrep,
+    ProductIrrep,
+    SphericalIrrep,
+    SpinIrrep,
+    SymmetricIrrep,
+    irrep_table,
+    wigner_d,
+    wigner_matrices,
+)
+from intertwine.reps.solve import (
+    ChangedBasis,
+    CharacterTable,
+    Generators,
+    canonical_basis,
+    character_table,
+    equivalence,
+    frobenius_schur,
+    solve_constraints,
+    unitarize,
+    wigner_3j,
+)
 
 CONVENTION_VERSION: int = 1
 """Counts changes of the order, sign or normalization of any basis; stands in every checkpoint."""
@@ -34,14 +47,17 @@ __all__ = [
     "ChangedBasis",
     "CharacterTable",
     "Decomposition",
+    "DefiningRep",
     "DirectSum",
     "Dual",
     "FiniteFourier",
     "FiniteIrrep",
     "FourierTransform",
+    "Generators",
     "Induced",
     "Irrep",
     "IrrepTable",
+    "Kind",
     "NumericalIrrep",
     "PlanarIrrep",
     "ProductIrrep",
@@ -55,13 +71,19 @@ __all__ = [
     "SymmetricPower",
     "TensorProduct",
     "Trivial",
-    "Vector",
+    "antisymmetric_power",
+    "canonical_basis",
     "character_table",
+    "decompose",
     "direct_sum",
+    "dual",
     "equivalence",
     "frobenius_schur",
+    "induce",
     "irrep_table",
+    "restrict",
     "solve_constraints",
+    "symmetric_power",
     "tensor_product",
     "unitarize",
     "wigner_3j",

@@ -13,12 +13,11 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine._errors import UsageError
-from intertwine.groups._constant import constant
+from intertwine.groups import Decomposition, Rep
 from intertwine.reps._composite import tensor_product
-from intertwine.reps._elementary import Vector
-from intertwine.reps._rep import Rep
-from intertwine.reps.solve._decompose import Decomposition
+from intertwine.reps._elementary import DefiningRep
 
 Signed = tuple[tuple[int, ...], int]
 """A permutation of the axes and its sign."""
@@ -40,7 +39,7 @@ class CartesianTensor(Rep):
         UsageError: If the formula cannot be read or leaves only the tensor zero, a ValueError.
 
     Example:
-        The inertia matrix of some masses is 0e + 2e: its trace, and five numbers that turn by D^2.
+        The inertia matrix of some masses is 0e + 2e: its trace, and five components that transform by D^2.
 
         >>> from intertwine.groups import O3
         >>> inertia = CartesianTensor(O3(), "ij=ji")
@@ -103,17 +102,17 @@ class CartesianTensor(Rep):
 
     @property
     def _power(self) -> Rep:
-        return tensor_product(self.group, (Vector(self.group),) * self.rank)
+        return tensor_product(self.group, (DefiningRep(self.group),) * self.rank)
 
     def matrix(self, g: Tensor) -> Tensor:
         """B^T (g (x) g ..) B, ``(..., dim, dim)``."""
-        return self._cut(self._power.matrix(g))
+        return self._compress(self._power.matrix(g))
 
     def algebra(self, X: Tensor) -> Tensor:
         """B^T (X (x) 1 .. + ..) B, ``(..., dim, dim)``."""
-        return self._cut(self._power.algebra(X))
+        return self._compress(self._power.algebra(X))
 
-    def _cut(self, matrix: Tensor) -> Tensor:
+    def _compress(self, matrix: Tensor) -> Tensor:
         basis = self.basis.flatten(0, -2).to(matrix)
         return basis.T @ matrix @ basis
 
@@ -149,16 +148,16 @@ def _closure(rank: int, permutations: list[Signed]) -> set[Signed]:
     return found
 
 
-@constant
+@cached_constant
 def _basis(formula: str, n: int) -> Tensor:
     rank, permutations = _read(formula)
-    symmetry = _closure(rank, permutations)
+    generators = _closure(rank, permutations)
     columns, seen = [], set[tuple[int, ...]]()
     for index in product(range(n), repeat=rank):
         if index in seen:
             continue
         tensor = torch.zeros((n,) * rank, dtype=torch.float64)
-        for permutation, sign in symmetry:
+        for permutation, sign in generators:
             image = tuple(index[i] for i in permutation)
             tensor[image] += sign
             seen.add(image)

@@ -1,4 +1,4 @@
-"""Reps made of reps: direct sums, tensor products, duals."""
+"""Direct sums, tensor products and duals of representations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from intertwine.groups import Group
-from intertwine.reps._rep import Irrep, Rep
+from intertwine.groups import Group, Irrep, Rep
 
 
 def _check_group(group: Group, rep: Rep) -> None:
@@ -44,7 +43,7 @@ def direct_sum(group: Group, terms: Iterable[tuple[int, Rep]]) -> Rep:
         _check_group(group, rep)
         if copies < 0:
             raise ValueError(f"the number of copies is at least 0, got {copies} of {rep}")
-        inner = rep.terms if isinstance(rep, DirectSum) else ((1, rep),)
+        inner = rep.terms
         expanded = ((copies * inner[0][0], inner[0][1]),) if len(inner) == 1 else inner * copies
         for count, term in expanded:
             if flat and flat[-1][1] == term:
@@ -78,7 +77,12 @@ def tensor_product(group: Group, factors: Iterable[Rep]) -> Rep:
 class DirectSum(Rep):
     """rho_1 + rho_2 + ...: block diagonal. Made by ``+``, ``n *``, ``group.rep`` or ``direct_sum``."""
 
-    terms: tuple[tuple[int, Rep], ...]
+    summands: tuple[tuple[int, Rep], ...]
+
+    @property
+    def terms(self) -> tuple[tuple[int, Rep], ...]:
+        """The summands with the number of their copies."""
+        return self.summands
 
     @property
     def dim(self) -> int:
@@ -165,7 +169,7 @@ class TensorProduct(Rep):
 
     def matrix(self, g: Tensor) -> Tensor:
         """The Kronecker products, ``(..., dim, dim)``."""
-        return reduce(_kron, (factor.matrix(g) for factor in self.factors))
+        return reduce(batched_kron, (factor.matrix(g) for factor in self.factors))
 
     def algebra(self, X: Tensor) -> Tensor:
         """The Leibniz rule: d rho (x) 1 + 1 (x) d sigma, ``(..., dim, dim)``."""
@@ -173,7 +177,7 @@ class TensorProduct(Rep):
         for factor in self.factors[1:]:
             one = torch.eye(factor.dim, dtype=X.dtype, device=X.device)
             before = torch.eye(total.shape[-1], dtype=X.dtype, device=X.device)
-            total = _kron(total, one) + _kron(before, factor.algebra(X))
+            total = batched_kron(total, one) + batched_kron(before, factor.algebra(X))
         return total
 
     def character(self, g: Tensor) -> Tensor:
@@ -223,7 +227,12 @@ class Dual(Rep):
         return f"({self.base!r}).dual" if isinstance(self.base, DirectSum | TensorProduct) else f"{self.base!r}.dual"
 
 
-def _kron(a: Tensor, b: Tensor) -> Tensor:
+def dual(rep: Rep) -> Rep:
+    """See ``Rep.dual``."""
+    return rep if rep.orthogonal else Dual(rep.group, rep)
+
+
+def batched_kron(a: Tensor, b: Tensor) -> Tensor:
     """Kronecker product of the last two axes, the others broadcast."""
     product = a[..., :, None, :, None] * b[..., None, :, None, :]
     return product.flatten(-4, -3).flatten(-2, -1)

@@ -1,4 +1,4 @@
-"""Reps that every group has: the trivial, the defining and the adjoint one, and for a finite group the regular one."""
+"""Trivial, defining, adjoint and regular representation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from intertwine.groups import FiniteGroup
-from intertwine.reps._rep import Irrep, Rep
+from intertwine.groups import FiniteGroup, Irrep, Rep
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +45,7 @@ class Trivial(Irrep):
 
 
 @dataclass(frozen=True, repr=False)
-class Vector(Rep):
+class DefiningRep(Rep):
     """The defining representation, rho(g) = g."""
 
     @property

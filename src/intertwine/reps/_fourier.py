@@ -21,10 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from intertwine.groups import SO3, FiniteGroup, Group
-from intertwine.groups._constant import constant
-from intertwine.reps._rep import Irrep
-from intertwine.reps.irreps._wigner import wigner_matrices
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import SO3, FiniteGroup, Group, Irrep
+from intertwine.reps.irreps import wigner_matrices
 
 Coefficients = Mapping[Irrep, Tensor]
 """For each irrep the matrix ``(..., dim, dim)`` of coefficients."""
@@ -168,12 +167,12 @@ class SO3Fourier(FourierTransform):
     @property
     def nodes(self) -> Tensor:
         """The rotations ``((2 L + 1)^2 (L + 1), 3, 3)``."""
-        turns, tilts = _turns(self.bandlimit), _tilts(self.bandlimit)
-        return torch.einsum("aij,bjk,ckl->abcil", turns, tilts, turns).flatten(0, 2)
+        azimuthal, polar = _azimuthal_rotations(self.bandlimit), _polar_rotations(self.bandlimit)
+        return torch.einsum("aij,bjk,ckl->abcil", azimuthal, polar, azimuthal).flatten(0, 2)
 
     @property
     def weights(self) -> Tensor:
-        """Gauss and Legendre's, over the number of turns squared: ``((2 L + 1)^2 (L + 1),)``."""
+        """Gauss-Legendre weights, over the number of azimuths squared: ``((2 L + 1)^2 (L + 1),)``."""
         steps = 2 * self.bandlimit + 1
         return (_legendre(self.bandlimit)[1].expand(steps, -1)[..., None].expand(-1, -1, steps) / steps**2).flatten()
 
@@ -189,7 +188,7 @@ class SO3Fourier(FourierTransform):
     def forward(self, values: Tensor) -> dict[Irrep, Tensor]:
         """F(D) = mean f(g) D(g)^T by quadrature; see ``FourierTransform.forward``."""
         self._check(values)
-        waves = _waves(self.bandlimit).to(values) / (2 * self.bandlimit + 1)
+        waves = _fourier_basis(self.bandlimit).to(values) / (2 * self.bandlimit + 1)
         # moments[s, t, b, i, j]: over c with cos or sin of i c, over a with cos or sin of j a
         moments = torch.einsum("...abc,sic,tja->...stbij", self._grid(values), waves, waves)
         weights = _legendre(self.bandlimit)[1].to(values)
@@ -211,49 +210,49 @@ class SO3Fourier(FourierTransform):
                 inner = slice(self.bandlimit - degree, self.bandlimit + degree + 1)
                 kernel = irrep.dim * _kernels(self.bandlimit, degree).to(first)
                 moments[..., inner, inner] += coefficients[irrep][..., None, None, None, :, :] * kernel
-        waves = _waves(self.bandlimit).to(first)
+        waves = _fourier_basis(self.bandlimit).to(first)
         values: Tensor = torch.einsum("...stbij,sic,tja->...abc", moments, waves, waves).flatten(-3)
         return values
 
 
-def _turn(angles: Tensor, axis: int) -> Tensor:
+def _rotations_about_axis(angles: Tensor, axis: int) -> Tensor:
     return SO3().exp(angles[:, None, None] * SO3().lie_algebra[axis])
 
 
-@constant
-def _turns(bandlimit: int) -> Tensor:
+@cached_constant
+def _azimuthal_rotations(bandlimit: int) -> Tensor:
     steps = 2 * bandlimit + 1
-    return _turn(2 * pi / steps * torch.arange(steps, dtype=torch.float64), 1)
+    return _rotations_about_axis(2 * pi / steps * torch.arange(steps, dtype=torch.float64), 1)
 
 
-@constant
+@cached_constant
 def _legendre(bandlimit: int) -> Tensor:
     """Nodes cos b and weights of sum one, ``(2, L + 1)``."""
     nodes, weights = np.polynomial.legendre.leggauss(bandlimit + 1)
     return torch.from_numpy(np.stack([nodes, weights / 2]))
 
 
-@constant
-def _tilts(bandlimit: int) -> Tensor:
-    return _turn(_legendre(bandlimit)[0].arccos(), 0)
+@cached_constant
+def _polar_rotations(bandlimit: int) -> Tensor:
+    return _rotations_about_axis(_legendre(bandlimit)[0].arccos(), 0)
 
 
-@constant
-def _waves(bandlimit: int) -> Tensor:
-    """cos(m a) and sin(m a) for m = -L .. L at the turns a, ``(2, 2 L + 1, 2 L + 1)``."""
+@cached_constant
+def _fourier_basis(bandlimit: int) -> Tensor:
+    """cos(m a) and sin(m a) for m = -L .. L at the azimuths a, ``(2, 2 L + 1, 2 L + 1)``."""
     steps = 2 * bandlimit + 1
     m = torch.arange(-bandlimit, bandlimit + 1, dtype=torch.float64)
     phase = 2 * pi / steps * torch.outer(m, torch.arange(steps, dtype=torch.float64))
     return torch.stack([phase.cos(), phase.sin()])
 
 
-@constant
+@cached_constant
 def _kernels(bandlimit: int, degree: int) -> Tensor:
-    """What multiplies the waves of c and a in D(R_y(a) R_x(b) R_y(c))^T, ``(2, 2, L + 1, 2 l + 1, 2 l + 1)``.
+    """The coefficients of the waves of c and a in D(R_y(a) R_x(b) R_y(c))^T, ``(2, 2, L + 1, 2 l + 1, 2 l + 1)``.
 
-    D^l(R_y(a)) is cos(m a) on the diagonal and -sin(m a) from -m to m, so that reversing the order of m turns the one
-    into the other.
+    D^l(R_y(a)) is cos(m a) on the diagonal and -sin(m a) from -m to m, so that reversing the order of m
+    exchanges the two.
     """
-    d = wigner_matrices(degree, _tilts(bandlimit))[degree].mT
+    d = wigner_matrices(degree, _polar_rotations(bandlimit))[degree].mT
     rows = torch.stack([d, d.flip(-2)])  # cos(i c) and sin(i c)
     return torch.stack([rows, -rows.flip(-1)], dim=1)

@@ -1,4 +1,4 @@
-"""Induction from a subgroup: one copy of the space for each coset, permuted by the group and turned by the subgroup."""
+"""Induced representation: one copy of the space for each coset of a subgroup, permuted by the group."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from intertwine.groups import FiniteGroup, Group
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import FiniteGroup, Group, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct
-from intertwine.reps._rep import Rep
 
 
 def induce(rep: Rep, group: Group) -> Rep:
@@ -92,7 +91,7 @@ class Induced(Rep):
         return f"{shown}.induce({self.group!r})"
 
 
-@constant
+@cached_constant
 def _all_moves(group: FiniteGroup, subgroup: FiniteGroup) -> Tensor:
     """Of each element g and coset j: the coset of g t_j, and its place there: ``(2, order, cosets)``, int64."""
     cosets = group.cosets(subgroup)

@@ -15,9 +15,9 @@ from math import comb
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import Rep
 from intertwine.reps._composite import DirectSum, TensorProduct
-from intertwine.reps._rep import Rep
 
 
 def _checked(power: int) -> int:
@@ -146,7 +146,7 @@ class AntisymmetricPower(_Power):
         return f"{self._shown(repr(self.base))}.antisymmetric_power({self.power})"
 
 
-@constant
+@cached_constant
 def _symmetric_isometry(n: int, power: int) -> Tensor:
     """<e_beta (x) e_i, e_alpha> = sqrt(alpha_i / k) where alpha = beta + i."""
     below = {word: k for k, word in enumerate(combinations_with_replacement(range(n), power - 1))}
@@ -160,7 +160,7 @@ def _symmetric_isometry(n: int, power: int) -> Tensor:
     return p
 
 
-@constant
+@cached_constant
 def _antisymmetric_isometry(n: int, power: int) -> Tensor:
     """<e_T (x) e_i, e_S> = +-1 / sqrt(k) where S = T + i; the sign is that of moving i behind the larger ones."""
     below = {word: k for k, word in enumerate(combinations(range(n), power - 1))}

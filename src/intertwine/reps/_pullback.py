@@ -1,4 +1,4 @@
-"""Representations along a homomorphism: rho(f(h)). Restriction to a subgroup is the case where f includes it."""
+"""Pullback of a representation along a homomorphism, rho(f(h))."""
 
 from __future__ import annotations
 
@@ -7,43 +7,8 @@ from functools import reduce
 
 from torch import Tensor
 
-from intertwine.groups import SO3, Group, Homomorphism, Inclusion
-from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, tensor_product
-from intertwine.reps._elementary import Vector
-from intertwine.reps._rep import Rep
-from intertwine.reps.irreps._spherical import SphericalIrrep
-
-
-def restrict(rep: Rep, subgroup: Group | Homomorphism) -> Rep:
-    """See ``Rep.restrict``. Sums, products and duals are restricted term by term.
-
-    The trivial rep stays trivial, and the irreps of O(3) stay irreps under SO(3).
-    """
-    along = subgroup if isinstance(subgroup, Homomorphism) else Inclusion(subgroup, rep.group)
-    if along.target != rep.group:
-        raise ValueError(f"{rep!r} is a rep of {rep.group}, but the homomorphism maps into {along.target}")
-    return _restrict(rep, along)
-
-
-def _restrict(rep: Rep, along: Homomorphism) -> Rep:
-    group = along.source
-    if isinstance(along, Inclusion) and group == rep.group:
-        return rep
-    if isinstance(rep, DirectSum):
-        return direct_sum(group, ((copies, _restrict(term, along)) for copies, term in rep.terms))
-    if isinstance(rep, TensorProduct):
-        return tensor_product(group, (_restrict(factor, along) for factor in rep.factors))
-    if isinstance(rep, Dual):
-        return _restrict(rep.base, along).dual
-    if rep == rep.group.trivial:
-        return group.trivial
-    if isinstance(along, Inclusion) and (isinstance(rep, Vector) or rep == rep.group.vector):
-        return group.vector
-    if isinstance(rep, SphericalIrrep) and isinstance(along, Inclusion) and group == SO3():
-        return SO3().irrep(rep.degree)
-    if isinstance(rep, Pullback):
-        return Pullback(group, rep.base, (*rep.path, along))
-    return Pullback(group, rep, (along,))
+from intertwine.groups import Homomorphism, Inclusion, Rep
+from intertwine.reps._composite import DirectSum, TensorProduct
 
 
 @dataclass(frozen=True, repr=False)

@@ -147,7 +147,7 @@ def checkpoint_files(
     """The contents of the files of a checkpoint folder, by file name."""
     from safetensors.torch import save
 
-    from intertwine import __version__
+    from intertwine._version import __version__
     from intertwine.reps import CONVENTION_VERSION
 
     files = {WEIGHTS: save(dict(weights)), SPLIT: to_json(job.split)}
@@ -229,7 +229,7 @@ def _locate(folder: Path) -> Path:
 
 
 def _read_metadata(folder: Path) -> dict[str, Any]:
-    from intertwine import __version__
+    from intertwine._version import __version__
     from intertwine.reps import CONVENTION_VERSION
 
     path = folder / METADATA

@@ -144,7 +144,7 @@ def _refuse_to_overwrite(folder: Path) -> None:
 
 
 def _write_run(job: Job, folder: Path, settings: Settings, resume_state: ResumeState) -> None:
-    from intertwine import __version__
+    from intertwine._version import __version__
 
     config = {
         "format": FORMAT,

@@ -34,7 +34,7 @@ def check_format(found: Any, folder: object, version: object) -> None:
     """
     if isinstance(found, int) and OLDEST <= found <= FORMAT:
         return
-    from intertwine import __version__
+    from intertwine._version import __version__
 
     if found in LAST_WITH:
         advice = f"it is read by {LAST_WITH[found]}: install that one, or train again"

@@ -11,11 +11,11 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.groups import FiniteGroup, _cayley
+from intertwine.groups import FiniteGroup, cayley_closure
 from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn.group._regular import _OnRegular, regular_copies
-from intertwine.reps import DirectSum, Rep
+from intertwine.reps import Rep
 
 
 def neighborhood(group: FiniteGroup) -> Tensor:
@@ -43,7 +43,7 @@ def neighborhood(group: FiniteGroup) -> Tensor:
     rows, found, generated = group.multiplication_table.tolist(), [0], 1
     for g in torch.argsort(-traces, stable=True).tolist():
         members = ((class_of == class_of[g]) | (class_of == class_of[inverses[g]])).nonzero().flatten().tolist()
-        reached = len(_cayley.closure(rows, [*found, *members]))
+        reached = len(cayley_closure(rows, [*found, *members]))
         if reached > generated:
             found, generated = [*found, *members], reached
     return torch.tensor(found, dtype=torch.int64)
@@ -198,7 +198,7 @@ class _Turned(nn.Module):
 
     def __init__(self, rep: Rep, elements: Tensor) -> None:
         super().__init__()
-        terms = rep.terms if isinstance(rep, DirectSum) else ((1, rep),)
+        terms = rep.terms
         self.sizes = [(copies, term.dim) for copies, term in terms]
         self.matrices = nn.ModuleList(Constant(term.matrix(elements)) for _, term in terms)
         self.count = len(elements)

@@ -16,8 +16,8 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
+from intertwine._cached_constant import cached_constant
 from intertwine.groups import FiniteGroup
-from intertwine.groups._constant import constant
 from intertwine.nn._constant import Constant
 from intertwine.ops import smooth_cutoff
 
@@ -84,7 +84,7 @@ class KernelPoints(nn.Module):
         return f"{self.count} points, cutoff={self.cutoff}"
 
 
-@constant
+@cached_constant
 def shell(group: FiniteGroup, least: int) -> Tensor:
     """Unit vectors ``(n, dimension)``, n >= least, that the group permutes, well apart: a union of orbits.
 

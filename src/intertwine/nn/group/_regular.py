@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from intertwine.groups import FiniteGroup
 from intertwine.nn._blocks import check_features
-from intertwine.reps import DirectSum, Regular, Rep
+from intertwine.reps import Regular, Rep
 
 GroupPooling = Literal["mean", "max", "attention"]
 
@@ -29,7 +29,7 @@ def regular_copies(rep: Rep) -> tuple[FiniteGroup, int]:
     Raises:
         ValueError: If the representation is another.
     """
-    copies, base = rep.terms[0] if isinstance(rep, DirectSum) and len(rep.terms) == 1 else (1, rep)
+    copies, base = rep.terms[0] if len(rep.terms) == 1 else (1, rep)
     if not isinstance(base, Regular) or not isinstance(base.group, FiniteGroup):
         raise ValueError(f"this layer needs copies of a regular representation, 16 * Octahedral().regular, got {rep}")
     return base.group, copies

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, TupleAction
-from intertwine.groups import DirectProduct, onto_left, onto_right
+from intertwine.groups import DirectProduct, left_projection, right_projection
 from intertwine.nn._blocks import check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn.group._regular import regular_copies
@@ -57,7 +57,7 @@ class RotationReadout(nn.Module):
             raise ValueError(f"hidden must be positive, got {hidden}")
         self.rep, self.group, self.order = rep, group, group.order
         both = DirectProduct(group, group)
-        first, second = onto_left(both), onto_right(both)
+        first, second = left_projection(both), right_projection(both)
         self.action_in = TupleAction(LinearAction(rep.restrict(first)), LinearAction(rep.restrict(second)))
         self.rep_out = group.vector.restrict(second) * group.vector.restrict(first)
         self._size, self._text = rep.dim, str(rep)

@@ -7,12 +7,11 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.hom import intertwiners
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
-from intertwine.reps import Rep
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps import Rep, canonical_basis
 
 _INDEPENDENT = 1e-6  # singular values of projections of orthonormal maps are 0, 1 or well between
 
@@ -122,7 +121,7 @@ class TensorSquare(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}"
 
 
-@constant
+@cached_constant
 def _maps(left: Rep, right: Rep, out: Rep, parity: int) -> Tensor:
     """A basis ``(k, dim_out, dim_left * dim_right)`` of maps that keeps the variance.
 

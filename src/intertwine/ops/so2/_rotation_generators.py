@@ -11,11 +11,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine.groups import SO3
-from intertwine.groups._constant import constant
 
 
-@constant
+@cached_constant
 def generators(degree: int) -> Tensor:
     """``(3, 2 l + 1, 2 l + 1)``, float64: the derivative of D^l about x, y and z."""
     return SO3().irrep(degree).generators

@@ -18,12 +18,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 from intertwine.ops.functions import safe_normalize
 from intertwine.reps import wigner_d
 
 
-@constant
+@cached_constant
 def _about_x(degree: int) -> Tensor:
     """``(m, n, 2 l + 1)``: D^l(R_x(b)) as a polynomial in 1, cos b, sin b, cos 2b, sin 2b .."""
     swap = torch.tensor([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)  # y to x, z to y, x to z
@@ -37,7 +37,7 @@ def _about_x(degree: int) -> Tensor:
     return result
 
 
-@constant
+@cached_constant
 def factor_constants(degree: int, columns: tuple[int, ...], signs: tuple[int, ...]) -> Tensor:
     """Constants S and T such that ``(multiples of a @ S) * (multiples of b @ T)`` are signed columns n of D^l.
 

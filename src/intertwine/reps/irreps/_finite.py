@@ -1,4 +1,4 @@
-"""Irreps of any finite group, found numerically: real, orthogonal, and the same on every machine.
+"""Irreps of any finite group, by a numerical construction that gives the same on every machine.
 
 The characters come first. Each irrep is then cut out of the first of some natural reps that contains it once: of a
 group of space, the irreps of O(3) by degree; else the defining rep. What is in none of them is cut out of the regular
@@ -16,15 +16,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.groups import O3, FiniteGroup, Inclusion, PolyhedralGroup
-from intertwine.groups._constant import constant
-from intertwine.reps._elementary import Vector
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import O3, FiniteGroup, Inclusion, Irrep, Kind, PolyhedralGroup, Rep
+from intertwine.reps._elementary import DefiningRep
 from intertwine.reps._pullback import Pullback
-from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import IrrepTable, UnknownIrreps, irrep_table
-from intertwine.reps.solve._averages import LARGEST
-from intertwine.reps.solve._characters import RealCharacter, real_characters
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.irreps._irrep_table import LARGEST_ORDER, IrrepTable, UnknownIrreps, irrep_table
+from intertwine.reps.solve import RealCharacter, canonical_basis, real_characters
 
 _SOURCES = 14
 """How many irreps of O(3) are looked at: degrees up to 6."""
@@ -42,10 +39,10 @@ class FiniteIrrep(Irrep):
 
     Args:
         group: A finite group of at most 1000 elements.
-        place: Its place in ``group.irreps()``.
+        index: Its position in ``group.irreps()``.
     """
 
-    place: int
+    index: int
 
     @property
     def _finite(self) -> FiniteGroup:
@@ -54,7 +51,7 @@ class FiniteIrrep(Irrep):
 
     @property
     def _named(self) -> _Named:
-        return _named(self._finite)[self.place]
+        return _named(self._finite)[self.index]
 
     @property
     def dim(self) -> int:
@@ -68,8 +65,8 @@ class FiniteIrrep(Irrep):
 
     @property
     def key(self) -> tuple[int, ...]:
-        """The place."""
-        return (self.place,)
+        """The position."""
+        return (self.index,)
 
     @property
     def kind(self) -> Kind:
@@ -84,7 +81,7 @@ class FiniteIrrep(Irrep):
     @property
     def endomorphisms(self) -> Tensor:
         """The identity, then antisymmetric E with E^2 = -1: ``(e, dim, dim)``."""
-        return super().endomorphisms if self.kind == "real" else _endomorphisms(self._finite, self.place)
+        return super().endomorphisms if self.kind == "real" else _endomorphisms(self._finite, self.index)
 
     def matrix(self, g: Tensor) -> Tensor:
         """The matrices, ``(..., dim, dim)``, of the dtype and device of g.
@@ -92,7 +89,7 @@ class FiniteIrrep(Irrep):
         Raises:
             ValueError: If a matrix is not an element of the group.
         """
-        return _matrices(self._finite, self.place).to(g)[self._finite.index(g)]
+        return _matrices(self._finite, self.index).to(g)[self._finite.index(g)]
 
     def character(self, g: Tensor) -> Tensor:
         """The trace: ``(...)``."""
@@ -123,10 +120,10 @@ class FiniteIrrepTable(IrrepTable):
     def vector(self) -> Rep:
         """The irrep that it is, if it is one."""
         if self.group.orthogonal:
-            for place, named in enumerate(_named(self._finite)):
-                if named.character.dim == self.group.dimension and _is_source(self._finite, place):
-                    return FiniteIrrep(self.group, place)
-        return Vector(self.group)
+            for index, named in enumerate(_named(self._finite)):
+                if named.character.dim == self.group.dimension and _is_source(self._finite, index):
+                    return FiniteIrrep(self.group, index)
+        return DefiningRep(self.group)
 
     def read(self, *label: object) -> Irrep | None:
         """One of the labels."""
@@ -138,7 +135,7 @@ class FiniteIrrepTable(IrrepTable):
         return ", ".join(named.label for named in _named(self._finite))
 
     def __iter__(self) -> Iterator[Irrep]:
-        return (FiniteIrrep(self.group, place) for place in range(len(_named(self._finite))))
+        return (FiniteIrrep(self.group, index) for index in range(len(_named(self._finite))))
 
     def candidates(self, rep: Rep) -> Iterator[Irrep]:
         """Those whose character is in that of the rep."""
@@ -151,22 +148,22 @@ class FiniteIrrepTable(IrrepTable):
 @irrep_table.register
 def finite_irrep_table(group: FiniteGroup) -> IrrepTable:
     """The irreps of a finite group of at most 1000 elements; of a larger one, what is known of any group."""
-    return FiniteIrrepTable(group) if group.order <= LARGEST else UnknownIrreps(group)
+    return FiniteIrrepTable(group) if group.order <= LARGEST_ORDER else UnknownIrreps(group)
 
 
 @singledispatch
-def names(group: FiniteGroup, characters: tuple[RealCharacter, ...]) -> list[str]:
+def irrep_labels(group: FiniteGroup, characters: tuple[RealCharacter, ...]) -> list[str]:
     """A label for each irreducible character: its dimension, and a letter that counts."""
     seen: dict[int, int] = {}
     labels = []
     for character in characters:
-        place = seen[character.dim] = seen.get(character.dim, -1) + 1
-        letters = "" if place < 26 else chr(96 + place // 26)
-        labels.append(f"{character.dim}{letters}{chr(97 + place % 26)}")
+        index = seen[character.dim] = seen.get(character.dim, -1) + 1
+        letters = "" if index < 26 else chr(96 + index // 26)
+        labels.append(f"{character.dim}{letters}{chr(97 + index % 26)}")
     return labels
 
 
-@names.register
+@irrep_labels.register
 def mulliken(group: PolyhedralGroup, characters: tuple[RealCharacter, ...]) -> list[str]:
     """Mulliken's symbols: A, E, T, G, H by dimension; g and u by the inversion; 1 for what has an invariant or turns.
 
@@ -200,7 +197,7 @@ def _several(letter: str, characters: tuple[RealCharacter, ...], inverted: bool)
 @lru_cache(maxsize=64)
 def _named(group: FiniteGroup) -> tuple[_Named, ...]:
     characters = real_characters(group)
-    named = [_Named(*pair) for pair in zip(names(group, characters), characters, strict=True)]
+    named = [_Named(*pair) for pair in zip(irrep_labels(group, characters), characters, strict=True)]
     return tuple(sorted(named, key=lambda each: (each.character.dim, len(each.label), each.label)))
 
 
@@ -211,28 +208,28 @@ def _sources(group: FiniteGroup) -> Iterator[Rep]:
         for irrep in islice(O3().irreps(), _SOURCES):
             yield Pullback(group, irrep, (inside,))
     elif group.orthogonal:
-        yield Vector(group)
+        yield DefiningRep(group)
 
 
-def _copies(group: FiniteGroup, place: int, character: Tensor) -> int:
+def _copies(group: FiniteGroup, index: int, character: Tensor) -> int:
     """How often an irrep is in a rep of which the character on all elements is given."""
-    values, _, kind = _named(group)[place].character
+    values, _, kind = _named(group)[index].character
     return round(float((values[group.class_of] * character).mean())) // _ENDOMORPHISMS[kind]
 
 
-def _is_source(group: FiniteGroup, place: int) -> bool:
-    return torch.equal(_matrices(group, place), group.elements)
+def _is_source(group: FiniteGroup, index: int) -> bool:
+    return torch.equal(_matrices(group, index), group.elements)
 
 
-@constant
-def _matrices(group: FiniteGroup, place: int) -> Tensor:
+@cached_constant
+def _matrices(group: FiniteGroup, index: int) -> Tensor:
     """All matrices of an irrep, ``(order, dim, dim)``, in the order of the elements."""
-    values, dim, kind = _named(group)[place].character
+    values, dim, kind = _named(group)[index].character
     elements, spread = group.elements, values[group.class_of]
     if dim == 1:  # a sign
         return spread.round()[:, None, None]
     for source in _sources(group):
-        if _copies(group, place, source.character(elements)) == 1:
+        if _copies(group, index, source.character(elements)) == 1:
             matrices = source.matrix(elements)
             if source.dim == dim:
                 return matrices
@@ -248,8 +245,8 @@ def _from_regular(group: FiniteGroup, spread: Tensor, dim: int, kind: Kind) -> T
     table, inverse = group.multiplication_table, group.inverses
     quotients = table[:, inverse]  # [h, k]: h k^-1
     projection = dim / (_ENDOMORPHISMS[kind] * group.order) * spread[quotients]
-    place = torch.arange(group.order, dtype=torch.float64)
-    weights = (1 + place.square()).cos()
+    index = torch.arange(group.order, dtype=torch.float64)
+    weights = (1 + index.square()).cos()
     right = (weights + weights[inverse])[table[inverse]]  # [h, k]: h^-1 k
     isotypic = _range(projection, round(float(projection.trace())))
     values, vectors = torch.linalg.eigh(isotypic.T @ right @ isotypic)
@@ -266,15 +263,15 @@ def _range(projection: Tensor, rank: int) -> Tensor:
     return canonical_basis(torch.linalg.eigh((projection + projection.T) / 2).eigenvectors[:, -rank:].T).T
 
 
-@constant
-def _endomorphisms(group: FiniteGroup, place: int) -> Tensor:
+@cached_constant
+def _endomorphisms(group: FiniteGroup, index: int) -> Tensor:
     """The identity, and the canonical basis, of norm sqrt(dim), of the antisymmetric matrices that commute."""
-    matrices = _matrices(group, place)
+    matrices = _matrices(group, index)
     dim = matrices.shape[-1]
     units = torch.eye(dim * dim, dtype=torch.float64).reshape(-1, dim, dim)
     antisymmetric = (units - units.mT) / 2
     averaged = torch.einsum("gij,ujk,glk->uil", matrices, antisymmetric, matrices) / len(matrices)
-    count = _ENDOMORPHISMS[_named(group)[place].character.kind] - 1
+    count = _ENDOMORPHISMS[_named(group)[index].character.kind] - 1
     rows = torch.linalg.svd(averaged.flatten(1)).Vh[:count]
     imaginary = canonical_basis(rows).reshape(count, dim, dim) * dim**0.5
     return torch.cat([torch.eye(dim, dtype=torch.float64)[None], imaginary])

@@ -1,4 +1,4 @@
-"""What is known of a group's representations: its irreps, their labels, and the grammar that reads them.
+"""Table of the irreducible representations of a group: its irreps, their labels, and the grammar that reads them.
 
 A group class gets its own table by ``irrep_table.register(GroupClass, IrrepTableClass)``; subclasses inherit it.
 """
@@ -10,17 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import singledispatch
 
-import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.groups import FiniteGroup, Group
+from intertwine.groups import FiniteGroup, Group, Irrep, Rep
 from intertwine.reps._composite import direct_sum
-from intertwine.reps._elementary import Regular, Trivial, Vector
-from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.solve._averages import LARGEST, averaged_maps
-from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
-from intertwine.reps.solve._constraints import canonical_basis, solve_constraints
+from intertwine.reps._elementary import Adjoint, DefiningRep, Regular, Trivial
+from intertwine.reps.solve import solve_constraints
+
+LARGEST_ORDER = 1000
+"""The most elements of a finite group whose irreps are found."""
 
 
 class IrrepTable(ABC):
@@ -44,7 +43,7 @@ class IrrepTable(ABC):
     @property
     def vector(self) -> Rep:
         """The defining rep; a subclass returns the equal sum of irreps where there is one."""
-        return Vector(self.group)
+        return DefiningRep(self.group)
 
     @property
     def regular(self) -> Rep:
@@ -52,6 +51,11 @@ class IrrepTable(ABC):
         if not isinstance(self.group, FiniteGroup):
             raise ValueError(f"{self.group} is infinite and has no regular representation of finite dimension")
         return Regular(self.group)
+
+    @property
+    def adjoint(self) -> Rep:
+        """The adjoint rep on the Lie algebra."""
+        return Adjoint(self.group)
 
     @abstractmethod
     def read(self, *label: object) -> Irrep | None:
@@ -70,11 +74,7 @@ class IrrepTable(ABC):
         return iter(self)
 
     def maps(self, irrep: Irrep, rep: Rep) -> Tensor:
-        """An orthonormal basis ``(k, rep.dim, irrep.dim)`` of Hom_G(irrep, rep), by averages or by equations."""
-        if isinstance(self.group, FiniteGroup) and self.group.order <= LARGEST:
-            return averaged_maps(irrep, rep)
-        if rep.orthogonal and len(self.group.lie_algebra):
-            return _maps_by_casimir(irrep, rep)
+        """An orthonormal basis ``(k, rep.dim, irrep.dim)`` of Hom_G(irrep, rep)."""
         return solve_constraints(irrep, rep)
 
     def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep] | None:
@@ -127,7 +127,7 @@ class IrrepTable(ABC):
 
 
 class UnknownIrreps(IrrepTable):
-    """Of a group whose irreps nobody has told us: the trivial one, the defining rep, and what is built of them."""
+    """Table of a group whose irreps are not known: the trivial one, the defining rep, and what is built of them."""
 
     pattern = "trivial"
     example = "2xtrivial"
@@ -150,17 +150,7 @@ class UnknownIrreps(IrrepTable):
         yield self.trivial
 
 
-def _maps_by_casimir(irrep: Irrep, rep: Rep) -> Tensor:
-    """Hom_G(irrep, rep), solved for inside the one eigenspace of the Casimir operator where images of the irrep lie."""
-    value = float(casimir(irrep).diagonal().mean()) if irrep.dim else 0.0
-    for found, space in eigenspaces(casimir(rep)):
-        if abs(found - value) <= APART * max(1.0, abs(value)):
-            maps = space @ solve_constraints(irrep, Subspace(rep.group, rep, space))
-            return canonical_basis(maps.flatten(1)).reshape(maps.shape)
-    return torch.zeros(0, rep.dim, irrep.dim, dtype=torch.float64)
-
-
 @singledispatch
 def irrep_table(group: Group) -> IrrepTable:
-    """What is known of the representations of a group."""
+    """The table of the irreps of a group."""
     return UnknownIrreps(group)

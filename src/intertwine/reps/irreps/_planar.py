@@ -12,9 +12,8 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from intertwine.groups import O2, SO2, Cyclic, Dihedral, Group
+from intertwine.groups import O2, SO2, Cyclic, Dihedral, Group, Irrep, Kind, Rep
 from intertwine.reps._composite import direct_sum
-from intertwine.reps._rep import Irrep, Kind, Rep
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 
 

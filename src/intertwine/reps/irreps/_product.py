@@ -1,4 +1,4 @@
-"""Irreps of a direct product G x H: tensor products of those of the factors, taken apart where the reals demand it.
+"""Irreps of a direct product G x H: tensor products of those of the factors, or halves or quarters of them.
 
 rho (x) sigma has the endomorphisms End(rho) (x) End(sigma): it is irreducible when one of them is R; C (x) C = C + C
 makes two inequivalent halves, C (x) H two equivalent ones, H (x) H = M_4(R) four. Each is an eigenspace of J (x) J'.
@@ -13,13 +13,11 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from intertwine.groups import DirectProduct, FiniteDirectProduct, factor_embeddings
-from intertwine.groups._constant import constant
-from intertwine.reps._composite import _kron, direct_sum
-from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.irreps._irrep_table import IrrepTable, UnknownIrreps, irrep_table
-from intertwine.reps.solve._averages import LARGEST
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import DirectProduct, FiniteDirectProduct, Irrep, Kind, Rep, factor_embeddings
+from intertwine.reps._composite import batched_kron, direct_sum
+from intertwine.reps.irreps._irrep_table import LARGEST_ORDER, IrrepTable, UnknownIrreps, irrep_table
+from intertwine.reps.solve import canonical_basis
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,41 +76,41 @@ class ProductIrrep(Irrep):
         """The derivative along the Lie algebra of G, then of H: ``(d, dim, dim)``."""
         one_left = torch.eye(self.left.dim, dtype=torch.float64)
         one_right = torch.eye(self.right.dim, dtype=torch.float64)
-        both = [_kron(self.left.generators, one_right), _kron(one_left, self.right.generators)]
-        return self._cut(torch.cat(both))
+        both = [batched_kron(self.left.generators, one_right), batched_kron(one_left, self.right.generators)]
+        return self._compress(torch.cat(both))
 
     def matrix(self, g: Tensor) -> Tensor:
         """The matrices, ``(..., dim, dim)``, of the dtype and device of g."""
         assert isinstance(self.group, DirectProduct), "a product irrep has a product group"
         a, b = self.group.factors(g)
-        return self._cut(_kron(self.left.matrix(a), self.right.matrix(b)))
+        return self._compress(batched_kron(self.left.matrix(a), self.right.matrix(b)))
 
-    def _cut(self, matrix: Tensor) -> Tensor:
+    def _compress(self, matrix: Tensor) -> Tensor:
         if "real" in self._kinds:
             return matrix
         basis = _isometry(self).to(matrix)
         return basis.T @ matrix @ basis
 
 
-@constant
+@cached_constant
 def _isometry(irrep: ProductIrrep) -> Tensor:
     """The joint eigenspace of J (x) J' that an irrep is, ``(dim left dim right, dim)``."""
     left, right = irrep.left.endomorphisms[1:], irrep.right.endomorphisms[1:]
     projection = torch.eye(irrep.left.dim * irrep.right.dim, dtype=torch.float64)
     for a, b in list(zip(left, right, strict=False))[:2]:
         one = torch.eye(len(projection), dtype=torch.float64)
-        projection = projection @ (one + (irrep.sign or 1) * _kron(a, b)) / 2
+        projection = projection @ (one + (irrep.sign or 1) * batched_kron(a, b)) / 2
     vectors = torch.linalg.eigh((projection + projection.T) / 2).eigenvectors[:, -irrep.dim :]
     return canonical_basis(vectors.T).T
 
 
-@constant
+@cached_constant
 def _endomorphisms(irrep: ProductIrrep) -> Tensor:
     """The algebra of one factor that is not real, inside the irrep; the complex one where there is one."""
     left, right = irrep.left, irrep.right
     if left.kind == irrep.kind:
-        return irrep._cut(_kron(left.endomorphisms, torch.eye(right.dim, dtype=torch.float64)))
-    return irrep._cut(_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
+        return irrep._compress(batched_kron(left.endomorphisms, torch.eye(right.dim, dtype=torch.float64)))
+    return irrep._compress(batched_kron(torch.eye(left.dim, dtype=torch.float64), right.endomorphisms))
 
 
 class ProductIrrepTable(IrrepTable):
@@ -214,4 +212,4 @@ def product_irrep_table(group: DirectProduct) -> IrrepTable:
 @irrep_table.register
 def finite_product_irrep_table(group: FiniteDirectProduct) -> IrrepTable:
     """As of any direct product, up to 1000 elements."""
-    return product_irrep_table(group) if group.order <= LARGEST else UnknownIrreps(group)
+    return product_irrep_table(group) if group.order <= LARGEST_ORDER else UnknownIrreps(group)

@@ -11,14 +11,13 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from intertwine.groups import O3, SO3
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import O3, SO3, Irrep, Rep
 from intertwine.reps._composite import direct_sum
-from intertwine.reps._rep import Irrep, Rep
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._planar import highest_frequency
 from intertwine.reps.irreps._wigner import wigner_d
-from intertwine.reps.solve._clebsch_gordan import wigner_3j
+from intertwine.reps.solve import wigner_3j
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +64,7 @@ class SphericalIrrep(Irrep):
         return d * sign[..., None, None]
 
 
-@constant
+@cached_constant
 def _angular_momenta(degree: int) -> Tensor:
     """The derivative of the recursion D^l = P (D^{l-1} (x) R) P^T at the identity."""
     if degree == 0:

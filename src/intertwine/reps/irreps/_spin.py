@@ -1,4 +1,4 @@
-"""Irreps of SU(2): spins. Whole ones are the Wigner matrices of the rotation; half-odd ones are of quaternionic kind.
+"""Irreps of SU(2), by spin: integer ones are Wigner matrices of the rotation, half-integer ones are quaternionic.
 
 The irrep of spin l + 1/2 is the larger half of D^l (x) H, with H the quaternions on which SU(2) acts from the left; it
 has 4 (l + 1) real dimensions, and multiplication from the right commutes with it.
@@ -14,15 +14,13 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from intertwine.groups import SU2, DoubleCover
-from intertwine.groups._classical import right_multiplication
-from intertwine.groups._constant import constant
-from intertwine.reps._composite import _kron
-from intertwine.reps._rep import Irrep, Kind, Rep
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import SU2, DoubleCover, Irrep, Kind, Rep, right_multiplication
+from intertwine.reps._composite import batched_kron
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._spherical import SphericalIrrep
 from intertwine.reps.irreps._wigner import wigner_d
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.solve import canonical_basis
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,18 +35,18 @@ class SpinIrrep(Irrep):
     twice: int
 
     @property
-    def _whole(self) -> bool:
+    def _is_integer(self) -> bool:
         return self.twice % 2 == 0
 
     @property
     def dim(self) -> int:
         """2 j + 1 for whole spins, 2 (2 j + 1) for half-odd ones."""
-        return (self.twice + 1) * (1 if self._whole else 2)
+        return (self.twice + 1) * (1 if self._is_integer else 2)
 
     @property
     def label(self) -> str:
         """The spin, "1/2"."""
-        return str(self.twice // 2) if self._whole else f"{self.twice}/2"
+        return str(self.twice // 2) if self._is_integer else f"{self.twice}/2"
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -58,17 +56,17 @@ class SpinIrrep(Irrep):
     @property
     def kind(self) -> Kind:
         """Real for whole spins, quaternionic for half-odd ones."""
-        return "real" if self._whole else "quaternionic"
+        return "real" if self._is_integer else "quaternionic"
 
     @property
     def endomorphisms(self) -> Tensor:
         """The identity; for half-odd spins also multiplication by i, j and k from the right: ``(e, dim, dim)``."""
-        return super().endomorphisms if self._whole else _right(self.twice)
+        return super().endomorphisms if self._is_integer else _right(self.twice)
 
     @property
     def generators(self) -> Tensor:
         """The derivative along i/2, j/2 and k/2: ``(3, dim, dim)``."""
-        if self._whole:
+        if self._is_integer:
             return SphericalIrrep(DoubleCover().target, self.twice // 2).generators
         return _spin_generators(self.twice)
 
@@ -78,13 +76,13 @@ class SpinIrrep(Irrep):
         if self.twice == 1:
             return g
         rotation = wigner_d(self.twice // 2, DoubleCover()(g))
-        if self._whole:
+        if self._is_integer:
             return rotation
         p = _half(self.twice).to(g)
-        return p.T @ _kron(rotation, g) @ p
+        return p.T @ batched_kron(rotation, g) @ p
 
 
-@constant
+@cached_constant
 def _half(twice: int) -> Tensor:
     """The isometry from spin l + 1/2 into D^l (x) H: the highest eigenspace of the Casimir operator."""
     if twice == 1:
@@ -99,20 +97,20 @@ def _product_generators(twice: int) -> Tensor:
     """The derivative of D^l (x) H, ``(3, d, d)``, l = j - 1/2."""
     orbital = SphericalIrrep(DoubleCover().target, twice // 2).generators
     one = torch.eye(4, dtype=torch.float64)
-    return _kron(orbital, one) + _kron(torch.eye(twice, dtype=torch.float64), SU2().lie_algebra)
+    return batched_kron(orbital, one) + batched_kron(torch.eye(twice, dtype=torch.float64), SU2().lie_algebra)
 
 
-@constant
+@cached_constant
 def _spin_generators(twice: int) -> Tensor:
     p = _half(twice)
     return p.T @ _product_generators(twice) @ p
 
 
-@constant
+@cached_constant
 def _right(twice: int) -> Tensor:
     p = _half(twice)
     units = right_multiplication(torch.eye(4, dtype=torch.float64))
-    inside = p.T @ _kron(torch.eye(twice, dtype=torch.float64), units) @ p
+    inside = p.T @ batched_kron(torch.eye(twice, dtype=torch.float64), units) @ p
     inside[0] = torch.eye(len(inside[0]), dtype=torch.float64)
     return inside
 

@@ -1,4 +1,4 @@
-"""Irreps of the symmetric groups: Young's orthogonal form, for any n, without a list of the elements.
+"""Irreps of the symmetric groups in Young's orthogonal form, for any n, without a list of the elements.
 
 The basis of the irrep of a partition is its standard tableaux. The exchange s_i of the things i and i + 1 acts on a
 tableau T, in which i + 1 stands r steps further along (content = column - row) than i, by
@@ -18,11 +18,10 @@ from math import factorial, prod
 import torch
 from torch import Tensor
 
-from intertwine.groups import Symmetric
-from intertwine.groups._constant import constant
-from intertwine.reps._rep import Irrep, Rep
+from intertwine._cached_constant import cached_constant
+from intertwine.groups import Irrep, Rep, Symmetric
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.reps.solve import canonical_basis
 
 Partition = tuple[int, ...]
 _APART = 0.5
@@ -118,7 +117,7 @@ class SymmetricIrrepTable(IrrepTable):
         return (SymmetricIrrep(self.group, partition) for partition in _partitions(self._n, self._n))
 
     def maps(self, irrep: Irrep, rep: Rep) -> Tensor:
-        """What Young's elements single out: the first basis vector is a joint eigenvector, exchanges reach the rest.
+        """By Young's elements: the first basis vector is a joint eigenvector, exchanges of neighbors reach the rest.
 
         The element X_k, the sum of the exchanges (i k) with i < k, acts on a tableau by the content of k (Jucys 1974).
         """
@@ -169,7 +168,7 @@ def _exchanged(tableau: tuple[int, ...], i: int) -> tuple[int, ...]:
     return (*tableau[:i], tableau[i + 1], tableau[i], *tableau[i + 2 :])
 
 
-@constant
+@cached_constant
 def _exchanges(partition: Partition) -> Tensor:
     """The matrices of the exchanges of neighbors, ``(n - 1, dim, dim)``."""
     tableaux = _tableaux(partition)

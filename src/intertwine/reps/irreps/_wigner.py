@@ -12,11 +12,11 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
-from intertwine.reps.solve._clebsch_gordan import wigner_3j
+from intertwine._cached_constant import cached_constant
+from intertwine.reps.solve import wigner_3j
 
 
-@constant
+@cached_constant
 def _isometry(degree: int) -> Tensor:
     return wigner_3j(degree - 1, 1, degree) * sqrt(2 * degree + 1)
 

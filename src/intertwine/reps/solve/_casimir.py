@@ -1,4 +1,4 @@
-"""The Casimir operator: it commutes with a rep, and its eigenspaces part the irreps before anything is solved for.
+"""Casimir operator of a representation; its eigenspaces are invariant, and inequivalent to each other.
 
     C = - sum_i d rho(X_i) d rho(X^i),      X^i the basis of the Lie algebra that is dual in the product Tr X^T Y
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.reps._rep import Rep
+from intertwine.groups import Rep
 
 APART = 1e-6
-"""The least relative distance of eigenvalues that are different."""
+"""The least relative distance of distinct eigenvalues."""
 
 
 def casimir(rep: Rep) -> Tensor:
@@ -37,13 +37,13 @@ def eigenspaces(symmetric: Tensor) -> Iterator[tuple[float, Tensor]]:
     values, vectors = torch.linalg.eigh(symmetric)
     scale = max(float(values.abs().max()), 1.0)
     cuts = ((values[1:] - values[:-1]) > APART * scale).nonzero().flatten() + 1
-    for part, space in zip(torch.tensor_split(values, cuts), torch.tensor_split(vectors, cuts, dim=1), strict=True):
-        yield float(part.mean()), space
+    for group, space in zip(torch.tensor_split(values, cuts), torch.tensor_split(vectors, cuts, dim=1), strict=True):
+        yield float(group.mean()), space
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Subspace(Rep):
-    """A rep on an invariant subspace of another: B^T rho(g) B. A step of a computation, not a value."""
+    """A rep restricted to an invariant subspace: B^T rho(g) B. Compared by identity, not by value."""
 
     base: Rep
     isometry: Tensor
@@ -69,7 +69,7 @@ class Subspace(Rep):
         return basis.T @ self.base.algebra(X) @ basis
 
     def __str__(self) -> str:
-        return f"part of {self.base}"
+        return f"subspace of {self.base}"
 
     def __repr__(self) -> str:
         return f"Subspace({self.base!r}, dim={self.dim})"

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.groups import FiniteGroup
-from intertwine.reps._rep import Kind, Rep
+from intertwine.groups import FiniteGroup, Kind, Rep
 
 DIGITS = 6
 """Decimals of a character that tell two of them apart, for sorting."""

@@ -14,7 +14,7 @@ from math import factorial, sqrt
 import torch
 from torch import Tensor
 
-from intertwine.groups._constant import constant
+from intertwine._cached_constant import cached_constant
 
 
 def _complex_coefficient(l1: int, m1: int, l2: int, m2: int, l3: int, m3: int) -> float:
@@ -35,7 +35,7 @@ def _complex_coefficient(l1: int, m1: int, l2: int, m2: int, l3: int, m3: int) -
     return sqrt(root * total * total) * (1 if total >= 0 else -1)
 
 
-@constant
+@cached_constant
 def _real_basis(degree: int) -> Tensor:
     """The unitary matrix whose rows are the complex components of each real basis vector, phase (-i)^l included."""
     real = torch.zeros(2 * degree + 1, 2 * degree + 1, dtype=torch.float64)
@@ -50,7 +50,7 @@ def _real_basis(degree: int) -> Tensor:
     return torch.complex(real, imaginary) * (-1j) ** degree
 
 
-@constant
+@cached_constant
 def _wigner_3j(l1: int, l2: int, l3: int) -> Tensor:
     coefficients = torch.zeros(2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1, dtype=torch.complex128)
     for m1 in range(-l1, l1 + 1):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.groups import FiniteGroup
-from intertwine.reps._rep import Rep
+from intertwine.groups import FiniteGroup, Rep
 from intertwine.reps.solve._constraints import solve_constraints
 
 
@@ -110,13 +109,13 @@ class ChangedBasis(Rep):
 
     def matrix(self, g: Tensor) -> Tensor:
         """A rho(g) A^-1, ``(..., dim, dim)``."""
-        return self._turn(self.base.matrix(g))
+        return self._conjugate(self.base.matrix(g))
 
     def algebra(self, X: Tensor) -> Tensor:
         """A d rho(X) A^-1, ``(..., dim, dim)``."""
-        return self._turn(self.base.algebra(X))
+        return self._conjugate(self.base.algebra(X))
 
-    def _turn(self, matrix: Tensor) -> Tensor:
+    def _conjugate(self, matrix: Tensor) -> Tensor:
         change = self.change
         inverse: Tensor = torch.linalg.inv(change)
         return change.to(matrix) @ matrix @ inverse.to(matrix)

@@ -1,4 +1,4 @@
-"""Orthogonal matrices of the plane and of space in words, for reports that a human reads."""
+"""Descriptions of orthogonal matrices in words: angle, axis, reflection."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import torch
 from torch import Tensor
 
-_ALMOST = 1e-3
-"""Degrees that no report distinguishes."""
+_TOLERANCE = 1e-3
+"""The angle, in degrees, that counts as none."""
 
 
 def _angle(sine: float, cosine: float) -> float:
     return math.degrees(math.atan2(sine, cosine))
 
 
-def planar_words(g: Tensor) -> str:
+def describe_orthogonal_2d(g: Tensor) -> str:
     """A 2 x 2 orthogonal matrix: "rotation 35.2 deg" or "reflection in the line at 12.0 deg"."""
     (a, b), (c, d) = g.detach().to("cpu", torch.float64).tolist()
     angle = _angle(c, a)
     if a * d - b * c < 0:
         return f"reflection in the line at {angle / 2 % 180:.1f} deg"
-    return "identity" if abs(angle) < _ALMOST else f"rotation {angle % 360:.1f} deg"
+    return "identity" if abs(angle) < _TOLERANCE else f"rotation {angle % 360:.1f} deg"
 
 
 def axis_angle(rotation: Tensor) -> tuple[Tensor, float]:
@@ -35,7 +35,7 @@ def axis_angle(rotation: Tensor) -> tuple[Tensor, float]:
         return twice_sine / twice_sine.norm().clamp_min(1e-300), angle
     # The symmetric part has the axis at eigenvalue one; the antisymmetric part knows its sign, but for a half turn.
     axis = torch.linalg.eigh((rotation + rotation.T) / 2).eigenvectors[:, -1]
-    sense = (axis * twice_sine).sum() if angle < 180 - _ALMOST else axis[axis.abs().argmax()]
+    sense = (axis * twice_sine).sum() if angle < 180 - _TOLERANCE else axis[axis.abs().argmax()]
     return (-axis if sense < 0 else axis), angle
 
 
@@ -43,28 +43,28 @@ def _triple(axis: Tensor) -> str:
     return "(" + ", ".join(f"{x + 0.0:.2f}" for x in axis.round(decimals=2).tolist()) + ")"
 
 
-def spatial_words(g: Tensor) -> str:
+def describe_orthogonal_3d(g: Tensor) -> str:
     """A 3 x 3 orthogonal matrix: "rotation 171.2 deg about (0.11, -0.87, 0.48)", "inversion x rotation ..."."""
     g = g.detach().to("cpu", torch.float64)
     improper = bool(torch.linalg.det(g) < 0)
     axis, angle = axis_angle(-g if improper else g)
-    if angle < _ALMOST:
+    if angle < _TOLERANCE:
         return "inversion" if improper else "identity"
-    if improper and angle > 180 - _ALMOST:
+    if improper and angle > 180 - _TOLERANCE:
         return f"reflection in the plane normal to {_triple(axis)}"
     return f"{'inversion x ' if improper else ''}rotation {angle:.1f} deg about {_triple(axis)}"
 
 
-def rotation_words(g: Tensor) -> str:
+def describe_orthogonal(g: Tensor) -> str:
     """An orthogonal matrix of any size by the angles of its planes: "rotation 12.0, 140.3 deg", "reflection x ..."."""
     values = torch.linalg.eigvals(g.detach().to("cpu", torch.float64))
     angles = [math.degrees(a) for a in values.angle().sort(descending=True).values.tolist()]
-    turns = [angle for angle in angles if angle > _ALMOST]
+    rotations = [angle for angle in angles if angle > _TOLERANCE]
     improper = bool(torch.linalg.det(g.detach()) < 0)
     if improper:
-        turns = turns[1:] if turns and turns[0] > 180 - _ALMOST else turns
+        rotations = rotations[1:] if rotations and rotations[0] > 180 - _TOLERANCE else rotations
     # An eigenvalue -1 comes alone, a pair of them is one half turn.
-    half = [angle for angle in turns if angle > 180 - _ALMOST]
-    turns = half[::2] + turns[len(half) :]
-    words = "rotation " + ", ".join(f"{angle:.1f}" for angle in turns) + " deg" if turns else ""
+    half = [angle for angle in rotations if angle > 180 - _TOLERANCE]
+    rotations = half[::2] + rotations[len(half) :]
+    words = "rotation " + ", ".join(f"{angle:.1f}" for angle in rotations) + " deg" if rotations else ""
     return " x ".join(filter(None, ["reflection" if improper else "", words])) or "identity"

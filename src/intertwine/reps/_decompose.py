@@ -1,4 +1,4 @@
-"""Maschke and Peter-Weyl: every orthogonal rep is a sum of irreps, in a basis that is found here.
+"""Decomposition of an orthogonal representation into irreps (Maschke, Peter and Weyl).
 
     rho(g) = Q (m_1 rho_1 + m_2 rho_2 + ...)(g) Q^T
 
@@ -9,26 +9,14 @@ decomposed by solving for the maps from each irrep.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from intertwine.groups import Decomposition, Irrep, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
-from intertwine.reps._rep import Irrep, Rep
-from intertwine.reps.irreps._irrep_table import irrep_table
-from intertwine.reps.solve._components import components
-from intertwine.reps.solve._constraints import canonical_basis
-
-
-class Decomposition(NamedTuple):
-    """rho(g) = matrix @ irreps.matrix(g) @ matrix.T."""
-
-    matrix: Tensor
-    """Q, ``(dim, dim)``, orthogonal, float64."""
-    irreps: Rep
-    """A sum of irreps, equal ones together, sorted as ``group.irreps()``."""
-
+from intertwine.reps.irreps import components, irrep_table
+from intertwine.reps.solve import canonical_basis
 
 Columns = list[tuple[Irrep, Tensor]]
 """Irreps, and isometries ``(dim, irrep.dim)`` that commute: the columns of Q, block by block."""

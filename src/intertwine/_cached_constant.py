@@ -1,4 +1,4 @@
-"""Constants of the theory: built once, in float64, on the CPU, whatever torch's defaults are."""
+"""Cache of constant tensors: built once, in float64, on the CPU, whatever torch's defaults are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 P = ParamSpec("P")
 
 
-def constant(build: Callable[P, Tensor]) -> Callable[P, Tensor]:
+def cached_constant(build: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """Cache a function of hashable values that returns a tensor.
 
     The tensor is built on the CPU, so that a caller's default device does not leak into the cache; every call returns a

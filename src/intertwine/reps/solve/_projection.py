@@ -1,4 +1,4 @@
-"""The null space of constraints without their matrix: random vectors, projected by conjugate gradients.
+"""Null space of linear constraints without their matrix: random vectors, projected by conjugate gradients.
 
 With L = sum C_i^T C_i, the iterates of conjugate gradients for L y = L z from y = 0 keep z - y free of what they have
 removed; z - y tends to the projection of z onto the null space of L. They end after as many steps as L has distinct
@@ -10,11 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intertwine.hom._generators import Constraint
+from intertwine.reps.solve._generators import Constraint
+from intertwine.reps.solve._rank import check_rank, count_zeros
 
 _STEPS = 5000
 _CONVERGED = 1e-14
-_GAP = 1e-6
 _SPARE = 8
 _GUESS = 24
 
@@ -53,7 +53,7 @@ def _normal(constraints: list[Constraint], x: Tensor) -> Tensor:
     return total
 
 
-def matrix_free_null_space(constraints: list[Constraint], size: int, expected: int | None, what: str) -> Tensor:
+def null_space(constraints: list[Constraint], size: int, expected: int | None, what: str) -> Tensor:
     """An orthonormal basis of the common null space, with its rank seen twice.
 
     A random block wider than the null space is projected; what remains has exactly the rank of the null space, with
@@ -62,8 +62,8 @@ def matrix_free_null_space(constraints: list[Constraint], size: int, expected: i
     Args:
         constraints: The linear maps whose common null space is wanted.
         size: N, the number of unknowns.
-        expected: The dimension by characters, None where nobody knows.
-        what: The question, for messages.
+        expected: The dimension by characters, None where it is not known.
+        what: The maps that are solved for, for messages.
 
     Returns:
         ``(k, N)``, float64, orthonormal rows.
@@ -77,30 +77,13 @@ def matrix_free_null_space(constraints: list[Constraint], size: int, expected: i
         block = torch.randn(size, width, generator=generator, dtype=torch.float64)
         projected = project(constraints, torch.linalg.qr(block).Q)
         u, values, _ = torch.linalg.svd(projected, full_matrices=False)
-        rank = int((values > _GAP).sum())
-        if rank < width or width == size:
-            break
-        if expected is not None:
+        rank = width - count_zeros(values, what)
+        if rank < width or width == size or expected is not None:
             break
         width = min(size, 2 * width)
     check_rank(rank, expected, what)
-    if rank < width and float(values[rank]) > _GAP * 1e-3:
-        raise ArithmeticError(
-            f"the rank of the constraints of {what} is not clear: {rank} maps commute, and one more to"
-            f" {float(values[rank]):.1e}"
-        )
     if rank == 0:
         return torch.zeros(0, size, dtype=torch.float64)
     # A second projection removes what rounding left behind in the first.
     basis: Tensor = torch.linalg.qr(project(constraints, u[:, :rank])).Q.T.contiguous()
     return basis
-
-
-def check_rank(rank: int, expected: int | None, what: str) -> None:
-    """Raise unless the rank found is the one that characters give."""
-    if expected is not None and rank != expected:
-        more = "at least " if rank > expected else ""
-        raise ArithmeticError(
-            f"the constraints of {what} leave {more}{rank} maps, but characters count {expected}:"
-            " the generators are not those of a representation of this group"
-        )

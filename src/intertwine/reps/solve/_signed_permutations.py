@@ -1,4 +1,4 @@
-"""Where a group permutes coordinates, maps that commute are constant on orbits, up to signs: exact, no numerics.
+"""Signed permutation representations: the maps that commute are constant on orbits up to signs, exactly.
 
 The orbits of index tuples under the generators are the connected components of a graph. With signs the graph is its
 double cover, with vertices (i, +) and (i, -): an orbit that contains both signs of one coordinate carries no map.
@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from intertwine.hom._generators import Constraint
+from intertwine.reps.solve._generators import Constraint
 
 _EXACT = 1e-12
 

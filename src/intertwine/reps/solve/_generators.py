@@ -1,4 +1,4 @@
-"""What a map must commute with: a Lie algebra and discrete generators, and how they act on V_out (x) V_in*."""
+"""Generators of a group, and the linear constraints on a map V_out (x) V_in* that commutes with them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from intertwine.groups import Group
-from intertwine.reps import Rep, TensorProduct
+from intertwine.groups import Group, Rep
+from intertwine.reps._composite import TensorProduct, batched_kron
 
-_TOGETHER = 32
+_MERGED = 32
 """The size up to which neighboring factors are multiplied out."""
 
 
@@ -45,7 +45,7 @@ def normalized(algebra: Tensor) -> Tensor:
 
 
 def factors(rep: Rep) -> tuple[Rep, ...]:
-    """The factors of a tensor product; a rep of any other make is its own only factor."""
+    """The factors of a tensor product; of any other rep itself."""
     return rep.factors if isinstance(rep, TensorProduct) else (rep,)
 
 
@@ -110,7 +110,7 @@ def kronecker(matrices: list[Tensor], x: Tensor) -> Tensor:
     return x
 
 
-def gathered(matrices: list[Tensor], *, sums: bool) -> list[Tensor]:
+def merge_factors(matrices: list[Tensor], *, sums: bool) -> list[Tensor]:
     """Neighboring factors ``(k, d_i, d_i)`` put together while they stay small: fewer passes over the vectors.
 
     Args:
@@ -119,27 +119,20 @@ def gathered(matrices: list[Tensor], *, sums: bool) -> list[Tensor]:
     """
     groups: list[Tensor] = []
     for b in matrices:
-        if not groups or groups[-1].shape[-1] * b.shape[-1] > _TOGETHER:
+        if not groups or groups[-1].shape[-1] * b.shape[-1] > _MERGED:
             groups.append(b)
             continue
         a = groups[-1]
         one_a, one_b = (torch.eye(m.shape[-1], dtype=torch.float64).expand_as(m) for m in (a, b))
-        groups[-1] = _kron(a, one_b) + _kron(one_a, b) if sums else _kron(a, b)
+        groups[-1] = batched_kron(a, one_b) + batched_kron(one_a, b) if sums else batched_kron(a, b)
     return groups
-
-
-def _kron(a: Tensor, b: Tensor) -> Tensor:
-    """Kronecker products of matrices ``(k, d, d)`` and ``(k, e, e)``, one by one."""
-    size = a.shape[-1] * b.shape[-1]
-    product: Tensor = torch.einsum("kij,kab->kiajb", a, b).reshape(-1, size, size)
-    return product
 
 
 def lie_constraints(rep_in: Rep, rep_out: Rep, algebra: Tensor) -> list[Constraint]:
     """D rho_out(A) W - W d rho_in(A) for each A, on row-major vec(W)."""
     outs = [factor.algebra(algebra) for factor in factors(rep_out)]
     ins = [-factor.algebra(algebra).mT for factor in factors(rep_in)]
-    together = gathered(outs + ins, sums=True)
+    together = merge_factors(outs + ins, sums=True)
     return [KroneckerSum([matrices[k] for matrices in together]) for k in range(len(algebra))]
 
 
@@ -148,5 +141,5 @@ def discrete_constraints(rep_in: Rep, rep_out: Rep, discrete: Tensor) -> list[Co
     inverse = rep_in.group.inverse(discrete)
     outs = [factor.matrix(discrete) for factor in factors(rep_out)]
     ins = [factor.matrix(inverse).mT for factor in factors(rep_in)]
-    together = gathered(outs + ins, sums=False)
+    together = merge_factors(outs + ins, sums=False)
     return [KroneckerDifference([matrices[k] for matrices in together]) for k in range(len(discrete))]

@@ -1,4 +1,4 @@
-"""The irreducible parts of a rep of a compact group whose irreps nobody has listed, such as SO(4) or a MatrixGroup.
+"""Irreps found numerically inside a rep of a compact group that has no table of irreps, such as SO(4).
 
 A symmetric matrix that commutes with the rep has irreducible eigenspaces when it is generic; a map that commutes joins
 two of them exactly when they are equivalent, and aligns their bases.
@@ -13,10 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.reps._rep import Irrep, Kind, Rep
-from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
-from intertwine.reps.solve._commutant import commutant
-from intertwine.reps.solve._constraints import canonical_basis
+from intertwine.groups import Irrep, Kind, Rep
+from intertwine.reps.solve import APART, Subspace, canonical_basis, casimir, eigenspaces, solve_constraints
 
 _KINDS: dict[int, Kind] = {1: "real", 2: "complex", 4: "quaternionic"}
 
@@ -32,20 +30,20 @@ class _Class(NamedTuple):
 class NumericalIrrep(Irrep):
     """An irrep that was found inside a rep: the restriction of rho to an irreducible subspace.
 
-    Values are equal when they were found in equal reps at the same place; ``equivalence`` tells whether two that were
-    found in different reps are the same up to a change of basis.
+    Values are equal when they were found in equal reps at the same position; ``equivalence`` tells whether two that
+    were found in different reps are the same up to a change of basis.
 
     Args:
         base: The rep that it was found in.
-        place: The place among the irreps of the base, by dimension.
+        index: The position among the irreps of the base, by dimension.
     """
 
     base: Rep
-    place: int
+    index: int
 
     @property
     def _class(self) -> _Class:
-        return _classes(self.base)[self.place]
+        return _classes(self.base)[self.index]
 
     @property
     def dim(self) -> int:
@@ -61,12 +59,12 @@ class NumericalIrrep(Irrep):
     def label(self) -> str:
         """The dimension, and a letter that counts within the base."""
         alike = [k for k, each in enumerate(_classes(self.base)) if each.isometries[0].shape[1] == self.dim]
-        return f"{self.dim}{chr(97 + alike.index(self.place))}"
+        return f"{self.dim}{chr(97 + alike.index(self.index))}"
 
     @property
     def key(self) -> tuple[int, ...]:
-        """The place, behind the trivial irrep."""
-        return (1, self.place)
+        """The position, after the trivial irrep."""
+        return (1, self.index)
 
     @property
     def kind(self) -> Kind:
@@ -81,29 +79,29 @@ class NumericalIrrep(Irrep):
     @property
     def generators(self) -> Tensor:
         """The derivative along the basis of the Lie algebra, ``(d, dim, dim)``."""
-        return self._cut(self.base.algebra(self.group.lie_algebra))
+        return self._compress(self.base.algebra(self.group.lie_algebra))
 
     def matrix(self, g: Tensor) -> Tensor:
         """B^T rho(g) B, ``(..., dim, dim)``."""
-        return self._cut(self.base.matrix(g))
+        return self._compress(self.base.matrix(g))
 
     def algebra(self, X: Tensor) -> Tensor:
         """B^T d rho(X) B, ``(..., dim, dim)``."""
-        return self._cut(self.base.algebra(X))
+        return self._compress(self.base.algebra(X))
 
-    def _cut(self, matrix: Tensor) -> Tensor:
+    def _compress(self, matrix: Tensor) -> Tensor:
         basis = self._class.isometries[0].to(matrix)
         return basis.T @ matrix @ basis
 
     def __repr__(self) -> str:
-        return f"NumericalIrrep({self.group!r}, {self.base!r}, {self.place})"
+        return f"NumericalIrrep({self.group!r}, {self.base!r}, {self.index})"
 
 
 def components(rep: Rep) -> list[tuple[Irrep, Tensor]]:
     """The irreps in a rep of a compact group, each with its isometry ``(rep.dim, irrep.dim)``; equal ones together."""
     found: list[tuple[Irrep, Tensor]] = []
-    for place, each in enumerate(_classes(rep)):
-        component = NumericalIrrep(rep.group, rep, place)
+    for index, each in enumerate(_classes(rep)):
+        component = NumericalIrrep(rep.group, rep, index)
         irrep = rep.group.trivial if _is_trivial(component) else component
         found += [(irrep, isometry) for isometry in each.isometries]
     return found
@@ -119,8 +117,9 @@ def _classes(rep: Rep) -> tuple[_Class, ...]:
     with torch.device("cpu"), torch.inference_mode(False):
         classes: list[_Class] = []
         for _, space in eigenspaces(casimir(rep)):
-            classes += _part_classes(space, commutant(Subspace(rep.group, rep, space)))
-        return tuple(sorted(classes, key=_place))
+            part = Subspace(rep.group, rep, space)
+            classes += _part_classes(space, solve_constraints(part, part))
+        return tuple(sorted(classes, key=_sort_key))
 
 
 def _part_classes(space: Tensor, commuting: Tensor) -> list[_Class]:
@@ -140,7 +139,7 @@ def _part_classes(space: Tensor, commuting: Tensor) -> list[_Class]:
     return [_Class([space @ isometry for isometry in each.isometries], each.endomorphisms) for each in inside]
 
 
-def _place(each: _Class) -> tuple[int, int]:
+def _sort_key(each: _Class) -> tuple[int, int]:
     """By dimension, then by the first coordinate that does not vanish."""
     basis = each.isometries[0]
     return basis.shape[1], int((basis.abs().amax(1) > APART).to(torch.int8).argmax())
