@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -89,8 +90,8 @@ def _hierarchical(
     for, it begins with the input as it is.
     """
     strided = named(options["layer"]).strided
-    texts = [widened(size.hidden or "", 2**level) for level in range(size.levels)]
-    wider = [read_hidden(options["layer"], text, rep_in.group) for text in texts]
+    narrow = read_hidden(options["layer"], size.hidden or "", rep_in.group)
+    wider = [widened(narrow, 2**level) for level in range(size.levels)]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
     rep_out = before_norms(hidden[0 if by_point else -1], rep_out) if norms else rep_out
     more: dict[str, Any] = {"neighbors": size.neighbors, "gathered": 2 * size.neighbors}
@@ -189,13 +190,13 @@ class NormReadout(nn.Module):
         return self.norms(output), cloud
 
 
-def widened(hidden: str, factor: int) -> str:
+def widened(rep: Rep, factor: int) -> Rep:
     """So many times the copies of each term.
 
-    >>> widened("4x0e + 1x1o", 2), widened("8", 4)
-    ('8x0e + 2x1o', '32')
+    >>> str(widened(O3().rep("4x0e + 1x1o"), 2))
+    '8x0e + 2x1o'
     """
-    return re.sub(r"(^|\+)(\s*)(\d+)", lambda found: f"{found[1]}{found[2]}{factor * int(found[3])}", hidden)
+    return reduce(add, (factor * copies * term for copies, term in rep.terms))
 
 
 def read_rep(text: str, group: str) -> Rep:
