@@ -29,7 +29,7 @@ from intertwine.nn.nonlinear._gate import _SIGMOID, _SILU
 from intertwine.ops import bessel_basis, knn_graph, smooth_cutoff
 
 HIDDEN, LAYERS, LMAX, CUTOFF = "16x0e + 8x1o + 4x2e", 2, 2, 0.6
-RADIAL = {"8 radial functions": (8,), "8 radial functions, 64 hidden": (8, 64)}
+RADIAL = {"8 radial functions": (), "8 radial functions, 64 hidden": (64,)}
 Inputs = tuple[Tensor, Tensor, Tensor]
 
 
@@ -42,7 +42,7 @@ class E3nnEncoder(nn.Module):
 
     def __init__(self, ours: PointEncoder) -> None:
         super().__init__()
-        self.basis = ours.space.radial[0]
+        self.basis = ours.interaction_config.radial_basis
         self.embed = linear(ours.embed)
         self.steps = nn.ModuleList(E3nnStep(step) for step in ours.interactions)
         first, gate, last = ours.readout
@@ -144,7 +144,14 @@ def network(radial: str, which: str, dtype: torch.dtype = torch.float32) -> nn.M
     """Ours, or e3nn's with our weights; e3nn's constants have the default dtype of their construction."""
     torch.manual_seed(0)
     ours = PointEncoder(
-        "1x0e + 1x1o", "64x0e", hidden=HIDDEN, layers=LAYERS, lmax=LMAX, radial=RADIAL[radial], cutoff=CUTOFF, pool=None
+        "1x0e + 1x1o",
+        "64x0e",
+        hidden=HIDDEN,
+        layers=LAYERS,
+        lmax=LMAX,
+        radial_hidden=RADIAL[radial],
+        cutoff=CUTOFF,
+        pool=None,
     ).to(dtype)
     if which == "ours":
         return ours

@@ -80,7 +80,7 @@ def encoder(layer: str, pool: str | None = "sum", hidden: str = "6x0e + 3x1o") -
 
 
 def hierarchical(layer: str | dict[str, str], pool: str | None = "sum", layers: int = 1) -> HierarchicalEncoder:
-    options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "neighbors": 3}
+    options = {"levels": 2, "ratio": 2, "layers": layers, "lmax": 1, "width": 8, "cutoff": 2.0, "k": 3}
     return HierarchicalEncoder(REP, "2x0e + 1x1o", layer=layer, hidden="6x0e + 3x1o", pool=pool, **options)
 
 
@@ -132,7 +132,7 @@ def vector_encoder() -> PointEncoder:
 
 
 def network(make: type, **options) -> torch.nn.Module:
-    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding=6, head=(8,), dropout=0.0, **options)
+    return make("1x0e + 1x1o", "3x0e", widths=(4, 5), embedding_dim=6, head=(8,), dropout=0.0, **options)
 
 
 MODULES = {
@@ -208,10 +208,10 @@ MODULES = {
         (torch.randn(9, 12), POSITIONS, EDGES),
     ),
     "vector encoder": (vector_encoder, CLOUD),
-    "vector pointnet": (lambda: network(VectorPointNet, neighbors=4), CLOUD),
-    "vector dgcnn": (lambda: network(VectorDGCNN, neighbors=4), CLOUD),
+    "vector pointnet": (lambda: network(VectorPointNet, k=4), CLOUD),
+    "vector dgcnn": (lambda: network(VectorDGCNN, k=4), CLOUD),
     "pointnet": (lambda: network(PointNet), CLOUD),
-    "dgcnn": (lambda: network(DGCNN, neighbors=4), CLOUD),
+    "dgcnn": (lambda: network(DGCNN, k=4), CLOUD),
 }
 PLAIN = ("radial", "message conv", "message encoder", "hierarchical message", "plainest", "pointnet", "dgcnn")
 OTHERWISE = ("pool", "pool, largest", "rotation readout", "cross attention", "egnn layer", "egnn layer, velocities")

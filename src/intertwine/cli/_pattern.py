@@ -104,7 +104,7 @@ def _draw(
 
     found = wallpaper(group)
     target = check_writable(output)
-    canvas = Canvas(*pixels, cells=cells, turn=turn)
+    canvas = Canvas(*pixels, cells=cells, rotation=turn)
     if motif is not None and palette is not None:
         raise UsageError("--palette is for drawn patterns: a --motif brings its own colors")
     if motif is None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import Cyclic, Dihedral, FiniteGroup, FullTetrahedral, Icosahedral, Octahedral, Tetrahedral
-from intertwine.models._lifted import rotation_group
+from intertwine.models import rotation_group
 from intertwine.reps import Rep
 
 GROUPS: dict[str, FiniteGroup] = {

@@ -5,7 +5,7 @@ import torch
 from lifting_toys import GROUPS, cloud, normal, worst
 
 from intertwine.groups import SO3, Cyclic, Icosahedral, Octahedral, Symmetric, Tetrahedral
-from intertwine.models._lifted import rotation_group
+from intertwine.models import rotation_group
 from intertwine.nn import GroupPointConv, InterPointConv, IntraGroupConv, Lift, geometry
 from intertwine.nn.group._kernel_points import KernelPoints, shell
 from intertwine.ops import smooth_cutoff

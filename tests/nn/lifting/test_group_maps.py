@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from intertwine.groups import SO3, Cyclic, Dihedral, FiniteMatrixGroup, Icosahedral, Octahedral, Tetrahedral
 from intertwine.hom import intertwiners
-from intertwine.models._lifted import rotation_group
+from intertwine.models import rotation_group
 from intertwine.nn import (
     GroupPool,
     IntraGroupConv,

@@ -12,10 +12,10 @@ from torch import nn
 
 from intertwine.auditing import audit
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet
+from intertwine.models import ScalarBatchNorm
 from intertwine.ops import knn_graph
 from intertwine.tasks.classify import Classifier
 from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, describe_encoder
-from intertwine.tasks.clouds._network import BatchNorm
 from intertwine.tasks.segment import Segmenter
 
 HIDDEN = {"steerable": "4x0e + 3x1o + 2x2e", "message": "8x0e"}
@@ -164,7 +164,10 @@ def test_nothing_reads_the_default_dtype():
 
 def test_the_norm_of_the_head_is_torchs():
     torch.manual_seed(0)
-    ours, theirs = BatchNorm(4).double(), nn.BatchNorm1d(4, eps=1e-8, momentum=0.3).double()
+    ours, theirs = (
+        ScalarBatchNorm(4, eps=1e-8, momentum=0.3).double(),
+        nn.BatchNorm1d(4, eps=1e-8, momentum=0.3).double(),
+    )
     with torch.no_grad():
         ours.weight.normal_(), ours.bias.normal_()
     theirs.load_state_dict(ours.state_dict())

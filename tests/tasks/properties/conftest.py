@@ -87,7 +87,7 @@ def config():
                 "layers": 1,
                 "lmax": 2,
                 "cutoff": 4.0,
-                "neighbors": 3.0,
+                "avg_num_neighbors": 3.0,
                 "width": 8,
             },
             "augment": augment,

@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     )
     from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
     from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, vector_count
-    from intertwine.tasks.clouds._network import BatchNorm, CloudNetwork, head, layer
+    from intertwine.tasks.clouds._network import CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
     from intertwine.tasks.clouds._rotations import random_rotations
     from intertwine.tasks.clouds._source import rename_labels
 
 __all__ = [
-    "BatchNorm",
     "CloudJob",
     "CloudNetwork",
     "CloudOptions",
@@ -57,7 +56,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BatchNorm": "_network",
     "CloudJob": "_job",
     "CloudNetwork": "_network",
     "CloudPredictor": "_predictor",

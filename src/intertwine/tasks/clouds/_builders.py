@@ -7,22 +7,21 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from intertwine import models
 from intertwine._errors import UsageError
 from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3, SO3, Group
-from intertwine.models import HierarchicalEncoder, PointEncoder
-from intertwine.models._families import family as named
-from intertwine.models._family import FIRST_OUTPUT
-from intertwine.models._lifted import LiftedReadout
-from intertwine.nn import Linear, NormInvariants
+from intertwine.models import HierarchicalEncoder, PointEncoder, get_family
+from intertwine.nn import NormInvariants
 from intertwine.reps import Rep
 from intertwine.tasks.clouds._encoders import Size, find_encoder, find_frame
 
 Layer = str | dict[str, Any]
+
+_OUTPUT_SCALE = 1.0
+"""Outputs are normalized, so they start at size one, unlike those of energies."""
 
 
 def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_point: bool = True) -> nn.Module:
@@ -65,11 +64,11 @@ def family_encoder(
     """
     if not read_hidden(layer, size.hidden or "", rep_in.group).dim:
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
-    options: dict[str, Any] = {"layer": layer, "cutoff": size.cutoff}
+    options: dict[str, Any] = {"layer": layer, "cutoff": size.cutoff, "output_scale": _OUTPUT_SCALE}
     if size.width is not None:
         options["width"] = size.width
     build = _hierarchical if size.levels else _flat
-    encoder = _with_unit_output(build(rep_in, rep_out, size, by_point, norms, options))
+    encoder = build(rep_in, rep_out, size, by_point, norms, options)
     return NormReadout(encoder) if norms else encoder
 
 
@@ -77,8 +76,10 @@ def _flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, op
     """All layers on all points."""
     hidden = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     rep_out = before_norms(hidden, rep_out) if norms else rep_out
-    more: dict[str, Any] = {"layers": size.layers, "neighbors": float(size.neighbors), "pool": None}
-    return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
+    more: dict[str, Any] = {"layers": size.layers, "avg_num_neighbors": float(size.neighbors), "pool": None}
+    encoder = PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
+    _redraw_readout(encoder, hidden)
+    return encoder
 
 
 def _hierarchical(
@@ -89,13 +90,13 @@ def _hierarchical(
     Of a family that pools by a convolution this is the first layer of its level; and where the whole alone is asked
     for, it begins with the input as it is.
     """
-    strided = named(options["layer"]).strided
+    strided = get_family(options["layer"]).strided
     narrow = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     wider = [widened(narrow, 2**level) for level in range(size.levels)]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
     rep_out = before_norms(hidden[0 if by_point else -1], rep_out) if norms else rep_out
-    more: dict[str, Any] = {"neighbors": size.neighbors, "gathered": 2 * size.neighbors}
-    return HierarchicalEncoder(
+    more: dict[str, Any] = {"k": size.neighbors, "pool_neighbors": 2 * size.neighbors}
+    encoder = HierarchicalEncoder(
         rep_in,
         rep_out,
         hidden=hidden,
@@ -105,19 +106,13 @@ def _hierarchical(
         **more,
         **options,
     )
-
-
-def _with_unit_output(encoder: Any) -> Any:
-    """Outputs of size one: they begin small, for energies, but here they are normalized."""
-    if isinstance(encoder.readout, LiftedReadout):
-        with torch.no_grad():
-            for weight in encoder.readout.heads.parameters():
-                weight.div_(FIRST_OUTPUT)
-    for module in encoder.readout.modules():
-        if isinstance(module, Linear):
-            module.gain = 1.0
-            module.reset_parameters()
+    _redraw_readout(encoder, hidden[0 if by_point else -1])
     return encoder
+
+
+def _redraw_readout(encoder: PointEncoder | HierarchicalEncoder, hidden: Rep) -> None:
+    """Draw the initial weights of the readout once more: a seed gives the same weights as in earlier checkpoints."""
+    encoder.readout = encoder.family.readout(hidden, encoder.rep_out, _OUTPUT_SCALE)
 
 
 def network_encoder(
@@ -135,9 +130,9 @@ def network_encoder(
     """
     width = size.width or 1
     widths = tuple(width * min(4, 2 ** max(0, index - 1)) for index in range(size.layers))
-    options = {} if name == "PointNet" else {"neighbors": size.neighbors}
+    options = {} if name == "PointNet" else {"k": size.neighbors}
     network: nn.Module = getattr(models, name)(
-        rep_in, rep_out, widths=widths, embedding=embedding * width, head=(), dropout=0.0, pool=None, **options
+        rep_in, rep_out, widths=widths, embedding_dim=embedding * width, head=(), dropout=0.0, pool=None, **options
     )
     return network
 
@@ -153,7 +148,7 @@ def in_frame(encoder: nn.Module, name: str, size: Size) -> nn.Module:
     rep: Any = encoder.rep_in
     if rep.group not in (SO3(), O3()):
         raise ValueError("frames are rotations of all kinds, and it knows finitely many; leave --frame out")
-    options = {"cutoff": size.cutoff, "neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
+    options = {"cutoff": size.cutoff, "avg_num_neighbors": float(size.neighbors)} if name == "LearnedFrame" else {}
     framed: nn.Module = getattr(models, name)(encoder, by_point=True, **options)
     return framed
 
@@ -210,7 +205,7 @@ def read_rep(text: str, group: str) -> Rep:
 
 def read_hidden(layer: Layer, text: str, group: Group) -> Rep:
     """Hidden features as the family reads them, restricted to the group if they are of a larger one."""
-    hidden = named(layer).inner(text)
+    hidden = get_family(layer).parse_hidden(text)
     return hidden.restrict(group) if hidden.group == O3() else hidden
 
 

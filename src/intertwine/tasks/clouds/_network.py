@@ -10,28 +10,10 @@ from torch import Tensor, nn
 
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
+from intertwine.models import ScalarBatchNorm
 from intertwine.ops import segment_max, segment_mean
 from intertwine.tasks.clouds._builders import build_encoder
 from intertwine.tasks.clouds._encoders import thins_points
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Torch's, for encoders that begin small and drift while they learn: a small eps and short running averages.
-
-    A single row has nothing to be compared with and goes by the averages.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-8, momentum=0.3, dtype=torch.float32)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalize ``(N, channels)``."""
-        if self.training and len(input) > 1:
-            return super().forward(input)
-        assert self.running_mean is not None, "running averages are kept"
-        assert self.running_var is not None, "running averages are kept"
-        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-        return (input - self.running_mean) * scale + self.bias  # not torch's, which asks whether there are rows
 
 
 class CloudNetwork(nn.Module):
@@ -64,7 +46,7 @@ class CloudNetwork(nn.Module):
         self.encoder = build_encoder(
             encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
         )
-        self.point = nn.Sequential(BatchNorm(channels), *layer(channels, channels))
+        self.point = nn.Sequential(_batch_norm(channels), *layer(channels, channels))
         rep: Any = self.encoder.rep_in
         group: Group = rep.group
         self.group = group
@@ -101,7 +83,12 @@ class CloudNetwork(nn.Module):
 
 def layer(channels: int, out: int) -> list[nn.Module]:
     """Linear, normalized over the batch, silu."""
-    return [nn.Linear(channels, out, bias=False, dtype=torch.float32), BatchNorm(out), nn.SiLU()]
+    return [nn.Linear(channels, out, bias=False, dtype=torch.float32), _batch_norm(out), nn.SiLU()]
+
+
+def _batch_norm(channels: int) -> ScalarBatchNorm:
+    """Batch normalization for encoders whose outputs start small and drift in training."""
+    return ScalarBatchNorm(channels, eps=1e-8, momentum=0.3)
 
 
 def head(channels: int, hidden: int, out: int, dropout: float) -> nn.Sequential:

@@ -49,7 +49,7 @@ def plan(
             "layers": options.layers,
             "lmax": degree_of(hidden),
             "cutoff": options.cutoff,
-            "neighbors": _neighbors(train, options.cutoff),
+            "avg_num_neighbors": _neighbors(train, options.cutoff),
         },
         "augment": options.augment,
         "seed": options.seed,
