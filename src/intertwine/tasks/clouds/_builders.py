@@ -50,7 +50,7 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
 
 
 def family_encoder(
-    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, norms: bool = False
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, norms: bool = False, redraw: bool = True
 ) -> nn.Module:
     """A `PointEncoder`, or where points are thinned a `HierarchicalEncoder`.
 
@@ -61,6 +61,7 @@ def family_encoder(
         by_point: Whether each point is asked for; if not, those of the last level will do.
         layer: The family.
         norms: Whether half of the invariants are norms of vectors and tensors.
+        redraw: Whether the initial weights of the readout are drawn once more, as seeds have it since version 0.1.
     """
     if not read_hidden(layer, size.hidden or "", rep_in.group).dim:
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
@@ -68,24 +69,26 @@ def family_encoder(
     if size.width is not None:
         options["width"] = size.width
     build = _hierarchical if size.levels else _flat
-    encoder = build(rep_in, rep_out, size, by_point, norms, options)
+    encoder, last = build(rep_in, rep_out, size, by_point, norms, options)
+    if redraw:
+        encoder.readout = encoder.family.readout(last, encoder.rep_out, _OUTPUT_SCALE)
     return NormReadout(encoder) if norms else encoder
 
 
-def _flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]) -> PointEncoder:
-    """All layers on all points."""
+def _flat(
+    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
+) -> tuple[PointEncoder, Rep]:
+    """All layers on all points; and what goes into the readout."""
     hidden = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     rep_out = before_norms(hidden, rep_out) if norms else rep_out
     more: dict[str, Any] = {"layers": size.layers, "avg_num_neighbors": float(size.neighbors), "pool": None}
-    encoder = PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
-    _redraw_readout(encoder, hidden)
-    return encoder
+    return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options), hidden
 
 
 def _hierarchical(
     rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
-) -> HierarchicalEncoder:
-    """Layers on ever fewer points, twice as wide each time.
+) -> tuple[HierarchicalEncoder, Rep]:
+    """Layers on ever fewer points, twice as wide each time; and what goes into the readout.
 
     Of a family that pools by a convolution this is the first layer of its level; and where the whole alone is asked
     for, it begins with the input as it is.
@@ -94,7 +97,8 @@ def _hierarchical(
     narrow = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     wider = [widened(narrow, 2**level) for level in range(size.levels)]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
-    rep_out = before_norms(hidden[0 if by_point else -1], rep_out) if norms else rep_out
+    last = hidden[0 if by_point else -1]
+    rep_out = before_norms(last, rep_out) if norms else rep_out
     more: dict[str, Any] = {"k": size.neighbors, "pool_neighbors": 2 * size.neighbors}
     encoder = HierarchicalEncoder(
         rep_in,
@@ -106,13 +110,7 @@ def _hierarchical(
         **more,
         **options,
     )
-    _redraw_readout(encoder, hidden[0 if by_point else -1])
-    return encoder
-
-
-def _redraw_readout(encoder: PointEncoder | HierarchicalEncoder, hidden: Rep) -> None:
-    """Draw the initial weights of the readout once more: a seed gives the same weights as in earlier checkpoints."""
-    encoder.readout = encoder.family.readout(hidden, encoder.rep_out, _OUTPUT_SCALE)
+    return encoder, last
 
 
 def network_encoder(
