@@ -185,8 +185,8 @@ def test_the_vertical_and_the_group_go_all_the_way(shapes, command, small):
     options = [*small["steerable"], "--epochs", 1, "--vertical", "--group", "SO3"]
     said = command("fit", "classify", "classes", *options).out
     assert "steerable, mirror images told apart, 1 layer" in said
-    assert "parameters, told the vertical" in said
-    assert "the model is told the vertical, which turns with the clouds" in command("evaluate", "runs/classes-1").out
+    assert "parameters, up vector as input" in said
+    assert "the up vector is an input of the model and rotates with the clouds" in command("evaluate", "runs/classes-1").out
     turned = json.loads(Path("runs/classes-1/evaluation.json").read_text())["protocols"]["none/SO3"]
     assert turned["largest_change"] < 1e-4
     assert "PASS" in command("audit", "runs/classes-1", "--samples", 8).out

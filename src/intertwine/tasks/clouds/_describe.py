@@ -37,7 +37,7 @@ def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
         (
             "encoder",
             f"{encoder['name']}{frame}{mirrors}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
-            f"{_augmented(job.config['augment'])}{', told the vertical' if job.config['vertical'] else ''}",
+            f"{_augmented(job.config['augment'])}{', up vector as input' if job.config['vertical'] else ''}",
         ),
     ]
 
@@ -83,5 +83,5 @@ def layers_text(encoder: dict[str, Any]) -> str:
     return f"{layers} on each of {count(levels, 'level')}" if levels else layers
 
 
-def _augmented(turn: str) -> str:
-    return {"none": "", "z": ", turned about the vertical", "SO3": ", turned at random"}[turn]
+def _augmented(rotation: str) -> str:
+    return {"none": "", "z": ", rotated about the vertical", "SO3": ", rotated at random"}[rotation]

@@ -101,7 +101,9 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         rotations = protocol_rotations(augment, protocols)
         size = batch_size or self.batch_size
         predictions = self.predict_rotated(self.dataset(examples), rotations, size, seed=seed, progress=progress)
-        notes = ("the model is told the vertical, which turns with the clouds",) if self.config["vertical"] else ()
+        notes = (
+            ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
+        )
         table = evaluation_table(predictions, self.metrics(examples), augment)
         return as_evaluation(table, name, len(examples), seed, notes)
 

@@ -1,4 +1,4 @@
-"""The generic task on point clouds, as the command line sees it. What needs torch is imported when it is asked for."""
+"""The contract of tasks on point clouds; what needs torch is imported inside the methods."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class PropertyJob:
         return torch.cat(parts, dim=1)
 
     def _known(self, structures: PointCloudSet) -> PointCloudSet:
-        """The structures whose elements all occur in training; says how many others there are."""
+        """The structures whose elements all occur in training; a warning counts the others."""
         known = structures.composition(self.elements).sum(1) == structures.counts
         if not known.all():
             warnings.warn(

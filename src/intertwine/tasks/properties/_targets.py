@@ -160,7 +160,7 @@ def public_targets(data: str, targets: Sequence[Target]) -> tuple[Target, ...]:
 
     Args:
         data: The name of the set.
-        targets: What the user asked for.
+        targets: The targets.
 
     Returns:
         The same with units.

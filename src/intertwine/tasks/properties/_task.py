@@ -1,4 +1,4 @@
-"""The task `properties`. What needs torch is imported when it is asked for."""
+"""The task `properties`; what needs torch is imported inside the methods."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class SegmentPredictor(CloudPredictor[Segmenter]):
         return mask_parts(logits, clouds.batch, allowed).softmax(1)
 
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
-        """As that of other clouds; few files at a time, for all points of each are held."""
+        """As that of other clouds; few files at a time, with all points of each in memory."""
         return super().stream(data, min(batch_size, _FILES_AT_ONCE), strict=strict)
 
     def predict_chunk(self, chunk: CloudChunk, name: str, batch_size: int) -> PredictionChunk:
