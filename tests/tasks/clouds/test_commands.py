@@ -186,7 +186,8 @@ def test_the_vertical_and_the_group_go_all_the_way(shapes, command, small):
     said = command("fit", "classify", "classes", *options).out
     assert "steerable, mirror images told apart, 1 layer" in said
     assert "parameters, up vector as input" in said
-    assert "the up vector is an input of the model and rotates with the clouds" in command("evaluate", "runs/classes-1").out
+    found = command("evaluate", "runs/classes-1").out
+    assert "the up vector is an input of the model and rotates with the clouds" in found
     turned = json.loads(Path("runs/classes-1/evaluation.json").read_text())["protocols"]["none/SO3"]
     assert turned["largest_change"] < 1e-4
     assert "PASS" in command("audit", "runs/classes-1", "--samples", 8).out
