@@ -7,7 +7,7 @@ import torch
 
 from intertwine.groups import SO3
 from intertwine.models import AttentionFamily, EGNNFamily, PointEncoder
-from intertwine.nn import geometry
+from intertwine.nn import Geometry
 from intertwine.ops import bessel_basis, radius_graph, smooth_cutoff
 from intertwine.testing import assert_equivariant
 
@@ -103,7 +103,7 @@ def test_the_egnn_interaction_is_the_layer_on_positions_that_have_moved() -> Non
     torch.manual_seed(0)
     encoder = PointEncoder("1x0e", "1x0e", layer="egnn", hidden="4x0e + 3x1o", layers=1, cutoff=2.0).double()
     (interaction,), (positions, edges) = encoder.interactions, cloud()
-    where = geometry(positions, edges)
+    where = Geometry.from_edges(positions, edges)
     hidden = torch.randn(10, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     begin = positions[:, None] / 2 + hidden[:, 4:].unflatten(1, (3, 3))
     ends = torch.stack([where.graph.source, where.graph.target])

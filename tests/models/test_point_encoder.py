@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from intertwine.groups import SO3
 from intertwine.models import PointEncoder
 from intertwine.ops import radius_graph
 
@@ -64,3 +65,19 @@ def test_bad_use_says_so() -> None:
     model = PointEncoder("1x0e", "1x0e", layers=1)
     with pytest.raises(ValueError, match=r"positions must be \(2, 3\)"):
         model(torch.ones(2, 1), torch.ones(2, 2), torch.zeros((2, 0), dtype=torch.int64))
+
+
+def test_text_is_read_in_the_grammar_of_the_other_representation() -> None:
+    encoder = PointEncoder(SO3().rep("2x0 + 1x1"), "1x0 + 1x1", layers=1, lmax=1)
+    assert encoder.rep_out == SO3().rep("1x0 + 1x1")
+    assert encoder.hidden == SO3().rep("32x0 + 16x1 + 8x2")  # the default, restricted
+    assert PointEncoder("1x0 + 1x1", SO3().rep("1x1"), hidden="4x0 + 2x1", layers=1).rep_in == SO3().rep("1x0 + 1x1")
+
+
+def test_the_output_starts_at_its_scale() -> None:
+    torch.manual_seed(0)
+    scales = {}
+    for scale in (0.02, 1.0):
+        encoder = PointEncoder("4x0e", "64x0e", layers=1, lmax=1, pool=None, output_scale=scale).eval()
+        scales[scale] = encoder.readout(torch.randn(200, encoder.hidden.dim)).std().item()
+    assert scales[1.0] / scales[0.02] == pytest.approx(50, rel=0.3)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
-from intertwine.nn import Geometry, Linear, Pool
-from intertwine.nn._pool import Pooling
+from intertwine.nn import Geometry, Linear, Pool, Reduce
 from intertwine.ops import knn_interpolate, resolve_batch
 from intertwine.reps import Rep
 
@@ -32,14 +31,15 @@ class HierarchicalEncoder(nn.Module):
     """Point encoder for hundreds to thousands of points, which samples ever fewer points of the cloud.
 
         down: x <- interactions_k(x),  x <- pooling_k(x, around each sampled point)
-        up:   x <- interaction(x_k + linear(interpolate(x))),  level by level, for outputs per point only
+        up:   x <- interaction(x_k + linear(knn_interpolate(x))),  level by level, for outputs per point only
 
     Each level keeps one point in ``ratio``, by farthest point sampling, and connects each to its nearest neighbors. The
     interactions and the pooling are those of any family: the pooling is a strided convolution (steerable), or a linear
     map of the mean over the neighbors. The graphs are built inside, from the positions.
 
     Args:
-        rep_in: Representation of each point's features, or text in the grammar of O(3).
+        rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
+            of O(3)).
         rep_out: Representation of the output, likewise.
         layer: The family, or its name, as in :class:`PointEncoder`.
         hidden: Representation between the layers, one for all levels or one for each; ``None`` for the default of the
@@ -93,7 +93,7 @@ class HierarchicalEncoder(nn.Module):
         cutoff: float = 0.5,
         k: int = 16,
         pool_neighbors: int | None = None,
-        pool: Pooling | None = "sum",
+        pool: Reduce | None = "sum",
         output_scale: float = OUTPUT_SCALE,
     ) -> None:
         super().__init__()
@@ -105,16 +105,15 @@ class HierarchicalEncoder(nn.Module):
                 f"got {levels}, {k}, {pool_neighbors}, {ratio}, {layers}"
             )
         self.family = get_family(layer)
-        hiddens: list[Rep | str] = _per_level(
-            self.family.default_hidden if hidden is None else hidden, levels, "hidden"
-        )
+        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
+        hiddens: list[Rep | str] = _per_level(hidden, levels, "hidden")
+        self.hidden = [self.family.parse_hidden(rep, self.rep_in) for rep in hiddens]
         self._rep_texts: dict[str, Any] = {
             "rep_in": str(rep_in),
             "rep_out": str(rep_out),
             "hidden": [*map(str, hiddens)],
         }
-        self.rep_in, self.rep_out = self.family.parse_rep(rep_in), self.family.parse_rep(rep_out)
-        self.hidden = [self.family.parse_hidden(rep) for rep in hiddens]
         self.ratio, self.k, self.pool_neighbors, self.output_scale = ratio, k, pool_neighbors, output_scale
         first = InteractionConfig(lmax, radial_basis, tuple(radial_hidden), width, float(cutoff), float(k))
         self.interaction_configs = [
@@ -167,7 +166,7 @@ class HierarchicalEncoder(nn.Module):
             "cutoff": first.cutoff,
             "k": self.k,
             "pool_neighbors": self.pool_neighbors,
-            "pool": None if self.pool is None else self.pool.how,
+            "pool": None if self.pool is None else self.pool.reduce,
             "output_scale": self.output_scale,
         }
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
-from intertwine.nn import Pool, geometry
-from intertwine.nn._pool import Pooling
+from intertwine.nn import Geometry, Pool, Reduce
 from intertwine.reps import Rep
 
 
@@ -22,7 +21,8 @@ class PointEncoder(nn.Module):
     ``rep_out`` decides whether the output is invariant or equivariant.
 
     Args:
-        rep_in: Representation of each point's features, or text in the grammar of O(3).
+        rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
+            of O(3)).
         rep_out: Representation of the output, likewise.
         layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"attention"``:
             SE(3)-Transformer; ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant
@@ -66,17 +66,17 @@ class PointEncoder(nn.Module):
         width: int = 64,
         cutoff: float = 5.0,
         avg_num_neighbors: float = 16.0,
-        pool: Pooling | None = "sum",
+        pool: Reduce | None = "sum",
         output_scale: float = OUTPUT_SCALE,
     ) -> None:
         super().__init__()
         if layers < 0:
             raise ValueError(f"layers must be at least 0, got {layers}")
         self.family = get_family(layer)
-        hidden = self.family.default_hidden if hidden is None else hidden
+        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
+        self.hidden = self.family.parse_hidden(hidden, self.rep_in)
         self._rep_texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
-        self.rep_in, self.rep_out = self.family.parse_rep(rep_in), self.family.parse_rep(rep_out)
-        self.hidden = self.family.parse_hidden(hidden)
         self.interaction_config = InteractionConfig(
             lmax, radial_basis, tuple(radial_hidden), width, float(cutoff), float(avg_num_neighbors)
         )
@@ -103,7 +103,7 @@ class PointEncoder(nn.Module):
             "width": self.interaction_config.width,
             "cutoff": self.interaction_config.cutoff,
             "avg_num_neighbors": self.interaction_config.avg_num_neighbors,
-            "pool": None if self.pool is None else self.pool.how,
+            "pool": None if self.pool is None else self.pool.reduce,
             "output_scale": self.output_scale,
         }
 
@@ -131,9 +131,9 @@ class PointEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        edge_geometry = geometry(positions, edges, self.interaction_config.lmax)
-        hidden = self.embed(features, edge_geometry)
+        geometry = Geometry.from_edges(positions, edges, self.interaction_config.lmax)
+        hidden = self.embed(features, geometry)
         for interaction in self.interactions:
-            hidden = interaction(hidden, edge_geometry)
+            hidden = interaction(hidden, geometry)
         output: Tensor = self.readout(hidden)
         return output if self.pool is None else self.pool(output, batch, structures)

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
-from intertwine.groups import O3
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
 from intertwine.ops import Graph, knn_table, resolve_batch, segment_max, segment_mean
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 PointPooling = Literal["max", "mean", "both"]
 NeighborSpace = Literal["features", "positions"]
@@ -24,7 +23,8 @@ class PointNetwork(nn.Module):
     """Base class of networks with invariant outputs that build their graphs themselves.
 
     Args:
-        rep_in: Representation of each point's features, or text in the grammar of O(3).
+        rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by
+            default of O(3)).
         rep_out: Representation of the output, scalars only; likewise.
         pool: Pooling over the points of a structure; ``None`` for one output per point.
 
@@ -34,7 +34,7 @@ class PointNetwork(nn.Module):
 
     def __init__(self, rep_in: Rep | str, rep_out: Rep | str, pool: PointPooling | None) -> None:
         super().__init__()
-        rep_in, rep_out = (O3().rep(rep) if isinstance(rep, str) else rep for rep in (rep_in, rep_out))
+        rep_in, rep_out = as_rep(rep_in, rep_out), as_rep(rep_out, rep_in)
         if rep_out != rep_out.dim * rep_out.group.trivial:
             raise ValueError(
                 f'{type(self).__name__} gives invariants, got rep_out "{rep_out}"; a PointEncoder gives vectors too'

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.nn import Geometry, geometry
+from intertwine.nn import Geometry
 from intertwine.ops import farthest_point_sampling, knn_graph, segment_sum
 
 
@@ -59,14 +59,14 @@ def point_pyramid(
         One level for each entry of ``with_graph``.
     """
     edges = knn_graph(positions, k, batch) if edges is None else edges
-    levels = [PyramidLevel(positions, batch, geometry(positions, edges, lmax))]
+    levels = [PyramidLevel(positions, batch, Geometry.from_edges(positions, edges, lmax))]
     for needed in with_graph[1:]:
         fine = levels[-1]
         counts = segment_sum(torch.ones_like(fine.batch), fine.batch, structures)
         index = farthest_point_sampling(fine.positions, (counts + ratio - 1) // ratio, fine.batch)
         coarse, coarse_batch = fine.positions.index_select(0, index), fine.batch.index_select(0, index)
         pooling_edges = knn_graph(fine.positions, pool_neighbors, fine.batch, queries=coarse, query_batch=coarse_batch)
-        pooling_geometry = geometry(fine.positions, pooling_edges, lmax, coarse)
-        own_geometry = geometry(coarse, knn_graph(coarse, k, coarse_batch), lmax) if needed else None
-        levels.append(PyramidLevel(coarse, coarse_batch, own_geometry, index, pooling_geometry))
+        pooling_geometry = Geometry.from_edges(fine.positions, pooling_edges, lmax, coarse)
+        level_geometry = Geometry.from_edges(coarse, knn_graph(coarse, k, coarse_batch), lmax) if needed else None
+        levels.append(PyramidLevel(coarse, coarse_batch, level_geometry, index, pooling_geometry))
     return levels

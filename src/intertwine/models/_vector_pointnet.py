@@ -17,9 +17,15 @@ from intertwine.models._point_network import (
     PoolingHead,
 )
 from intertwine.models.families import VectorEmbedding
-from intertwine.nn import VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLeakyReLU, VectorReLU
-from intertwine.nn.conv._geometry import graph_geometry
-from intertwine.nn.vector._component_first import ComponentFirst
+from intertwine.nn import (
+    ComponentFirst,
+    Geometry,
+    VectorBatchNorm,
+    VectorEdgeConv,
+    VectorInvariant,
+    VectorLeakyReLU,
+    VectorReLU,
+)
 from intertwine.reps import Rep
 
 
@@ -73,7 +79,7 @@ class VectorPointNet(PointNetwork):
         vector = self.rep_in.group.vector
         first, *rest = [width * vector for width in (*widths, embedding_dim)]
         self.knn_graph = KNNGraph(k, "positions")
-        self.embed = VectorEmbedding(self.rep_in, first, slope=0.0, norm=VectorBatchNorm)
+        self.embed = VectorEmbedding(self.rep_in, first, negative_slope=0.0, norm=VectorBatchNorm)
         self.layers = nn.Sequential(
             *(VectorReLU(before, after, norm=VectorBatchNorm(after)) for before, after in pairwise([first, *rest]))
         )
@@ -83,7 +89,7 @@ class VectorPointNet(PointNetwork):
     def logits(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The output for checked arguments."""
         graph = self.knn_graph.first(positions, batch)
-        hidden = self.layers(self.embed(features, graph_geometry(positions, graph)))
+        hidden = self.layers(self.embed(features, Geometry.from_graph(positions, graph)))
         output: Tensor = self.head(self.invariant(hidden, batch, structures), batch, structures)
         return output
 
@@ -141,14 +147,14 @@ class VectorDGCNN(PointNetwork):
         vector = self.rep_in.group.vector
         reps = [width * vector for width in widths]
         self.knn_graph = KNNGraph(k, neighbor_space)
-        self.embed = VectorEmbedding(self.rep_in, reps[0], slope=NEGATIVE_SLOPE, norm=VectorBatchNorm)
+        self.embed = VectorEmbedding(self.rep_in, reps[0], negative_slope=NEGATIVE_SLOPE, norm=VectorBatchNorm)
         self.layers = nn.ModuleList(
-            VectorEdgeConv(before, after, slope=NEGATIVE_SLOPE, norm=VectorBatchNorm(after))
+            VectorEdgeConv(before, after, negative_slope=NEGATIVE_SLOPE, norm=VectorBatchNorm(after))
             for before, after in pairwise(reps)
         )
         concatenated, fused = sum(widths) * vector, embedding_dim * vector
         self.fuse = VectorLeakyReLU(
-            concatenated, fused, slope=NEGATIVE_SLOPE, directions="shared", norm=VectorBatchNorm(fused)
+            concatenated, fused, negative_slope=NEGATIVE_SLOPE, directions="shared", norm=VectorBatchNorm(fused)
         )
         self._layout = ComponentFirst.of(concatenated, "VectorDGCNN")
         self.invariant = VectorInvariant(fused, hidden=invariant_hidden)
@@ -157,10 +163,10 @@ class VectorDGCNN(PointNetwork):
     def logits(self, features: Tensor, positions: Tensor, batch: Tensor, structures: int) -> Tensor:
         """The output for checked arguments."""
         graph = self.knn_graph.first(positions, batch)
-        hidden = [self.embed(features, graph_geometry(positions, graph))]
+        hidden = [self.embed(features, Geometry.from_graph(positions, graph))]
         for layer in self.layers:
             graph = self.knn_graph.next(graph, hidden[-1], batch)
             hidden.append(layer(hidden[-1], graph))
-        planes = self.fuse.planes(self._layout.split(torch.cat(hidden, 1), "VectorDGCNN"))
-        output: Tensor = self.head(self.invariant.planes(planes, batch, structures), batch, structures)
+        components = self.fuse.forward_components(self._layout.split(torch.cat(hidden, 1), "VectorDGCNN"))
+        output: Tensor = self.head(self.invariant.forward_components(components, batch, structures), batch, structures)
         return output

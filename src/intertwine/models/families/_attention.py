@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from intertwine.models.families._family import Family, InteractionConfig
 from intertwine.models.families._norm import Norm, check_norm, make_norm
-from intertwine.nn import Gate, Geometry, Linear, SteerableAttention
-from intertwine.nn.conv._attention import for_heads
+from intertwine.nn import Gate, Geometry, Linear, SteerableAttention, pad_to_heads
 from intertwine.reps import Rep
 
 
@@ -47,12 +46,13 @@ class AttentionInteraction(nn.Module):
         self.gate = Gate(rep)
         self.attend = SteerableAttention(
             rep,
-            for_heads(rep, heads),
+            pad_to_heads(rep, heads),
             heads=heads,
             lmax=config.lmax,
-            radial=(config.radial_basis, *config.radial_hidden),
+            radial_basis=config.radial_basis,
+            radial_hidden=config.radial_hidden,
             cutoff=config.cutoff,
-            neighbors=config.avg_num_neighbors,
+            avg_num_neighbors=config.avg_num_neighbors,
         )
         self.join_heads = Linear(self.attend.rep_out, self.gate.rep_in, bias=False)
         self.self_interaction = Linear(rep, self.gate.rep_in)

@@ -90,7 +90,7 @@ class EGNNInteraction(nn.Module):
             channels=vectors.dim // 3,
             attributes=self.radial_basis,
             hidden=config.width,
-            neighbors=config.avg_num_neighbors,
+            avg_num_neighbors=config.avg_num_neighbors,
         )
 
     def forward(self, features: Tensor, geometry: Geometry) -> Tensor:

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from intertwine.groups import O3
+from intertwine.groups import Group
 from intertwine.nn import Gate, Geometry, Linear
 from intertwine.ops import avg_pool_neighbors
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 OUTPUT_SCALE = 0.02
 """Default scale of an encoder's output at initialization: small, so that sums over many points also start near zero."""
@@ -55,13 +55,23 @@ class Family(ABC):
     default_hidden: ClassVar[str]
     strided: ClassVar[bool] = False
 
-    def parse_rep(self, rep: Rep | str) -> Rep:
-        """The representation of an input or an output; text is in the grammar of O(3)."""
-        return O3().rep(rep) if isinstance(rep, str) else rep
+    def parse_rep(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
+        """The representation of an input or an output.
 
-    def parse_hidden(self, rep: Rep | str) -> Rep:
-        """The representation between the layers; text is in the grammar of O(3)."""
-        return self.parse_rep(rep)
+        Args:
+            rep: A representation, or text in the grammar of the group of ``other``.
+            other: A further representation of the encoder; of O(3) if it is text or not given.
+        """
+        return as_rep(rep, other)
+
+    def parse_hidden(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
+        """The representation between the layers; arguments as for :meth:`parse_rep`."""
+        return self.parse_rep(rep, other)
+
+    def default_hidden_rep(self, group: Group) -> Rep:
+        """The default representation between the layers, restricted to a group."""
+        hidden = self.parse_hidden(self.default_hidden)
+        return hidden if hidden.group == group else hidden.restrict(group)
 
     def embedding(self, rep_in: Rep, hidden: Rep, config: InteractionConfig) -> nn.Module:
         """A module ``(features (N, rep_in.dim), geometry) -> (N, hidden.dim)``."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.groups import (
-    O3,
     SO3,
     Cyclic,
     Embedding,
@@ -24,15 +23,16 @@ from intertwine.models.families._family import OUTPUT_SCALE, Family, Interaction
 from intertwine.nn import (
     Geometry,
     GroupPool,
+    GroupReduce,
     InterPointConv,
     IntraGroupConv,
-    Lift,
+    LiftToGroup,
     PointwiseNonlinearity,
-    Project,
+    ProjectFromGroup,
     RegularBatchNorm,
+    regular_copies,
 )
-from intertwine.nn.group._regular import GroupPooling, regular_copies
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 _SOLIDS = {"tetrahedral": Tetrahedral(), "octahedral": Octahedral(), "icosahedral": Icosahedral()}
 
@@ -80,7 +80,7 @@ class LiftedFamily(Family):
 
     group: str = "octahedral"
     points: tuple[int, ...] = (12,)
-    pool: GroupPooling = "max"
+    pool: GroupReduce = "max"
 
     name = "lifted"
     default_hidden = "16"
@@ -89,15 +89,16 @@ class LiftedFamily(Family):
         object.__setattr__(self, "points", tuple(self.points))
         rotation_group(self.group)
 
-    def parse_rep(self, rep: Rep | str) -> Rep:
+    def parse_rep(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """The restriction to the group; text is in the grammar of O(3), or such as "16xregular"."""
         group = rotation_group(self.group)
         if isinstance(rep, str):
             copies = re.fullmatch(r"\s*(\d+)\s*x\s*regular\s*", rep)
-            return int(copies[1]) * group.regular if copies else O3().rep(rep).restrict(group)
-        return rep.restrict(group)
+            if copies:
+                return int(copies[1]) * group.regular
+        return as_rep(rep).restrict(group)
 
-    def parse_hidden(self, rep: Rep | str) -> Rep:
+    def parse_hidden(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """Copies of the regular representation; text may be their number alone, such as "16".
 
         Raises:
@@ -120,7 +121,7 @@ class LiftedFamily(Family):
         return LiftedReadout(hidden, rep_out, self.pool, output_scale)
 
 
-class LiftedEmbedding(Lift):
+class LiftedEmbedding(LiftToGroup):
     """Lift of each point's features to the group, whatever the geometry."""
 
     def forward(self, features: Tensor, geometry: Geometry | None = None) -> Tensor:
@@ -135,7 +136,9 @@ class LiftedInteraction(nn.Module):
         super().__init__()
         self.rep_in = self.rep_out = rep
         self.before, self.between = (nn.Sequential(RegularBatchNorm(rep), PointwiseNonlinearity(rep)) for _ in range(2))
-        self.inter = InterPointConv(rep, rep, points=points, cutoff=config.cutoff, neighbors=config.avg_num_neighbors)
+        self.inter = InterPointConv(
+            rep, rep, points=points, cutoff=config.cutoff, avg_num_neighbors=config.avg_num_neighbors
+        )
         self.intra = IntraGroupConv(rep, rep)
 
     def forward(self, features: Tensor, geometry: Geometry) -> Tensor:
@@ -147,7 +150,7 @@ class LiftedInteraction(nn.Module):
 class LiftedReadout(nn.Module):
     """Norm and ReLU, then invariants by pooling over the group and all else by projection."""
 
-    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupPooling, output_scale: float = OUTPUT_SCALE) -> None:
+    def __init__(self, hidden: Rep, rep_out: Rep, pool: GroupReduce, output_scale: float = OUTPUT_SCALE) -> None:
         super().__init__()
         self.rep_in, self.rep_out = hidden, rep_out
         group, copies = regular_copies(hidden)
@@ -163,7 +166,7 @@ class LiftedReadout(nn.Module):
                 nn.init.zeros_(head.bias)
                 self.heads.append(head)
             else:
-                self.heads.append(Project(hidden, count * term, gain=output_scale))
+                self.heads.append(ProjectFromGroup(hidden, count * term, gain=output_scale))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, hidden.dim)`` to ``(N, rep_out.dim)``."""

@@ -29,7 +29,9 @@ class MessageInteraction(nn.Module):
     def __init__(self, rep: Rep, config: InteractionConfig) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
-        self.conv = MessageConv(rep, rep, hidden=config.width, cutoff=config.cutoff, neighbors=config.avg_num_neighbors)
+        self.conv = MessageConv(
+            rep, rep, hidden=config.width, cutoff=config.cutoff, avg_num_neighbors=config.avg_num_neighbors
+        )
 
     def forward(self, features: Tensor, geometry: Geometry) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""

@@ -51,9 +51,10 @@ class SteerableBlock(nn.Module):
             rep_in,
             self.gate.rep_in,
             lmax=config.lmax,
-            radial=(config.radial_basis, *config.radial_hidden),
+            radial_basis=config.radial_basis,
+            radial_hidden=config.radial_hidden,
             cutoff=config.cutoff,
-            neighbors=config.avg_num_neighbors,
+            avg_num_neighbors=config.avg_num_neighbors,
         )
         self.self_interaction = Linear(rep_in, self.gate.rep_in)
         self.norm = make_norm(norm, self.gate.rep_in)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from intertwine.models.families._family import OUTPUT_SCALE, Family, InteractionConfig
 from intertwine.models.families._norm import Norm, check_norm
 from intertwine.models.families._scalars_and_vectors import ScalarsAndVectors
-from intertwine.nn import Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorLift
+from intertwine.nn import Geometry, Linear, VectorBatchNorm, VectorEdgeConv, VectorInvariant, VectorPositionConv
 from intertwine.reps import Rep
 
 MakeNorm = Callable[[Rep], VectorBatchNorm]
@@ -54,11 +54,13 @@ class VectorFamily(Family):
 class VectorEmbedding(nn.Module):
     """Lift of positions and input vectors to hidden vectors, which the input scalars scale channel by channel."""
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, *, slope: float = 0.2, norm: MakeNorm | None = None) -> None:
+    def __init__(self, rep_in: Rep, rep_out: Rep, *, negative_slope: float = 0.2, norm: MakeNorm | None = None) -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
         self._layout = ScalarsAndVectors(rep_in, "vector neurons' input")
-        self.lift = VectorLift(self._layout.vectors, rep_out, slope=slope, norm=None if norm is None else norm(rep_out))
+        self.lift = VectorPositionConv(
+            self._layout.vectors, rep_out, negative_slope=negative_slope, norm=None if norm is None else norm(rep_out)
+        )
         channels = rep_out.dim // rep_out.group.vector.dim
         self.scale = Linear(self._layout.scalars, channels * rep_out.group.trivial)
         if self.scale.bias is not None:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.groups import O3, SO3
-from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.nn import RotateFeatures
 from intertwine.ops import centers, resolve_batch
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 Backbone = Callable[..., Tensor]
 
@@ -53,9 +53,9 @@ class Canonicalization(nn.Module):
         super().__init__()
         rep_in = getattr(backbone, "rep_in", None) if rep_in is None else rep_in
         rep_out = getattr(backbone, "rep_out", None) if rep_out is None else rep_out
-        rep_in, rep_out = (O3().rep(rep) if isinstance(rep, str) else rep for rep in (rep_in, rep_out))
-        if not isinstance(rep_in, Rep) or not isinstance(rep_out, Rep):
+        if rep_in is None or rep_out is None:
             raise ValueError("the backbone has no rep_in and rep_out: give both, the representations of its features")
+        rep_in, rep_out = as_rep(rep_in, rep_out), as_rep(rep_out, rep_in)
         if rep_in.group != rep_out.group or rep_in.group not in (SO3(), O3()):
             raise ValueError(f"frames are of SO(3) or O(3), got rep_in of {rep_in.group}, rep_out of {rep_out.group}")
         if by_point is None:

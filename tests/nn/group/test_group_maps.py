@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lifting_toys import normal, worst
+from group_toys import normal, worst
 from torch import nn
 from torch.nn import functional
 
@@ -12,12 +12,12 @@ from intertwine.models import rotation_group
 from intertwine.nn import (
     GroupPool,
     IntraGroupConv,
-    Lift,
+    LiftToGroup,
     Linear,
     PointwiseNonlinearity,
-    Project,
+    ProjectFromGroup,
     RegularBatchNorm,
-    neighborhood,
+    identity_neighborhood,
 )
 from intertwine.testing import assert_equivariant
 
@@ -26,7 +26,7 @@ def test_the_table_of_the_icosahedron() -> None:
     group = Icosahedral()
     assert group.order == 60
     assert sorted(len(each) for each in group.conjugacy_classes) == [1, 12, 12, 15, 20]
-    around = neighborhood(group)
+    around = identity_neighborhood(group)
     assert len(around) == 13
     assert around[0] == 0
     angles = torch.rad2deg(((group.elements[around[1:]].diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).acos())
@@ -49,7 +49,7 @@ def test_the_table_of_the_icosahedron() -> None:
     ids=str,
 )
 def test_neighborhoods_generate_and_do_not_depend_on_the_frame(group, size: int) -> None:
-    around = neighborhood(group)
+    around = identity_neighborhood(group)
     assert len(around) == size
     assert group.subgroup(group.elements[around]).order == group.order
     conjugates = group.elements[:, None] @ group.elements[around] @ group.inverse(group.elements)[:, None]
@@ -59,7 +59,7 @@ def test_neighborhoods_generate_and_do_not_depend_on_the_frame(group, size: int)
 
 def test_lift_on_every_element(group) -> None:
     rep_in, rep_out = 2 * group.trivial + 2 * group.vector, 3 * group.regular
-    layer = Lift(rep_in, rep_out).double()
+    layer = LiftToGroup(rep_in, rep_out).double()
     nn.init.normal_(layer.bias)
     features = normal(5, rep_in.dim)
     assert worst(layer, rep_in, rep_out, features, elements=group.elements) < 1e-12
@@ -77,7 +77,7 @@ def test_lift_on_every_element(group) -> None:
 
 def test_project_on_every_element(group) -> None:
     rep_in, rep_out = 3 * group.regular, 2 * group.trivial + 2 * group.vector
-    layer, features = Project(rep_in, rep_out).double(), normal(5, rep_in.dim)
+    layer, features = ProjectFromGroup(rep_in, rep_out).double(), normal(5, rep_in.dim)
     assert worst(layer, rep_in, rep_out, features, elements=group.elements) < 1e-12
     values = features.unflatten(1, (3, -1))
     slow = sum(values[..., i] @ (rep_out.matrix(g) @ layer.weight).T for i, g in enumerate(group.elements))
@@ -105,7 +105,7 @@ def test_acting_from_the_left_is_caught() -> None:
     left = group.multiplication_table[:, group.inverses]  # k g^-1 where g^-1 k belongs
     places = torch.full((24,), len(layer.elements))
     places[layer.elements] = torch.arange(len(layer.elements))
-    layer.place = places[left]
+    layer.weight_index = places[left]
     layer.weight.data[1:] *= torch.arange(1, 7)[:, None, None]
     assert worst(layer, layer.rep_in, layer.rep_out, normal(2, 24), elements=group.elements) > 0.1
 
@@ -146,8 +146,8 @@ def test_they_are_all_the_equivariant_maps() -> None:
     group = Tetrahedral()
     outer, regular = group.trivial + 2 * group.vector, 2 * group.regular
     weights = {
-        (outer, regular): Lift(outer, regular).weight,
-        (regular, outer): Project(regular, outer).weight,
+        (outer, regular): LiftToGroup(outer, regular).weight,
+        (regular, outer): ProjectFromGroup(regular, outer).weight,
         (regular, regular): IntraGroupConv(regular, regular, elements=torch.arange(12)).weight,
     }
     for (rep_in, rep_out), weight in weights.items():
@@ -158,7 +158,7 @@ def test_lift_agrees_with_the_general_linear_map() -> None:
     """The matrix of the lift lies in what `Linear` spans, found by another way: characters and a change of basis."""
     group = Octahedral()
     rep = group.trivial + group.vector
-    lift = Lift(rep, group.regular).double()
+    lift = LiftToGroup(rep, group.regular).double()
     lift.bias.data.zero_()
     general = Linear(rep, group.regular, bias=False).double()
     one = torch.eye(4, dtype=torch.float64)
@@ -179,7 +179,7 @@ def test_gradients() -> None:
     group = Cyclic(3)
     rep, regular = group.trivial + group.vector, 2 * group.regular
     model = nn.Sequential(
-        Lift(rep, regular), IntraGroupConv(regular, regular), PointwiseNonlinearity(regular, functional.silu),
+        LiftToGroup(rep, regular), IntraGroupConv(regular, regular), PointwiseNonlinearity(regular, functional.silu),
         GroupPool(regular, "attention"),
     ).double()  # fmt: skip
     assert torch.autograd.gradcheck(model, normal(3, 3).requires_grad_())
@@ -191,7 +191,7 @@ def test_gradients() -> None:
 
 def test_bad_use_says_so() -> None:
     group = Octahedral()
-    for make in (IntraGroupConv, Lift, Project):
+    for make in (IntraGroupConv, LiftToGroup, ProjectFromGroup):
         with pytest.raises(ValueError, match=r"O.* and rep_out of T"):
             make(group.regular, Tetrahedral().regular)
     for rep in (group.vector, group.regular + group.trivial, 0 * group.regular):
@@ -202,9 +202,9 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(..., 24\)"):
         GroupPool(group.regular)(torch.ones(2, 23))
     with pytest.raises(ValueError, match="orthogonal matrices"):
-        neighborhood(FiniteMatrixGroup([[[0.0, -2.0], [0.5, 0.0]]]))
+        identity_neighborhood(FiniteMatrixGroup([[[0.0, -2.0], [0.5, 0.0]]]))
 
 
 def test_the_library_own_tester_agrees() -> None:
     group = Icosahedral()
-    assert_equivariant(Lift(SO3().irrep(2).restrict(group), 2 * group.regular), samples=8)
+    assert_equivariant(LiftToGroup(SO3().irrep(2).restrict(group), 2 * group.regular), samples=8)

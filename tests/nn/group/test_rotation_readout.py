@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lifting_toys import GROUPS, normal
+from group_toys import GROUPS, normal
 from torch import nn
 
 from intertwine.groups import SO3, Dihedral, FullTetrahedral, Icosahedral, Octahedral

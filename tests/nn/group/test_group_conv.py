@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from lifting_toys import GROUPS, cloud, normal, worst
+from group_toys import GROUPS, cloud, normal, worst
 
 from intertwine.groups import SO3, Cyclic, Icosahedral, Octahedral, Symmetric, Tetrahedral
 from intertwine.models import rotation_group
-from intertwine.nn import GroupPointConv, InterPointConv, IntraGroupConv, Lift, geometry
+from intertwine.nn import Geometry, GroupPointConv, InterPointConv, IntraGroupConv, LiftToGroup
 from intertwine.nn.group._kernel_points import KernelPoints, shell
 from intertwine.ops import smooth_cutoff
 from intertwine.testing import assert_equivariant
@@ -75,7 +75,7 @@ def slow_conv(layer, features, positions, edges, weight):
                 for h, matrix in weight(n):
                     k = int(group.multiplication_table[a, h])
                     out[i, :, a] += w * values[j, :, k] @ matrix
-    return (out / layer.neighbors**0.5).flatten(1)
+    return (out / layer.avg_num_neighbors**0.5).flatten(1)
 
 
 @pytest.mark.parametrize("name", ["C4 in the plane", "D4 in the plane", "C4 about z", "T"])
@@ -84,11 +84,11 @@ def test_the_fast_convolutions_are_their_definitions(name: str) -> None:
     rep_in, rep_out = 2 * group.regular, 3 * group.regular
     positions, edges = cloud(group, 3)
     features = normal(3, rep_in.dim)
-    inter = InterPointConv(rep_in, rep_out, points=(5,), cutoff=4.0, neighbors=2.0).double()
+    inter = InterPointConv(rep_in, rep_out, points=(5,), cutoff=4.0, avg_num_neighbors=2.0).double()
     slow = slow_conv(inter, features, positions, edges, lambda n: [(0, inter.weight[n])])
     torch.testing.assert_close(inter(features, positions, edges), slow)
     if group.order <= 8:
-        whole = GroupPointConv(rep_in, rep_out, points=(5,), cutoff=4.0, neighbors=2.0).double()
+        whole = GroupPointConv(rep_in, rep_out, points=(5,), cutoff=4.0, avg_num_neighbors=2.0).double()
         slow = slow_conv(whole, features, positions, edges, lambda n: list(enumerate(whole.weight[n])))
         torch.testing.assert_close(whole(features, positions, edges), slow)
 
@@ -98,7 +98,7 @@ def test_their_law_on_every_element(group, make) -> None:
     rep_in, rep_out = 2 * group.regular, 3 * group.regular
     if make is GroupPointConv and group.order > 24:
         rep_in = rep_out = group.regular
-    layer = make(rep_in, rep_out, points=(6, 12), cutoff=3.0, neighbors=8.0).double()
+    layer = make(rep_in, rep_out, points=(6, 12), cutoff=3.0, avg_num_neighbors=8.0).double()
     positions, edges = cloud(group)
     features = normal(9, rep_in.dim)
     assert worst(layer, rep_in, rep_out, features, positions, edges, elements=group.elements) < 1e-12
@@ -108,7 +108,7 @@ def test_their_law_on_every_element(group, make) -> None:
 def test_rotations_between_the_elements_are_caught(name: str) -> None:
     group = GROUPS[name]
     rep_in, rep_out = group.vector, 2 * group.regular
-    lift, conv = Lift(rep_in, rep_out).double(), InterPointConv(rep_out, rep_out, cutoff=3.0).double()
+    lift, conv = LiftToGroup(rep_in, rep_out).double(), InterPointConv(rep_out, rep_out, cutoff=3.0).double()
     positions, edges = cloud(group)
     features = normal(9, 3)
     expected = conv(lift(features), positions, edges).unflatten(1, (2, -1)).amax(2)
@@ -129,7 +129,7 @@ def test_renumbered_the_wrong_way_is_caught() -> None:
 def test_a_kernel_that_is_a_product_makes_the_separated_convolution_the_whole_one(name: str) -> None:
     group = GROUPS[name]
     reps = [copies * group.regular for copies in (2, 3, 2)]
-    options = {"points": (6,), "cutoff": 3.0, "neighbors": 8.0}
+    options = {"points": (6,), "cutoff": 3.0, "avg_num_neighbors": 8.0}
     positions, edges = cloud(group)
     features = normal(9, reps[0].dim)
     whole = GroupPointConv(reps[0], reps[2], **options).double()
@@ -155,7 +155,7 @@ def test_layers_share_a_geometry() -> None:
     group = Tetrahedral()
     conv = InterPointConv(group.regular, group.regular, cutoff=3.0).double()
     positions, edges = cloud(group)
-    shared = geometry(positions, edges)
+    shared = Geometry.from_edges(positions, edges)
     torch.testing.assert_close(conv(normal(9, 12), shared), conv(normal(9, 12), positions, edges), rtol=0, atol=0)
 
 
@@ -175,7 +175,7 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match="needs one group"):
         InterPointConv(rep, Tetrahedral().regular)
     with pytest.raises(ValueError, match="neighbors must be positive"):
-        InterPointConv(rep, rep, neighbors=0)
+        InterPointConv(rep, rep, avg_num_neighbors=0)
     with pytest.raises(ValueError, match="numbers of points must be positive"):
         InterPointConv(rep, rep, points=())
     with pytest.raises(ValueError, match="plane or in space"):
@@ -184,7 +184,7 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"positions must have shape \(N, 2\)"):
         conv(torch.ones(2, 4), torch.ones(2, 3), torch.zeros((2, 0), dtype=torch.int64))
     with pytest.raises(ValueError, match="moves 2 coordinates"):
-        conv(torch.ones(2, 4), geometry(torch.ones(2, 3), torch.zeros((2, 0), dtype=torch.int64)))
+        conv(torch.ones(2, 4), Geometry.from_edges(torch.ones(2, 3), torch.zeros((2, 0), dtype=torch.int64)))
     with pytest.raises(ValueError, match="edges"):
         conv(torch.ones(2, 4), torch.ones(2, 2))
 

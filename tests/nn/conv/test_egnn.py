@@ -38,8 +38,8 @@ def loop(layer: EGNNConv, h: Tensor, x: Tensor, edges: Tensor, a: Tensor, u: Ten
         message = phi_e(torch.cat([h[i], h[j], squares, a[e]]))
         steps = phi_x(message) if layer.channels else message
         for v in range(layer.channels):
-            moved[i, v] += u[e] * (x[i, v] - x[j, v]) * steps[v] / layer.neighbors
-        heard[i] += u[e] * message / layer.neighbors**0.5
+            moved[i, v] += u[e] * (x[i, v] - x[j, v]) * steps[v] / layer.avg_num_neighbors
+        heard[i] += u[e] * message / layer.avg_num_neighbors**0.5
     return torch.stack([phi_h(torch.cat([h[i], heard[i]])) for i in range(len(h))]), moved
 
 
@@ -47,7 +47,7 @@ def loop(layer: EGNNConv, h: Tensor, x: Tensor, edges: Tensor, a: Tensor, u: Ten
 def test_equals_the_loop_over_the_formulas(channels: int, attributes: int, dimension: int) -> None:
     torch.manual_seed(0)
     layer = EGNNConv(
-        O3().rep("4x0e"), O3().rep("3x0e"), channels=channels, attributes=attributes, hidden=8, neighbors=3.0
+        O3().rep("4x0e"), O3().rep("3x0e"), channels=channels, attributes=attributes, hidden=8, avg_num_neighbors=3.0
     ).double()
     h, x, edges = draw(8, 4), draw(8, channels, dimension, seed=1), some_edges()
     a, u = draw(edges.shape[1], attributes, seed=2), draw(edges.shape[1], seed=3).abs()
@@ -93,7 +93,7 @@ def test_a_layer_that_moves_points_along_an_axis_is_caught() -> None:
 
 def test_velocities_turn_along() -> None:
     torch.manual_seed(0)
-    layer = VelocityEGNNConv(O3().rep("4x0e"), hidden=8, neighbors=3.0).double()
+    layer = VelocityEGNNConv(O3().rep("4x0e"), hidden=8, avg_num_neighbors=3.0).double()
     h, x, v, edges = draw(8, 4), draw(8, 3, seed=1), draw(8, 3, seed=2), some_edges()
     features, positions = layer(h, x, edges, v)
     still_features, still = layer(h, x, edges, torch.zeros_like(v))
@@ -139,8 +139,8 @@ def test_bad_use_says_so() -> None:
         EGNNConv(scalars, 2 * O2().trivial)
     with pytest.raises(ValueError, match="nor both 0"):
         EGNNConv(scalars, channels=0)
-    with pytest.raises(ValueError, match="neighbors positive"):
-        EGNNConv(scalars, neighbors=0)
+    with pytest.raises(ValueError, match="avg_num_neighbors must be positive"):
+        EGNNConv(scalars, avg_num_neighbors=0)
     layer, edges = EGNNConv(scalars), torch.tensor([[1], [0]])
     with pytest.raises(ValueError, match=r"positions must be \(2, 1, dimension\), got \(2, 2, 3\)"):
         layer(torch.ones(2, 2), torch.ones(2, 2, 3), edges)

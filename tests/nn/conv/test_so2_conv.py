@@ -5,7 +5,7 @@ import torch
 from e3nn import o3
 
 from intertwine.groups import O3, SO3
-from intertwine.nn import SO2Conv, SteerableConv, geometry
+from intertwine.nn import Geometry, SO2Conv, SteerableConv
 from intertwine.ops import Graph, path_weights, radius_graph, so2_conv, spherical_harmonics
 from intertwine.testing import assert_equivariant
 
@@ -40,7 +40,7 @@ def reference(conv, features: torch.Tensor, positions: torch.Tensor, edges: torc
     harmonics = o3.Irreps.spherical_harmonics(lmax)
     product = o3.FullyConnectedTensorProduct(irreps_in, harmonics, irreps_out, shared_weights=False).double()
     vectors = positions[edges[0]] - positions[edges[1]]
-    radial, scales = conv.radial(vectors.norm(dim=-1)) / conv.neighbors**0.5, scales_by_block(conv)
+    radial, scales = conv.radial(vectors.norm(dim=-1)) / conv.avg_num_neighbors**0.5, scales_by_block(conv)
     paths = path_weights(conv.coupling, list(conv.weights))
     flat = []
     for path in product.instructions:
@@ -56,7 +56,9 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         torch.manual_seed(0)
-        conv = SO2Conv(O3().rep(rep_in), O3().rep(rep_out), radial=(4, 8), neighbors=3).double()
+        conv = SO2Conv(
+            O3().rep(rep_in), O3().rep(rep_out), radial_basis=4, radial_hidden=(8,), avg_num_neighbors=3
+        ).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), conv.rep_in.dim, dtype=torch.float64)
         with torch.no_grad():
@@ -79,9 +81,13 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str) -> None:
 )
 def test_a_steerable_conv_whose_radial_weights_are_products(group, rep_in: str, rep_out: str) -> None:
     torch.manual_seed(0)
-    conv = SO2Conv(group.rep(rep_in), group.rep(rep_out), radial=(4, 8), neighbors=3).double()
+    conv = SO2Conv(
+        group.rep(rep_in), group.rep(rep_out), radial_basis=4, radial_hidden=(8,), avg_num_neighbors=3
+    ).double()
     top = [max(degree for (degree, _), _ in side) for side in (conv.coupling.inputs, conv.coupling.outputs)]
-    other = SteerableConv(conv.rep_in, conv.rep_out, lmax=sum(top), radial=(4, 8), neighbors=3).double()
+    other = SteerableConv(
+        conv.rep_in, conv.rep_out, lmax=sum(top), radial_basis=4, radial_hidden=(8,), avg_num_neighbors=3
+    ).double()
     other.radial.load_state_dict(conv.radial.state_dict())
     scales, paths = scales_by_block(conv), path_weights(conv.coupling, list(conv.weights))
     with torch.no_grad():
@@ -99,7 +105,7 @@ def test_a_steerable_conv_whose_radial_weights_are_products(group, rep_in: str, 
 def test_equivariant_however_many_orders_are_mixed(group, mmax: int) -> None:
     torch.manual_seed(0)
     rep = group.rep("3x0 + 2x1 + 1x2 + 1x4" if group == SO3() else "3x0e + 2x1o + 1x2e + 1x1e + 1x0o + 1x4e")
-    assert_equivariant(SO2Conv(rep, rep, mmax=mmax, radial=(4, 8)))
+    assert_equivariant(SO2Conv(rep, rep, mmax=mmax, radial_basis=4, radial_hidden=(8,)))
 
 
 def test_one_weight_out_of_place_is_caught() -> None:
@@ -113,13 +119,13 @@ def test_one_weight_out_of_place_is_caught() -> None:
             return found + 0.01 * torch.nn.functional.pad(features[:, 3:], (3, 0))
 
     with pytest.raises(AssertionError):
-        assert_equivariant(Broken(rep, rep, radial=(4, 8)))
+        assert_equivariant(Broken(rep, rep, radial_basis=4, radial_hidden=(8,)))
 
 
 def test_high_degrees_keep_their_digits() -> None:
     torch.manual_seed(0)
     rep = O3().rep(" + ".join(f"1x{degree}{'eo'[degree % 2]}" for degree in (0, 3, 7)))
-    assert_equivariant(SO2Conv(rep, rep, radial=(4,)))
+    assert_equivariant(SO2Conv(rep, rep, radial_basis=4, radial_hidden=()))
 
 
 def test_keeps_the_variance_of_independent_features() -> None:
@@ -136,13 +142,13 @@ def test_keeps_the_variance_of_independent_features() -> None:
 
 def test_the_order_of_the_edges_is_of_no_consequence_and_a_geometry_serves() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    conv = SO2Conv(rep, rep, radial=(4,)).double()
+    conv = SO2Conv(rep, rep, radial_basis=4, radial_hidden=()).double()
     positions, edges = cloud()
     features = torch.randn(len(positions), rep.dim, dtype=torch.float64)
     expected = conv(features, positions, edges)
     shuffled = edges[:, torch.randperm(edges.shape[1], generator=torch.Generator().manual_seed(1))]
     torch.testing.assert_close(expected, conv(features, positions, shuffled))
-    torch.testing.assert_close(expected, conv(features, geometry(positions, edges, 2)))
+    torch.testing.assert_close(expected, conv(features, Geometry.from_edges(positions, edges, 2)))
 
 
 def test_few_points_or_none() -> None:
@@ -170,7 +176,7 @@ def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
 
 def test_forces_can_be_trained_on() -> None:
     torch.manual_seed(0)
-    conv = SO2Conv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o + 1x1e"), radial=(3, 4)).double()
+    conv = SO2Conv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o + 1x1e"), radial_basis=3, radial_hidden=(4,)).double()
     positions = torch.randn(4, 3, dtype=torch.float64)
     positions[1] = positions[0] + torch.tensor([0.0, 1.0, 0.0])  # the poles
     edges = torch.tensor([[0, 1, 2, 3, 1, 0], [1, 0, 0, 1, 2, 3]])
@@ -183,7 +189,7 @@ def test_forces_can_be_trained_on() -> None:
 def test_compiled_gradients_are_the_same() -> None:
     torch.manual_seed(0)
     rep = O3().rep("3x0e + 2x1o + 1x2e")
-    conv = SO2Conv(rep, rep, radial=(4, 8))
+    conv = SO2Conv(rep, rep, radial_basis=4, radial_hidden=(8,))
     positions, edges = cloud()
     positions, features = positions.float().requires_grad_(), torch.randn(len(positions), rep.dim)
     torch._dynamo.reset()
@@ -203,6 +209,6 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         SO2Conv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
     with pytest.raises(ValueError, match="neighbors"):
-        SO2Conv(rep, rep, neighbors=0)
+        SO2Conv(rep, rep, avg_num_neighbors=0)
     with pytest.raises(ValueError, match="mmax"):
         SO2Conv(rep, rep, mmax=-1)

@@ -7,17 +7,17 @@ from torch import Tensor, nn
 import intertwine as iw
 from intertwine.groups import O2, O3, SO2, SO3
 from intertwine.nn import (
+    Geometry,
     Linear,
     Pool,
     VectorBatchNorm,
     VectorEdgeConv,
     VectorInvariant,
     VectorLeakyReLU,
-    VectorLift,
     VectorMaxPool,
+    VectorPositionConv,
     VectorReLU,
     from_vector_layout,
-    geometry,
     to_vector_layout,
 )
 from intertwine.ops import Graph, radius_graph
@@ -25,7 +25,7 @@ from intertwine.reps import Rep
 from intertwine.testing import assert_equivariant
 
 GROUPS = [SO3(), O3(), SO2(), O2()]
-EPSILON = 1e-6
+VN_EPSILON = 1e-6
 
 
 def copies(group, count: int) -> Rep:
@@ -42,12 +42,9 @@ LAYERS = {
     "max pool": lambda G: VectorMaxPool(copies(G, 4)),
     "mean pool": lambda G: Pool(copies(G, 4), "mean"),
     "edge conv": lambda G: VectorEdgeConv(copies(G, 4), copies(G, 5), norm=VectorBatchNorm(copies(G, 5))),
-    "lift": lambda G: VectorLift(copies(G, 2), copies(G, 5), norm=VectorBatchNorm(copies(G, 5))),
-    "lift of positions alone": lambda G: VectorLift(copies(G, 0), copies(G, 5)),
+    "lift": lambda G: VectorPositionConv(copies(G, 2), copies(G, 5), norm=VectorBatchNorm(copies(G, 5))),
+    "lift of positions alone": lambda G: VectorPositionConv(copies(G, 0), copies(G, 5)),
 }
-
-
-NO_EDGES = Graph.from_edges(torch.zeros(2, 0).long(), 2)
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
@@ -129,7 +126,7 @@ def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
     """Point by point, channel by channel: eqs. 4-6, normalized as section 3.4 says."""
     w, u = layer.values.weights[0][0], layer.directions.weights[0][0]
     q = torch.einsum("ci,noc->nio", w, vectors(features).mT).clone()
-    norms = q.norm(dim=-1) + EPSILON
+    norms = q.norm(dim=-1) + VN_EPSILON
     if layer.norm is not None:
         normed = nn.functional.batch_norm(norms, None, None, layer.norm.weight, layer.norm.bias, training=True)
         q = q / norms[..., None] * normed[..., None]
@@ -138,7 +135,9 @@ def relu_by_loops(layer: VectorReLU, features: Tensor) -> Tensor:
         for c in range(q.shape[1]):
             k = sum(u[i, c if u.shape[1] > 1 else 0] * vectors(features)[n, i] for i in range(u.shape[0]))
             along = q[n, c] @ k
-            result[n, c] = q[n, c] if along >= 0 else q[n, c] - (1 - layer.slope) * along / (k @ k + EPSILON) * k
+            result[n, c] = (
+                q[n, c] if along >= 0 else q[n, c] - (1 - layer.negative_slope) * along / (k @ k + VN_EPSILON) * k
+            )
     return result.flatten(-2)
 
 
@@ -161,11 +160,11 @@ def test_batch_norm_is_torchs_of_the_lengths() -> None:
     for _ in range(3):
         features = torch.randn(20, 12, dtype=torch.float64) * 3
         norms = vectors(features).norm(dim=-1)
-        expected = theirs(norms + EPSILON)[..., None] / (norms + EPSILON)[..., None] * vectors(features)
+        expected = theirs(norms + VN_EPSILON)[..., None] / (norms + VN_EPSILON)[..., None] * vectors(features)
         torch.testing.assert_close(ours(features), expected.flatten(-2), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(ours.running_mean, theirs.running_mean, rtol=0, atol=1e-6)
     torch.testing.assert_close(ours.running_variance, theirs.running_var, rtol=0, atol=1e-6)
-    expected = theirs.eval()(norms + EPSILON)[..., None] / (norms + EPSILON)[..., None] * vectors(features)
+    expected = theirs.eval()(norms + VN_EPSILON)[..., None] / (norms + VN_EPSILON)[..., None] * vectors(features)
     torch.testing.assert_close(ours.eval()(features), expected.flatten(-2), rtol=1e-5, atol=1e-6)
 
 
@@ -224,7 +223,7 @@ def test_invariant_is_the_papers() -> None:
     torch.testing.assert_close(layer(features, batch), expected, rtol=1e-11, atol=1e-11)
 
 
-def lifted_pairs(layer: VectorLift, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+def lifted_pairs(layer: VectorPositionConv, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
     """``(E, 3 * 3)``: offset, the target's vector, their cross product."""
     offsets, own = positions[edges[0]] - positions[edges[1]], features[edges[1]]
     crossed = [torch.linalg.cross(offsets, own)] if layer.rep_in.group == SO3() else []
@@ -238,19 +237,19 @@ def test_edge_layers_are_relu_on_pairs_and_a_mean(group, normalized: bool) -> No
     positions = torch.randn(12, 3, dtype=torch.float64)
     edges, features = radius_graph(positions, 2.5), torch.randn(12, 3, dtype=torch.float64)
     out = copies(group, 5)
-    for make, count in ((VectorLift, 3 if group == SO3() else 2), (VectorEdgeConv, 2)):
+    for make, count in ((VectorPositionConv, 3 if group == SO3() else 2), (VectorEdgeConv, 2)):
         norm = VectorBatchNorm(out) if normalized else None
         layer = make(copies(group, 1), out, norm=norm).double()
         on_pairs = VectorLeakyReLU(copies(group, count), out, norm=norm).double()
         for name in ("values", "directions"):
             parts = [getattr(layer, name).weights[0], getattr(layer, f"difference_{name}").weights[0]]
             getattr(on_pairs, name).weights[0].data = torch.cat(parts, 1).data
-        if make is VectorLift:
+        if make is VectorPositionConv:
             pairs = lifted_pairs(layer, features, positions, edges)
         else:
             pairs = torch.cat([features[edges[1]], features[edges[0]] - features[edges[1]]], 1)
         expected = Pool(out, "mean")(relu_by_loops(on_pairs, pairs), edges[1], 12)
-        for where in ((positions, edges), (geometry(positions, edges),)):
+        for where in ((positions, edges), (Geometry.from_edges(positions, edges),)):
             torch.testing.assert_close(layer(features, *where), expected, rtol=1e-11, atol=1e-11)
 
 
@@ -259,14 +258,14 @@ def test_with_slope_one_nothing_but_the_linear_maps_is_left(group) -> None:
     torch.manual_seed(0)
     rep, n = copies(group, 2), group.dimension
     features, positions = torch.randn(5, 2 * n, dtype=torch.float64), torch.randn(5, n, dtype=torch.float64)
-    relu = VectorReLU(rep, copies(group, 3), slope=1.0).double()
+    relu = VectorReLU(rep, copies(group, 3), negative_slope=1.0).double()
     torch.testing.assert_close(relu(features), relu.values(features))
     edges = torch.tensor([[1, 2, 3], [0, 1, 4]])  # one neighbor each, or none
     source, target = edges
-    for make in (VectorEdgeConv, VectorLift):
-        conv = make(rep, copies(group, 3), slope=1.0).double()
+    for make in (VectorEdgeConv, VectorPositionConv):
+        conv = make(rep, copies(group, 3), negative_slope=1.0).double()
         differing = features[source] - features[target]
-        if make is VectorLift:
+        if make is VectorPositionConv:
             differing = positions[source] - positions[target]
             crossed = [torch.linalg.cross(differing, x) for x in features[target].split(n, 1)] if group == SO3() else []
             differing = torch.cat([differing, *crossed], 1)
@@ -318,14 +317,16 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
         (lambda: VectorReLU(O3().rep("4x1o"), O3().rep("2x1e")), "the same vector on both sides"),
         (lambda: VectorReLU(O3().rep("4x1o"), directions="all"), '"each" or "shared"'),
         (lambda: VectorReLU(O3().rep("4x1o"), norm=VectorBatchNorm(O3().rep("3x1o"))), "norm must be of 4x1o"),
-        (lambda: VectorLift(O3().rep("4x1e"), O3().rep("4x1o")), "the vector that positions are"),
-        (lambda: VectorLift(O3().rep("1x1o"), O3().rep("0x1o")), "at least one"),
+        (lambda: VectorPositionConv(O3().rep("4x1e"), O3().rep("4x1o")), "the vector of the group"),
+        (lambda: VectorPositionConv(O3().rep("1x1o"), O3().rep("0x1o")), "at least one"),
         (lambda: VectorInvariant(O3().rep("4x1o"), scope="cloud"), '"structure" or "point"'),
         (lambda: VectorBatchNorm(O3().rep("4x1o"))(torch.ones(2, 11)), r"expected features \(..., 12\)"),
         (lambda: VectorEdgeConv(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), torch.ones(2, 3)), "edges"),
-        (lambda: VectorLift(O3().rep("1x1o"), O3().rep("1x1o"))(torch.ones(2, 3), NO_EDGES),
-         "where points are"),
-        (lambda: VectorLift(O2().rep("1x1"), O2().rep("1x1"))(torch.ones(2, 2), torch.ones(2, 3),
+        (
+            lambda: VectorPositionConv("1x1o", "1x1o")(torch.ones(2, 3), Graph.from_edges(torch.zeros(2, 0).long(), 2)),
+            "no positions",
+        ),
+        (lambda: VectorPositionConv(O2().rep("1x1"), O2().rep("1x1"))(torch.ones(2, 2), torch.ones(2, 3),
                                                              torch.zeros(2, 0).long()), r"\(N, 2\)"),
         (lambda: to_vector_layout(torch.ones(2, 4)), r"\(B, ..., C \* 3\)"),
         (lambda: from_vector_layout(torch.ones(2, 4)), "vector neurons"),

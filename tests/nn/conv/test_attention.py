@@ -6,7 +6,7 @@ from e3nn import o3
 from torch import Tensor
 
 from intertwine.groups import O3, SO3
-from intertwine.nn import SteerableAttention, SteerableConv, SteerableCrossAttention, e3nn_weights, geometry
+from intertwine.nn import Geometry, SteerableAttention, SteerableConv, SteerableCrossAttention, e3nn_weights
 from intertwine.ops import radius_graph, segment_sum, smooth_cutoff, spherical_harmonics
 from intertwine.testing import assert_equivariant
 
@@ -52,7 +52,7 @@ def reference(
     attend: SteerableCrossAttention, queries: tuple[Tensor, Tensor], sources: tuple[Tensor, Tensor], edges: Tensor
 ) -> Tensor:
     """Node by node, neighbor by neighbor: every key and value made by e3nn, softmax of each node."""
-    rep_in, key, out = (o3.Irreps(str(rep)) for rep in (attend.rep_in, attend.key, attend.rep_out))
+    rep_in, key, out = (o3.Irreps(str(rep)) for rep in (attend.rep_in, attend.rep_key, attend.rep_out))
     products = [
         o3.FullyConnectedTensorProduct(
             rep_in, o3.Irreps.spherical_harmonics(attend.lmax), rep, shared_weights=False
@@ -80,7 +80,7 @@ def reference(
             flat.append(mixed[:, start : start + width].flatten())
             start += width
         rows.append(torch.cat(flat))
-    return attend.neighbors**0.5 * torch.stack(rows)
+    return attend.avg_num_neighbors**0.5 * torch.stack(rows)
 
 
 @pytest.mark.parametrize("width", [6, 24])
@@ -95,12 +95,13 @@ def test_equal_to_a_key_and_a_value_for_every_edge_by_e3nn(
         attend = SteerableAttention(
             O3().rep(rep_in),
             O3().rep(rep_out),
-            key=None if key is None else O3().rep(key),
+            rep_key=None if key is None else O3().rep(key),
             heads=heads,
             lmax=lmax,
-            radial=(4, width),
+            radial_basis=4,
+            radial_hidden=(width,),
             cutoff=3.0,
-            neighbors=5.0,
+            avg_num_neighbors=5.0,
         ).double()
         positions, edges = cloud()
         edges = edges[:, edges[1] != 3]  # a point that sees nobody
@@ -117,7 +118,9 @@ def test_equal_to_a_key_and_a_value_for_every_edge_by_e3nn(
 def crossing() -> tuple[SteerableCrossAttention, tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]:
     torch.manual_seed(0)
     rep_query, rep_in = O3().rep("3x0e + 1x1o"), O3().rep("2x0e + 2x1o + 1x2e")
-    attend = SteerableCrossAttention(rep_query, rep_in, O3().rep("2x0e + 4x1o"), heads=2, cutoff=4.0, radial=(4, 20))
+    attend = SteerableCrossAttention(
+        rep_query, rep_in, O3().rep("2x0e + 4x1o"), heads=2, cutoff=4.0, radial_basis=4, radial_hidden=(20,)
+    )
     queries = draw(5, rep_query.dim), draw(5, 3, seed=2)
     sources = draw(9, rep_in.dim, seed=3), draw(9, 3, seed=4)
     near = torch.cdist(queries[1], sources[1]) < 2.5
@@ -162,16 +165,16 @@ def test_of_one_cloud_the_cross_attention_is_the_self_attention() -> None:
 @pytest.mark.parametrize("group", [SO3(), O3()], ids=["SO3", "O3"])
 def test_the_output_turns_and_the_coefficients_do_not(group: SO3 | O3) -> None:
     rep = group.rep("4x0 + 2x1 + 2x2" if group == SO3() else "4x0e + 2x0o + 2x1o + 2x1e")
-    attend = SteerableAttention(rep, rep, heads=2, cutoff=3.0, radial=(4, 8)).double()
+    attend = SteerableAttention(rep, rep, heads=2, cutoff=3.0, radial_basis=4, radial_hidden=(8,)).double()
     assert_equivariant(attend)
     positions, edges = cloud()
     features = draw(len(positions), rep.dim)
-    alpha = attend.coefficients(features, features, geometry(positions, edges, 2))
+    alpha = attend.coefficients(features, features, Geometry.from_edges(positions, edges, 2))
     for g in group.sample(32, generator=torch.Generator().manual_seed(0)):
         turned = features @ rep.matrix(g).mT
-        found = attend.coefficients(turned, turned, geometry(positions @ g.mT + 7, edges, 2))
+        found = attend.coefficients(turned, turned, Geometry.from_edges(positions @ g.mT + 7, edges, 2))
         torch.testing.assert_close(found, alpha, rtol=0, atol=1e-12)
-    sums = segment_sum(alpha, geometry(positions, edges).graph.target, len(positions))[edges[1]]
+    sums = segment_sum(alpha, Geometry.from_edges(positions, edges).graph.target, len(positions))[edges[1]]
     torch.testing.assert_close(sums, torch.ones_like(sums))
     assert alpha.std() > 0.01
 
@@ -186,7 +189,7 @@ def test_a_query_that_does_not_turn_is_caught() -> None:
 
 def test_with_uniform_coefficients_it_is_the_convolution() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    attend = uniform(SteerableAttention(rep, rep, heads=2, cutoff=1e3, neighbors=4.0).double())
+    attend = uniform(SteerableAttention(rep, rep, heads=2, cutoff=1e3, avg_num_neighbors=4.0).double())
     positions, _ = cloud(5)
     target, source = (1 - torch.eye(5)).nonzero(as_tuple=True)
     edges, features = torch.stack([source, target]), draw(5, rep.dim)
@@ -208,7 +211,7 @@ def test_one_edge_takes_all_attention_and_no_edge_gives_nothing() -> None:
 
 def test_the_order_of_the_edges_is_of_no_consequence() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    attend = SteerableAttention(rep, rep, heads=2, radial=(4,)).double()
+    attend = SteerableAttention(rep, rep, heads=2, radial_basis=4, radial_hidden=()).double()
     positions, edges = cloud()
     features, shuffled = draw(len(positions), rep.dim), edges[:, torch.randperm(edges.shape[1])]
     torch.testing.assert_close(attend(features, positions, edges), attend(features, positions, shuffled))
@@ -247,7 +250,9 @@ def test_finite_gradients_at_coincident_points_and_zero_features() -> None:
 def test_forces_can_be_trained_on(width: int) -> None:
     torch.manual_seed(0)
     rep = O3().rep("2x0e + 2x1o")
-    attend = SteerableAttention(rep, O3().rep("2x0e"), heads=2, lmax=1, radial=(2, width), cutoff=4.0).double()
+    attend = SteerableAttention(
+        rep, O3().rep("2x0e"), heads=2, lmax=1, radial_basis=2, radial_hidden=(width,), cutoff=4.0
+    ).double()
     positions, edges = cloud(4)
     features = draw(4, rep.dim).requires_grad_()
     positions.requires_grad_()
@@ -257,7 +262,7 @@ def test_forces_can_be_trained_on(width: int) -> None:
 
 def test_with_many_radial_functions_it_exports_and_compiles() -> None:
     rep = O3().rep("4x0e + 4x1o")
-    attend = SteerableAttention(rep, rep, lmax=1, radial=(4, 64))
+    attend = SteerableAttention(rep, rep, lmax=1, radial_basis=4, radial_hidden=(64,))
     positions, edges = cloud()
     inputs = draw(len(positions), rep.dim).float(), positions.float(), edges
     torch.testing.assert_close(torch.export.export(attend, inputs).module()(*inputs), attend(*inputs))

@@ -9,7 +9,7 @@ import torch
 
 from intertwine.actions import PointFeatures
 from intertwine.groups import O3, SO3
-from intertwine.nn import DepthwiseConv, Linear, geometry
+from intertwine.nn import DepthwiseConv, Geometry, Linear
 from intertwine.ops import depthwise_conv, radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -28,7 +28,7 @@ SETS = [
 
 @pytest.fixture(scope="module")
 def peers() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("peers", Path(__file__).parents[2] / "benchmarks" / "peers.py")
+    spec = importlib.util.spec_from_file_location("peers", Path(__file__).parents[3] / "benchmarks" / "peers.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -46,7 +46,9 @@ def test_equal_to_e3nn_with_the_same_weights(peers: ModuleType, rep_in: str, kep
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        conv = DepthwiseConv(O3().rep(rep_in), O3().rep(kept), lmax=lmax, radial=(4, 8), neighbors=3).double()
+        conv = DepthwiseConv(
+            O3().rep(rep_in), O3().rep(kept), lmax=lmax, radial_basis=4, radial_hidden=(8,), avg_num_neighbors=3
+        ).double()
         peer = peers.E3nnDepthwise(conv).double()
         assert str(peer.product.irreps_out.simplify()) == str(conv.rep_out).replace(" + ", "+")
         positions, edges = cloud()
@@ -66,7 +68,7 @@ def test_equal_to_e3nn_with_the_same_weights(peers: ModuleType, rep_in: str, kep
 def test_equivariant_under_its_group(group) -> None:
     text = "3x0 + 2x1 + 1x2" if group == SO3() else "3x0e + 2x1o + 1x2e + 1x1e + 1x0o"
     rep = group.rep(text)
-    assert_equivariant(DepthwiseConv(rep, rep, lmax=3, radial=(4, 8)))
+    assert_equivariant(DepthwiseConv(rep, rep, lmax=3, radial_basis=4, radial_hidden=(8,)))
 
 
 def test_so3_has_the_odd_paths_that_o3_forbids() -> None:
@@ -77,11 +79,11 @@ def test_so3_has_the_odd_paths_that_o3_forbids() -> None:
 def test_keeps_the_variance_of_independent_features() -> None:
     rep = O3().rep("32x0e + 32x1o + 32x2e")
     torch.manual_seed(0)
-    conv = DepthwiseConv(rep, rep, lmax=2, radial=(8, 64))
+    conv = DepthwiseConv(rep, rep, lmax=2, radial_basis=8, radial_hidden=(64,))
     points, neighbors = 200, 20
     target = torch.arange(points).repeat_interleave(neighbors)
     edges = torch.stack([torch.randint(0, points, target.shape), target])
-    where = geometry(torch.randn(points, 3), edges, 2)
+    where = Geometry.from_edges(torch.randn(points, 3), edges, 2)
     radial = torch.randn(len(target), 64) / neighbors**0.5
     features = torch.randn(points, rep.dim)
     output = depthwise_conv(features, where.harmonics, radial, where.graph, conv.coupling, conv.tensor(), conv.weights)
@@ -90,13 +92,13 @@ def test_keeps_the_variance_of_independent_features() -> None:
 
 def test_the_order_of_the_edges_is_of_no_consequence() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    conv = DepthwiseConv(rep, rep, radial=(4,)).double()
+    conv = DepthwiseConv(rep, rep, radial_basis=4, radial_hidden=()).double()
     positions, edges = cloud()
     features = torch.randn(len(positions), rep.dim, dtype=torch.float64)
     shuffled = edges[:, torch.randperm(edges.shape[1], generator=torch.Generator().manual_seed(1))]
     expected = conv(features, positions, edges)
     torch.testing.assert_close(conv(features, positions, shuffled), expected)
-    torch.testing.assert_close(conv(features, geometry(positions, shuffled, conv.lmax)), expected)
+    torch.testing.assert_close(conv(features, Geometry.from_edges(positions, shuffled, conv.lmax)), expected)
 
 
 def test_mixes_no_channels() -> None:
@@ -141,7 +143,9 @@ def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
 
 
 def test_forces_can_be_trained_on() -> None:
-    conv = DepthwiseConv(O3().rep("2x0e + 1x1o"), O3().rep("0e + 1o"), lmax=2, radial=(3, 4)).double()
+    conv = DepthwiseConv(
+        O3().rep("2x0e + 1x1o"), O3().rep("0e + 1o"), lmax=2, radial_basis=3, radial_hidden=(4,)
+    ).double()
     positions, edges = cloud(5)
     features = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
     positions.requires_grad_()
@@ -159,7 +163,7 @@ def test_forces_equal_those_of_e3nn(peers: ModuleType) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         rep = O3().rep("3x0e + 2x1o + 2x2e")
-        conv = DepthwiseConv(rep, rep, radial=(4, 8)).double()
+        conv = DepthwiseConv(rep, rep, radial_basis=4, radial_hidden=(8,)).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), rep.dim, dtype=torch.float64)
         positions.requires_grad_()
@@ -176,7 +180,7 @@ def test_forces_equal_those_of_e3nn(peers: ModuleType) -> None:
 
 def test_composes_with_linear_maps_into_the_interaction_of_nequip() -> None:
     rep = O3().rep("4x0e + 2x1o + 1x2e")
-    before, conv = Linear(rep, rep), DepthwiseConv(rep, rep, radial=(4, 8))
+    before, conv = Linear(rep, rep), DepthwiseConv(rep, rep, radial_basis=4, radial_hidden=(8,))
     after = Linear(conv.rep_out, rep)
 
     def interaction(features, positions, edges):
@@ -198,4 +202,4 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         DepthwiseConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
     with pytest.raises(ValueError, match="neighbors"):
-        DepthwiseConv(rep, rep, neighbors=0)
+        DepthwiseConv(rep, rep, avg_num_neighbors=0)

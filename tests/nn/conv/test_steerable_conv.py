@@ -55,7 +55,9 @@ def test_equal_to_e3nn_with_the_same_weights(rep_in: str, rep_out: str, lmax: in
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        conv = SteerableConv(O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial=(4, width)).double()
+        conv = SteerableConv(
+            O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial_basis=4, radial_hidden=(width,)
+        ).double()
         positions, edges = cloud()
         features = torch.randn(len(positions), conv.rep_in.dim, dtype=torch.float64)
         with torch.no_grad():
@@ -74,7 +76,9 @@ def test_takes_the_weights_of_e3nn_and_gives_them_back(rep_in: str, rep_out: str
     try:
         harmonics = o3.Irreps.spherical_harmonics(lmax)
         product = o3.FullyConnectedTensorProduct(rep_in, harmonics, rep_out, shared_weights=False)
-        conv = SteerableConv(O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial=(4, 6)).double()
+        conv = SteerableConv(
+            O3().rep(rep_in), O3().rep(rep_out), lmax=lmax, radial_basis=4, radial_hidden=(6,)
+        ).double()
         matrix = torch.randn(6, product.weight_numel)
         load_e3nn_weights(conv, matrix)
         torch.testing.assert_close(e3nn_weights(conv), matrix, rtol=1e-14, atol=1e-14)
@@ -92,7 +96,7 @@ def test_takes_the_weights_of_e3nn_and_gives_them_back(rep_in: str, rep_out: str
 
 
 def test_the_slides_listing_has_five_paths_and_sixty_five_weights() -> None:
-    conv = SteerableConv(O3().rep("5x0e + 5x1o"), O3().rep("5x0e + 1x1o"), lmax=2, radial=(1,))
+    conv = SteerableConv(O3().rep("5x0e + 5x1o"), O3().rep("5x0e + 1x1o"), lmax=2, radial_basis=1, radial_hidden=())
     assert sum(len(conv.coupling.paths(i, o)) for i, o in conv.coupling.pairs()) == 5
     assert sum(weight.numel() for weight in conv.weights) == 65
 
@@ -101,19 +105,19 @@ def test_the_slides_listing_has_five_paths_and_sixty_five_weights() -> None:
 def test_equivariant_under_its_group(group) -> None:
     text = "3x0 + 2x1 + 1x2" if group == SO3() else "3x0e + 2x1o + 1x2e + 1x1e + 1x0o"
     rep = group.rep(text)
-    assert_equivariant(SteerableConv(rep, rep, lmax=3, radial=(4, 8)))
+    assert_equivariant(SteerableConv(rep, rep, lmax=3, radial_basis=4, radial_hidden=(8,)))
 
 
 def test_so3_has_the_odd_paths_that_o3_forbids() -> None:
-    free = SteerableConv(SO3().rep("1x1"), SO3().rep("1x1"), lmax=2, radial=(1,))
-    bound = SteerableConv(O3().rep("1x1o"), O3().rep("1x1o"), lmax=2, radial=(1,))
+    free = SteerableConv(SO3().rep("1x1"), SO3().rep("1x1"), lmax=2, radial_basis=1, radial_hidden=())
+    bound = SteerableConv(O3().rep("1x1o"), O3().rep("1x1o"), lmax=2, radial_basis=1, radial_hidden=())
     assert free.coupling.paths(0, 0) == [0, 1, 2]
     assert bound.coupling.paths(0, 0) == [0, 2]
 
 
 def test_the_order_of_the_edges_is_of_no_consequence() -> None:
     rep = O3().rep("4x0e + 2x1o")
-    conv = SteerableConv(rep, rep, radial=(4,)).double()
+    conv = SteerableConv(rep, rep, radial_basis=4, radial_hidden=()).double()
     positions, edges = cloud()
     features = torch.randn(len(positions), rep.dim, dtype=torch.float64)
     shuffled = edges[:, torch.randperm(edges.shape[1], generator=torch.Generator().manual_seed(1))]
@@ -144,7 +148,9 @@ def test_smooth_at_the_cutoff_and_finite_at_coincident_points() -> None:
 
 @pytest.mark.parametrize("width", [4, 17])
 def test_forces_can_be_trained_on(width: int) -> None:
-    conv = SteerableConv(O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o"), lmax=2, radial=(3, width)).double()
+    conv = SteerableConv(
+        O3().rep("2x0e + 1x1o"), O3().rep("1x0e + 1x1o"), lmax=2, radial_basis=3, radial_hidden=(width,)
+    ).double()
     positions, edges = cloud(5)
     features = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
     positions.requires_grad_()
@@ -154,7 +160,7 @@ def test_forces_can_be_trained_on(width: int) -> None:
 
 def test_with_many_radial_functions_it_exports_compiles_and_obeys_its_law_after_training() -> None:
     rep = O3().rep("3x0e + 2x1o + 1x2e")
-    conv = SteerableConv(rep, rep, radial=(4, 32))
+    conv = SteerableConv(rep, rep, radial_basis=4, radial_hidden=(32,))
     positions, edges = cloud()
     inputs = torch.randn(len(positions), rep.dim), positions.float(), edges
     torch.testing.assert_close(torch.export.export(conv, inputs).module()(*inputs), conv(*inputs))
@@ -182,4 +188,4 @@ def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match=r"expected features \(\.\.\., 5\)"):
         SteerableConv(rep, rep)(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
     with pytest.raises(ValueError, match="neighbors"):
-        SteerableConv(rep, rep, neighbors=0)
+        SteerableConv(rep, rep, avg_num_neighbors=0)

@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lifting_toys import GROUPS
+from group_toys import GROUPS
 
 
 @pytest.fixture(params=GROUPS)
