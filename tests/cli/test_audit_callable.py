@@ -82,8 +82,8 @@ def test_full_and_folder(models, tmp_path, capsys):
     [
         ("nothing", 'has no "nothing"; it has '),
         ("broken", r"raised KeyError: 'weights.pt'; it is called without arguments"),
-        ("undeclared", "is a function that does not say how it moves: give it rep_in and rep_out"),
-        ("number", "is a int that does not say how it moves"),
+        ("undeclared", "is a function that declares no actions: give it rep_in and rep_out"),
+        ("number", "is a int that declares no actions"),
         ("keywords", r"the output does not fit the output action: expected a tensor \(\.\.\., 3\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`intertwine audit`: whether, where and by how much a trained model breaks its symmetry."""
+"""Command `intertwine audit`: equivariance error of a model, layer by layer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive
 from intertwine.tasks import AuditSettings
 
-SUBJECT_HELP = "A checkpoint, such as runs/qm9-1/best; or module:name or file.py:name, a model of your own."
+MODEL_HELP = "Checkpoint, such as runs/qm9-1/best; or module:name or file.py:name of a model in Python."
 
 
 def audit(
-    checkpoint: Annotated[str, typer.Argument(help=SUBJECT_HELP, show_default=False)],
+    checkpoint: Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)],
     data: Annotated[
-        str | None, typer.Argument(help="Structures to try it on; the test split when not given.", show_default=False)
+        str | None, typer.Argument(help="Data to evaluate the model on; by default the test split.", show_default=False)
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="Largest relative error that passes, in float32.")] = 1e-5,
-    samples: Annotated[int, typer.Option(help="Random elements of the group.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of the elements.")] = 0,
+    tolerance: Annotated[
+        float, typer.Option(help="Largest relative equivariance error that passes, in float32.")
+    ] = 1e-5,
+    samples: Annotated[int, typer.Option(help="Number of random group elements.")] = 64,
+    seed: Annotated[int, typer.Option(help="Random seed of the group elements.")] = 0,
 ) -> int:
-    """Equivariance of a model, layer by layer. Exit code 0 if it holds, 1 if not."""
+    """Measure the equivariance error of a model, layer by layer. Exit code 1 if it exceeds the tolerance."""
     check_positive("--tolerance", tolerance)
     check_positive("--samples", samples)
     if names_callable(checkpoint):

@@ -1,4 +1,4 @@
-"""`intertwine audit module:name`: whether a user's own model obeys the law that it declares."""
+"""Audit of a model in a Python module or file, by its name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from intertwine._errors import UsageError
 
 PASS, FAIL = 0, 1
-MODEL_HELP = "module:name or file.py:name of a model, or of a function without arguments that makes one."
 
 
 def names_callable(text: str) -> bool:
@@ -27,21 +26,36 @@ def names_callable(text: str) -> bool:
 
 
 def audit_callable(
-    model: Annotated[str, typer.Argument(help=MODEL_HELP, show_default=False)],
-    tolerance: Annotated[float, typer.Option(help="Largest relative error that passes.")] = 1e-5,
-    samples: Annotated[int, typer.Option(help="Random elements of the group.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of the elements.")] = 0,
-    full: Annotated[bool, typer.Option("--full", help="Training mode, compiled and gradients too.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Where to write audit.json and audit.html.")] = None,
+    model: str,
+    tolerance: float = 1e-5,
+    samples: int = 64,
+    seed: int = 0,
+    full: bool = False,
+    folder: Path | None = None,
 ) -> int:
-    """Equivariance of any model, layer by layer. Exit code 0 if it holds, 1 if not."""
+    """Measure the equivariance error of a model in Python, and print the table.
+
+    Args:
+        model: "module:name" or "file.py:name" of a model, or of a function without arguments that returns one.
+        tolerance: Largest relative error that passes.
+        samples: Number of random group elements.
+        seed: Random seed of the group elements.
+        full: Whether to measure in training mode, compiled, and gradients as well.
+        folder: Where to write audit.json and audit.html, if given.
+
+    Returns:
+        The exit code: 0 if every error is within the tolerance, else 1.
+
+    Raises:
+        UsageError: The model cannot be imported, does not declare its actions, or raises.
+    """
     from intertwine.auditing import audit
 
-    question = _question(model)
+    arguments = _audit_arguments(model)
     if full:
-        question = {"modes": ("eval", "train"), "forms": ("eager", "compiled"), "gradients": True, **question}
+        arguments = {"modes": ("eval", "train"), "execution": ("eager", "compiled"), "gradients": True, **arguments}
     try:
-        report = audit(**{"tolerance": tolerance, "samples": samples, "seed": seed, **question})
+        report = audit(**{"tolerance": tolerance, "samples": samples, "seed": seed, **arguments})
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{model}: {error}") from error
     typer.echo(str(report))
@@ -54,15 +68,17 @@ def audit_callable(
     return PASS if report.passed else FAIL
 
 
-def _question(text: str) -> dict[str, Any]:
-    """The arguments of the audit: from a model that declares them, a tuple (f, in, out[, inputs]), or a dict."""
+def _audit_arguments(text: str) -> dict[str, Any]:
+    """The arguments of `audit`, from a model that declares its actions, a tuple (f, in, out[, inputs]), or a dict."""
     found = _load(text)
-    if inspect.isclass(found) or (callable(found) and not _declared(found, "in") and not _parameters(found)):
+    if inspect.isclass(found) or (
+        callable(found) and not _declared(found, "in") and not _has_required_parameters(found)
+    ):
         try:
             found = found()
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-            raise UsageError(f"{text} raised {said}; it is called without arguments") from error
+            message = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{text} raised {message}; it is called without arguments") from error
     if isinstance(found, dict):
         return found
     if isinstance(found, tuple) and len(found) in (3, 4):
@@ -70,7 +86,7 @@ def _question(text: str) -> dict[str, Any]:
     source, target = _declared(found, "in"), _declared(found, "out")
     if not callable(found) or source is None or target is None:
         raise UsageError(
-            f"{text} is a {type(found).__name__} that does not say how it moves: give it rep_in and rep_out (or "
+            f"{text} is a {type(found).__name__} that declares no actions: give it rep_in and rep_out (or "
             "action_in and action_out), or name a function of no arguments that returns (model, input action, output "
             "action)"
         )
@@ -121,8 +137,8 @@ def _declared(found: Any, side: str) -> Any:
     return None
 
 
-def _parameters(function: Any) -> bool:
-    """Whether it must be given arguments."""
+def _has_required_parameters(function: Any) -> bool:
+    """Whether a function has parameters without defaults."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Batch normalization that commutes with a group, in training too."""
+"""Equivariant batch normalization of sums of irreps."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn._blocks import Blocks
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 
 class BatchNorm(nn.Module):
-    """Batch normalization, copy by copy: invariants as usual, all else by its mean squared length over the batch.
+    """Batch normalization, copy by copy: invariants as usual, other irreps by their mean squared length over the batch.
 
         invariants:  s -> w (s - E s) / sqrt(E (s - E s)^2 + eps) + b
         the rest:    v -> w v / sqrt(E |v|^2 / dim + eps)
 
-    E is the mean over everything but the last axis in training, and its running average in evaluation. A mean of what
-    turns is not taken off: it would have to be invariant, hence zero.
+    E is the mean over everything but the last axis in training, and its running average in evaluation. Of other
+    than invariants no mean is subtracted: it would have to be invariant, hence zero.
 
     Args:
-        rep: A sum of irreps that act orthogonally; comes in and goes out.
+        rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
         eps: Added to the variances.
         momentum: Weight of the newest batch in the running averages.
 
     Raises:
-        ValueError: If ``rep`` is not a sum of irreps; in ``forward`` if the shape does not fit.
+        ValueError: If ``rep_in`` is not a sum of irreps; in ``forward`` if the shape does not fit.
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` exactly, in training too, for one g that moves the whole batch.
 
@@ -41,13 +41,13 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_power: Tensor
 
-    def __init__(self, rep: Rep, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, rep_in: Rep | str, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         if not eps > 0 or not 0 <= momentum <= 1:
             raise ValueError(f"eps must be positive and momentum between 0 and 1, got {eps} and {momentum}")
-        self.rep_in = self.rep_out = rep
+        self.rep_in = self.rep_out = as_rep(rep_in)
         self.eps, self.momentum = float(eps), float(momentum)
-        self._blocks = Blocks.of(rep)
+        self._blocks = Blocks.of(self.rep_in)
         sizes = zip(self._blocks.copies, self._blocks.trivial, strict=True)
         self._invariant = [copies if trivial else 0 for copies, trivial in sizes]
         copies, invariant = sum(self._blocks.copies), sum(self._invariant)
@@ -57,7 +57,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_power", torch.ones(copies, dtype=torch.float32))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(..., rep.dim)`` to the same shape."""
+        """Map ``(..., rep_in.dim)`` to the same shape."""
         self._blocks.check(features, "BatchNorm")
         parts = self._blocks.split(features.reshape(-1, self._blocks.dim))
         mean, power = self.running_mean, self.running_power
