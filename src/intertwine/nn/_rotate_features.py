@@ -63,7 +63,7 @@ class RotateFeatures(nn.Module):
         for part, (degree, signed) in zip(self._blocks.split(features), self._labels, strict=True):
             moved = part if degree == 0 else matrices[degree] @ part
             rotated.append(sign * moved if signed else moved)
-        result = Blocks.join(rotated)
+        result = Blocks.join(rotated, features)
         return result if self.basis is None else result @ self.basis().mT
 
     def _matrices(self, g: Tensor) -> list[Tensor]:

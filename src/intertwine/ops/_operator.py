@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 Result = TypeVar("Result")
 
 _LIBRARY = torch.library.Library("intertwine", "FRAGMENT")
-_HALF = (torch.float16, torch.bfloat16)
+HALF = (torch.float16, torch.bfloat16)
 _AUTOCAST_DEVICES = {"cpu": "AutocastCPU", "cuda": "AutocastCUDA"}
 
 
@@ -79,7 +79,7 @@ class Operator:
         """The operator inside a transform of ``torch.func``."""
         args = unwrap_dead_wrappers(args)  # of transforms that are over, as torch does it outside of a transform
         if _is_autocast_enabled(args):
-            args = _to_float32(args)
+            args = to_float32(args)
         return self._function.apply(*args)
 
 
@@ -111,7 +111,7 @@ def float32_under_autocast(function: Callable[..., Result]) -> Callable[..., Res
         if not _is_autocast_enabled(args):
             return function(*args)
         with torch.autocast(_device(args), enabled=False):
-            return function(*_to_float32(args))
+            return function(*to_float32(args))
 
     return wrapped
 
@@ -119,7 +119,7 @@ def float32_under_autocast(function: Callable[..., Result]) -> Callable[..., Res
 def _autocast_kernel(call: Any, device: str) -> Function:
     def kernel(*args: Any) -> Any:
         with torch.autocast(device, enabled=False):
-            return call(*_to_float32(args))
+            return call(*to_float32(args))
 
     return kernel
 
@@ -132,12 +132,12 @@ def _is_autocast_enabled(args: Sequence[Any]) -> bool:
     return torch.is_autocast_enabled(_device(args))
 
 
-def _to_float32(args: Sequence[Any]) -> tuple[Any, ...]:
+def to_float32(args: Sequence[Any]) -> tuple[Any, ...]:
     """Half-precision tensors, in sequences too, converted to float32."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, Tensor):
-            return value.float() if value.dtype in _HALF else value
+            return value.float() if value.dtype in HALF else value
         return [convert(x) for x in value] if isinstance(value, list) else value
 
     return tuple(map(convert, args))

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from intertwine.auditing import EquivarianceError
 from intertwine.testing._assert_equivariant import assert_equivariant, declared_action
-from intertwine.testing._inputs import DEGENERATE, Inputs, degenerate_inputs, example_inputs, floats, map_floats
+from intertwine.testing._inputs import (
+    DEGENERATE,
+    Inputs,
+    degenerate_inputs,
+    dynamic_shapes,
+    example_inputs,
+    floats,
+    map_floats,
+    resize,
+)
 
 
 @dataclass(frozen=True)
@@ -145,10 +154,11 @@ class ModuleTests:
             assert all(finite), "a gradient is not finite"
 
     def test_export(self, case: ModuleCase) -> None:
-        """``torch.export`` gives a program with the same output."""
+        """``torch.export`` gives a program with the same output, for any number of points, edges and structures."""
         module, inputs = _evaluated(case)
-        program = torch.export.export(module, inputs)
-        torch.testing.assert_close(program.module()(*inputs), module(*inputs))
+        program = torch.export.export(module, inputs, dynamic_shapes=dynamic_shapes(inputs)).module()
+        for other in (inputs, resize(inputs)):
+            torch.testing.assert_close(program(*other), module(*other))
 
     def test_compile(self, case: ModuleCase) -> None:
         """``torch.compile(fullgraph=True)`` gives the same output."""

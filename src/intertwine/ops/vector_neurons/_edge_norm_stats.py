@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.ops._operator import operator
+from intertwine.ops._operator import HALF, operator, to_float32
 from intertwine.ops.graph import Graph
 from intertwine.ops.vector_neurons._args import NORM_STATS_SCHEMA, NormStatsArgs
 from intertwine.ops.vector_neurons._autograd import align_gradients, composite_gradients, fake_gradients
@@ -77,7 +77,9 @@ def edge_norm_stats(values: EdgeVectors, graph: Graph, edge_attr: Tensor | None 
         edge_attr: As in :func:`vn_relu_mean`.
 
     Returns:
-        Two tensors ``(C,)``; zero without edges.
+        Two tensors ``(C,)``, of half precision vectors in float32; zero without edges.
     """
-    mean, variance = _norm_stats(*NormStatsArgs(*values, edge_attr, *graph.indices))
+    args = NormStatsArgs(*values, edge_attr, *graph.indices)
+    is_half = values.target.dtype in HALF  # whose squares overflow and underflow
+    mean, variance = _norm_stats(*(to_float32(args) if is_half else args))
     return mean, variance

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.ops._operator import operator
+from intertwine.ops._operator import HALF, operator, to_float32
 from intertwine.ops.graph import Graph
 from intertwine.ops.vector_neurons._args import VN_RELU_SCHEMA, VNReluArgs
 from intertwine.ops.vector_neurons._autograd import align_gradients, composite_gradients, fake_gradients
@@ -103,7 +103,9 @@ def vn_relu_mean(
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, eqs. 4-6.
     """
-    result: Tensor = _mean(*VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope))
+    args = VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope)
+    is_half = values.target.dtype in HALF  # in which the inverse of a small norm overflows
+    result: Tensor = _mean(*to_float32(args)).to(values.target.dtype) if is_half else _mean(*args)
     return result
 
 
