@@ -1,4 +1,4 @@
-"""Vectors divided by their largest component, so that squares neither underflow nor overflow."""
+"""Vectors times a power of two, so that squares of their components neither underflow nor overflow."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from torch import Tensor
 
 
 class ScaledVectors(NamedTuple):
-    """Vectors v as a size s times scaled vectors, v = s w.
+    """Vectors v times a power of two f, ``w = f v``.
 
-    The size is a constant: a result in which it cancels has the right derivatives of every order. Vectors shorter than
-    the smallest normal number count as zero, since their inverse overflows.
+    The largest component of w is between 1/2 and 1, and multiplying by the factor is exact. The factor is a constant: a
+    result in which it cancels has the right derivatives of every order. Vectors shorter than the smallest normal number
+    count as zero, since their inverse overflows.
 
     Attributes:
-        size: The largest component, 0 for zero; the axis of the components is kept with size 1.
-        scaled: w, 0 for zero.
-        squared: |w|^2 between 1 and the number of components, but 1 for zero, in the shape of the size.
+        factor: f, 0 for zero vectors; the axis of the components is kept with size 1.
+        scaled: w.
+        squared: |w|^2, but 1 for zero, in the shape of the factor.
     """
 
-    size: Tensor
+    factor: Tensor
     scaled: Tensor
     squared: Tensor
 
-    @property
-    def divisor(self) -> Tensor:
-        """The size, infinite for zero."""
-        return torch.where(self.size == 0, torch.inf, self.size)
+    def norm(self) -> Tensor:
+        """|v| in the shape of the factor, with gradient zero at zero."""
+        is_zero = self.factor == 0
+        return self.squared.sqrt() * torch.where(is_zero, 0.0, torch.where(is_zero, 1.0, self.factor).reciprocal())
 
 
 def scale_vectors(vectors: Tensor, dim: int = -1) -> ScaledVectors:
-    """Divide vectors by their largest component.
+    """Multiply vectors by powers of two that bring their squares into the range of the dtype.
 
     Args:
         vectors: Any shape.
@@ -41,8 +42,10 @@ def scale_vectors(vectors: Tensor, dim: int = -1) -> ScaledVectors:
         The scaled vectors.
     """
     size, zero = _size(vectors, dim)
-    scaled = vectors / torch.where(zero, torch.inf, size)
-    return ScaledVectors(torch.where(zero, 0.0, size), scaled, scaled.square().sum(dim, keepdim=True) + zero)
+    wide = size.float() if size.dtype == torch.bfloat16 else size  # which frexp does not take
+    factor = torch.where(zero, 0.0, torch.frexp(wide).mantissa / wide).to(size.dtype)
+    scaled = vectors * factor
+    return ScaledVectors(factor, scaled, scaled.square().sum(dim, keepdim=True) + zero)
 
 
 def is_zero(vectors: Tensor, dim: int = -1) -> Tensor:

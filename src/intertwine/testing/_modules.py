@@ -167,6 +167,22 @@ class ModuleTests:
         compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(*inputs), module(*inputs))
 
+    def test_autocast(self, case: ModuleCase) -> None:
+        """Under autocast to bfloat16 the output is near that in float32, and gradients are finite, in training too."""
+        module, inputs = _evaluated(case)
+        with torch.no_grad():
+            expected = list(floats(module(*inputs)))
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = list(floats(module(*inputs)))
+            trained = list(floats(module.train()(*inputs)))
+        for output, wanted in zip(outputs, expected, strict=True):
+            assert (output - wanted).norm() <= 0.1 * wanted.norm(), "the output is far from that in float32"
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        if parameters:
+            loss = torch.stack([output.float().sum() for output in trained]).sum()
+            for gradient in torch.autograd.grad(loss, parameters, allow_unused=True):
+                assert gradient is None or bool(gradient.isfinite().all()), "a gradient is not finite"
+
     def test_state_dict(self, case: ModuleCase) -> None:
         """A module with other weights gives the same output after loading the state dict (``weights_only=True``)."""
         module, inputs = _evaluated(case)

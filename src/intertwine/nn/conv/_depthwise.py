@@ -50,6 +50,9 @@ class DepthwiseConv(PointConv):
 
     Cost: see :func:`intertwine.ops.depthwise_conv`.
 
+    Memory: the operator takes that of its arguments and a few megabytes; of these the radial functions and harmonics of
+    all edges grow with the number of neighbors, as do their gradients.
+
     Reference: Batzner et al., E(3)-equivariant graph neural networks for interatomic potentials, Nature Communications
     2022, "Convolutions".
 

@@ -23,8 +23,7 @@ def safe_norm(vectors: Tensor, dim: int = -1) -> Tensor:
         >>> safe_norm(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
         [5.0, 0.0]
     """
-    size, _, squared = scale_vectors(vectors, dim)
-    return (size * squared.sqrt()).squeeze(dim)
+    return scale_vectors(vectors, dim).norm().squeeze(dim)
 
 
 def safe_normalize(vectors: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,9 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         >>> segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 2, 0]), 3).tolist()
         [4.0, 0.0, 2.0]
     """
+    if isinstance(num_segments, int) and num_segments == 1 and prod(values.shape[1:]) == 1:
+        # All rows: torch.compile cannot add to a single number with several threads.
+        return values.sum(0, keepdim=True)
     return values.new_zeros((num_segments, *values.shape[1:])).index_add(0, index, values)
 
 

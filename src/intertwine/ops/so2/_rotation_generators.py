@@ -107,5 +107,5 @@ apply_generator.register_autograd(_generator_derivative, setup_context=_generato
 def torque_to_gradient(torque: Tensor, vectors: Tensor) -> Tensor:
     """Gradient in the vectors r of a function of their direction with torque t: ``t x r / r^2``, zero at zero."""
     r = scale_vectors(vectors)
-    result: Tensor = torch.linalg.cross(torque, r.scaled) / r.squared / r.divisor
+    result: Tensor = torch.linalg.cross(torque, r.scaled) / r.squared * r.factor
     return result

@@ -104,8 +104,10 @@ def vn_relu_mean(
     Reference: Deng et al., Vector Neurons, ICCV 2021, eqs. 4-6.
     """
     args = VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope)
-    is_half = values.target.dtype in HALF  # in which the inverse of a small norm overflows
-    result: Tensor = _mean(*to_float32(args)).to(values.target.dtype) if is_half else _mean(*args)
+    dtype = values.target.dtype
+    if dtype in HALF and not torch.is_autocast_enabled(values.target.device.type):  # inverses of small norms overflow
+        return _mean(*to_float32(args)).to(dtype)
+    result: Tensor = _mean(*args)
     return result
 
 
