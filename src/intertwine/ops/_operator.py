@@ -210,7 +210,7 @@ def _jvp(backward: Function, setup_context: Function, inputs: Any, output: Any, 
         zero = cotangents[0].sum() * 0
         return tuple(zero.expand(t.shape) if g is None else g for g, t in pairs if t is not None)
 
-    _, transpose = torch.func.vjp(pullback, *(torch.zeros_like(outputs[i]) for i in floating))
+    transpose: Any = torch.func.vjp(pullback, *(torch.zeros_like(outputs[i]) for i in floating))[1]
     found = dict(zip(floating, transpose(tuple(directions)), strict=True))
     results = tuple(found.get(i) for i in range(len(outputs)))
     return results if several else results[0]

@@ -19,7 +19,12 @@ class _AllReduceSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        return _AllReduceSum.apply(grad)
+        return _sum_over_processes(grad)
+
+
+def _sum_over_processes(value: Tensor) -> Tensor:
+    result: Tensor = _AllReduceSum.apply(value)  # type: ignore[no-untyped-call]
+    return result
 
 
 def is_distributed() -> bool:
@@ -44,11 +49,11 @@ def synchronize_moments(mean: Tensor, variance: Tensor, count: int) -> tuple[Ten
 
     Reference: Chan, Golub, LeVeque, Updating formulae for computing sample variances, 1979.
     """
-    totals = _AllReduceSum.apply(torch.cat([mean.double() * count, mean.new_tensor([count]).double()]))
+    totals = _sum_over_processes(torch.cat([mean.double() * count, mean.new_tensor([count]).double()]))
     total = totals[-1].detach().clamp_min(1)
     overall = totals[:-1] / total
     spread = count * (variance.double() + (mean.double() - overall).square())
-    return overall.to(mean), (_AllReduceSum.apply(spread) / total).to(variance), float(totals[-1])
+    return overall.to(mean), (_sum_over_processes(spread) / total).to(variance), float(totals[-1])
 
 
 def synchronized_batch_norm(norm: torch.nn.BatchNorm1d, values: Tensor) -> Tensor:

@@ -100,12 +100,13 @@ class ConvOperators(NamedTuple):
             zero = tensors[0].sum() * 0
             return tuple(zero if x is None or y is None else x for x, y in zip(parts, cotangents, strict=True))
 
-        values, pullback = torch.func.vjp(outputs, *(saved[i] for i in wanted))
+        found: Any = torch.func.vjp(outputs, *(saved[i] for i in wanted))
+        values, pullback = found
         gradients = pullback(
             tuple(torch.zeros_like(v) if c is None else c for v, c in zip(values, cotangents, strict=True))
         )
-        found = dict(zip(wanted, gradients, strict=True))
-        return tuple(found.get(i) for i in range(14))
+        by_argument = dict(zip(wanted, gradients, strict=True))
+        return tuple(by_argument.get(i) for i in range(14))
 
     def _value_and_gradients(self, grad: Tensor, args: ConvArgs, needs: list[bool]) -> MaybeTensors:
         """The convolution f and the gradients of ``<grad, f>``, as far as they are needed."""

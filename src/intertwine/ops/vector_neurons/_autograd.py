@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,6 +58,6 @@ def composite_gradients(
         replaced = dict(zip(wanted, values, strict=True))
         return function(*(replaced.get(i, x) for i, x in enumerate(arguments)))
 
-    _, pullback = torch.func.vjp(of_wanted, *(cast(Tensor, arguments[i]) for i in wanted))
+    pullback: Any = torch.func.vjp(of_wanted, *(arguments[i] for i in wanted))[1]
     found = dict(zip(wanted, pullback(grads), strict=True))
     return [found.get(i) for i in range(len(arguments))]

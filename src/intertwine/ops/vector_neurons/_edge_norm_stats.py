@@ -57,7 +57,7 @@ def _derivative(ctx, *grads):  # type: ignore[no-untyped-def]
     arguments, needs = args.differentiable, ctx.needs_input_grad[:4]
     if torch.is_grad_enabled():
         gradients = composite_gradients(
-            lambda *x: composite_norm_stats(NormStatsArgs(*x, *args[4:])), arguments, needs, grads
+            lambda *x: composite_norm_stats(NormStatsArgs._make([*x, *args[4:]])), arguments, needs, grads
         )
     else:
         found = _norm_stats_backward(*grads, mean.detach(), *args, needs[_EDGE_ATTR])

@@ -58,7 +58,7 @@ def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
     arguments, needs = args.differentiable, ctx.needs_input_grad[:8]
     if torch.is_grad_enabled():
         gradients = composite_gradients(
-            lambda *x: composite_vn_relu_mean(VNReluArgs(*x, *args[8:])), arguments, needs, grad
+            lambda *x: composite_vn_relu_mean(VNReluArgs._make([*x, *args[8:]])), arguments, needs, grad
         )
     else:
         found = _mean_backward(grad, *args, needs[_EDGE_ATTR])
@@ -106,7 +106,8 @@ def vn_relu_mean(
     args = VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope)
     dtype = values.target.dtype
     if dtype in HALF and not torch.is_autocast_enabled(values.target.device.type):  # inverses of small norms overflow
-        return _mean(*to_float32(args)).to(dtype)
+        half: Tensor = _mean(*to_float32(args)).to(dtype)
+        return half
     result: Tensor = _mean(*args)
     return result
 
