@@ -94,19 +94,17 @@ class ConvOperators(NamedTuple):
         wanted = [i for i, need in enumerate(ctx.needs_input_grad) if need]
         saved = ctx.saved_tensors
 
-        def outputs(*tensors: Tensor) -> tuple[Tensor, ...]:
+        def paired(*tensors: Tensor) -> Tensor:
             replaced = dict(zip(wanted, tensors, strict=True))
-            parts = self._jvp_by_parts(*(replaced.get(i, x) for i, x in enumerate(saved)), ctx.coupling, ctx.needs)
-            zero = tensors[0].sum() * 0
-            return tuple(zero if x is None or y is None else x for x, y in zip(parts, cotangents, strict=True))
+            outputs = self._jvp_by_parts(*(replaced.get(i, x) for i, x in enumerate(saved)), ctx.coupling, ctx.needs)
+            pairs = zip(outputs, cotangents, strict=True)
+            terms = ((x * cotangent).sum() for x, cotangent in pairs if x is not None and cotangent is not None)
+            return sum(terms, start=tensors[0].sum() * 0)
 
-        found: Any = torch.func.vjp(outputs, *(saved[i] for i in wanted))
-        values, pullback = found
-        gradients = pullback(
-            tuple(torch.zeros_like(v) if c is None else c for v, c in zip(values, cotangents, strict=True))
-        )
-        by_argument = dict(zip(wanted, gradients, strict=True))
-        return tuple(by_argument.get(i) for i in range(14))
+        found: Any = torch.func.vjp(paired, *(saved[i] for i in wanted))
+        total, pullback = found
+        gradients = dict(zip(wanted, pullback(torch.ones_like(total)), strict=True))
+        return tuple(gradients.get(i) for i in range(14))
 
     def _value_and_gradients(self, grad: Tensor, args: ConvArgs, needs: list[bool]) -> MaybeTensors:
         """The convolution f and the gradients of ``<grad, f>``, as far as they are needed."""
