@@ -5,7 +5,8 @@ import json
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.cli._audit_callable import FAIL, PASS, audit_callable, names_callable
+from intertwine.cli._audit_callable import FAIL, PASS, audit_callable
+from intertwine.cli._python_model import names_callable
 
 MODELS = """
 import torch
