@@ -91,8 +91,8 @@ def _audit_arguments(text: str, rep_in: str | None, rep_out: str | None, group: 
         raise UsageError(
             f"{text} is a {type(found).__name__} that declares no actions: give it rep_in and rep_out (or action_in "
             'and action_out), or state them, --rep-in "5x0e + 1x1o" --rep-out "1x1o" for features, --rep-in '
-            '"cloud: 5x0e" --rep-out "points: 1x1o" for points; or name a function of no arguments that returns (model, input '
-            "action, output action)"
+            '"cloud: 5x0e" --rep-out "points: 1x1o" for points; or name a function of no arguments that returns '
+            "(model, input action, output action)"
         )
     return _arguments(said)
 
