@@ -112,6 +112,10 @@ class _QuarterTurns(Rep):
         turn = torch.tensor(self.rows, dtype=torch.float64)
         return torch.stack([torch.linalg.matrix_power(turn, k) for k in range(4)])[turns]
 
+    def algebra(self, X: Tensor) -> Tensor:
+        """Zero: the group is finite."""
+        return X.new_zeros(*X.shape[:-2], self.dim, self.dim)
+
     def __str__(self) -> str:
         return f"C4 on {self.dim} channels"
 
