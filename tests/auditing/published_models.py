@@ -4,6 +4,7 @@ All are called as ``model(features, positions, edges)`` with edges as source row
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -29,7 +30,7 @@ class EGNN(nn.Module):
     """Satorras et al., E(n) Equivariant Graph Neural Networks, ICML 2021, eq. 3 to 6; returns (features, positions)."""
 
     stated = ("cloud: 4x0e", "cloud: 4x0e")
-    defects = {"absolute": "translation", "componentwise": "rotation"}
+    defects: ClassVar = {"absolute": "translation", "componentwise": "rotation"}
 
     def __init__(self, defect=None):
         super().__init__()
@@ -54,7 +55,7 @@ class SchNet(nn.Module):
     """Schuett et al., SchNet, NeurIPS 2017, section 4: continuous-filter convolutions, atom-wise layers, pooled."""
 
     stated = ("cloud: 4x0e", "1x0e")
-    defects = {"ordered": "permutation", "coordinates": "rotation"}
+    defects: ClassVar = {"ordered": "permutation", "coordinates": "rotation"}
 
     def __init__(self, defect=None):
         super().__init__()
@@ -78,7 +79,7 @@ class PaiNN(nn.Module):
     """Schuett et al., Equivariant message passing, ICML 2021, eq. 7 to 10; returns scalars and vectors."""
 
     stated = ("cloud: 4x0e", "points: 4x0e + 4x1o")
-    defects = {"vector bias": "rotation", "softplus of vectors": "rotation"}
+    defects: ClassVar = {"vector bias": "rotation", "softplus of vectors": "rotation"}
 
     def __init__(self, defect=None):
         super().__init__()
@@ -111,7 +112,7 @@ class GVP(nn.Module):
     """Jing et al., Geometric Vector Perceptrons, ICLR 2021, algorithm 1, summed over neighbors."""
 
     stated = ("cloud: 4x0e + 2x1o", "points: 4x0e + 2x1o")
-    defects = {"gate by component": "rotation", "cross product": "rotation"}
+    defects: ClassVar = {"gate by component": "rotation", "cross product": "rotation"}
 
     def __init__(self, defect=None):
         super().__init__()
@@ -145,7 +146,7 @@ class TensorFieldNetwork(nn.Module):
     """
 
     stated = ("cloud: 3x0e + 3x1o", "points: 3x0e + 3x1o + 3x2e")
-    defects = {"parity": "rotation", "normalization": "rotation", "trace": "rotation"}
+    defects: ClassVar = {"parity": "rotation", "normalization": "rotation", "trace": "rotation"}
 
     def __init__(self, defect=None):
         super().__init__()

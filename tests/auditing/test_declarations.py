@@ -14,7 +14,9 @@ def _seed():
 
 def report(model):
     said = declaration(model)
-    return audit(said.function, said.input_action, said.output_action, inputs=said.inputs, samples=8)
+    return audit(
+        said.function, said.input_action, said.output_action, inputs=said.inputs, dtypes=said.dtypes, samples=8
+    )
 
 
 class TestE3nn:

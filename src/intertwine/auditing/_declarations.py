@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Callable
@@ -23,12 +24,21 @@ _NODES, _EDGES = 12, 40
 
 @dataclass(frozen=True)
 class Declaration:
-    """A function, the actions on its input and output, and its inputs where those of the action do not fit."""
+    """A function with the actions on its input and output.
+
+    Attributes:
+        function: The function.
+        input_action: Action on its input.
+        output_action: Action on its output.
+        inputs: Its inputs where the examples of the action do not fit.
+        dtypes: The dtypes that it supports.
+    """
 
     function: Callable[..., Any]
     input_action: Action | Rep
     output_action: Action | Rep
     inputs: Any = None
+    dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.float64)
 
 
 def declaration(model: Any) -> Declaration | None:
@@ -142,7 +152,18 @@ def _e2cnn(model: nn.Module) -> Declaration | None:
     function = _TensorFields(model, source, import_module(f"{library}.nn").GeometricTensor)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, reps[0].dim, _IMAGE_SIZE, _IMAGE_SIZE, generator=generator, dtype=torch.float64)
-    return Declaration(function, Images(reps[0], step=0), Images(reps[1], step=0), images)
+    dtypes = tuple(dtype for dtype in (torch.float32, torch.float64) if _runs(function, images, dtype))
+    return Declaration(function, Images(reps[0], step=0), Images(reps[1], step=0), images, dtypes or (torch.float32,))
+
+
+def _runs(function: nn.Module, images: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a module can be cast; some of these libraries' modules keep constants in single precision."""
+    try:
+        with torch.no_grad():
+            copy.deepcopy(function).to(dtype).eval()(images.to(dtype))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _quarter_turns(field_type: Any) -> Rep | None:

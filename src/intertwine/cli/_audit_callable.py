@@ -103,6 +103,7 @@ def _arguments(said: Declaration) -> dict[str, Any]:
         "input_action": said.input_action,
         "output_action": said.output_action,
         "inputs": said.inputs,
+        "dtypes": said.dtypes,
     }
 
 
