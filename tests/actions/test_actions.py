@@ -200,3 +200,19 @@ class TestErrors:
         with pytest.raises(TypeError, match="expected an Action or a Rep"):
             as_action("1x0e")
         assert as_action(SO3().vector) == LinearAction(SO3().vector)
+
+
+def test_a_matrix_is_computed_once_for_each_element():
+    calls = []
+
+    class Counted(type(O3().vector)):
+        def matrix(self, g):
+            calls.append(g)
+            return super().matrix(g)
+
+    rep = Counted(O3())
+    transform = LinearAction(rep).sample(torch.zeros(2, 3), torch.Generator().manual_seed(0))
+    first = LinearAction(rep)(transform, torch.ones(2, 3))
+    assert torch.equal(LinearAction(rep)(transform, torch.ones(2, 3)), first)
+    assert len(calls) == 1
+    assert len({id(transform.matrix(rep)), id(transform.matrix(rep))}) == 1
