@@ -35,6 +35,11 @@ class TestMatching:
         shuffled[[0, 1]] = rows[[1, 0]]
         assert distance(shuffled, rows, PointSubset(REP)).error < 1e-15
 
+    def test_rows_that_differ_little_are_told_apart(self):
+        rows = torch.tensor([[1.0], [1.00001], [-1.0]], dtype=torch.float64)
+        found = PointSubset(O3().rep("1x0e")).matched(rows[[1, 0, 2]], rows)
+        assert found.tolist() == rows.tolist()
+
     def test_one_point_for_another(self, rows):
         """A point that was selected once too often replaces one that is missing: an error of that row alone."""
         other = rows.flip(0).clone()
