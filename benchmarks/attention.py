@@ -26,7 +26,15 @@ def layer(
     """Our layer or e3nn's with our weights, and an input."""
     torch.manual_seed(0)
     irreps = O3().rep(rep)
-    attend = SteerableAttention(irreps, irreps, heads=heads, radial=radial, cutoff=3.0, neighbors=NEIGHBORS)
+    attend = SteerableAttention(
+        irreps,
+        irreps,
+        heads=heads,
+        radial_basis=radial[0],
+        radial_hidden=radial[1:],
+        cutoff=3.0,
+        avg_num_neighbors=NEIGHBORS,
+    )
     positions = torch.randn(POINTS, 3)
     inputs = (torch.randn(POINTS, irreps.dim), positions, knn_graph(positions, NEIGHBORS))
     return attend if which == "ours" else E3nnAttention(attend), inputs

@@ -13,7 +13,7 @@ HIDDEN = "32x0e + 16x1o + 8x2e"
 
 
 def ours() -> torch.nn.Module:
-    return PointEncoder("16x0e", "1x0e", hidden=HIDDEN, layers=4, lmax=2, radial=(8, 64))
+    return PointEncoder("16x0e", "1x0e", hidden=HIDDEN, layers=4, lmax=2, radial_basis=8, radial_hidden=(64,))
 
 
 def theirs() -> torch.nn.Module:

@@ -24,7 +24,7 @@ def layer(
     """Our layer or e3nn's with our weights, and an input: 32 channels of each degree."""
     torch.manual_seed(0)
     rep = O3().rep(" + ".join(f"32x{degree}{'eo'[degree % 2]}" for degree in range(lmax + 1)))
-    conv = SO2Conv(rep, rep, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
+    conv = SO2Conv(rep, rep, radial_basis=8, radial_hidden=(64,), cutoff=3.0, avg_num_neighbors=neighbors)
     positions = torch.randn(points, 3)
     inputs = torch.randn(points, rep.dim), positions, knn_graph(positions, neighbors)
     return conv if which == "ours" else E3nnEdgeConv(conv), inputs

@@ -34,7 +34,15 @@ Layer = type[SteerableConv] | type[DepthwiseConv]
 def layer(kind: Layer, rep: str, lmax: int, neighbors: int, which: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Our layer or a peer's with our weights, and an input."""
     torch.manual_seed(0)
-    conv = kind(O3().rep(rep), O3().rep(rep), lmax=lmax, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
+    conv = kind(
+        O3().rep(rep),
+        O3().rep(rep),
+        lmax=lmax,
+        radial_basis=8,
+        radial_hidden=(64,),
+        cutoff=3.0,
+        avg_num_neighbors=neighbors,
+    )
     positions, edges = (cloud if kind is SteerableConv else ragged)(neighbors)
     peer = PEERS.get((kind, which))
     return conv if peer is None else peer(conv), (torch.randn(POINTS, conv.rep_in.dim), positions, edges)

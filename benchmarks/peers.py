@@ -18,7 +18,7 @@ class _E3nnLayer(nn.Module):
     def __init__(self, conv: SteerableConv | DepthwiseConv, product: o3.TensorProduct, weights: Tensor) -> None:
         super().__init__()
         self.lmax, self.product, self.radial = conv.lmax, product, copy.deepcopy(conv.radial)
-        self.scale = conv.neighbors**-0.5
+        self.scale = conv.avg_num_neighbors**-0.5
         self.weights = nn.Parameter(weights)
 
     def messages(self, features: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class _E3nnLayer(nn.Module):
         source, target = edges
         vectors = positions[source] - positions[target]
         lengths = vectors.norm(dim=-1)
-        basis = bessel_basis(lengths, self.radial.cutoff, self.radial.sizes[0])
+        basis = bessel_basis(lengths, self.radial.cutoff, self.radial.radial_basis)
         radial = self.radial.network(basis) * smooth_cutoff(lengths, self.radial.cutoff)[:, None] * self.scale
         degrees = list(range(self.lmax + 1))
         harmonics = o3.spherical_harmonics(degrees, vectors, normalize=True, normalization="component")
@@ -88,9 +88,9 @@ class E3nnAttention(nn.Module):
 
     def __init__(self, attention: SteerableAttention) -> None:
         super().__init__()
-        self.heads, self.cutoff, self.scale = attention.heads, attention.cutoff, attention.neighbors
+        self.heads, self.cutoff, self.scale = attention.heads, attention.cutoff, attention.avg_num_neighbors
         self.keys, self.values = E3nnConv(attention.keys), E3nnConv(attention.values)
-        irreps_in, self.irreps_key = o3.Irreps(str(attention.rep_in)), o3.Irreps(str(attention.key))
+        irreps_in, self.irreps_key = o3.Irreps(str(attention.rep_in)), o3.Irreps(str(attention.rep_key))
         self.query = o3.Linear(irreps_in, self.irreps_key)
         with torch.no_grad():
             ours = iter(attention.query.weights)
@@ -137,7 +137,7 @@ class E3nnEdgeConv(nn.Module):
             self.irreps_in, self.harmonics, self.irreps_out, shared_weights=False
         )
         self.radial = copy.deepcopy(conv.radial)
-        self.scale = conv.neighbors**-0.5
+        self.scale = conv.avg_num_neighbors**-0.5
         channels = [conv.coupling.inputs[i][1] for i in conv.coupling.scale_order()]
         parts = dict(zip(conv.coupling.scale_order(), conv.scales.detach().split(channels, 1), strict=True))
         self.scales = nn.ParameterList(nn.Parameter(parts[i].clone()) for i in range(len(channels)))

@@ -19,7 +19,15 @@ SIZES = [(1_000, 16), (3_000, 16), (10_000, 16), (30_000, 16), (100_000, 16), (1
 def step(points: int, neighbors: int) -> Callable[[], object]:
     """Search, forward and backward."""
     torch.manual_seed(0)
-    conv = SteerableConv(O3().rep(REP), O3().rep(REP), lmax=2, radial=(8, 64), cutoff=3.0, neighbors=neighbors)
+    conv = SteerableConv(
+        O3().rep(REP),
+        O3().rep(REP),
+        lmax=2,
+        radial_basis=8,
+        radial_hidden=(64,),
+        cutoff=3.0,
+        avg_num_neighbors=neighbors,
+    )
     positions = torch.randn(points, 3) * (points / 1000) ** (1 / 3)
     features = torch.randn(points, conv.rep_in.dim, requires_grad=True)
 

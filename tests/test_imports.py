@@ -29,9 +29,9 @@ ORDER = (
     ("actions",),
     ("nn", "data"),
     ("models", "auditing"),
-    ("training", "testing", "export"),
+    ("training", "export"),
     ("tasks",),
-    ("cli",),
+    ("testing", "cli"),
 )
 FLOORS = {name: level for level, names in enumerate(ORDER) for name in names}
 OPS = {"functions": 0, "graph": 1, "points": 2, "steerable": 3, "so2": 4, "vector_neurons": 4}

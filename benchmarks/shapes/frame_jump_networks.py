@@ -48,20 +48,20 @@ def networks() -> dict[str, tuple[Function, str, str]]:
     """By name: the function in units of its spread between clouds, its color and stroke."""
     torch.manual_seed(0)
     ones = f"{OUT}x0e"
-    options: dict[str, Any] = {"layers": 2, "cutoff": 6.0, "neighbors": POINTS - 1, "pool": "mean"}
+    options: dict[str, Any] = {"layers": 2, "cutoff": 6.0, "avg_num_neighbors": POINTS - 1, "pool": "mean"}
     made: dict[str, nn.Module] = {
         "plain": PointEncoder("1x0e + 1x1o", ones, layer="message", hidden="32x0e", **options)
     }
     reps = SO3().rep("1x0 + 1x1"), SO3().rep(f"{OUT}x0")
-    looks = {name: options[name] for name in ("cutoff", "neighbors")}
+    looks = {name: options[name] for name in ("cutoff", "avg_num_neighbors")}
     made["PCA frame"] = PrincipalFrame(made["plain"], *reps)
     made["frame average"] = FrameAverage(made["plain"], *reps)
     made["learned frame, SO(3)"] = LearnedFrame(made["plain"], *reps, **looks)
     made["learned frame, O(3)"] = LearnedFrame(made["plain"], **looks)
     made["steerable"] = PointEncoder("1x0e + 1x1o", ones, hidden="16x0e + 8x1o + 4x2e", **options)
     made["vector neurons"] = PointEncoder("1x0e + 1x1o", ones, layer="vector", hidden="16x1o", **options)
-    sizes: dict[str, Any] = {"widths": (8, 8), "embedding": 16, "head": (32,), "dropout": 0.0}
-    made[f"VN-DGCNN, {NEAR} nearest"] = VectorDGCNN("1x0e + 1x1o", ones, neighbors=NEAR, **sizes)
+    sizes: dict[str, Any] = {"widths": (8, 8), "embedding_dim": 16, "head": (32,), "dropout": 0.0}
+    made[f"VN-DGCNN, {NEAR} nearest"] = VectorDGCNN("1x0e + 1x1o", ones, k=NEAR, **sizes)
     looks_of = {
         "plain": (GRAY, "--"),
         "PCA frame": (RED, "-"),

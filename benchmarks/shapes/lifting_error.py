@@ -17,8 +17,7 @@ from torch import Tensor
 
 from intertwine._figures import BLUE, GRAY, GREEN, ORANGE, RED, figure
 from intertwine.groups import SO3
-from intertwine.models import PointEncoder
-from intertwine.models._lifted import rotation_group
+from intertwine.models import PointEncoder, rotation_group
 from intertwine.ops import knn_graph
 
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "lifting.png"
@@ -65,7 +64,13 @@ def errors(name: str, seed: int) -> list[tuple[float, float, float]]:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     layer = {"name": "lifted", "group": name}
-    options: dict[str, Any] = {"hidden": "8", "layers": 2, "cutoff": 0.8, "neighbors": NEIGHBORS, "pool": "mean"}
+    options: dict[str, Any] = {
+        "hidden": "8",
+        "layers": 2,
+        "cutoff": 0.8,
+        "avg_num_neighbors": NEIGHBORS,
+        "pool": "mean",
+    }
     encoder = PointEncoder("1x0e + 1x1o", "16x0e", layer=layer, **options).double()
     points = clouds(generator)
     edges = torch.cat([knn_graph(x, NEIGHBORS) + i * POINTS for i, x in enumerate(points)], 1)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from intertwine.models import PointEncoder, PointNet, VectorDGCNN
+from intertwine.models import PointEncoder, PointNet, ScalarBatchNorm, VectorDGCNN
 from intertwine.nn import NormInvariants
-from intertwine.tasks.shapes._network import BatchNorm, layer
+from intertwine.tasks.clouds import layer
 
 
 class Whole(nn.Module):
@@ -24,11 +24,13 @@ class Whole(nn.Module):
         super().__init__()
         self.names = torch.eye(parts).repeat_interleave(points, 0)
         self.encoder = PointEncoder(
-            f"{parts}x0e + 1x1o", out, layers=2, cutoff=4.0, neighbors=points - 1, pool="mean", **options
+            f"{parts}x0e + 1x1o", out, layers=2, cutoff=4.0, avg_num_neighbors=points - 1, pool="mean", **options
         )
         self.lengths = NormInvariants(self.encoder.rep_out)
         channels = self.seen(self.lengths.rep_out.dim, parts)
-        self.head = nn.Sequential(BatchNorm(channels), *layer(channels, head), nn.Linear(head, classes))
+        self.head = nn.Sequential(
+            ScalarBatchNorm(channels, eps=1e-8, momentum=0.3), *layer(channels, head), nn.Linear(head, classes)
+        )
 
     def seen(self, channels: int, parts: int) -> int:
         """How many numbers the plain network sees."""
@@ -101,10 +103,10 @@ _MESSAGE: dict[str, Any] = {"layer": "message", "hidden": "40x0e", "width": 40, 
 ARMS = {
     "steerable": Arm(partial(Whole, head=32, **_TENSORS), 20),
     "vector": Arm(partial(Whole, head=32, layer="vector", hidden="48x1o", out="48x1o"), 30),
-    "vector-dgcnn": Arm(partial(Network, kind=VectorDGCNN, widths=(16, 16), embedding=48, neighbors=8, head=(32,)), 60),
+    "vector-dgcnn": Arm(partial(Network, kind=VectorDGCNN, widths=(16, 16), embedding_dim=48, k=8, head=(32,)), 60),
     "part-invariant": Arm(partial(PartByPart, head=12, **_TENSORS), 20),
     "message, SO3": Arm(partial(Whole, head=32, **_MESSAGE), 80, augment=True),
     "pointnet, SO3": Arm(
-        partial(Network, kind=PointNet, widths=(48, 48, 64), embedding=128, head=(64,)), 80, augment=True
+        partial(Network, kind=PointNet, widths=(48, 48, 64), embedding_dim=128, head=(64,)), 80, augment=True
     ),
 }

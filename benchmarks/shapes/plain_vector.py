@@ -52,14 +52,14 @@ class PlainVectorDGCNN(nn.Module):
 
     def __init__(self, ours: VectorDGCNN) -> None:
         super().__init__()
-        self.neighbors = ours.neighbors.count
+        self.k = ours.knn_graph.k
         self.convs = nn.ModuleList()
         for layer in (ours.embed.lift, *ours.layers):
             pairs = ((layer.difference_values, layer.values), (layer.difference_directions, layer.directions))
             matrices = [torch.cat([part.weights[0][0] for part in pair]) for pair in pairs]
             self.convs.append(PlainLeakyReLU(*matrices, layer.norm, 2))
-        gather, invariant = ours.gather, ours.invariant
-        self.gather = PlainLeakyReLU(gather.values.weights[0][0], gather.directions.weights[0][0], gather.norm, 1)
+        fuse, invariant = ours.fuse, ours.invariant
+        self.fuse = PlainLeakyReLU(fuse.values.weights[0][0], fuse.directions.weights[0][0], fuse.norm, 1)
         means = (invariant.mean_values, invariant.mean_directions)
         first = (invariant.first.values, invariant.first.directions)
         matrices = [torch.cat([x.weights[0][0], y.weights[0][0]]) for x, y in zip(first, means, strict=True)]
@@ -78,7 +78,7 @@ class PlainVectorDGCNN(nn.Module):
         for conv in self.convs:
             x = conv(self.pairs(x)).mean(-1)
             layers.append(x)
-        x = self.gather(torch.cat(layers, 1))
+        x = self.fuse(torch.cat(layers, 1))
         mean = x.mean(-1, keepdim=True).expand(x.shape)
         frame = self.second(self.first(torch.cat([x, mean], 1)))
         frame = self.frame(frame.transpose(1, -1)).transpose(1, -1)
@@ -91,9 +91,9 @@ class PlainVectorDGCNN(nn.Module):
         flat = x.flatten(1, 2)
         squares = flat.square().sum(1, keepdim=True)
         closeness = 2 * flat.mT @ flat - squares - squares.mT
-        index = closeness.topk(self.neighbors, dim=-1).indices + points * torch.arange(size)[:, None, None]
+        index = closeness.topk(self.k, dim=-1).indices + points * torch.arange(size)[:, None, None]
         rows = x.movedim(-1, 1).reshape(size * points, *x.shape[1:3])
-        near = rows[index.flatten()].view(size, points, self.neighbors, *x.shape[1:3])
+        near = rows[index.flatten()].view(size, points, self.k, *x.shape[1:3])
         own = rows.view(size, points, 1, *x.shape[1:3]).expand_as(near)
         return torch.cat([near - own, own], 3).permute(0, 3, 4, 1, 2).contiguous()
 

@@ -25,11 +25,11 @@ from measure import machine, peak_megabytes
 
 from intertwine.models import PointEncoder
 from intertwine.nn import Gate, Linear, SteerableConv, e3nn_weights
-from intertwine.nn.nonlinear._gate import _SIGMOID, _SILU
+from intertwine.nn.nonlinear import SIGMOID_GAIN, SILU_GAIN
 from intertwine.ops import bessel_basis, knn_graph, smooth_cutoff
 
 HIDDEN, LAYERS, LMAX, CUTOFF = "16x0e + 8x1o + 4x2e", 2, 2, 0.6
-RADIAL = {"8 radial functions": (8,), "8 radial functions, 64 hidden": (8, 64)}
+RADIAL = {"8 radial functions": (), "8 radial functions, 64 hidden": (64,)}
 Inputs = tuple[Tensor, Tensor, Tensor]
 
 
@@ -42,7 +42,7 @@ class E3nnEncoder(nn.Module):
 
     def __init__(self, ours: PointEncoder) -> None:
         super().__init__()
-        self.basis = ours.space.radial[0]
+        self.basis = ours.interaction_config.radial_basis
         self.embed = linear(ours.embed)
         self.steps = nn.ModuleList(E3nnStep(step) for step in ours.interactions)
         first, gate, last = ours.readout
@@ -71,7 +71,7 @@ class E3nnStep(nn.Module):
         irreps_in, irreps_out = o3.Irreps(str(conv.rep_in)), o3.Irreps(str(conv.rep_out))
         harmonics = o3.Irreps.spherical_harmonics(LMAX)
         self.product = o3.FullyConnectedTensorProduct(irreps_in, harmonics, irreps_out, shared_weights=False)
-        self.radial, self.scale = copy.deepcopy(conv.radial.network), conv.neighbors**-0.5
+        self.radial, self.scale = copy.deepcopy(conv.radial.network), conv.avg_num_neighbors**-0.5
         self.weights = nn.Parameter(regated(e3nn_weights(conv), self.product.instructions, ours.gate))
         self.own, self.mix = linear(ours.self_interaction, ours.gate), linear(ours.mix)
         self.gate = gated(ours.gate)
@@ -107,7 +107,7 @@ def gated(ours: Gate) -> e3nn_nn.Gate:
     scalars, rest = irreps[:1], irreps[1:]
     gates = o3.Irreps(f"{rest.num_irreps}x0e")
     gate = e3nn_nn.Gate(scalars, [torch.nn.functional.silu], gates, [torch.sigmoid], rest)
-    for activation, constant in ((gate.act_scalars, _SILU), (gate.act_gates, _SIGMOID)):
+    for activation, constant in ((gate.act_scalars, SILU_GAIN), (gate.act_gates, SIGMOID_GAIN)):
         activation.acts[0].cst = constant
     return gate
 
@@ -144,7 +144,14 @@ def network(radial: str, which: str, dtype: torch.dtype = torch.float32) -> nn.M
     """Ours, or e3nn's with our weights; e3nn's constants have the default dtype of their construction."""
     torch.manual_seed(0)
     ours = PointEncoder(
-        "1x0e + 1x1o", "64x0e", hidden=HIDDEN, layers=LAYERS, lmax=LMAX, radial=RADIAL[radial], cutoff=CUTOFF, pool=None
+        "1x0e + 1x1o",
+        "64x0e",
+        hidden=HIDDEN,
+        layers=LAYERS,
+        lmax=LMAX,
+        radial_hidden=RADIAL[radial],
+        cutoff=CUTOFF,
+        pool=None,
     ).to(dtype)
     if which == "ours":
         return ours

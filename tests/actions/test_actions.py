@@ -43,24 +43,25 @@ class TestAxioms:
 
     def test_identity_and_inverse(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
+        transform = action.sample(data, generator)
         assert same(action(Transform(action.group.identity), data), data)
-        assert same(action(motion.inverse, action(motion, data)), data)
-        assert same(action(motion @ motion.inverse, data), data)
+        assert same(action(transform.inverse, action(transform, data)), data)
+        assert same(action(transform @ transform.inverse, data), data)
 
     def test_factors_make_the_whole(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
-        turned = action(motion.only("rotation"), data)
+        transform = action.sample(data, generator)
+        turned = action(transform.only("rotation"), data)
         assert same(
-            action(motion, data), action(motion.only("permutation"), action(motion.only("translation"), turned))
+            action(transform, data),
+            action(transform.only("permutation"), action(transform.only("translation"), turned)),
         )
 
     def test_sample_has_the_claimed_factors(self, action, generator):
-        motion = action.sample(action.example(generator), generator)
-        assert (motion.translation is not None) == ("translation" in action.laws)
-        assert (motion.permutation is not None) == ("permutation" in action.laws)
-        assert action.group.contains(motion.linear)
+        transform = action.sample(action.example(generator), generator)
+        assert (transform.translation is not None) == ("translation" in action.laws)
+        assert (transform.permutation is not None) == ("permutation" in action.laws)
+        assert action.group.contains(transform.linear)
 
     def test_reproducible(self, action):
         def draw(seed):
@@ -74,9 +75,9 @@ class TestAxioms:
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     def test_dtype(self, action, dtype, generator):
         data = action.example(generator, dtype)
-        moved = action(action.sample(data, generator), data)
-        assert [x.dtype for x in leaves(moved)] == [x.dtype for x in leaves(data)]
-        assert leaves(moved)[0].dtype == dtype
+        transformed = action(action.sample(data, generator), data)
+        assert [x.dtype for x in leaves(transformed)] == [x.dtype for x in leaves(data)]
+        assert leaves(transformed)[0].dtype == dtype
 
 
 def test_the_order_of_the_factors_matters(generator):
@@ -93,13 +94,13 @@ class TestPointCloud:
     def test_an_edge_joins_the_same_points(self, generator):
         action = PointCloud(O3().rep("1x0e + 1x1o"))
         data = features, positions, edges = action.example(generator)
-        motion = action.sample(data, generator)
-        moved_features, moved, new = action(motion, data)
+        transform = action.sample(data, generator)
+        transformed_features, transformed, new = action(transform, data)
         assert not torch.equal(edges, new)
         for end in (0, 1):
-            expected = positions[edges[end]] @ motion.linear.T + motion.translation
-            assert torch.allclose(moved[new[end]], expected)
-            assert torch.allclose(moved_features[new[end], 0], features[edges[end], 0])
+            expected = positions[edges[end]] @ transform.linear.T + transform.translation
+            assert torch.allclose(transformed[new[end]], expected)
+            assert torch.allclose(transformed_features[new[end], 0], features[edges[end], 0])
 
     def test_example_edges_follow_from_distances(self, generator):
         _, positions, edges = PointCloud(SO3().vector).example(generator)
@@ -113,29 +114,29 @@ class TestPointCloud:
         features, positions, edges = action.example(generator)
         batch = torch.arange(24) // 8
         weights = torch.rand(len(edges[0]), generator=generator)
-        motion = action.sample((features, positions), generator)
-        _, _, _, moved_batch, structures, moved_weights = action(
-            motion, (features, positions, edges, batch, 3, weights)
+        transform = action.sample((features, positions), generator)
+        _, _, _, transformed_batch, structures, transformed_weights = action(
+            transform, (features, positions, edges, batch, 3, weights)
         )
-        assert torch.equal(moved_batch, batch[motion.permutation])
+        assert torch.equal(transformed_batch, batch[transform.permutation])
         assert structures == 3
-        assert moved_weights is weights
+        assert transformed_weights is weights
 
     def test_labels_are_permuted_and_never_rotated(self, generator):
         action = PointCloud(O3().trivial)
         labels = torch.arange(5)
         positions = torch.randn(5, 3, generator=generator, dtype=torch.float64)
-        motion = action.sample((labels, positions), generator)
-        assert torch.equal(action(motion, (labels, positions))[0], motion.permutation)
-        assert action(motion, (None, positions, None))[0] is None
+        transform = action.sample((labels, positions), generator)
+        assert torch.equal(action(transform, (labels, positions))[0], transform.permutation)
+        assert action(transform, (None, positions, None))[0] is None
 
     @pytest.mark.parametrize("points", [0, 1])
     def test_few_points(self, points, generator):
         action = PointCloud(O3().vector)
         data = (torch.ones(points, 3), torch.ones(points, 3), torch.zeros(2, 0, dtype=torch.int64))
-        moved = action(action.sample(data, generator), data)
-        assert all(torch.isfinite(x).all() for x in moved)
-        assert [x.shape for x in moved] == [x.shape for x in data]
+        transformed = action(action.sample(data, generator), data)
+        assert all(torch.isfinite(x).all() for x in transformed)
+        assert [x.shape for x in transformed] == [x.shape for x in data]
 
     def test_translations_are_as_long_as_the_cloud_is_wide(self, generator):
         action = PointCloud(O3().vector)
@@ -157,11 +158,11 @@ class TestPointCloud:
 class TestWords:
     def test_describe(self):
         g = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
-        motion = Transform(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
-        words = motion.describe(SO3())
+        transform = Transform(g, torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([1, 0, 2]))
+        words = transform.describe(SO3())
         assert words.startswith("rotation 180.0 deg about (1.00, 0.00, 0.00)")
         assert words.endswith("translation 5.00, 2 of 3 rows permuted")
-        assert motion.only("translation").describe(SO3()) == "translation 5.00"
+        assert transform.only("translation").describe(SO3()) == "translation 5.00"
         assert Transform(SO3().identity).describe(SO3()) == "identity"
 
     def test_symbols(self):
@@ -199,3 +200,13 @@ class TestErrors:
         with pytest.raises(TypeError, match="expected an Action or a Rep"):
             as_action("1x0e")
         assert as_action(SO3().vector) == LinearAction(SO3().vector)
+
+
+def test_a_matrix_is_computed_once_for_each_element(monkeypatch):
+    rep = O3().vector
+    transform = LinearAction(rep).sample(torch.zeros(2, 3), torch.Generator().manual_seed(0))
+    first = LinearAction(rep)(transform, torch.ones(2, 3))
+    monkeypatch.setattr(type(rep), "matrix", None)
+    assert torch.equal(LinearAction(rep)(transform, torch.ones(2, 3)), first)
+    with pytest.raises(TypeError):
+        LinearAction(rep)(transform.only("rotation"), torch.ones(2, 3))

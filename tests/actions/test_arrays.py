@@ -48,10 +48,10 @@ class TestAxioms:
 
     def test_inverse_and_identity(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
-        assert same(action(motion.inverse, action(motion, data)), data)
-        assert same(action(motion @ motion.inverse, data), data)
-        assert not same(action(motion, data), data)
+        transform = action.sample(data, generator)
+        assert same(action(transform.inverse, action(transform, data)), data)
+        assert same(action(transform @ transform.inverse, data), data)
+        assert not same(action(transform, data), data)
 
     def test_reproducible(self, action):
         def draw(seed):
@@ -64,9 +64,9 @@ class TestAxioms:
 
     def test_each_law_moves_something(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
+        transform = action.sample(data, generator)
         for law in action.laws:
-            alone = action.factor(motion, law)
+            alone = action.factor(transform, law)
             assert not same(action(alone, data), data)
             assert action.describe(alone) != "identity"
 
@@ -74,10 +74,10 @@ class TestAxioms:
 class TestArray:
     def test_rows_and_columns(self):
         x = torch.arange(6).reshape(2, 3)
-        motion = Transform(permutations={"rows": torch.tensor([1, 0]), "columns": torch.tensor([2, 0, 1])})
-        assert Array("rows columns")(motion, x).tolist() == [[5, 3, 4], [2, 0, 1]]
-        assert Array("columns")(motion, torch.tensor([1, 2, 3])).tolist() == [3, 1, 2]
-        assert Array(". columns")(motion, x).tolist() == [[2, 0, 1], [5, 3, 4]]
+        transform = Transform(permutations={"rows": torch.tensor([1, 0]), "columns": torch.tensor([2, 0, 1])})
+        assert Array("rows columns")(transform, x).tolist() == [[5, 3, 4], [2, 0, 1]]
+        assert Array("columns")(transform, torch.tensor([1, 2, 3])).tolist() == [3, 1, 2]
+        assert Array(". columns")(transform, x).tolist() == [[2, 0, 1], [5, 3, 4]]
         assert dict(Array("rows columns").laws) == {"rows": "S_rows", "columns": "S_columns"}
 
     def test_an_edge_joins_the_same_nodes(self, generator):
@@ -85,16 +85,16 @@ class TestArray:
         edges = torch.tensor([[0, 1, 4], [1, 2, 0]])
         features, adjacency = torch.randn(5, 2, generator=generator), torch.zeros(5, 5)
         adjacency[edges[0], edges[1]] = torch.tensor([1.0, 2.0, 3.0])
-        motion = graph.sample((features, adjacency, edges), generator)
-        moved_features, moved_adjacency, moved = graph(motion, (features, adjacency, edges))
-        assert not torch.equal(moved, edges)
-        assert torch.equal(moved_features[moved], features[edges])
-        assert moved_adjacency[moved[0], moved[1]].tolist() == [1.0, 2.0, 3.0]
+        transform = graph.sample((features, adjacency, edges), generator)
+        transformed_features, transformed_adjacency, transformed = graph(transform, (features, adjacency, edges))
+        assert not torch.equal(transformed, edges)
+        assert torch.equal(transformed_features[transformed], features[edges])
+        assert transformed_adjacency[transformed[0], transformed[1]].tolist() == [1.0, 2.0, 3.0]
 
     def test_indices_to_nowhere_stay(self):
-        motion = Transform(permutations={"nodes": torch.tensor([1, 2, 0])})
-        assert Indices("nodes")(motion, torch.tensor([-1, 0])).tolist() == [-1, 2]
-        assert Indices("nodes")(motion, torch.zeros(2, 0, dtype=torch.int64)).shape == (2, 0)
+        transform = Transform(permutations={"nodes": torch.tensor([1, 2, 0])})
+        assert Indices("nodes")(transform, torch.tensor([-1, 0])).tolist() == [-1, 2]
+        assert Indices("nodes")(transform, torch.zeros(2, 0, dtype=torch.int64)).shape == (2, 0)
 
     def test_features_inside_a_network(self):
         action, data = Array("nodes"), torch.zeros(6, 3)
@@ -114,9 +114,9 @@ class TestTogether:
     def test_keeps_the_kind_and_what_stays(self, generator):
         action = TupleAction(SO3().vector, None)
         data = [torch.ones(1, 3), "a word"]
-        moved = action(action.sample(data, generator), data)
-        assert isinstance(moved, list)
-        assert moved[1] == "a word"
+        transformed = action(action.sample(data, generator), data)
+        assert isinstance(transformed, list)
+        assert transformed[1] == "a word"
 
     def test_laws_of_all(self):
         action = TupleAction(Array("nodes"), PointCloud(O3().vector), SO3().vector)
@@ -124,7 +124,7 @@ class TestTogether:
 
     def test_parts_have_names(self, generator):
         action = TupleAction(energy=O3().rep("1x0e"), dipole=O3().rep("1x1o + 1x0e"))
-        names = [part.name for part in action.parts(action.example(generator))]
+        names = [part.name for part in action.components(action.example(generator))]
         assert names == ["energy", "energy 0e", "dipole", "dipole 1o", "dipole 0e"]
 
     def test_printed_as_written(self):
@@ -147,26 +147,26 @@ class TestErrors:
                 Array(wrong)
 
     def test_unknown_set(self):
-        motion = Transform(permutations={"rows": torch.arange(4)})
-        with pytest.raises(ValueError, match='the motion permutes rows, but not "columns"'):
-            Array("columns")(motion, torch.zeros(4))
-        with pytest.raises(ValueError, match='the motion permutes 4 "rows", the tensor has 5'):
-            Array("rows")(motion, torch.zeros(5))
+        transform = Transform(permutations={"rows": torch.arange(4)})
+        with pytest.raises(ValueError, match='the transform permutes rows, but not "columns"'):
+            Array("columns")(transform, torch.zeros(4))
+        with pytest.raises(ValueError, match='the transform permutes 4 "rows", the tensor has 5'):
+            Array("rows")(transform, torch.zeros(5))
 
     def test_indices(self):
-        motion = Transform(permutations={"nodes": torch.arange(4)})
-        with pytest.raises(ValueError, match='index 4 points outside of "nodes", which has 4'):
-            Indices("nodes")(motion, torch.tensor([4]))
-        with pytest.raises(ValueError, match="expected a tensor of whole numbers"):
-            Indices("nodes")(motion, torch.zeros(2))
+        transform = Transform(permutations={"nodes": torch.arange(4)})
+        with pytest.raises(ValueError, match='index 4 is out of range for "nodes", which has 4'):
+            Indices("nodes")(transform, torch.tensor([4]))
+        with pytest.raises(ValueError, match="expected a tensor of integers"):
+            Indices("nodes")(transform, torch.zeros(2))
 
     def test_wrong_parts(self):
         with pytest.raises(ValueError, match="expected a dict with the keys a, b, got keys a, c"):
             TupleAction(a=SO2().vector, b=None).sample({"a": torch.zeros(2), "c": 1})
-        with pytest.raises(ValueError, match="expected a tuple of 2 parts, got 3"):
+        with pytest.raises(ValueError, match="expected a tuple of 2 entries, got 3"):
             TupleAction(SO2().vector, None).sample((1, 2, 3))
         action = TupleAction(SO2().vector, SO2().vector)
-        with pytest.raises(ValueError, match=r"part 1: expected a tensor \(\.\.\., 2\)"):
+        with pytest.raises(ValueError, match=r"entry 1: expected a tensor \(\.\.\., 2\)"):
             action(Transform(SO2().identity), (torch.zeros(2), torch.zeros(3)))
 
     def test_nothing_that_moves(self):
@@ -179,5 +179,5 @@ class TestErrors:
             TupleAction(Images(Cyclic(4).trivial), None).example()
 
     def test_a_matrix_is_needed(self):
-        with pytest.raises(ValueError, match=r"the motion has no element of SO\(3\)"):
+        with pytest.raises(ValueError, match=r"the transform has no element of SO\(3\)"):
             LinearAction(SO3().vector)(Transform(), torch.zeros(3))

@@ -39,14 +39,14 @@ class TestAxioms:
 
     def test_inverse(self, action, generator):
         data = action.example(generator)
-        motion = action.sample(data, generator)
-        assert torch.allclose(action(motion.inverse, action(motion, data)), data, atol=1e-14)
+        transform = action.sample(data, generator)
+        assert torch.allclose(action(transform.inverse, action(transform, data)), data, atol=1e-14)
         assert torch.equal(action(Transform(action.group.identity), data), data)
 
     def test_values_are_only_moved(self, action, generator):
         data = action.example(generator)
-        moved = action(action.sample(data, generator), data)
-        assert torch.allclose(moved.norm(), data.norm())
+        transformed = action(action.sample(data, generator), data)
+        assert torch.allclose(transformed.norm(), data.norm())
 
     def test_reproducible(self, action):
         def draw(seed):
@@ -58,8 +58,8 @@ class TestAxioms:
         assert not torch.equal(draw(3), draw(4))
 
     def test_laws_are_sampled(self, action, generator):
-        motion = action.sample(action.example(generator), generator)
-        assert (motion.translation is not None) == ("translation" in action.laws)
+        transform = action.sample(action.example(generator), generator)
+        assert (transform.translation is not None) == ("translation" in action.laws)
         assert ("rotation" in action.laws) == (action.group.order > 1 or not action.step)
 
 
@@ -72,13 +72,13 @@ class TestDirections:
         g = group.elements[element]
         x, y = (g @ torch.tensor([2.0, 1.0], dtype=torch.float64)).round().int().tolist()
         for action in (Images(group.trivial), RotatedImages(O2().trivial, margin=0)):
-            moved = action(Transform(g), dot(2, 1))
-            assert torch.allclose(moved, dot(x, y), atol=1e-13)
+            transformed = action(Transform(g), dot(2, 1))
+            assert torch.allclose(transformed, dot(x, y), atol=1e-13)
 
     def test_shift(self):
-        motion = Transform(torch.eye(2, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64))
-        assert torch.equal(Images(Cyclic(1).trivial)(motion, dot(0, 0)), dot(1, 2))
-        assert torch.equal(Images(Cyclic(1).trivial, stride=1)(motion.inverse, dot(0, 0)), dot(-1, -2))
+        transform = Transform(torch.eye(2, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64))
+        assert torch.equal(Images(Cyclic(1).trivial)(transform, dot(0, 0)), dot(1, 2))
+        assert torch.equal(Images(Cyclic(1).trivial, stride=1)(transform.inverse, dot(0, 0)), dot(-1, -2))
 
     def test_vectors_turn_with_the_image(self):
         """The field (x, y) points away from the center, however it is turned."""
@@ -107,8 +107,8 @@ class TestInterpolation:
         turn = math.radians(angle)
         g = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]], dtype=torch.float64)
         x, y = (g @ torch.tensor([5.0, 2.0], dtype=torch.float64)).tolist()
-        moved = RotatedImages(SO2().trivial)(Transform(g), blob(5.0, 2.0))
-        assert (moved - blob(x, y)).abs().max() < 1e-8
+        transformed = RotatedImages(SO2().trivial)(Transform(g), blob(5.0, 2.0))
+        assert (transformed - blob(x, y)).abs().max() < 1e-8
 
     @pytest.mark.parametrize("size", [(16, 16), (15, 17), (16, 9)])
     def test_half_turn_and_flips_lose_nothing(self, size, generator):
@@ -120,20 +120,20 @@ class TestInterpolation:
     def test_dtype_and_gradient(self, generator):
         action = RotatedImages(SO2().vector)
         data = action.example(generator, torch.float32).requires_grad_()
-        moved = action(action.sample(data, generator), data)
-        assert moved.dtype == torch.float32
-        moved.sum().backward()
+        transformed = action(action.sample(data, generator), data)
+        assert transformed.dtype == torch.float32
+        transformed.sum().backward()
         assert torch.isfinite(data.grad).all()
 
     def test_only_the_disc_is_seen(self):
-        shown = RotatedImages(SO2().trivial, margin=1).visible(torch.ones(1, 9, 9))
+        shown = RotatedImages(SO2().trivial, margin=1).compared_region(torch.ones(1, 9, 9))
         assert shown[0, 4, 4] == 1
         assert shown[0, 4, 1] == 1
         assert shown[0, 4, 0] == shown[0, 1, 1] == 0
 
 
 def test_margin_is_not_seen():
-    shown = Images(Cyclic(4).trivial, margin=2).visible(torch.ones(1, 6, 7))
+    shown = Images(Cyclic(4).trivial, margin=2).compared_region(torch.ones(1, 6, 7))
     assert shown.shape == (1, 2, 3)
 
 
@@ -154,15 +154,17 @@ def test_features_inside_a_network():
 
 class TestErrors:
     def test_not_a_quarter_turn(self):
-        with pytest.raises(ValueError, match=r"SO\(2\) turns pixels to where no pixels are: use RotatedImages"):
+        with pytest.raises(ValueError, match=r"SO\(2\) does not map the pixel grid to itself: use RotatedImages"):
             Images(SO2().trivial)
-        with pytest.raises(ValueError, match="C_8 turns pixels"):
+        with pytest.raises(ValueError, match="C_8 does not map the pixel grid"):
             Images(Cyclic(8).regular)
-        with pytest.raises(ValueError, match="expected a quarter turn"):
+        with pytest.raises(ValueError, match="expected a rotation by 90"):
             Images(Cyclic(4).trivial)(Transform(Cyclic(8).elements[1]), torch.zeros(1, 4, 4))
 
     def test_not_planar(self):
-        with pytest.raises(ValueError, match=r"images are of the plane, SO\(3\) acts in 3 dimensions"):
+        with pytest.raises(
+            ValueError, match=r"a group of the plane such as .*, got SO\(3\), which acts in 3 dimensions"
+        ):
             RotatedImages(SO3().trivial)
 
     def test_wrong_channels(self):
@@ -170,14 +172,16 @@ class TestErrors:
             Images(Cyclic(4).vector).sample(torch.zeros(1, 3, 8, 8))
 
     def test_half_a_pixel(self):
-        motion = Transform(translation=torch.tensor([3.0, 0.0]))
-        with pytest.raises(ValueError, match=r"a shift by \(3, 0\) pixels is no whole shift .* stride 2.*step=2"):
-            Images(Cyclic(1).trivial, stride=2)(motion, torch.zeros(1, 4, 4))
+        transform = Transform(translation=torch.tensor([3.0, 0.0]))
+        with pytest.raises(
+            ValueError, match=r"a shift by \(3, 0\) pixels is not a whole-pixel shift .* stride 2.*step=2"
+        ):
+            Images(Cyclic(1).trivial, stride=2)(transform, torch.zeros(1, 4, 4))
 
     def test_nothing_left(self):
         with pytest.raises(ValueError, match="a margin of 2 pixels leaves nothing of an image 4 x 8"):
-            Images(Cyclic(1).trivial, margin=2).visible(torch.zeros(1, 4, 8))
+            Images(Cyclic(1).trivial, margin=2).compared_region(torch.zeros(1, 4, 8))
         with pytest.raises(ValueError, match="a margin of 9 pixels leaves nothing"):
-            RotatedImages(SO2().trivial, margin=9).visible(torch.zeros(1, 8, 8))
+            RotatedImages(SO2().trivial, margin=9).compared_region(torch.zeros(1, 8, 8))
         with pytest.raises(ValueError, match="at least 0 pixels"):
             Images(Cyclic(1).trivial, margin=-1)

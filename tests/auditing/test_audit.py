@@ -129,7 +129,7 @@ class TestInputs:
 
     def test_callable_of_one_dtype(self):
         weight = torch.eye(3, dtype=torch.float32)
-        with pytest.raises(FunctionError, match="dtypes= that it knows") as caught:
+        with pytest.raises(FunctionError, match="dtypes= that it supports") as caught:
             audit(lambda x: x @ weight, SO3().vector, SO3().vector)
         assert isinstance(caught.value.__cause__, RuntimeError)
         audit(lambda x: x @ weight, SO3().vector, SO3().vector, dtypes=(torch.float32,)).check()
@@ -137,9 +137,9 @@ class TestInputs:
 
 class TestErrors:
     def test_two_groups(self):
-        with pytest.raises(ValueError, match=r"input moves by O\(3\) and the output by SO\(3\)"):
+        with pytest.raises(ValueError, match=r"input action is of O\(3\) and the output action of SO\(3\)"):
             audit(lambda x: x, O3().vector, SO3().vector)
-        with pytest.raises(ValueError, match=r"input moves by SO\(2\) and the output by SO\(3\)"):
+        with pytest.raises(ValueError, match=r"input action is of SO\(2\) and the output action of SO\(3\)"):
             audit(lambda x: x, SO2().vector, SO3().vector)
         audit(lambda x: x, SO3().vector, O3().vector).check()
 
@@ -162,5 +162,5 @@ class TestErrors:
             audit(lambda x: x, SO3().vector, SO3().vector, inputs=[])
 
     def test_shape_depends_on_the_element(self):
-        with pytest.raises(ValueError, match="changes its shape"):
+        with pytest.raises(ValueError, match="shape of the output depends"):
             audit(lambda x: x[x[:, 0] > 0], SO3().vector, SO3().vector)

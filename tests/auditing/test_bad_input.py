@@ -128,7 +128,7 @@ class TestElements:
         g[1, 0, 1] = 0.3
         said = message(ValueError, same, V, V, elements=g)
         assert said.startswith("element 1 is not in SO(3): g g^T - 1 is as large as 3.0e-01, det g = 1;")
-        assert said.endswith("draw elements with the group's sample, or name the group that they belong to")
+        assert said.endswith("sample them with the group's sample, or use the group that they belong to")
 
     def test_foreign(self):
         assert "element 0 is not in SO(3): det g = -1" in message(ValueError, same, V, V, elements=-torch.eye(3)[None])
@@ -171,18 +171,18 @@ class TestNoAction:
     def test_no_representation(self):
         wrong = Transposed(SO3())
         said = message(ValueError, same, wrong, wrong)
-        assert said.startswith("the input action is not an action: moving by b, then by a, and moving by a b at once")
+        assert said.startswith("the input action is not a group action: (a b) x and a (b x) differ by")
         assert "differ by " in said
         assert "for a = rotation" in said
-        assert said.endswith("mend the representation transposed of LinearAction")
-        assert message(ValueError, same, V, wrong).startswith("the output action is not an action")
+        assert said.endswith("correct the representation transposed of LinearAction")
+        assert message(ValueError, same, V, wrong).startswith("the output action is not a group action")
 
     def test_no_action(self):
         class Sheared(LinearAction):
-            def __call__(self, motion, data):
-                return super().__call__(motion, data) + motion.linear[0].to(data)
+            def __call__(self, transform, data):
+                return super().__call__(transform, data) + transform.linear[0].to(data)
 
-        assert "is not an action" in message(ValueError, same, Sheared(V), V)
+        assert "is not a group action" in message(ValueError, same, Sheared(V), V)
 
     def test_what_is_one_passes(self):
         for action in (LinearAction(V * V), PointCloud(O3().vector), Images(Cyclic(4).regular)):
@@ -196,14 +196,14 @@ class TestTwoMethods:
         def sample(self, data, generator=None):
             return "backwards"
 
-        def __call__(self, motion, data):
+        def __call__(self, transform, data):
             return data.flip(-1)
 
     def test_passes_and_fails(self):
         data = torch.randn(3, 8)
         report = audit(lambda x: x.square(), self.Flip(), self.Flip(), inputs=data, gradients=True)
         assert report.passed
-        assert dict(report.symbols) == {"motion": "Flip", "all": "Flip"}
+        assert dict(report.symbols) == {"transform": "Flip", "all": "Flip"}
         report = audit(lambda x: x.cumsum(-1), self.Flip(), self.Flip(), inputs=data)
         assert not report.passed
         assert report.worst == "backwards"
@@ -212,8 +212,40 @@ class TestTwoMethods:
         assert report.to_json()
 
     def test_has_no_examples(self):
-        assert "Flip draws no examples: give inputs=" in message(TypeError, same, self.Flip(), self.Flip())
+        assert "Flip has no example: give inputs=" in message(TypeError, same, self.Flip(), self.Flip())
 
     def test_output_by_a_representation(self):
         said = message(ValueError, same, self.Flip(), V, inputs=torch.zeros(2, 3))
-        assert "the output moves by SO(3)" in said
+        assert "the output action is of SO(3)" in said
+
+
+@pytest.mark.parametrize(("defect", "refused"), [(1e-3, True), (1e-5, True), (1e-9, False)])
+def test_an_action_that_is_nearly_a_group_action(defect, refused):
+    """(a b) x and a (b x) may differ by rounding, not by more."""
+
+    class Bent(LinearAction):
+        def __call__(self, transform, data):
+            moved = super().__call__(transform, data)
+            return moved + defect * moved.roll(1, -1)
+
+    action = Bent(SO3().vector)
+    if refused:
+        with pytest.raises(ValueError, match="is not a group action"):
+            audit(lambda x: x, action, action, samples=4)
+    else:
+        audit(lambda x: x, action, action, samples=4).check()
+
+
+def test_the_seed_is_that_of_a_random_function_too():
+    drawn = []
+
+    def noisy(x):
+        drawn.append(float(torch.rand(())))
+        return x
+
+    for seed in (1, 1, 2):
+        start = len(drawn)
+        audit(noisy, SO3().vector, SO3().vector, inputs=torch.ones(2, 3), samples=1, seed=seed)
+        drawn.append(("first", drawn[start]))
+    first = [entry[1] for entry in drawn if isinstance(entry, tuple)]
+    assert first[0] == first[1] != first[2]

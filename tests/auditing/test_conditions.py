@@ -78,36 +78,38 @@ class TestModes:
 
 class TestForms:
     def test_all(self):
-        report = audit(Norm(), V + V, V + V, samples=2, forms=("eager", "compiled", "exported"), dtypes=DOUBLE)
+        report = audit(Norm(), V + V, V + V, samples=2, execution=("eager", "compiled", "exported"), dtypes=DOUBLE)
         assert list(report.errors) == ["float64", "float64, compiled", "float64, exported"]
         report.check(1e-12)
 
     def test_point_clouds(self, network, rep):
-        forms = ("compiled", "exported")
-        report = audit(network(), PointCloud(rep), PointFeatures(rep), samples=2, forms=forms, dtypes=DOUBLE)
+        execution = ("compiled", "exported")
+        report = audit(network(), PointCloud(rep), PointFeatures(rep), samples=2, execution=execution, dtypes=DOUBLE)
         report.check(1e-12)
 
-    @pytest.mark.parametrize("form", ["compiled", "exported"])
-    def test_a_fault_in_this_form_only(self, form):
-        report = audit(Norm(compiled_leak=1e-2), V + V, V + V, samples=2, forms=("eager", form), dtypes=DOUBLE)
+    @pytest.mark.parametrize("execution", ["compiled", "exported"])
+    def test_a_fault_in_this_form_only(self, execution):
+        report = audit(Norm(compiled_leak=1e-2), V + V, V + V, samples=2, execution=("eager", execution), dtypes=DOUBLE)
         assert report.errors["float64"] < 1e-14
-        with pytest.raises(EquivarianceError, match=f"float64, {form}.*layers are not seen in {form} form"):
+        with pytest.raises(EquivarianceError, match=f"float64, {execution}.*layers are not measured when {execution}"):
             report.check()
 
-    @pytest.mark.parametrize("form", ["compiled", "exported"])
-    def test_what_does_not_compile_is_said(self, form):
+    @pytest.mark.parametrize("execution", ["compiled", "exported"])
+    def test_what_does_not_compile_is_said(self, execution):
         def branches(x):
             return x if float(x.detach().sum()) > 0 else 2 * x
 
-        with pytest.raises(FunctionError, match=f'branches {form} raised .* leave "{form}" out of forms='):
-            audit(branches, V, V, samples=2, forms=(form,), dtypes=DOUBLE)
+        with pytest.raises(
+            FunctionError, match=f'branches {execution} raised .* leave "{execution}" out of execution='
+        ):
+            audit(branches, V, V, samples=2, execution=(execution,), dtypes=DOUBLE)
 
     def test_functions_and_dicts(self):
         def scaled(x, y):
             return x * y
 
         action = TupleAction(x=V, y=O3().trivial)
-        audit(scaled, action, V, samples=2, forms=("compiled", "exported"), dtypes=DOUBLE).check(1e-13)
+        audit(scaled, action, V, samples=2, execution=("compiled", "exported"), dtypes=DOUBLE).check(1e-13)
 
 
 class TestGradients:
@@ -122,7 +124,7 @@ class TestGradients:
         report = audit(Norm(gradient_leak=1e-2), V + V, V + V, samples=4, gradients=True)
         assert report.errors["float64"] < 1e-14
         assert report.errors["float64, gradient"] > 1e-4
-        with pytest.raises(EquivarianceError, match=r"\(float32, gradient\).*layers are not seen in gradients"):
+        with pytest.raises(EquivarianceError, match=r"\(float32, gradient\).*layers are not measured with gradients"):
             report.check()
 
     def test_of_weights(self):
@@ -195,13 +197,13 @@ class TestSteps:
         assert report == audit(net, PointCloud(rep), PointFeatures(rep), samples=3, steps=5)
 
     def test_only_modules(self):
-        with pytest.raises(TypeError, match="steps= trains a module, function is none"):
+        with pytest.raises(TypeError, match=r"steps= needs a torch\.nn\.Module to train, got function"):
             audit(lambda x: x, V, V, steps=1)
 
 
 def test_everything_at_once():
     report = assert_equivariant(
-        Norm(), samples=2, modes=("eval", "train"), forms=("eager", "compiled", "exported"), gradients=True, steps=1
+        Norm(), samples=2, modes=("eval", "train"), execution=("eager", "compiled", "exported"), gradients=True, steps=1
     )
     assert len(report.runs) == 24
     page = report.to_html()
@@ -209,7 +211,9 @@ def test_everything_at_once():
     assert "float64, train, exported, gradient" in page
 
 
-@pytest.mark.parametrize("wrong", [{"modes": "train"}, {"modes": ("test",)}, {"forms": ()}, {"forms": ("scripted",)}])
+@pytest.mark.parametrize(
+    "wrong", [{"modes": "train"}, {"modes": ("test",)}, {"execution": ()}, {"execution": ("scripted",)}]
+)
 def test_unknown_conditions(wrong):
     with pytest.raises(ValueError, match="is a tuple of some of"):
         audit(lambda x: x, V, V, **wrong)

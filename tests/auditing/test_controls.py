@@ -62,10 +62,10 @@ class TestPositive:
 
     def test_data_in_a_dict(self):
         class Pair(LinearAction):
-            def __call__(self, motion, data):
+            def __call__(self, transform, data):
                 if not isinstance(data, dict):
-                    return super().__call__(motion, data)
-                return {key: super(Pair, self).__call__(motion, part) for key, part in data.items()}
+                    return super().__call__(transform, data)
+                return {key: super(Pair, self).__call__(transform, part) for key, part in data.items()}
 
         x = torch.randn(4, 3, dtype=torch.float64)
         report = audit(lambda a, b: {"sum": a + b}, Pair(SO3().vector), Pair(SO3().vector), inputs={"a": x, "b": 2 * x})

@@ -38,7 +38,7 @@ class TestShifts:
         report = audit(full, SHIFTS, SHIFTS)
         assert not report.passed
         assert report.laws["translation"] > 0.1
-        with pytest.raises(ValueError, match=r"the output does not fit .* no whole shift .*step=2"):
+        with pytest.raises(ValueError, match=r"the output does not fit .* not a whole-pixel shift .*step=2"):
             audit(strided, SHIFTS, Images(Cyclic(1).trivial, stride=2))
 
     def test_pooling(self):
@@ -112,8 +112,8 @@ class TestGroupConvolution:
     @staticmethod
     def average(group, kernels):
         action = Images(group.regular * group.regular, step=0)
-        moved = [action(Transform(h), kernels.flatten(-4, -3)) for h in group.elements]
-        return torch.stack(moved).mean(0).reshape(kernels.shape)
+        transformed = [action(Transform(h), kernels.flatten(-4, -3)) for h in group.elements]
+        return torch.stack(transformed).mean(0).reshape(kernels.shape)
 
     def kernel(self, group):
         return self.average(group, torch.randn(group.order, group.order, 3, 3, dtype=torch.float64))

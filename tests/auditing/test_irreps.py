@@ -23,8 +23,8 @@ def test_a_small_irrep_does_not_hide_in_a_large_one(ratio):
     assert not report.passed
     assert report.irreps["1o"] > 0.1
     assert report.irreps["0e"] == report.irreps["2e"] == 0
-    assert "worst part" in str(report)
-    with pytest.raises(EquivarianceError, match="worst part 1o"):
+    assert "worst component" in str(report)
+    with pytest.raises(EquivarianceError, match="worst component 1o"):
         report.check()
     assert json.loads(report.to_json())["irreps"]["1o"] > 0.1
     assert 'aria-label="error by irrep"' in report.to_html()
@@ -84,8 +84,8 @@ def test_keys_of_a_dict():
 def test_layers_too(network, rep):
     report = audit(network(leak=1e-2), PointCloud(rep), PointFeatures(rep), samples=4)
     row = report.runs[0].first_failing(1e-5)
-    assert (row.name, row.worst_part) == ("middle", "1o")
-    assert dict(row.parts)["0e"] < 1e-6
+    assert (row.name, row.worst_component) == ("middle", "1o")
+    assert dict(row.components)["0e"] < 1e-6
 
 
 def test_arithmetic_by_hand():
@@ -96,10 +96,10 @@ def test_arithmetic_by_hand():
     expected = torch.tensor([[3.0, 4.0, 0.0, 0.0, 0.01]], dtype=torch.float64)
     actual = expected + torch.tensor([[0.0, 0.5, 0.0, 0.001, 0.0]], dtype=torch.float64)
     found = distance(actual, expected, action)
-    assert found.parts["0e"] == pytest.approx(0.1)
-    assert found.parts["1o"] == pytest.approx(0.1)
+    assert found.components["0e"] == pytest.approx(0.1)
+    assert found.components["1o"] == pytest.approx(0.1)
     assert found.whole == pytest.approx((0.25 + 1e-6) ** 0.5 / (25 + 1e-4) ** 0.5)
-    assert distance(actual, expected, action, slack=1e-4).parts["1o"] == pytest.approx(0.05, rel=1e-4)
+    assert distance(actual, expected, action, slack=1e-4).components["1o"] == pytest.approx(0.05, rel=1e-4)
     assert distance(expected, expected, action).error == 0
     assert rounding(torch.float32) < 1e-5
     assert rounding(torch.float64) < 1e-10

@@ -21,9 +21,9 @@ class Declared(nn.Module):
 
 
 class Chain(nn.Module):
-    def __init__(self, **parts):
+    def __init__(self, **components):
         super().__init__()
-        for name, part in parts.items():
+        for name, part in components.items():
             self.add_module(name, part)
 
     def forward(self, x):
@@ -140,7 +140,7 @@ def test_a_layer_that_fails_behind_a_whole_that_passes():
     net = Chain(leaky=Declared(torch.relu, rep_out=V), gone=Declared(lambda x: 0 * x[:1, :1] + 1))
     report = audit(net, V, SO3().trivial, samples=4)
     assert report.passed
-    assert "note  the whole passes, but the layer leaky breaks SO(3)" in str(report)
+    assert "note  the whole function passes, but the layer leaky breaks SO(3)" in str(report)
 
 
 def test_zero_layer_is_said():

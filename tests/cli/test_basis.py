@@ -53,7 +53,7 @@ def test_plot(tmp_path, capsys):
     path = tmp_path / "maps.png"
     assert run("SO3: 1 x 1 -> 1", "--plot", str(path)) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert f"drawn         {path}" in capsys.readouterr().out
+    assert f"plot          {path}" in capsys.readouterr().out
     assert run("SO3: 1 x 1 -> 1", "--json", "--plot", str(path)) == 0
     assert json.loads(capsys.readouterr().out)["dimension"] == 1  # nothing but JSON on standard output
 
@@ -107,7 +107,7 @@ def test_the_users_cache(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("INTERTWINE_CACHE", str(tmp_path))
     assert run("Lorentz: V x V -> V x V", "--cache") == 0
     assert len(list((tmp_path / "bases").iterdir())) == 1
-    assert "kept" in capsys.readouterr().out
+    assert "cached" in capsys.readouterr().out
 
 
 def _app():

@@ -27,7 +27,7 @@ def python(code, **options):
         ["fit", "--help"],
         ["fit", "properties", "--help"],
         ["evaluate", "--help"],
-        ["fit", "properties", "qm9", "--target", "polarizability"],
+        ["fit", "properties", "qm9", "--target", "polarizabilty"],
         ["fit", "properties", "qm9", "--target", "gap", "--encoder", "vektor"],
         ["predict", "nowhere", "nothing.xyz"],
         ["data", "qm8"],

@@ -45,7 +45,7 @@ def test_the_list_names_all_17(run):
 
 
 def test_what_is_drawn_is_named(run, tmp_path):
-    result = run("p4g", "out.png", "--size", "160x140", "--turn", "20", "--seed", "2")
+    result = run("p4g", "out.png", "--size", "160x140", "--rotation", "20", "--seed", "2")
     assert result.exit_code == 0
     assert "written" in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
@@ -89,7 +89,7 @@ def test_noise_has_no_group(run):
         (["--detect", "none.png"], "none.png: no such file"),
         (["--detect", "words.png"], "no picture that can be read"),
         (["--detect", "small.png"], "too small: 20 x 20"),
-        (["p4g", "out.png", "--detect", "small.png"], "give no group"),
+        (["p4g", "out.png", "--detect", "small.png"], "--detect takes neither a group nor --motif"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing_behind(run, tmp_path, arguments, message):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from intertwine.groups import SO3
-from intertwine.models import Attention, Egnn, PointEncoder
-from intertwine.nn import geometry
+from intertwine.models import AttentionFamily, EGNNFamily, PointEncoder
+from intertwine.nn import Geometry
 from intertwine.ops import bessel_basis, radius_graph, smooth_cutoff
 from intertwine.testing import assert_equivariant
 
@@ -55,19 +55,19 @@ def test_the_groups_of_so3_serve_as_well(layer: str) -> None:
 
 
 def test_heads_are_an_option_that_the_configuration_keeps() -> None:
-    encoder = PointEncoder("1x0e", "1x0e", layer=Attention(heads=2), hidden="6x0e + 3x1o", layers=1)
+    encoder = PointEncoder("1x0e", "1x0e", layer=AttentionFamily(heads=2), hidden="6x0e + 3x1o", layers=1)
     assert encoder.config["layer"] == {"name": "attention", "heads": 2, "norm": "none"}
     again = PointEncoder(**json.loads(json.dumps(encoder.config)))
-    assert again.family == Attention(heads=2)
+    assert again.family == AttentionFamily(heads=2)
     assert again.interactions[0].attend.heads == 2
     assert str(again.interactions[0].attend.rep_out) == "6x0e + 4x1o"
     with pytest.raises(ValueError, match="heads must be at least 1"):
-        PointEncoder("1x0e", "1x0e", layer=Attention(heads=0), layers=1)
+        PointEncoder("1x0e", "1x0e", layer=AttentionFamily(heads=0), layers=1)
 
 
 def test_egnn_moves_nothing_without_vectors_and_still_sees_the_distances() -> None:
     torch.manual_seed(0)
-    encoder = PointEncoder("1x0e", "1x0e", layer=Egnn(), hidden="8x0e", layers=2, cutoff=2.0).double()
+    encoder = PointEncoder("1x0e", "1x0e", layer=EGNNFamily(), hidden="8x0e", layers=2, cutoff=2.0).double()
     positions, edges = cloud()
     features = torch.ones(10, 1, dtype=torch.float64)
     assert (encoder(features, positions, edges) - encoder(features, 0.9 * positions, edges)).abs() > 1e-8
@@ -103,7 +103,7 @@ def test_the_egnn_interaction_is_the_layer_on_positions_that_have_moved() -> Non
     torch.manual_seed(0)
     encoder = PointEncoder("1x0e", "1x0e", layer="egnn", hidden="4x0e + 3x1o", layers=1, cutoff=2.0).double()
     (interaction,), (positions, edges) = encoder.interactions, cloud()
-    where = geometry(positions, edges)
+    where = Geometry.from_edges(positions, edges)
     hidden = torch.randn(10, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     begin = positions[:, None] / 2 + hidden[:, 4:].unflatten(1, (3, 3))
     ends = torch.stack([where.graph.source, where.graph.target])

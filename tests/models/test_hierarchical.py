@@ -12,7 +12,7 @@ from intertwine.nn import BatchNorm, Gate, Linear
 from intertwine.ops import farthest_point_sampling, radius_graph
 from intertwine.testing import assert_equivariant
 
-OPTIONS = {"hidden": "6x0e + 3x1o", "lmax": 1, "width": 8, "cutoff": 2.0, "neighbors": 5, "ratio": 3}
+OPTIONS = {"hidden": "6x0e + 3x1o", "lmax": 1, "width": 8, "cutoff": 2.0, "k": 5, "ratio": 3}
 
 
 def encoder(rep_out: str = "2x0e + 1x1o", **options) -> HierarchicalEncoder:
@@ -41,7 +41,7 @@ def test_invariant_and_equivariant_of_the_whole_and_by_point(pool: str | None) -
 def test_layers_on_fewer_points_are_measured_too() -> None:
     report = assert_equivariant(encoder(pool=None), samples=4)
     layers = {row.name: row.max_error for row in report.runs[0].layers}
-    assert {"stages.0.0.conv", "stages.2.0.conv", "down.1", "up.1", "merge.0"} <= layers.keys()
+    assert {"interactions.0.0.conv", "interactions.2.0.conv", "down.1", "up.1", "merge.0"} <= layers.keys()
     assert max(layers.values()) < 1e-5
 
 
@@ -71,13 +71,13 @@ def test_a_batch_is_a_loop(layer: str, pool: str | None) -> None:
     torch.testing.assert_close(model(features, positions, batch=batch), together)
 
 
-def test_levels_are_farthest_points_of_farthest_points() -> None:
+def test_levels_are_farthest_point_sampling_of_farthest_point_sampling() -> None:
     features, positions, batch = clouds(30, 10)
-    levels = encoder()._levels(positions, None, batch, 2)
+    levels = encoder()._pyramid(positions, None, batch, 2)
     assert [torch.bincount(level.batch).tolist() for level in levels] == [[30, 10], [10, 4], [4, 2]]
-    chosen = farthest_point_sampling(positions, torch.tensor([10, 4]), batch)
-    torch.testing.assert_close(levels[1].positions, positions[chosen])
-    assert len(levels[1].where.graph.source) == 10 * 5 + 4 * 3
+    index = farthest_point_sampling(positions, torch.tensor([10, 4]), batch)
+    torch.testing.assert_close(levels[1].positions, positions[index])
+    assert len(levels[1].geometry.graph.source) == 10 * 5 + 4 * 3
     del features
 
 
@@ -154,7 +154,7 @@ def test_a_thousand_points() -> None:
 def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match="each of 3 levels; got 2"):
         encoder(hidden=["4x0e", "4x0e"])
-    for options in ({"levels": 0}, {"ratio": 1}, {"layers": -1}, {"neighbors": 0}):
+    for options in ({"levels": 0}, {"ratio": 1}, {"layers": -1}, {"k": 0}):
         with pytest.raises(ValueError, match="at least"):
             encoder(**options)
     with pytest.raises(ValueError, match=r"positions must be \(2, 3\)"):
@@ -164,28 +164,28 @@ def test_bad_use_says_so() -> None:
 
 
 def test_pooling_is_a_convolution_from_the_finer_cloud() -> None:
-    model = encoder(pool="mean", levels=2, layers=0, gathered=7).double()
+    model = encoder(pool="mean", levels=2, layers=0, pool_neighbors=7).double()
     features, positions, batch = clouds(20, 11)
-    fine, coarse = model._levels(positions, None, batch, 2)
-    step, hidden = model.down[0], model.embed(features, fine.where)
-    assert coarse.where is None
-    found, order = step(hidden, coarse.around, coarse.chosen), torch.cdist(coarse.positions, positions)
+    fine, coarse = model._pyramid(positions, None, batch, 2)
+    step, hidden = model.down[0], model.embed(features, fine.geometry)
+    assert coarse.geometry is None
+    found, order = step(hidden, coarse.pooling_geometry, coarse.sample_index), torch.cdist(coarse.positions, positions)
     order[coarse.batch[:, None] != batch] = torch.inf
-    for row, chosen in enumerate(coarse.chosen):
+    for row, index in enumerate(coarse.sample_index):
         near = order[row].argsort()[:7]
         edges = torch.stack([near, torch.full_like(near, 31)])
         moved = torch.cat([positions, coarse.positions[row : row + 1]])
         alone = step.conv(torch.cat([hidden, hidden[:1]]), moved, edges)[31]
-        expected = step.mix(step.gate(alone + step.self_interaction(hidden[chosen])))
+        expected = step.mix(step.gate(alone + step.self_interaction(hidden[index])))
         torch.testing.assert_close(found[row], expected)
 
 
 def test_what_is_left_before_pooling() -> None:
     model = encoder(pool="mean", levels=2).double()
     features, positions, batch = clouds(20, 11)
-    output, whose = model.at_points(features, positions, None, batch, 2)
-    assert torch.bincount(whose).tolist() == [7, 4]
-    expected = torch.stack([output[whose == k].mean(0) for k in range(2)])
+    output, output_batch = model.at_points(features, positions, None, batch, 2)
+    assert torch.bincount(output_batch).tolist() == [7, 4]
+    expected = torch.stack([output[output_batch == k].mean(0) for k in range(2)])
     torch.testing.assert_close(model(features, positions, None, batch, 2), expected)
     assert len(encoder(pool=None, levels=2).double().at_points(features, positions, None, batch, 2)[0]) == 31
 
@@ -193,7 +193,7 @@ def test_what_is_left_before_pooling() -> None:
 @pytest.mark.parametrize("layer", ["steerable", "attention"])
 def test_norms_stand_in_every_layer_and_keep_the_law(layer: str) -> None:
     model = encoder(layer={"name": layer, "norm": "batch"}, hidden="8x0e + 4x1o", levels=2)
-    assert any(isinstance(module, BatchNorm) for module in model.stages.modules())
+    assert any(isinstance(module, BatchNorm) for module in model.interactions.modules())
     assert model.config["layer"]["norm"] == "batch"
     assert_equivariant(model, samples=8)
     with pytest.raises(ValueError, match='norm is "batch" or "none"'):

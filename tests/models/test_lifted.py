@@ -8,8 +8,7 @@ import torch
 from intertwine.actions import LinearAction, PointCloud
 from intertwine.auditing import audit
 from intertwine.groups import SO3
-from intertwine.models import Lifted, PointEncoder
-from intertwine.models._lifted import rotation_group
+from intertwine.models import LiftedFamily, PointEncoder, rotation_group
 from intertwine.ops import radius_graph
 from intertwine.testing import assert_equivariant
 
@@ -104,7 +103,7 @@ def test_the_configuration_is_json_and_builds_the_same_network() -> None:
     assert again.config == model.config
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again(*cloud()), model(*cloud()), rtol=0, atol=0)
-    assert Lifted(points=[4, 8]) == Lifted(points=(4, 8))  # type: ignore[arg-type]
+    assert LiftedFamily(points=[4, 8]) == LiftedFamily(points=(4, 8))  # type: ignore[arg-type]
 
 
 def test_features_on_the_group_may_go_out() -> None:
@@ -138,9 +137,9 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(positions: torch.Te
 
 def test_bad_use_says_so() -> None:
     with pytest.raises(ValueError, match='no group "cubic" to lift to; known: tetrahedral, octahedral, icosahedral'):
-        Lifted(group="cubic")
+        LiftedFamily(group="cubic")
     with pytest.raises(ValueError, match="no group"):
-        Lifted(group="C0")
+        LiftedFamily(group="C0")
     with pytest.raises(ValueError, match="copies of a regular representation"):
         PointEncoder("1x0e", "1x0e", layer="lifted", hidden="4x0e")
     with pytest.raises(ValueError, match='layer "lifted"'):

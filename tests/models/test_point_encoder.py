@@ -1,43 +1,17 @@
-"""The point encoder: batches beside a loop, its configuration, degenerate clouds, refusals."""
-
-import json
+"""The point encoder: degenerate clouds, and errors of use."""
 
 import pytest
 import torch
 
+from intertwine.groups import SO3
 from intertwine.models import PointEncoder
 from intertwine.ops import radius_graph
-
-
-def clouds() -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return [torch.randn(n, 3, generator=generator, dtype=torch.float64) * 1.5 for n in (7, 1, 12, 2)]
 
 
 @pytest.fixture(params=["attention", "egnn", "message", "steerable"])
 def encoder(request: pytest.FixtureRequest) -> PointEncoder:
     torch.manual_seed(0)
     return PointEncoder("3x0e", "2x0e + 1x1o", layer=request.param, hidden="8x0e + 4x1o", layers=2, cutoff=2.0).double()
-
-
-@pytest.mark.parametrize("pool", ["sum", "mean", None])
-def test_a_batch_is_a_loop(encoder: PointEncoder, pool: str | None) -> None:
-    model = PointEncoder(**{**encoder.config, "pool": pool}).double()
-    features = [torch.randn(len(x), 3, dtype=torch.float64) for x in clouds()]
-    one_by_one = [model(f, x, radius_graph(x, 2.0)) for f, x in zip(features, clouds(), strict=True)]
-    batch = torch.repeat_interleave(torch.arange(4), torch.tensor([7, 1, 12, 2]))
-    positions = torch.cat(clouds())
-    together = model(torch.cat(features), positions, radius_graph(positions, 2.0, batch), batch, 4)
-    torch.testing.assert_close(together, torch.cat(one_by_one))
-
-
-def test_the_configuration_is_json_and_builds_the_same_network(encoder: PointEncoder) -> None:
-    again = PointEncoder(**json.loads(json.dumps(encoder.config))).double()
-    assert again.config == encoder.config
-    again.load_state_dict(encoder.state_dict())
-    (x, *_), f = clouds(), torch.ones(7, 3, dtype=torch.float64)
-    edges = radius_graph(x, 2.0)
-    torch.testing.assert_close(again(f, x, edges), encoder(f, x, edges), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +38,19 @@ def test_bad_use_says_so() -> None:
     model = PointEncoder("1x0e", "1x0e", layers=1)
     with pytest.raises(ValueError, match=r"positions must be \(2, 3\)"):
         model(torch.ones(2, 1), torch.ones(2, 2), torch.zeros((2, 0), dtype=torch.int64))
+
+
+def test_text_is_read_in_the_grammar_of_the_other_representation() -> None:
+    encoder = PointEncoder(SO3().rep("2x0 + 1x1"), "1x0 + 1x1", layers=1, lmax=1)
+    assert encoder.rep_out == SO3().rep("1x0 + 1x1")
+    assert encoder.hidden == SO3().rep("32x0 + 16x1 + 8x2")  # the default, restricted
+    assert PointEncoder("1x0 + 1x1", SO3().rep("1x1"), hidden="4x0 + 2x1", layers=1).rep_in == SO3().rep("1x0 + 1x1")
+
+
+def test_the_output_starts_at_its_scale() -> None:
+    torch.manual_seed(0)
+    scales = {}
+    for scale in (0.02, 1.0):
+        encoder = PointEncoder("4x0e", "64x0e", layers=1, lmax=1, pool=None, output_scale=scale).eval()
+        scales[scale] = encoder.readout(torch.randn(200, encoder.hidden.dim)).std().item()
+    assert scales[1.0] / scales[0.02] == pytest.approx(50, rel=0.3)

@@ -13,12 +13,12 @@ from intertwine.testing import assert_equivariant
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "shapes"))
 
-SMALL = {"widths": (4, 5), "embedding": 6, "head": (8,), "dropout": 0.0}
+SMALL = {"widths": (4, 5), "embedding_dim": 6, "head": (8,), "dropout": 0.0}
 NETWORKS = {
-    "vector pointnet": lambda **o: VectorPointNet("1x0e + 1x1o", "3x0e", neighbors=5, **SMALL, **o),
-    "vector dgcnn": lambda **o: VectorDGCNN("1x0e + 1x1o", "3x0e", neighbors=5, **SMALL, **o),
+    "vector pointnet": lambda **o: VectorPointNet("1x0e + 1x1o", "3x0e", k=5, **SMALL, **o),
+    "vector dgcnn": lambda **o: VectorDGCNN("1x0e + 1x1o", "3x0e", k=5, **SMALL, **o),
     "pointnet": lambda **o: PointNet("1x0e + 1x1o", "3x0e", **SMALL, **o),
-    "dgcnn": lambda **o: DGCNN("1x0e + 1x1o", "3x0e", neighbors=5, **SMALL, **o),
+    "dgcnn": lambda **o: DGCNN("1x0e + 1x1o", "3x0e", k=5, **SMALL, **o),
     "vector encoder": lambda **o: PointEncoder(
         "1x0e + 1x1o", "3x0e", layer="vector", hidden="5x1o", layers=2, **({"pool": "mean"} | o)
     ),
@@ -49,7 +49,7 @@ def test_equivariant_in_training(name: str, pool: str | None) -> None:
 @pytest.mark.parametrize("group", [SO3(), SO2()], ids=str)
 def test_other_groups_of_rotations_serve_as_well(group) -> None:
     torch.manual_seed(0)
-    network = VectorDGCNN(group.vector, 3 * group.trivial, neighbors=5, near="positions", **SMALL)
+    network = VectorDGCNN(group.vector, 3 * group.trivial, k=5, neighbor_space="positions", **SMALL)
     assert_equivariant(network, modes=("train",), dtypes=(torch.float64,), samples=8)
 
 
@@ -112,7 +112,7 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
 
 def test_without_features_the_centered_positions_serve() -> None:
     torch.manual_seed(0)
-    network = VectorDGCNN("1x1o", "3x0e", neighbors=5, **SMALL)
+    network = VectorDGCNN("1x1o", "3x0e", k=5, **SMALL)
     positions, batch = torch.randn(12, 3), torch.tensor([0] * 5 + [1] * 7)
     centered = torch.cat([positions[:5] - positions[:5].mean(0), positions[5:] - positions[5:].mean(0)])
     torch.testing.assert_close(network(None, positions, None, batch), network(centered, positions, None, batch, 2))
@@ -122,7 +122,7 @@ def test_it_is_the_network_that_the_paper_writes() -> None:
     from plain_vector import PlainVectorDGCNN
 
     torch.manual_seed(0)
-    ours = VectorDGCNN("1x1o", "5x0e", neighbors=6, widths=(5, 4, 7), embedding=9, head=(8,), dropout=0.0)
+    ours = VectorDGCNN("1x1o", "5x0e", k=6, widths=(5, 4, 7), embedding_dim=9, head=(8,), dropout=0.0)
     for norm in (module for module in ours.modules() if hasattr(module, "running_variance")):
         torch.nn.init.normal_(norm.weight), torch.nn.init.normal_(norm.bias)
     plain, ours = PlainVectorDGCNN(ours).double(), ours.double()
@@ -148,10 +148,10 @@ def test_the_twins_have_as_many_parameters() -> None:
         (lambda: VectorDGCNN("1x2e", "3x0e"), 'scalars "0e" and vectors "1o" only, got "2e"'),
         (lambda: VectorDGCNN("1x1o", "1x1o"), "gives invariants"),
         (lambda: VectorDGCNN("1x1o", "3x0e", pool="sum"), '"max", "mean", "both" or None'),
-        (lambda: VectorDGCNN("1x1o", "3x0e", near="edges"), '"features" or "positions"'),
-        (lambda: VectorDGCNN("1x1o", "3x0e", neighbors=0), "at least 1"),
-        (lambda: VectorDGCNN("1x1o", "3x0e", frame=(4,)), "two layers"),
-        (lambda: PointEncoder("1x0e", "1x2e", layer="vector"), "neurons' output knows scalars"),
+        (lambda: VectorDGCNN("1x1o", "3x0e", neighbor_space="edges"), '"features" or "positions"'),
+        (lambda: VectorDGCNN("1x1o", "3x0e", k=0), "at least 1"),
+        (lambda: VectorDGCNN("1x1o", "3x0e", invariant_hidden=(4,)), "two layers"),
+        (lambda: PointEncoder("1x0e", "1x2e", layer="vector"), "neurons' output takes scalars"),
         (lambda: PointEncoder("1x0e", "1x0e", layer="vector", hidden="4x0e"), "copies"),
         (lambda: PointEncoder("1x0e", "1x0e", layer={"name": "vector", "norm": "layer"}), '"batch" or "none"'),
         (lambda: PointNet("1x1o", "3x0e")(torch.ones(2, 4), torch.ones(2, 3)), r"features must be \(2, 3\)"),

@@ -9,18 +9,18 @@ from intertwine.patterns import (
     WALLPAPERS,
     Canvas,
     Pattern,
-    cell_of,
     detect,
     draw_motif,
     draw_pattern,
+    lattice_cell,
     random_pattern,
-    reduced,
+    reduced_cell,
     wallpaper,
 )
-from intertwine.patterns._autocorrelation import autocorrelation, find_repeat
-from intertwine.patterns._bragg import fit_amplitudes
-from intertwine.patterns._cells import shape
+from intertwine.patterns._lattices import lattice_parameters
 from intertwine.patterns._pattern import waves_within
+from intertwine.patterns.detection._amplitudes import fit_amplitudes
+from intertwine.patterns.detection._autocorrelation import autocorrelation, find_lattice
 
 SIZES = (72, 112, 168)
 NOISE = 0.02
@@ -30,7 +30,7 @@ def picture(name, size, seed, noise=NOISE, channels=3, **shape):
     """A random pattern of a group: 3 to 6 cells across, anywhere, any way round, with noise of a share of the range."""
     generator = torch.Generator().manual_seed(seed)
     turn, across, *origin = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
-    cell = cell_of(WALLPAPERS[name].lattice, min(size) / (3 + 3 * across), 360 * turn, **shape)
+    cell = lattice_cell(WALLPAPERS[name].lattice, min(size) / (3 + 3 * across), 360 * turn, **shape)
     pattern = random_pattern(name, generator=generator, channels=channels, cell=cell)
     image = 0.5 + pattern.sample(size, cell, [40 * part for part in origin]) / 6
     return image + noise * torch.randn(image.shape, generator=generator, dtype=torch.float64), cell
@@ -38,7 +38,7 @@ def picture(name, size, seed, noise=NOISE, channels=3, **shape):
 
 def measures(cell):
     """Lengths and angle of the reduced cell, the shorter vector first."""
-    a, b, angle = shape(reduced(cell))
+    a, b, angle = lattice_parameters(reduced_cell(cell))
     return min(a, b), max(a, b), angle
 
 
@@ -74,7 +74,7 @@ def test_found_operations_map_the_picture_onto_itself():
         return field((pixels - middle) @ torch.linalg.inv(amplitudes.cell).T)
 
     for operation in found.group.elements:
-        moved = operation(found.fractional(points)) @ found.cell.T + found.origin
+        moved = operation((points - found.origin) @ torch.linalg.inv(found.cell).T) @ found.cell.T + found.origin
         assert torch.allclose(color(moved), color(points), atol=0.02 * float(image.std()))
     wrong = points + 0.5 * found.cell[:, 0]
     assert not torch.allclose(color(wrong), color(points), atol=0.2 * float(image.std()))
@@ -89,7 +89,7 @@ def test_found_operations_map_the_picture_onto_itself():
 def test_a_trace_of_asymmetry_makes_a_subgroup(sub, above, lattice):
     """A pattern of the larger group, on its own lattice, with 15 % of one that has only the smaller symmetry."""
     generator = torch.Generator().manual_seed(7)
-    cell = cell_of(lattice, 25.0, 31.0)
+    cell = lattice_cell(lattice, 25.0, 31.0)
     waves = waves_within(cell / 25.0, 5.0)
     noise = torch.randn(3, len(waves), 2, generator=generator, dtype=torch.float64)
     lengths = (waves.to(torch.float64) @ torch.linalg.inv(cell / 25.0)).norm(dim=-1)
@@ -143,12 +143,12 @@ def test_noise_may_be_as_loud_as_the_pattern():
 
 @pytest.mark.parametrize("name", ["pg", "p4m", "p3m1"])
 def test_drawn_pictures_are_named(name):
-    picture = draw_pattern(name, Canvas(150, 130, cells=4.3, turn=17.0), seed=1)
+    picture = draw_pattern(name, Canvas(150, 130, cells=4.3, rotation=17.0), seed=1)
     assert detect(picture).name == name
 
 
 def test_large_pictures_are_reduced_and_positions_are_not():
-    cell = cell_of("square", 150.0, 10.0)
+    cell = lattice_cell("square", 150.0, 10.0)
     pattern = random_pattern("p4", generator=torch.Generator().manual_seed(2))
     found = detect(pattern.sample((660, 660), cell, (321.0, 300.0)))
     assert found.name == "p4"
@@ -173,7 +173,7 @@ def test_autocorrelation_is_what_it_says():
 
 
 def test_amplitudes_are_recovered_on_a_lattice_that_does_not_fit_the_pixels():
-    cell = cell_of("oblique", 21.7, 33.0)
+    cell = lattice_cell("oblique", 21.7, 33.0)
     pattern = random_pattern("p1", channels=1, generator=torch.Generator().manual_seed(0), cell=cell, detail=1.5)
     image = pattern.sample((90, 100), cell, (49.5, 44.5))
     crude = cell * 1.003
@@ -184,7 +184,7 @@ def test_amplitudes_are_recovered_on_a_lattice_that_does_not_fit_the_pixels():
 
 def test_the_repeat_is_found_with_sub_pixel_vectors():
     image, cell = picture("p2", (128, 128), seed=9)
-    repeat = find_repeat(image - image.mean((-2, -1), keepdim=True))
+    repeat = find_lattice(image - image.mean((-2, -1), keepdim=True))
     assert repeat is not None
     assert repeat.significant
     assert measures(repeat.cell) == pytest.approx(measures(cell), rel=5e-3)

@@ -19,7 +19,7 @@ from intertwine.patterns import (
     wallpaper,
     wallpaper_name,
 )
-from intertwine.patterns._planar import invariants
+from intertwine.patterns.crystal._plane_groups import invariants
 
 ORDERS = [1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 8, 8, 3, 6, 6, 6, 12]
 CLASSES = ["1", "2", "m", "m", "m", "2mm", "2mm", "2mm", "2mm", "4", "4mm", "4mm", "3", "3m", "3m", "6", "6mm"]
@@ -87,7 +87,14 @@ def test_the_name_does_not_depend_on_basis_origin_or_cell(name):
     # Twice the cell: the pure translation by half of it becomes an element, and the primitive cell finds it.
     doubled = group.transformed([[2, 0], [0, 2]])
     doubled = CrystalGroup(
-        name, (*doubled.generators, Operation.shift([Fraction(1, 2), 0]), Operation.shift([0, Fraction(1, 2)])), 2, 2
+        name,
+        (
+            *doubled.generators,
+            Operation.from_translation([Fraction(1, 2), 0]),
+            Operation.from_translation([0, Fraction(1, 2)]),
+        ),
+        2,
+        2,
     )
     assert doubled.order == 4 * group.order
     assert len(doubled.centering) == 4

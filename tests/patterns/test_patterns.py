@@ -5,24 +5,24 @@ import torch
 
 from intertwine.patterns import (
     FRIEZES,
-    SYSTEMS,
+    PLANE_LATTICES,
     WALLPAPERS,
     Canvas,
     Pattern,
-    cell_of,
     draw_motif,
     draw_pattern,
     frieze,
+    lattice_cell,
     random_pattern,
     read_image,
-    reduced,
+    reduced_cell,
     space_group,
     symmetrize,
     symmetrize_cell,
     wallpaper,
     write_image,
 )
-from intertwine.patterns._cells import shape
+from intertwine.patterns._lattices import lattice_parameters
 
 
 def spread(function, group, points):
@@ -53,7 +53,7 @@ def test_random_patterns_are_invariant(name):
 
 def test_the_projection_is_one():
     generator = torch.Generator().manual_seed(2)
-    raw = random_pattern("p1", generator=generator, cell=cell_of("hexagonal"))
+    raw = random_pattern("p1", generator=generator, cell=lattice_cell("hexagonal"))
     for name in ("p3", "p31m", "p6m"):
         once = raw.symmetrized(wallpaper(name))
         twice = once.symmetrized(wallpaper(name))
@@ -105,7 +105,7 @@ def test_samples_of_a_cell_are_symmetrized_exactly():
 def test_sampling_is_evaluation():
     generator = torch.Generator().manual_seed(6)
     pattern = random_pattern("p6", generator=generator)
-    cell = cell_of("hexagonal", 13.0, 20.0)
+    cell = lattice_cell("hexagonal", 13.0, 20.0)
     image = pattern.sample((7, 9), cell, (2.0, 3.0))
     rows, columns = torch.meshgrid(torch.arange(7.0), torch.arange(9.0), indexing="ij")
     points = torch.stack([columns - 2, rows - 3], -1).to(torch.float64) @ torch.linalg.inv(cell).T
@@ -115,17 +115,17 @@ def test_sampling_is_evaluation():
 
 
 def test_cells():
-    for system in SYSTEMS:
-        cell = cell_of(system, 7.0, 25.0)
+    for system in PLANE_LATTICES:
+        cell = lattice_cell(system, 7.0, 25.0)
         assert float(torch.linalg.det(cell)) == pytest.approx(49.0)
         skew = cell @ torch.tensor([[3.0, 1.0], [2.0, 1.0]], dtype=torch.float64)
-        lengths = shape(reduced(skew))
-        assert sorted(lengths[:2]) == pytest.approx(sorted(shape(reduced(cell))[:2]))
+        lengths = lattice_parameters(reduced_cell(skew))
+        assert sorted(lengths[:2]) == pytest.approx(sorted(lattice_parameters(reduced_cell(cell))[:2]))
         assert 90 - 1e-9 <= lengths[2] <= 120 + 1e-9
     with pytest.raises(ValueError, match="no freedom"):
-        cell_of("square", ratio=1.2)
+        lattice_cell("square", ratio=1.2)
     with pytest.raises(ValueError, match="lattices are"):
-        cell_of("cubic")
+        lattice_cell("cubic")
 
 
 @pytest.mark.parametrize("name", ["p2", "pmg", "p4m"])

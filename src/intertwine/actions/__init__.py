@@ -1,22 +1,23 @@
-"""How groups act on data: on vectors, points, images, arrays, and on tuples and dicts of these."""
+"""Group actions on data: vectors, point clouds, images, arrays, and tuples and dicts of these."""
 
-from intertwine.actions._action import Action, Part
+from intertwine.actions._action import Action, LinearAction, as_action
 from intertwine.actions._arrays import Array, Indices
+from intertwine.actions._component import Component
 from intertwine.actions._images import Images, RotatedImages
-from intertwine.actions._linear import LinearAction, as_action
-from intertwine.actions._points import PointCloud, PointFeatures
+from intertwine.actions._points import PointCloud, PointFeatures, PointSubset
 from intertwine.actions._transform import Transform
 from intertwine.actions._tuple import TupleAction
 
 __all__ = [
     "Action",
     "Array",
+    "Component",
     "Images",
     "Indices",
     "LinearAction",
-    "Part",
     "PointCloud",
     "PointFeatures",
+    "PointSubset",
     "RotatedImages",
     "Transform",
     "TupleAction",

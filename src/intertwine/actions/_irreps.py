@@ -1,4 +1,4 @@
-"""A feature tensor cut into its irreps."""
+"""Irrep blocks of a feature tensor."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from intertwine.actions._action import Part
+from intertwine.actions._component import Component
 from intertwine.reps import Irrep, Rep
 
-_LARGEST = 256
-"""Dimension above which nothing is decomposed only to name its parts."""
+_LARGEST_DECOMPOSED = 256
+"""Dimension above which a rep is not decomposed only to name its irreps."""
 
 
-def irrep_parts(rep: Rep, features: Tensor) -> Iterator[Part]:
+def irrep_components(rep: Rep, features: Tensor) -> Iterator[Component]:
     """The blocks of features ``(..., rep.dim)``, all copies of an irrep together, as the rep writes them.
 
-    A rep that is not written as a sum of irreps is decomposed first, where that is known how to do. Nothing for
-    features of another shape.
+    A rep that is not written as a sum of irreps is decomposed first, where the library can. Features of another shape
+    have no blocks.
 
     Args:
         rep: The representation on the last axis.
         features: The features.
 
     Yields:
-        A part for each term, "1o", and "1o (2)" for the second term of the same irrep.
+        A component for each term, "1o", and "1o (2)" for the second term of the same irrep.
     """
     if not isinstance(features, Tensor) or features.ndim == 0 or features.shape[-1] != rep.dim:
         return
@@ -39,7 +39,7 @@ def irrep_parts(rep: Rep, features: Tensor) -> Iterator[Part]:
         stop = start + copies * irrep.dim
         seen[str(irrep)] += 1
         name = str(irrep) if seen[str(irrep)] == 1 else f"{irrep} ({seen[str(irrep)]})"
-        yield Part(name, aligned[..., start:stop], features)
+        yield Component(name, aligned[..., start:stop], features)
         start = stop
 
 
@@ -48,7 +48,7 @@ def _terms(rep: Rep) -> tuple[Tensor | None, tuple[tuple[int, Irrep], ...]]:
     """An orthonormal basis in which the rep is the sum of these irreps; no terms where that is not known."""
     if rep.irreps is not None:
         return None, rep.irreps
-    if rep.dim > _LARGEST:
+    if rep.dim > _LARGEST_DECOMPOSED:
         return None, ()
     try:
         found = rep.decompose()

@@ -1,7 +1,8 @@
-"""Point clouds with features: rotated, reflected, translated and renumbered."""
+"""Actions of O(3) x T x S_n and its subgroups on point clouds and their features."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.actions._action import Action, Part
-from intertwine.actions._irreps import irrep_parts
-from intertwine.actions._linear import LinearAction, rotate
+from intertwine.actions._action import Action, LinearAction
+from intertwine.actions._apply_rep import apply_rep
+from intertwine.actions._component import Component
+from intertwine.actions._irreps import irrep_components
 from intertwine.actions._transform import Transform
 from intertwine.groups import Group
 from intertwine.reps import Rep
 
 _POINTS = 24
 _RADIUS = 2.0
+_SAME_ROW = 1e-6
+"""Difference of two rows, relative to the largest number, up to which they are taken for the same point's."""
 
 
 @dataclass(frozen=True)
 class PointFeatures(Action):
-    """f_i -> rho(g) f_{p(i)} on features of points ``(N, ..., rep.dim)``; translations do nothing.
+    """f_i -> rho(g) f_{p(i)} on features of points ``(N, ..., rep.dim)``; translations act trivially.
 
     Attributes:
         rep: The representation rho.
@@ -52,36 +56,68 @@ class PointFeatures(Action):
         permutation = torch.randperm(len(data), generator=generator)
         return Transform(self.group.sample(generator=generator), permutation=permutation)
 
-    def __call__(self, motion: Transform, data: Tensor) -> Tensor:
+    def __call__(self, transform: Transform, data: Tensor) -> Tensor:
         """rho(g) f, rows permuted."""
-        return _permute(motion, rotate(self.rep, motion, data))
+        return _permute(transform, apply_rep(self.rep, transform, data))
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """Standard normal features, ``(24, rep.dim)``."""
         return torch.randn(_POINTS, self.rep.dim, generator=generator, dtype=torch.float64).to(dtype)
 
-    def parts(self, data: Tensor) -> Iterator[Part]:
+    def components(self, data: Tensor) -> Iterator[Component]:
         """The irreps."""
-        return irrep_parts(self.rep, data)
+        return irrep_components(self.rep, data)
+
+
+@dataclass(frozen=True)
+class PointSubset(LinearAction):
+    """f_i -> rho(g) f_i on features ``(M, rep.dim)`` of points that a network selected, compared as a set.
+
+    The order of selection means nothing, and rounding may change it where two points are equally far: rows are matched
+    to the rows that they are nearest to, one to one. A row that has no partner is an error.
+
+    Attributes:
+        rep: The representation rho.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import O3
+        >>> rows = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> PointSubset(O3().rep("1x0e")).matched(rows.flip(0), rows).tolist()
+        [[1.0], [2.0], [4.0]]
+    """
+
+    def matched(self, actual: Tensor, expected: Tensor) -> Tensor:
+        """The rows of ``actual``, each at the place of the row of ``expected`` that it belongs to."""
+        if not isinstance(actual, Tensor) or actual.shape != expected.shape or actual.ndim != 2:
+            return actual
+        moved = ((actual - expected).abs().amax(1) > _SAME_ROW * expected.abs().amax()).nonzero().flatten()
+        if len(moved) < 2:
+            return actual
+        gaps = torch.cdist(actual[moved], expected[moved], compute_mode="donot_use_mm_for_euclid_dist")
+        order = gaps.argmin(0)
+        mutual = gaps.argmin(1)[order] == torch.arange(len(moved), device=order.device)
+        free = torch.ones_like(mutual).index_fill(0, order[mutual], value=False)
+        order[~mutual] = free.nonzero().flatten()
+        return actual.index_copy(0, moved, actual[moved[order]])
 
 
 @dataclass(frozen=True)
 class PointCloud(Action):
     """f_i -> rho(g) f_{p(i)}, x_i -> g x_{p(i)} + t on tuples ``(features, positions, edges, batch, ...)``.
 
-    Only features and positions must be there. Their parts:
+    Only features and positions are required. The entries:
 
-    - features ``(N, ..., rep.dim)``; integers are labels, and None is no features: permuted, never rotated;
+    - features ``(N, ..., rep.dim)``; integers are labels, which are permuted, never rotated; None for no features;
     - positions ``(N, n)``;
-    - edges ``(2, E)`` int64, or None: renumbered, so that each edge joins the same two points as before, in the same
-      order of edges;
-    - what follows: a tensor with N rows (the batch index, masses) is permuted along; anything else (the number of
-      structures, a value for each edge) stays.
+    - edges ``(2, E)`` int64, or None: the endpoints are renumbered, the order of the edges stays;
+    - further entries: a tensor with N rows (the batch index, masses) is permuted as well; anything else (the number of
+      structures, a value for each edge) is invariant.
 
     Attributes:
         rep: The representation rho of the features; its group acts on the positions by its defining matrices.
         translations: Whether all points are translated together.
-        permutations: Whether points are renumbered.
+        permutations: Whether points are permuted.
     """
 
     rep: Rep
@@ -95,7 +131,7 @@ class PointCloud(Action):
 
     @property
     def laws(self) -> Mapping[str, str]:
-        """The group, and translations and permutations where claimed."""
+        """The group, translations and permutations, the last two if enabled."""
         laws = {"rotation": self.group.name}
         if self.translations:
             laws["translation"] = "T"
@@ -104,7 +140,7 @@ class PointCloud(Action):
         return laws
 
     def sample(self, data: tuple[Any, ...], generator: torch.Generator | None = None) -> Transform:
-        """A Haar element, a normal translation as long as the cloud is wide, a uniform permutation."""
+        """A Haar element, a normal translation in units of the width of the cloud, a uniform permutation."""
         positions = self._positions(data)
         linear = self.group.sample(generator=generator)
         translation = permutation = None
@@ -115,48 +151,52 @@ class PointCloud(Action):
             permutation = torch.randperm(len(positions), generator=generator)
         return Transform(linear, translation, permutation)
 
-    def __call__(self, motion: Transform, data: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Move features and positions, renumber the rest."""
+    def __call__(self, transform: Transform, data: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Transform features and positions, permute the rest."""
         positions = self._positions(data)
         features, _, *rest = data
         if isinstance(features, Tensor):
             if features.is_floating_point() or features.is_complex():
-                features = rotate(self.rep, motion, features)
-            features = _permute(motion, features)
-        moved = positions if motion.linear is None else positions @ motion.linear.to(positions).mT
-        if motion.translation is not None:
-            moved = moved + motion.translation.to(positions)
-        if rest and motion.permutation is not None:
-            along = (_permute(motion, part) if _has_rows(part, len(positions)) else part for part in rest[1:])
-            rest = [_renumber(motion.permutation, rest[0]), *along]
-        return (features, _permute(motion, moved), *rest)
+                features = apply_rep(self.rep, transform, features)
+            features = _permute(transform, features)
+        transformed = positions if transform.linear is None else positions @ transform.linear.to(positions).mT
+        if transform.translation is not None:
+            transformed = transformed + transform.translation.to(positions)
+        if rest and transform.permutation is not None:
+            permuted = (_permute(transform, entry) if _has_rows(entry, len(positions)) else entry for entry in rest[1:])
+            rest = [_renumber(transform.permutation, rest[0]), *permuted]
+        return (features, _permute(transform, transformed), *rest)
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> tuple[Any, ...]:
         """24 normal points with normal features, and edges between points closer than 2, sorted by target."""
         features = torch.randn(_POINTS, self.rep.dim, generator=generator, dtype=torch.float64)
         positions = torch.randn(_POINTS, self.group.dimension, generator=generator, dtype=torch.float64)
-        near = torch.cdist(positions, positions) < _RADIUS
-        target, source = near.fill_diagonal_(False).nonzero(as_tuple=True)
+        adjacent = torch.cdist(positions, positions) < _RADIUS
+        target, source = adjacent.fill_diagonal_(False).nonzero(as_tuple=True)
         return features.to(dtype), positions.to(dtype), torch.stack([source, target])
 
     def feature_action(self, rep: Rep, features: Tensor, data: tuple[Any, ...]) -> Action | None:
-        """As many rows as points: features of points. Otherwise pooled, or on edges, which keep their order."""
+        """Point features where there is a row for each point, else linear (pooled features, edge features).
+
+        In a batch, fewer rows than points but more than structures are those of selected points, compared as a set.
+        """
         points = len(self._positions(data))
         if features.ndim == 0 or features.shape[-1] != rep.dim:
             return None
         if features.ndim < 2 or len(features) != points:
-            return LinearAction(rep)
+            selected = features.ndim == 2 and _structures(data) < len(features) < points
+            return PointSubset(rep) if selected else LinearAction(rep)
         batch = data[3] if len(data) > 3 else None
         if isinstance(batch, Tensor) and len(set(batch.tolist())) == points:
-            return None  # every structure is a single point: pooled or not, the shape is the same
+            return None  # every structure is a single point: the shape is the same before and after pooling
         return PointFeatures(rep)
 
-    def parts(self, data: tuple[Any, ...]) -> Iterator[Part]:
+    def components(self, data: tuple[Any, ...]) -> Iterator[Component]:
         """The irreps of the features; the positions."""
         features, positions = data[:2]
         if isinstance(features, Tensor) and features.is_floating_point():
-            yield from irrep_parts(self.rep, features)
-        yield Part("positions", positions, positions)
+            yield from irrep_components(self.rep, features)
+        yield Component("positions", positions, positions)
 
     def _positions(self, data: tuple[Any, ...]) -> Tensor:
         n = self.group.dimension
@@ -171,24 +211,35 @@ class PointCloud(Action):
         return positions
 
 
+def _structures(data: tuple[Any, ...]) -> float:
+    """The number of structures that the batch index, the fourth entry, tells apart; infinite, unknown, without one."""
+    batch = data[3] if len(data) > 3 else None
+    if not isinstance(batch, Tensor) or len(batch) == 0:
+        return math.inf
+    stated = data[4] if len(data) > 4 and isinstance(data[4], int) else 0
+    return max(stated, int(batch.max()) + 1)
+
+
 def _width(positions: Tensor) -> float:
-    """Root mean square distance from the center along one axis; 1 for a single point, which has no size."""
+    """Root mean square deviation along one axis; 1 for a single point."""
     if len(positions) == 0:
         return 1.0
     width = float((positions - positions.mean(0)).square().mean().sqrt())
     return width if width > 0 else 1.0
 
 
-def _has_rows(part: Any, rows: int) -> bool:
-    return isinstance(part, Tensor) and part.ndim > 0 and len(part) == rows
+def _has_rows(entry: Any, rows: int) -> bool:
+    return isinstance(entry, Tensor) and entry.ndim > 0 and len(entry) == rows
 
 
-def _permute(motion: Transform, rows: Tensor) -> Tensor:
-    if motion.permutation is None:
+def _permute(transform: Transform, rows: Tensor) -> Tensor:
+    if transform.permutation is None:
         return rows
-    if len(rows) != len(motion.permutation):
-        raise ValueError(f"a permutation of {len(motion.permutation)} rows cannot permute a tensor {tuple(rows.shape)}")
-    return rows[motion.permutation.to(rows.device)]
+    if len(rows) != len(transform.permutation):
+        raise ValueError(
+            f"a permutation of {len(transform.permutation)} rows does not fit a tensor {tuple(rows.shape)}"
+        )
+    return rows[transform.permutation.to(rows.device)]
 
 
 def _renumber(permutation: Tensor, edges: Any) -> Any:
@@ -196,5 +247,5 @@ def _renumber(permutation: Tensor, edges: Any) -> Any:
         return None
     if not isinstance(edges, Tensor) or edges.ndim != 2 or len(edges) != 2 or edges.dtype != torch.int64:
         got = f"{edges.dtype} {tuple(edges.shape)}" if isinstance(edges, Tensor) else type(edges).__name__
-        raise ValueError(f"expected edges (2, E) int64, sources over targets, as the third part of the data, got {got}")
+        raise ValueError(f"expected edges (2, E) int64, source row over target row, as the third entry, got {got}")
     return torch.argsort(permutation).to(edges.device)[edges]

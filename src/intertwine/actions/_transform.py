@@ -1,4 +1,4 @@
-"""One element of the group that moves data, written as matrix, translation and permutations."""
+"""Element of G x T x S_n: matrix, translation and permutations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from intertwine.groups import Group
+from intertwine.groups import Group, Rep
 
 _NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -18,14 +18,14 @@ _NONE: Mapping[str, Tensor] = MappingProxyType({})
 class Transform:
     """One element (g, t, p) of G x T x S_n: x_i -> g x_{p(i)} + t.
 
-    Motions multiply as they act, ``(a @ b)`` moves by b first:
+    The product ``a @ b`` applies b first:
 
         (g, t, p) (h, s, q) = (g h, g s + t, q p)
 
     Attributes:
-        linear: ``(n, n)`` float64, the element g in the group's defining matrices; None when only indices are permuted.
-        translation: ``(n,)`` float64, in the unit of the positions, or None when nothing is translated.
-        permutation: ``(N,)`` int64, new row i is old row ``permutation[i]``, or None when rows keep their places.
+        linear: ``(n, n)`` float64, the element g in the group's defining matrices; None if only indices are permuted.
+        translation: ``(n,)`` float64, in the unit of the positions, or None for no translation.
+        permutation: ``(N,)`` int64, new row i is old row ``permutation[i]``, or None for the identity.
         permutations: The same for other sets of indices, by name: ``{"rows": ..., "columns": ...}``.
     """
 
@@ -33,24 +33,39 @@ class Transform:
     translation: Tensor | None = None
     permutation: Tensor | None = None
     permutations: Mapping[str, Tensor] = field(default_factory=lambda: _NONE)
+    _matrices: dict[Rep, Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    def matrix(self, rep: Rep) -> Tensor:
+        """rho(g), ``(rep.dim, rep.dim)`` float64, computed once for each representation.
+
+        Raises:
+            ValueError: If there is no g.
+        """
+        if self.linear is None:
+            raise ValueError(
+                f"the transform has no element of {rep.group.name}: sample it with an action of that group"
+            )
+        if rep not in self._matrices:
+            self._matrices[rep] = rep.matrix(self.linear)
+        return self._matrices[rep]
 
     def __matmul__(self, other: Transform) -> Transform:
         translation = self.translation
         if other.translation is not None:
-            moved = other.translation if self.linear is None else self.linear @ other.translation
-            translation = moved if translation is None else moved + translation
+            rotated = other.translation if self.linear is None else self.linear @ other.translation
+            translation = rotated if translation is None else rotated + translation
         names = [*self.permutations, *(name for name in other.permutations if name not in self.permutations)]
-        named = {name: _after(self.permutations.get(name), other.permutations.get(name)) for name in names}
+        named = {name: _compose(self.permutations.get(name), other.permutations.get(name)) for name in names}
         return Transform(
             _product(self.linear, other.linear),
             translation,
-            _after(self.permutation, other.permutation),
+            _compose(self.permutation, other.permutation),
             {name: order for name, order in named.items() if order is not None},
         )
 
     @property
     def inverse(self) -> Transform:
-        """The motion that undoes this one."""
+        """The inverse transform."""
         linear = None if self.linear is None else torch.linalg.inv(self.linear)
         translation = self.translation
         if translation is not None:
@@ -63,14 +78,14 @@ class Transform:
         )
 
     def only(self, law: str) -> Transform:
-        """The factor of this motion that one law speaks of; the others become the identity.
+        """The factor of this transform that belongs to one law; the others become the identity.
 
         Args:
             law: ``"rotation"`` (the group's element), ``"translation"``, ``"permutation"``, the name of a set of
                 indices, or ``"all"``.
 
         Returns:
-            The motion with that factor alone.
+            The transform with that factor alone.
 
         Raises:
             ValueError: If there is no such law.
@@ -91,7 +106,7 @@ class Transform:
         )
 
     def merged(self, other: Transform) -> Transform:
-        """This motion, with what it lacks taken from another."""
+        """This transform, with the factors that it lacks taken from another."""
         return replace(
             self,
             linear=other.linear if self.linear is None else self.linear,
@@ -101,7 +116,7 @@ class Transform:
         )
 
     def describe(self, group: Group | None = None) -> str:
-        """This motion in words, with the group's own words for its element.
+        """Description in words, with the group's description of its element.
 
         Args:
             group: The group that ``linear`` belongs to.
@@ -115,8 +130,8 @@ class Transform:
         if self.translation is not None:
             words.append(f"translation {float(self.translation.norm()):.2f}")
         if self.permutation is not None:
-            words.append(_shuffled(self.permutation, "rows"))
-        words += [_shuffled(order, name) for name, order in self.permutations.items() if not bool(_fixed(order).all())]
+            words.append(_permuted(self.permutation, "rows"))
+        words += [_permuted(order, name) for name, order in self.permutations.items() if not bool(_fixed(order).all())]
         return ", ".join(words) or "identity"
 
 
@@ -126,8 +141,8 @@ def _product(left: Tensor | None, right: Tensor | None) -> Tensor | None:
     return left @ right
 
 
-def _after(left: Tensor | None, right: Tensor | None) -> Tensor | None:
-    """The order of rows after both, the right one first."""
+def _compose(left: Tensor | None, right: Tensor | None) -> Tensor | None:
+    """The permutation that applies the right one first."""
     if left is None or right is None:
         return right if left is None else left
     return right[left]
@@ -141,5 +156,5 @@ def _fixed(order: Tensor) -> Tensor:
     return order == torch.arange(len(order), device=order.device)
 
 
-def _shuffled(order: Tensor, name: str) -> str:
+def _permuted(order: Tensor, name: str) -> str:
     return f"{int((~_fixed(order)).sum())} of {len(order)} {name} permuted"

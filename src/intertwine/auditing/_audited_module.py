@@ -1,89 +1,74 @@
-"""What is audited, in one of the forms that it may take: copied, cast, trained, compiled, exported."""
+"""Audited function under one condition: copied, cast, trained, compiled, exported."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from intertwine.auditing._conditions import AuditCondition
 from intertwine.auditing._measure import cast, convert, floats, tree_map
-
-Mode = Literal["eval", "train"]
-Form = Literal["eager", "compiled", "exported"]
-MODES: tuple[Mode, ...] = ("eval", "train")
-FORMS: tuple[Form, ...] = ("eager", "compiled", "exported")
 
 
 class FunctionError(RuntimeError):
-    """A function that is audited raises; one line that says what, where, and how to mend it."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """How a function is evaluated: its dtype, its mode, its form, and whether values or gradients are compared."""
-
-    dtype: torch.dtype
-    mode: Mode = "eval"
-    form: Form = "eager"
-    gradient: bool = False
+    """The audited function raised an exception; one line with the layer, the dtypes and shapes, and a remedy."""
 
 
 class AuditedModule:
-    """A function under one condition. A module is copied: what is done to it here, the original does not feel.
+    """A function under one condition. A module is copied, so that the original is not changed.
 
     Attributes:
-        function: The function or the copy.
+        function: The function, or the copy of the module.
         condition: The condition.
     """
 
-    def __init__(self, f: Callable[..., Any], condition: Condition, name: str, seed: int = 0) -> None:
+    def __init__(self, f: Callable[..., Any], condition: AuditCondition, name: str, seed: int = 0) -> None:
         self.function, self.condition, self._name, self._seed = f, condition, name, seed
         self._device = torch.device("cpu")
         self._running: list[str] = []
-        self._forms: dict[Any, Callable[..., Any]] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         if isinstance(f, nn.Module):
             self.function = _copied(f, name).to(condition.dtype).train(condition.mode == "train")
-            if condition.form == "eager":
-                self._watch(self.function)
+            if condition.execution == "eager":
+                self._add_hooks(self.function)
             self._device = next((part.device for part in (*f.parameters(), *f.buffers())), self._device)
 
     def __call__(self, data: Any) -> Any:
-        """What it returns for data in float64, in its own dtype; differentiable in the data."""
+        """Evaluate on float64 data, in the dtype of the condition; differentiable in the data."""
         data = convert(data, self.condition.dtype, self._device)
         if self.condition.mode == "train":
             torch.default_generator.manual_seed(self._seed)
         self._running.clear()
         try:
-            return call(self._form(data), data)
+            return call(self._callable(data), data)
         except Exception as error:
-            raise FunctionError(self._complaint(error, data)) from error
+            raise FunctionError(self._error_message(error, data)) from error
 
     @property
     def parameters(self) -> list[Tensor]:
-        """What can be learned."""
+        """The trainable parameters."""
         f = self.function
         return [x for x in f.parameters() if x.requires_grad] if isinstance(f, nn.Module) else []
 
-    def _form(self, data: Any) -> Callable[..., Any]:
-        if self.condition.form == "eager":
+    def _callable(self, data: Any) -> Callable[..., Any]:
+        if self.condition.execution == "eager":
             return self.function
-        if self.condition.form == "compiled":
-            if not self._forms:
+        if self.condition.execution == "compiled":
+            if not self._compiled:
                 torch.compiler.reset()
-                self._forms[()] = torch.compile(self.function, backend="aot_eager", fullgraph=True)
-            return self._forms[()]
+                self._compiled[()] = torch.compile(self.function, backend="aot_eager", fullgraph=True)
+            return self._compiled[()]
         key = tuple(tuple(x.shape) for x in _tensors(data))
-        if key not in self._forms:
-            self._forms[key] = _exported(self.function, cast(data, self.condition.dtype))
-        return self._forms[key]
+        if key not in self._compiled:
+            self._compiled[key] = _exported(self.function, cast(data, self.condition.dtype))
+        return self._compiled[key]
 
-    def _watch(self, module: nn.Module) -> None:
-        """Keep the names of the layers that are running, for the case that one of them raises."""
+    def _add_hooks(self, module: nn.Module) -> None:
+        """Track the names of the running layers, for the message of an exception."""
 
         def entering(name: str) -> Callable[..., None]:
             return lambda *_: self._running.append(name)
@@ -98,22 +83,22 @@ class AuditedModule:
                 self._hooks.append(part.register_forward_hook(leave))
 
     def release(self) -> Callable[..., Any]:
-        """The function, no longer watched."""
+        """Remove the hooks and return the function."""
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
         return self.function
 
-    def _complaint(self, error: Exception, data: Any) -> str:
+    def _error_message(self, error: Exception, data: Any) -> str:
         said = (str(error).strip().splitlines() or [""])[0][:300]
         condition = self.condition
         where = f" in layer {self._running[-1]}" if self._running else ""
         shapes = ", ".join(f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in _tensors(data))
-        form = "" if condition.form == "eager" else f" {condition.form}"
-        mend = "give inputs= that it accepts, or dtypes= that it knows"
-        if form:
-            mend = f'mend it, or leave "{condition.form}" out of forms='
-        return f"{self._name}{form} raised {type(error).__name__}: {said}{where}, called with {shapes}; {mend}"
+        suffix = "" if condition.execution == "eager" else f" {condition.execution}"
+        remedy = "give inputs= that it accepts, or dtypes= that it supports"
+        if suffix:
+            remedy = f'correct it, or leave "{condition.execution}" out of execution='
+        return f"{self._name}{suffix} raised {type(error).__name__}: {said}{where}, called with {shapes}; {remedy}"
 
 
 def call(f: Callable[..., Any], data: Any) -> Any:
@@ -124,36 +109,36 @@ def call(f: Callable[..., Any], data: Any) -> Any:
 
 
 def trained(f: Callable[..., Any], inputs: list[Any], steps: int, name: str, seed: int) -> Callable[..., Any]:
-    """A copy after some steps of Adam towards random outputs, in float64: weights and statistics as in use.
+    """A copy after some steps of Adam towards random targets, in float64.
 
     Args:
         f: A module.
-        inputs: Data in float64, taken in turn.
-        steps: How many.
-        name: Its name, for errors.
-        seed: Seed of the outputs.
+        inputs: Data in float64, cycled through.
+        steps: Number of optimizer steps.
+        name: Name of f in errors.
+        seed: Random seed of the targets.
 
     Returns:
-        The copy.
+        The trained copy.
 
     Raises:
         TypeError: If f is not a module.
     """
     if not isinstance(f, nn.Module):
-        raise TypeError(f"steps= trains a module, {type(f).__name__} is none")
-    subject = AuditedModule(f, Condition(torch.float64, "train"), name, seed)
+        raise TypeError(f"steps= needs a torch.nn.Module to train, got {type(f).__name__}")
+    audited = AuditedModule(f, AuditCondition(torch.float64, "train"), name, seed)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(subject.parameters, lr=1e-2) if subject.parameters else None
+    optimizer = torch.optim.Adam(audited.parameters, lr=1e-2) if audited.parameters else None
     with torch.enable_grad():
         for step in range(steps):
-            outputs = list(floats(subject(cast(inputs[step % len(inputs)], torch.float64))))
-            goals = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device) for x in outputs]
-            loss = torch.stack([(x - y).abs().square().mean() for x, y in zip(outputs, goals, strict=True)]).sum()
+            outputs = list(floats(audited(cast(inputs[step % len(inputs)], torch.float64))))
+            targets = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device) for x in outputs]
+            loss = torch.stack([(x - y).abs().square().mean() for x, y in zip(outputs, targets, strict=True)]).sum()
             if optimizer is not None and loss.requires_grad:
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
-    return subject.release()
+    return audited.release()
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
@@ -161,7 +146,7 @@ def _copied(module: nn.Module, name: str) -> nn.Module:
         return copy.deepcopy(module)
     except Exception as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FunctionError(f"{name} cannot be copied: {said}; mend it, or give a function that calls it") from error
+        raise FunctionError(f"{name} cannot be copied: {said}; correct it, or give a function that calls it") from error
 
 
 def _tensors(data: Any) -> list[Tensor]:
@@ -175,7 +160,7 @@ def _tensors(data: Any) -> list[Tensor]:
     return found
 
 
-class _Wrapped(nn.Module):
+class _FunctionModule(nn.Module):
     """A function as a module."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -187,7 +172,7 @@ class _Wrapped(nn.Module):
 
 
 def _exported(f: Callable[..., Any], data: Any) -> Callable[..., Any]:
-    module = f if isinstance(f, nn.Module) else _Wrapped(f)
+    module = f if isinstance(f, nn.Module) else _FunctionModule(f)
     if isinstance(data, Mapping):
         program = torch.export.export(module, (), kwargs=dict(data))
     else:

@@ -1,4 +1,4 @@
-"""Whether a network stays equivariant while Lightning trains it. The only module here that imports lightning."""
+"""Lightning callback that logs the equivariance error during training."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from intertwine.reps import Rep
 class DriftLogger(Callback):
     """Measures the equivariance error at the end of each training epoch and logs it as "equivariance".
 
-    An exact network stays at the rounding of its dtype; one that is equivariant only by initialization, by augmentation
-    or by luck drifts away. Random numbers, modes and weights of the training are left as they are.
+    The error of an exactly equivariant network stays at the rounding of its dtype; it grows where the network is
+    equivariant only at initialization or by augmentation. Random state, training modes and weights are not changed.
 
     Args:
-        input_action: How the input of the network moves.
-        output_action: How its output should move.
+        input_action: Action on the input of the network.
+        output_action: Action on its output.
         network: Finds the network in the Lightning module; ``module.network`` or ``module.model`` where there is one,
             else the module itself.
-        inputs: Data to try it on, as :func:`audit` takes them.
-        samples: How many random elements in each epoch.
-        every: Measure in each epoch whose number divides by this.
-        seed: Seed of inputs and elements.
+        inputs: Data to evaluate it on, as for :func:`audit`.
+        samples: Number of random elements in each epoch.
+        every: Measure every so many epochs.
+        seed: Random seed of the inputs and elements.
         dtypes: The dtypes to measure in; that of the weights by default. The first one is logged under ``name``.
         tolerance: If given, an epoch with a larger error raises :class:`EquivarianceError`.
-        name: The name of the logged figure.
+        name: The name of the logged metric.
 
     Attributes:
         history: Pairs of the epoch and its error.
@@ -97,7 +97,7 @@ class DriftLogger(Callback):
         return {"history": [list(pair) for pair in self.history]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the history from a checkpoint."""
         self.history = [(int(epoch), float(error)) for epoch, error in state_dict["history"]]
 
 

@@ -1,4 +1,4 @@
-"""Is the question well put? Elements that belong to the group, actions that are actions."""
+"""Validation of the arguments of an audit: elements in the group, actions that satisfy the group law."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ _PAIRS = 3
 _ROUNDING = 1e-6
 
 
-def acts(action: Action, motion: Any) -> bool:
-    """Whether the matrix of a motion belongs to the group of an action."""
-    group, g = action.group, getattr(motion, "linear", None)
+def acts(action: Action, transform: Any) -> bool:
+    """Whether the matrix of a transform belongs to the group of an action."""
+    group, g = action.group, getattr(transform, "linear", None)
     if group is None:
         return True
     return g is not None and g.shape[-1] == group.dimension and bool(group.contains(g).all())
 
 
-def check_elements(source: Action, target: Action, motions: list[Any]) -> None:
-    """The elements belong to the groups of both actions.
+def check_elements(input_action: Action, output_action: Action, transforms: list[Any]) -> None:
+    """Check that the elements belong to the groups of both actions.
 
     Raises:
         ValueError: If not.
     """
-    for place, motion in enumerate(motions):
-        if not acts(source, motion):
-            raise ValueError(_foreign(source, motion, place))
-        if acts(target, motion):
+    for place, transform in enumerate(transforms):
+        if not acts(input_action, transform):
+            raise ValueError(_foreign(input_action, transform, place))
+        if acts(output_action, transform):
             continue
-        if source.group is None:
-            raise ValueError(f"the output moves by {_name(target)}, of which {source!r} draws no elements")
+        if input_action.group is None:
+            raise ValueError(
+                f"the output action is of {_name(output_action)}, whose elements {input_action!r} does not sample"
+            )
         raise ValueError(
-            f"the input moves by {_name(source)} and the output by {_name(target)}: "
-            f"give an output action of {_name(source)}"
+            f"the input action is of {_name(input_action)} and the output action of {_name(output_action)}: "
+            f"give an output action of {_name(input_action)}"
         )
 
 
-def _foreign(source: Action, motion: Any, place: int) -> str:
-    group, g = source.group, getattr(motion, "linear", None)
-    assert group is not None, "an action without a group takes any motion"
+def _foreign(input_action: Action, transform: Any, place: int) -> str:
+    group, g = input_action.group, getattr(transform, "linear", None)
+    assert group is not None, "an action without a group accepts any transform"
     if g is None:
-        return f"element {place} has no matrix of {group.name}: sample must draw one"
+        return f"element {place} has no matrix of {group.name}: sample must return one"
     reason = f"a matrix {tuple(g.shape)}"
     if g.shape == (group.dimension, group.dimension):
         reason = f"det g = {float(torch.linalg.det(g)):.2g}"
@@ -52,24 +54,24 @@ def _foreign(source: Action, motion: Any, place: int) -> str:
             defect = float((g @ g.mT - torch.eye(len(g), dtype=g.dtype)).abs().max())
             reason = f"g g^T - 1 is as large as {defect:.1e}, {reason}" if defect > _ROUNDING else reason
     return (
-        f"element {place} is not in {group.name}: {reason}; draw elements with the group's sample, "
-        "or name the group that they belong to"
+        f"element {place} is not in {group.name}: {reason}; sample them with the group's sample, "
+        "or use the group that they belong to"
     )
 
 
-def check_action(action: Action, role: str, motions: list[Any], data: Any) -> None:
-    """The action is one, on these data: (a b) x = a (b x), as far as it is exact and its elements multiply.
+def check_action(action: Action, role: str, transforms: list[Any], data: Any) -> None:
+    """Check that (a b) x = a (b x) on these data, if the action is exact and its elements multiply.
 
     Args:
         action: The action.
         role: "input" or "output".
-        motions: Elements.
-        data: What it moves, float64.
+        transforms: Elements of the group.
+        data: Data that the action applies to, float64.
 
     Raises:
         ValueError: If not, or if the data do not fit the action.
     """
-    for a, b in zip(motions[:_PAIRS], [*motions[1 : _PAIRS + 1], motions[0]], strict=False):
+    for a, b in zip(transforms[:_PAIRS], [*transforms[1 : _PAIRS + 1], transforms[0]], strict=False):
         try:
             once = action(b, data)
             if not (action.exact and isinstance(a, Transform)):
@@ -82,8 +84,8 @@ def check_action(action: Action, role: str, motions: list[Any], data: Any) -> No
         defect = distance(left, right).error
         if defect > _ROUNDING:
             raise ValueError(
-                f"the {role} action is not an action: moving by b, then by a, and moving by a b at once differ by "
-                f"{defect:.1e} for a = {action.describe(a)}, b = {action.describe(b)}; mend {_short(action)}"
+                f"the {role} action is not a group action: (a b) x and a (b x) differ by "
+                f"{defect:.1e} for a = {action.describe(a)}, b = {action.describe(b)}; correct {_short(action)}"
             )
 
 

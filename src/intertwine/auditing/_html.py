@@ -1,11 +1,11 @@
-"""The report as a page, and as a section of a larger page."""
+"""HTML of a report: a page, or a section of a larger page."""
 
 from __future__ import annotations
 
 from html import escape
 
 from intertwine._page import page, paragraph
-from intertwine.auditing._report import Report, Row
+from intertwine.auditing._results import AuditResult, LayerError
 from intertwine.auditing._text import cells, distinct, notes, shown, verdict
 
 _SECTION = """\
@@ -29,10 +29,10 @@ _SECTION = """\
 """
 
 
-def html_section(report: Report) -> str:
-    """The audit as a fragment of HTML with its own style and inline SVG: for a page that says more than this.
+def html_section(report: AuditResult) -> str:
+    """The report as an HTML fragment with its own style and inline SVG, to embed in a larger page.
 
-    The ink is the page's own color, light or dark.
+    Text and lines take the color of the page, light or dark.
 
     Args:
         report: The report.
@@ -55,8 +55,8 @@ def html_section(report: Report) -> str:
     return f'<section class="audit">\n<style>\n{_SECTION}</style>\n' + "\n".join(body) + "\n</section>\n"
 
 
-def html_page(report: Report) -> str:
-    """The audit as one self-contained page.
+def html_page(report: AuditResult) -> str:
+    """The report as one self-contained HTML page.
 
     Args:
         report: The report.
@@ -67,12 +67,12 @@ def html_page(report: Report) -> str:
     Raises:
         ValueError: If matplotlib is not installed.
     """
-    title = f"Equivariance of {report.subject}"
+    title = f"Equivariance of {report.name}"
     lead = f"Under {report.symbols['all']}: {report.samples} random elements, seed {report.seed}."
     return page(title, [paragraph(lead), html_section(report)])
 
 
-def _table(report: Report) -> str:
+def _table(report: AuditResult) -> str:
     rows = shown(report)
     header, *lines = cells(report, rows)
     head = "".join(f"<th>{cell}</th>" for cell in header)
@@ -82,6 +82,6 @@ def _table(report: Report) -> str:
     return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
-def _line(report: Report, row: Row, line: tuple[str, ...], whole: bool) -> str:
+def _line(report: AuditResult, row: LayerError, line: tuple[str, ...], whole: bool) -> str:
     classes = " ".join(filter(None, ["whole" if whole else "", "" if row.max_error <= report.tolerance else "bad"]))
     return f'<tr class="{classes}">' + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"

@@ -1,4 +1,4 @@
-"""What the layers of a network return while it runs, and how that should move."""
+"""Outputs of the layers of a network by forward hooks, and the actions on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures
+from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures, PointSubset
 from intertwine.auditing._measure import cast
 from intertwine.groups import O3
 from intertwine.reps import Rep
@@ -17,8 +17,8 @@ from intertwine.reps import Rep
 class Recorder:
     """Records, inside ``with``, the outputs of the submodules that declare ``action_out`` or ``rep_out``.
 
-    What stands inside a module with ``measured_whole = True`` is left alone: its layers see data in another frame,
-    where their own law says nothing.
+    The submodules of a module with ``measured_whole = True`` are not recorded: they act on data in another frame, where
+    their own law does not apply.
 
     Attributes:
         outputs: The output of each call by name, in order of execution, float64 on the CPU. The second call of "mix" is
@@ -51,7 +51,7 @@ class Recorder:
         self._hooks.clear()
 
     def restart(self) -> None:
-        """Forget what was recorded, before the next call of the network."""
+        """Clear the recorded outputs before the next call of the network."""
         self.outputs = {}
         self._calls.clear()
 
@@ -66,28 +66,30 @@ class Recorder:
 
 
 def declares(module: nn.Module) -> bool:
-    """Whether the module says how its output moves."""
+    """Whether the module declares the action on its output."""
     return isinstance(getattr(module, "action_out", None), Action) or _rep(module) is not None
 
 
-def output_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
-    """How a layer's output should move, from ``action_out``, else from ``rep_out`` and the output's shape.
+def declared_action(module: nn.Module, output: Any, input_action: Action, data: Any) -> Action | None:
+    """The action on the output of a layer, from ``action_out``, else from ``rep_out`` and the shape of the output.
 
     Args:
         module: The layer.
-        output: What it returned.
-        input_action: How the network's input moves.
+        output: The output of the layer.
+        input_action: Action on the input of the network.
         data: The network's input.
 
     Returns:
-        The action, or None when the layer's output is not of the type that it declares.
+        The action, or None if the output is not of the declared type.
     """
     action = getattr(module, "action_out", None)
     if isinstance(action, Action):
         if isinstance(action, PointFeatures) and isinstance(input_action, PointCloud) and isinstance(output, Tensor):
-            # a layer on fewer points, which are numbered by the order of choice
+            # a layer with fewer output points, which are numbered in the order of selection
             found = input_action.feature_action(action.rep, output, data)
-            return found if isinstance(found, LinearAction) else action
+            if isinstance(found, LinearAction):
+                return PointSubset(action.rep) if 1 < len(output) < len(data[1]) else found
+            return action
         return action
     rep = _rep(module)
     if rep is None or not isinstance(output, Tensor):

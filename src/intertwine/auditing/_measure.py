@@ -1,4 +1,4 @@
-"""How far two outputs are apart, and what the worst of many distances is."""
+"""Relative distances between outputs, and their statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from intertwine.actions import Action
 
 
 def tree_map(change: Callable[[Tensor], Tensor], data: Any) -> Any:
-    """The same tuples, lists and dicts, with every tensor changed."""
+    """Apply a function to every tensor of a tree of tuples, lists and dicts."""
     if isinstance(data, Tensor):
         return change(data)
     if isinstance(data, tuple) and hasattr(data, "_fields"):
@@ -27,7 +27,7 @@ def tree_map(change: Callable[[Tensor], Tensor], data: Any) -> Any:
 
 
 def convert(data: Any, dtype: torch.dtype, device: torch.device | str | None = None) -> Any:
-    """Floating tensors in another dtype, differentiably; integers stay integers."""
+    """Cast floating tensors to another dtype, differentiably; integers stay integers."""
 
     def change(tensor: Tensor) -> Tensor:
         real = dtype if tensor.is_floating_point() else tensor.dtype
@@ -37,7 +37,7 @@ def convert(data: Any, dtype: torch.dtype, device: torch.device | str | None = N
 
 
 def cast(data: Any, dtype: torch.dtype, device: torch.device | str | None = None) -> Any:
-    """A copy with floating tensors in another dtype, without its history; integers stay integers."""
+    """A detached copy with floating tensors in another dtype; integers stay integers."""
     return tree_map(lambda tensor: tensor.clone(), convert(tree_map(Tensor.detach, data), dtype, device))
 
 
@@ -60,41 +60,43 @@ def same_shapes(left: Any, right: Any) -> bool:
 
 
 def rounding(dtype: torch.dtype) -> float:
-    """The part of a tensor's norm that the rounding of any function may cost each of its irreps."""
+    """The rounding error of an irrep that is allowed, relative to the norm of the tensor that it is a slice of."""
     return 1e-12 if dtype == torch.float64 else 64 * torch.finfo(dtype).eps
 
 
 @dataclass(frozen=True)
 class Distance:
-    """||a - b|| / ||b||, and whether that number means anything.
+    """Relative distance ||a - b|| / ||b||.
 
     Attributes:
         whole: The largest relative error of a tensor.
         finite: Whether all numbers are finite.
         zero: Whether both are zero.
-        parts: The relative error of each part.
+        components: The relative error of each component.
     """
 
     whole: float
     finite: bool = True
     zero: bool = False
-    parts: Mapping[str, float] = field(default_factory=dict)
+    components: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def error(self) -> float:
-        """The largest of all."""
-        return max(self.whole, *self.parts.values()) if self.parts else self.whole
+        """The largest relative error of all tensors and components."""
+        return max(self.whole, *self.components.values()) if self.components else self.whole
 
     def __add__(self, other: Distance) -> Distance:
-        parts = {name: error + other.parts.get(name, 0.0) for name, error in self.parts.items()}
-        return Distance(self.whole + other.whole, self.finite and other.finite, self.zero and other.zero, parts)
+        components = {name: error + other.components.get(name, 0.0) for name, error in self.components.items()}
+        return Distance(self.whole + other.whole, self.finite and other.finite, self.zero and other.zero, components)
 
     def beyond(self, control: Distance) -> Distance:
-        """What the control does not explain."""
+        """The excess of this distance over that of the control."""
         if not self.finite:
             return self
-        parts = {name: max(0.0, error - control.parts.get(name, 0.0)) for name, error in self.parts.items()}
-        return Distance(max(0.0, self.whole - control.whole), True, self.zero, parts)
+        components = {
+            name: max(0.0, error - control.components.get(name, 0.0)) for name, error in self.components.items()
+        }
+        return Distance(max(0.0, self.whole - control.whole), True, self.zero, components)
 
 
 def distance(actual: Any, expected: Any, action: Action | None = None, slack: float = 0.0) -> Distance:
@@ -103,13 +105,13 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
         ||f(g x) - g f(x)|| / ||g f(x)||
 
     Where the denominator is zero, ||f(g x)|| takes its place: both zero is no error, one of them zero is an error of 1.
-    The parts that the action names, such as irreps, are measured by the same formula, each by its own norm, less what
-    they lose by the rounding of the tensor that they are a part of, ``slack`` times its norm.
+    The components of the action, such as irreps, are measured by the same formula, each by its own norm, less the
+    rounding error of the tensor that they are a slice of, ``slack`` times its norm.
 
     Args:
         actual: f(g x), a tensor or a tree of them.
         expected: g f(x), of the same structure.
-        action: Names the parts.
+        action: Defines the compared region and the components.
         slack: See :func:`rounding`.
 
     Returns:
@@ -120,30 +122,33 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
         TypeError: If there is no floating tensor in the output.
     """
     if action is not None:
-        actual, expected = action.visible(actual), action.visible(expected)
+        actual, expected = action.compared_region(actual), action.compared_region(expected)
     left, right = list(floats(actual)), list(floats(expected))
     if not left and not right:
         got = actual.dtype if isinstance(actual, Tensor) else type(actual).__name__
         raise TypeError(f"expected a floating tensor, or a tuple, list or dict of them, as output, got {got}")
     if not same_shapes(actual, expected):
         raise ValueError(
-            f"the output changes its shape with its input: {[tuple(x.shape) for x in right]} as given, "
-            f"{[tuple(x.shape) for x in left]} when moved"
+            f"the shape of the output depends on the group element: {[tuple(x.shape) for x in right]} for x, "
+            f"{[tuple(x.shape) for x in left]} for g x"
         )
     if not all(bool(torch.isfinite(x).all()) for x in (*left, *right)):
         return Distance(inf, finite=False)
+    if action is not None:
+        actual = action.matched(actual, expected)
+        left = list(floats(actual))
     error, zero = 0.0, True
     for a, b in zip(left, right, strict=True):
         scale = _norm(b) or _norm(a)
         if scale > 0:
             zero = False
             error = max(error, _norm(a - b) / scale)
-    return Distance(error, zero=zero, parts={} if action is None else _parts(action, actual, expected, slack))
+    return Distance(error, zero=zero, components={} if action is None else _components(action, actual, expected, slack))
 
 
-def _parts(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
+def _components(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
     errors = {}
-    for a, b in zip(action.parts(actual), action.parts(expected), strict=True):
+    for a, b in zip(action.components(actual), action.components(expected), strict=True):
         allowed = slack * _norm(b.whole)
         scale = max(_norm(b.values) or _norm(a.values), allowed)
         errors[b.name] = max(0.0, _norm(a.values - b.values) - allowed) / scale if scale > 0 else 0.0
@@ -156,28 +161,28 @@ def _norm(tensor: Tensor) -> float:
 
 @dataclass
 class ErrorStats:
-    """The distances of one layer under one law: the worst, the mean, and whether they prove anything."""
+    """Statistics of the distances of one layer under one law: maximum, mean, worst element."""
 
     worst: float = -1.0
-    motion: Any = None
+    transform: Any = None
     total: float = 0.0
     count: int = 0
     finite: bool = True
     zero: bool = True
     control: float = 0.0
-    parts: dict[str, float] = field(default_factory=dict)
+    components: dict[str, float] = field(default_factory=dict)
 
-    def add(self, found: Distance, motion: Any, control: float = 0.0) -> None:
-        """Count one more element."""
+    def add(self, found: Distance, transform: Any, control: float = 0.0) -> None:
+        """Add the distance of one more element."""
         if found.error > self.worst:
-            self.worst, self.motion = found.error, motion
+            self.worst, self.transform = found.error, transform
         self.total += found.error
         self.count += 1
         self.finite &= found.finite
         self.zero &= found.zero
         self.control = max(self.control, control)
-        for name, error in found.parts.items():
-            self.parts[name] = max(error, self.parts.get(name, 0.0))
+        for name, error in found.components.items():
+            self.components[name] = max(error, self.components.get(name, 0.0))
 
     @property
     def mean(self) -> float:

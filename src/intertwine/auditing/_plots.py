@@ -1,4 +1,4 @@
-"""The figures of a report. The only module of the audit that draws."""
+"""Plots of a report, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from math import ceil, floor, inf, isfinite, log10
 from typing import Any
 
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED, figure, svg
-from intertwine.auditing._report import Report, Row
+from intertwine.auditing._results import AuditResult, LayerError
 
 _COLORS = {"rotation": BLUE, "translation": ORANGE, "permutation": GREEN, "all": GRAY}
 _TOLERANCE = RED
 _RUNS = 2
-"""How many runs the figures of layers and angles show; that of conditions shows all."""
+"""Number of runs in the plots of layers and angles; the plot of conditions shows all."""
 
 
-def error_figure(report: Report) -> Any:
+def error_figure(report: AuditResult) -> Any:
     """The error of each layer and of the whole under each law on a log scale, with the tolerance."""
     laws = [law for law in report.symbols if law != "all" or len(report.symbols) > 2]
     found = {(row in report.output, row.name, row.law): row for row in [*report.layers, *report.output]}
@@ -51,18 +51,18 @@ def error_figure(report: Report) -> Any:
     return figure(draw, 7.6, 1.1 + len(names) * (0.075 * len(laws) + 0.1))
 
 
-def _stem(axes: Any, row: Row, y: float, low: float) -> None:
-    """A bar with a head; what is not a number is said in words."""
+def _stem(axes: Any, row: LayerError, y: float, low: float) -> None:
+    """A bar with a dot at its end, or a text if the error is not finite."""
     if row.zero or not isfinite(row.max_error):
-        said = "output is zero" if row.zero else "not finite"
-        axes.annotate(said, (low, y), xytext=(6, 0), textcoords="offset points", va="center", color=_TOLERANCE)
+        label = "output is zero" if row.zero else "not finite"
+        axes.annotate(label, (low, y), xytext=(6, 0), textcoords="offset points", va="center", color=_TOLERANCE)
         return
     error, color = max(row.max_error, low), _COLORS.get(row.law, INK)
     axes.plot([low, error], [y, y], "-", color=color, alpha=0.45, lw=1.5, solid_capstyle="butt")
     axes.plot(error, y, "o", ms=3.6, color=color, mew=0, clip_on=False)
 
 
-def _legend(figure: Any, report: Report, laws: list[str]) -> None:
+def _legend(figure: Any, report: AuditResult, laws: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     def dot(label: str, color: str, face: str) -> Any:
@@ -74,7 +74,7 @@ def _legend(figure: Any, report: Report, laws: list[str]) -> None:
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.4, columnspacing=1.4)
 
 
-def angle_figure(report: Report) -> Any | None:
+def angle_figure(report: AuditResult) -> Any | None:
     """The error of the whole function against the angle of the rotation; None where no element has an angle."""
     series = [
         (run.label, improper, [e for e in run.elements if e.law == "rotation" and e.improper == improper])
@@ -124,25 +124,25 @@ def angle_figure(report: Report) -> Any | None:
     return figure(draw, 7.6, 3.2)
 
 
-def part_figure(report: Report) -> Any | None:
+def component_figure(report: AuditResult) -> Any | None:
     """The error of each irrep of the output in each run; None where there is but one."""
     names = list(report.irreps)
-    runs = [run for run in report.runs if any(row.parts for row in run.output)]
+    runs = [run for run in report.runs if any(row.components for row in run.output)]
     worst = [
-        {name: max(dict(row.parts).get(name, 0.0) for row in run.output) for name in names} for run in runs[:_RUNS]
+        {name: max(dict(row.components).get(name, 0.0) for row in run.output) for name in names} for run in runs[:_RUNS]
     ]
     series = [(run.label, found) for run, found in zip(runs, worst, strict=False)]
     return _dots(names, series, report) if names else None
 
 
-def condition_figure(report: Report) -> Any | None:
+def condition_figure(report: AuditResult) -> Any | None:
     """The error of the whole in each run; None where the other figures show them all."""
     if len(report.runs) <= _RUNS:
         return None
     return _dots(list(report.errors), [("", report.errors)], report)
 
 
-def _dots(names: list[str], series: list[tuple[str, dict[str, float]]], report: Report) -> Any:
+def _dots(names: list[str], series: list[tuple[str, dict[str, float]]], report: AuditResult) -> Any:
     """A dot for each name and series on a log scale."""
     low, high = _limits((error for _, found in series for error in found.values()), report.tolerance)
 
@@ -185,7 +185,7 @@ def _limits(errors: Iterable[float], tolerance: float) -> tuple[float, float]:
     return 10.0**low, 10.0 ** (ceil(log10(max(shown)) + 0.3))
 
 
-def figures(report: Report) -> list[tuple[str, str]]:
+def figures(report: AuditResult) -> list[tuple[str, str]]:
     """The figures of a report.
 
     Args:
@@ -198,9 +198,13 @@ def figures(report: Report) -> list[tuple[str, str]]:
         ValueError: If matplotlib is not installed.
     """
     drawn = [
-        ("Largest error of each layer, in order, and of the whole", "error by layer", error_figure(report)),
-        ("Largest error of each irrep of the output, by its own norm", "error by irrep", part_figure(report)),
-        ("Error of the whole for each element of the group", "error by angle", angle_figure(report)),
-        ("Largest error of the whole under each condition", "error by condition", condition_figure(report)),
+        (
+            "Largest error of each layer, in order, and of the whole function",
+            "error by layer",
+            error_figure(report),
+        ),
+        ("Largest error of each irrep of the output, by its own norm", "error by irrep", component_figure(report)),
+        ("Error of the whole function for each group element", "error by angle", angle_figure(report)),
+        ("Largest error of the whole function under each condition", "error by condition", condition_figure(report)),
     ]
     return [(caption, svg(figure, label)) for caption, label, figure in drawn if figure is not None]

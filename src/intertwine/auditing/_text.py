@@ -1,15 +1,15 @@
-"""The report as a table and as one line."""
+"""Text of a report: the table, the verdict, the line of a failure."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from math import isfinite
 
-from intertwine.auditing._report import Report, Row, Run
+from intertwine.auditing._results import AuditResult, AuditRun, LayerError
 
 
-def table(report: Report) -> str:
-    """The table: a line for each layer, a line for each law of the whole, the verdict."""
+def table(report: AuditResult) -> str:
+    """The table: a line for each layer, a line for each law of the whole function, the verdict."""
     header, *rows = cells(report, shown(report))
     widths = [max(len(line[k]) for line in [header, *rows]) for k in range(len(header) - 1)]
     lines = [
@@ -19,41 +19,41 @@ def table(report: Report) -> str:
     return "\n".join([*lines, verdict(report), *notes(report)])
 
 
-def shown(report: Report) -> list[Row]:
-    """The rows of the table: those of the first run that fails, else of the first run."""
+def shown(report: AuditResult) -> list[LayerError]:
+    """The rows of the table, from the first run that fails, else from the first run."""
     run = report.runs[0]
     if run.passes(report.tolerance):
         run = next((run for run in report.runs if not run.passes(report.tolerance) and not run.gradient), run)
     return [*summary(run.layers, report.tolerance), *distinct(run.output, report)]
 
 
-def cells(report: Report, rows: list[Row]) -> list[tuple[str, ...]]:
-    """Header and lines; with a column for the worst irrep, where one fails."""
-    failing = [row.worst_part if row.max_error > report.tolerance else "" for row in rows]
+def cells(report: AuditResult, rows: list[LayerError]) -> list[tuple[str, ...]]:
+    """Header and lines, with a column for the worst component if one fails."""
+    failing = [row.worst_component if row.max_error > report.tolerance else "" for row in rows]
     header: tuple[str, ...] = ("layer", "law", "max error", "worst element")
     lines = [(row.name, report.symbols[row.law], number(row), row.worst if row.max_error else "-") for row in rows]
     if not any(failing):
         return [header, *lines]
-    wide = [(*line[:3], part or "-", line[3]) for line, part in zip(lines, failing, strict=True)]
-    return [(*header[:3], "worst part", header[3]), *wide]
+    wide = [(*line[:3], component or "-", line[3]) for line, component in zip(lines, failing, strict=True)]
+    return [(*header[:3], "worst component", header[3]), *wide]
 
 
-def summary(rows: tuple[Row, ...], tolerance: float) -> list[Row]:
+def summary(rows: tuple[LayerError, ...], tolerance: float) -> list[LayerError]:
     """One row a layer: all laws at once, or the simplest law that fails."""
-    kept = []
+    selected = []
     for _, group in groupby(rows, key=lambda row: row.name):
         laws = list(group)
-        kept.append(next((row for row in laws if not row.max_error <= tolerance), laws[-1]))
-    return kept
+        selected.append(next((row for row in laws if not row.max_error <= tolerance), laws[-1]))
+    return selected
 
 
-def distinct(rows: tuple[Row, ...], report: Report) -> list[Row]:
+def distinct(rows: tuple[LayerError, ...], report: AuditResult) -> list[LayerError]:
     """Without "all" where it repeats the only law."""
     return [row for row in rows if row.law != "all" or len(report.symbols) > 2]
 
 
-def number(row: Row) -> str:
-    """A row's error as it is printed."""
+def number(row: LayerError) -> str:
+    """The formatted error of a row."""
     if row.zero:
         return "zero"
     if row.max_error == 0:
@@ -61,8 +61,8 @@ def number(row: Row) -> str:
     return f"{row.max_error:.1e}" if isfinite(row.max_error) else "not finite"
 
 
-def statement(run: Run, tolerance: float) -> str:
-    """One run against its tolerance, in words."""
+def statement(run: AuditRun, tolerance: float) -> str:
+    """The comparison of a run with the tolerance, as text."""
     if not run.finite:
         return "output is not finite"
     if run.zero:
@@ -70,7 +70,7 @@ def statement(run: Run, tolerance: float) -> str:
     return f"{run.max_error:.1e} {'<=' if run.max_error <= tolerance else '>'} {tolerance:.0e}"
 
 
-def verdict(report: Report) -> str:
+def verdict(report: AuditResult) -> str:
     """PASS or FAIL, and by how much in each dtype."""
     first, *others = report.runs
     mark = "PASS" if report.passed else "FAIL"
@@ -81,16 +81,16 @@ def verdict(report: Report) -> str:
     return line
 
 
-def notes(report: Report) -> list[str]:
-    """What a reader should know beside the figures."""
+def notes(report: AuditResult) -> list[str]:
+    """Notes under the table: interpolation, failing layers, randomness."""
     run = next((run for run in report.runs if not run.passes(report.tolerance)), report.runs[0])
-    lines = []
+    lines = [f"note  {remark}" for remark in report.remarks]
     if report.control > 0:
-        lines.append(f"note  interpolation alone explains {report.control:.1e}: what is smaller cannot be seen")
+        lines.append(f"note  interpolation alone explains {report.control:.1e}: smaller errors cannot be resolved")
     layer = run.first_failing(report.tolerance)
     if layer is not None and report.passed:
         law = report.symbols[layer.law]
-        lines.append(f"note  the whole passes, but the layer {layer.name} breaks {law} by {number(layer)}")
+        lines.append(f"note  the whole function passes, but the layer {layer.name} breaks {law} by {number(layer)}")
     if layer is not None and not report.passed:
         lines.append(f"note  the first failing layer is {layer.name}")
     if run.repeat_error > report.tolerance:
@@ -98,11 +98,11 @@ def notes(report: Report) -> list[str]:
     return lines
 
 
-def failure(report: Report, run: Run, tolerance: float) -> str:
-    """One line that says why a run fails, and where."""
+def failure(report: AuditResult, run: AuditRun, tolerance: float) -> str:
+    """One line with the reason why a run fails, and the layer."""
     if run.zero and run.finite:
         return (
-            f"{report.subject}: output is zero ({run.label}) for every input and element, which proves nothing; "
+            f"{report.name}: output is zero ({run.label}) for every input and element, which proves nothing; "
             "give inputs= on which it is not"
         )
     row = next((row for row in run.output if not row.max_error <= tolerance), run.output[-1])
@@ -116,12 +116,12 @@ def failure(report: Report, run: Run, tolerance: float) -> str:
         where = f"first failing layer {layer.name} ({number(layer)}, {report.symbols[layer.law]})"
     elif run.layers:
         where = f"every layer that declares its output passes, the last is {run.layers[-1].name}"
-    elif run.gradient or run.form != "eager":
-        where = f"layers are not seen in {'gradients' if run.gradient else f'{run.form} form'}"
+    elif run.gradient or run.execution != "eager":
+        where = f"layers are not measured {'with gradients' if run.gradient else f'when {run.execution}'}"
     else:
         where = "no layer declares its output"
-    part = f"worst part {row.worst_part}; " if row.worst_part and run.finite else ""
-    line = f"{report.subject}: {what}; {part}{where}; worst element: {row.worst}"
+    component = f"worst component {row.worst_component}; " if row.worst_component and run.finite else ""
+    line = f"{report.name}: {what}; {component}{where}; worst element: {row.worst}"
     if run.repeat_error > tolerance:
         line += f"; two calls on the same input differ by {run.repeat_error:.1e}: the function is random"
     return line

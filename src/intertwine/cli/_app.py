@@ -1,4 +1,4 @@
-"""The commands, one line each."""
+"""Root command and its subcommands."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ COMMANDS: dict[str, Callable[..., int]] = {
 
 def _root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; works after any command.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors; accepted after any command.")
+    ] = False,
 ) -> None:
-    """Equivariant deep learning: train, evaluate and audit networks that commute with a group."""
+    """Equivariant deep learning: train, evaluate and audit equivariant networks."""
     if version:
         typer.echo(f"intertwine {__version__}")
     elif context.invoked_subcommand is None:
@@ -38,7 +40,7 @@ def _root(
 
 @cache
 def command() -> Any:
-    """The whole command line as one object of the argument parser."""
+    """The command line as an object of the argument parser."""
     app = typer.Typer(name="intertwine", cls=SuggestingGroup, add_completion=False, invoke_without_command=True)
     app.callback()(_root)
     app.add_typer(_fit.app, name="fit", cls=_fit.TaskGroup, help=_fit.HELP, invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""`intertwine basis`: how many maps commute with a group, and which."""
+"""Command `intertwine basis`: the linear maps that commute with a group."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from intertwine._errors import UsageError
 if TYPE_CHECKING:
     from intertwine.hom import MapTable
 
-DONE, DISAGREES = 0, 1
+AGREES, DISAGREES = 0, 1
 _PICTURES = (".png", ".svg", ".pdf", ".jpg")
 
 
@@ -21,19 +21,17 @@ def basis(
     maps: Annotated[
         str,
         typer.Argument(
-            help='What to where: "GROUP: IN -> OUT", such as "SO3: 1 x 1 -> 0 + 1 + 2". The group may be a JSON file'
+            help='Representations "GROUP: IN -> OUT", such as "SO3: 1 x 1 -> 0 + 1 + 2". The group may be a JSON file'
             ' {"generators": [..], "algebra": [..], "reps": {"W": {"generators": [..], "algebra": [..]}}}.',
             show_default=False,
         ),
     ],
-    plot: Annotated[str | None, typer.Option(help="Draw the maps into this file (png, svg, pdf).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    limit: Annotated[int, typer.Option(help="The most maps to show.")] = 12,
-    cache: Annotated[
-        bool, typer.Option("--cache", help="Keep the maps in the user's cache folder for the next time.")
-    ] = False,
+    plot: Annotated[str | None, typer.Option(help="File for a plot of the maps (png, svg, pdf).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    limit: Annotated[int, typer.Option(help="Largest number of maps to print.")] = 12,
+    cache: Annotated[bool, typer.Option("--cache", help="Store the maps in the user's cache folder.")] = False,
 ) -> int:
-    """All linear maps that commute with a group. Exit code 0 if characters agree with their number, 1 if not."""
+    """List the linear maps that commute with a group. Exit code 1 if characters disagree with their number."""
     if limit < 0:
         raise UsageError(f"--limit expects at least 0, got {limit}")
     if plot is not None and Path(plot).suffix.lower() not in _PICTURES:
@@ -43,10 +41,10 @@ def basis(
     typer.echo(codec.dumps(table.to_json()) if json else report(table, limit))
     if plot is not None:
         save_plot(table, Path(plot))
-        typer.echo(f"drawn         {plot}", err=json)
+        typer.echo(f"plot          {plot}", err=json)
     if folder is not None:
-        typer.echo(f"kept          {folder}", err=json)
-    return DONE if table.agrees else DISAGREES
+        typer.echo(f"cached        {folder}", err=json)
+    return AGREES if table.agrees else DISAGREES
 
 
 def _cache_folder() -> Path:
@@ -56,14 +54,14 @@ def _cache_folder() -> Path:
 
 
 def find(maps: str, folder: Path | None = None) -> MapTable:
-    """The maps that a line of text asks for.
+    """The maps between the representations in a line of text.
 
     Args:
         maps: "GROUP: IN -> OUT".
-        folder: Where bases are kept, if anywhere.
+        folder: Folder of the cache, if any.
 
     Raises:
-        UsageError: If it cannot be read, or has no answer.
+        UsageError: If the text cannot be parsed, or the maps cannot be computed.
     """
     from intertwine.hom import parse_hom, tabulate
 
@@ -75,11 +73,11 @@ def find(maps: str, folder: Path | None = None) -> MapTable:
 
 
 def report(table: MapTable, limit: int) -> str:
-    """The summary, then each map as a small table.
+    """Text of the summary and of each map.
 
     Args:
         table: The maps.
-        limit: The most maps to show.
+        limit: Largest number of maps to print.
     """
     shown = table.rows[:limit]
     paragraphs = [table.summary(), *("\n".join(row.lines()) for row in shown)]
@@ -92,12 +90,12 @@ def save_plot(table: MapTable, path: Path) -> None:
     """Draw the maps into a file.
 
     Raises:
-        UsageError: If there is nothing to draw or the file cannot be written.
+        UsageError: If there are no maps or the file cannot be written.
     """
     from intertwine.hom import draw
 
     if not table.rows:
-        raise UsageError("--plot has nothing to draw: no map commutes but zero")
+        raise UsageError("--plot has nothing to draw: only the zero map commutes")
     try:
         draw(table).savefig(path, dpi=160)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What commands print: aligned lines, tables, a bar while one waits. Colors on a terminal, plain text elsewhere."""
+"""Terminal output: aligned lines, tables, progress bars. Colors on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from intertwine.tasks import Progress
+from intertwine._progress import ProgressCallback
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,19 +15,19 @@ LABEL_WIDTH = 14
 
 
 def console() -> Console:
-    """A console on standard output that never wraps and never guesses at highlights."""
+    """A console on standard output without wrapping and automatic highlighting."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show_line(screen: Console, label: str, text: str) -> None:
-    """One aligned line: a label, then what there is to say.
+    """Print one line: an aligned label, then a text.
 
     Args:
-        screen: Where to.
+        screen: The console.
         label: One word, or a path.
-        text: The rest.
+        text: The text.
     """
     from rich.text import Text
 
@@ -35,10 +35,10 @@ def show_line(screen: Console, label: str, text: str) -> None:
 
 
 def show_table(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """An aligned table: first column to the left, figures to the right.
+    """Print a table: first column left-aligned, the others right-aligned.
 
     Args:
-        screen: Where to.
+        screen: The console.
         columns: Headings.
         rows: Cells as text.
     """
@@ -50,16 +50,16 @@ def show_table(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[
 
 
 @contextmanager
-def progress(screen: Console, label: str, unit: str = "structures") -> Iterator[Progress]:
-    """A bar that is gone when the work is done, and that nobody sees where output is a file.
+def progress(screen: Console, label: str, unit: str = "structures") -> Iterator[ProgressCallback]:
+    """Progress bar that disappears at the end; shown on a terminal only.
 
     Args:
-        screen: Where to.
-        label: What is being done, in a word.
-        unit: What is being counted.
+        screen: The console.
+        label: One word for what is being done.
+        unit: Unit of the count.
 
     Yields:
-        A function to call with how many are done, and of how many.
+        A callback that takes the number done and the total.
     """
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

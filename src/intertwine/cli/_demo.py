@@ -1,4 +1,4 @@
-"""`intertwine demo`: the main job. An equivariant encoder and its twins learn from real molecules, side by side."""
+"""Command `intertwine demo`: an equivariant encoder and two message-passing baselines on real molecules."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_positive
-from intertwine.cli._runs import INTERRUPTED, first_free
-from intertwine.tasks.properties._options import PropertiesOptions
+from intertwine.cli._runs import INTERRUPTED
+from intertwine.tasks import next_run_folder
+from intertwine.tasks.properties import PropertiesOptions
 
 if TYPE_CHECKING:
-    from intertwine.tasks.properties._comparison import Arm
+    from intertwine.tasks.properties.comparison import Arm
 
 TARGET, UNIT = "polarizability", "bohr^3"
 STEERABLE = "32x0e + 16x1o"
@@ -23,47 +24,42 @@ MESSAGE = "64x0e"
 
 
 def demo(
-    train: Annotated[int, typer.Option(help="Molecules to train on.")] = 4000,
-    test: Annotated[int, typer.Option(help="Molecules that no model has seen.")] = 2000,
-    epochs: Annotated[int, typer.Option(help="Passes over them, for each model.")] = 12,
-    seed: Annotated[int, typer.Option(help="Of split, weights and order.")] = 0,
+    train: Annotated[int, typer.Option(help="Number of training molecules.")] = 4000,
+    test: Annotated[int, typer.Option(help="Number of test molecules.")] = 2000,
+    epochs: Annotated[int, typer.Option(help="Training epochs of each model.")] = 12,
+    seed: Annotated[int, typer.Option(help="Random seed of the split, the weights and the order of the batches.")] = 0,
     output: Annotated[
-        str | None, typer.Option(help="Folder; runs/demo-n when not given. One that was interrupted goes on.")
+        str | None, typer.Option(help="Folder of the run, by default runs/demo-N; an interrupted run is resumed.")
     ] = None,
 ) -> int:
-    """Train an equivariant encoder and its twins on real molecules, and prove which is which."""
+    """Train an equivariant encoder and two baselines on QM9, and compare their errors under rotation."""
     for name, value in (("--train", train), ("--test", test), ("--epochs", epochs)):
         check_positive(name, value)
     _check_installed()
     screen = console()
-    folder = Path(output) if output is not None else first_free("demo")
+    folder = Path(output) if output is not None else next_run_folder("demo")
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
 
-    say("demo", f"three encoders of equal size learn the {TARGET} of {train:,} real molecules, {epochs} epochs each")
+    say("demo", f"three encoders of equal size learn the {TARGET} of {train:,} molecules, {epochs} epochs each")
 
     import torch
 
-    from intertwine.data import qm9
-
-    torch.set_num_threads(1)  # networks this small gain little from a second thread, and lose much on a busy machine
-    with progress(screen, "qm9", "bytes") as report:
-        qm9([TARGET], progress=report)
-
-    from intertwine.tasks.properties._comparison import compare
-    from intertwine.tasks.properties._comparison_report import rows, write_page
-    from intertwine.tasks.properties._plan import plan
+    torch.set_num_threads(1)  # small networks gain little from a second thread, and lose much on a busy machine
+    from intertwine.tasks.properties import plan
+    from intertwine.tasks.properties.comparison import compare, comparison_table, write_page
     from intertwine.training import Settings
 
-    config, split, structures = plan(_options(train, test, seed))
+    with progress(screen, "qm9", "bytes") as report:
+        config, split, structures = plan(_options(train, test, seed), report)
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
-        say("interrupted", f"go on with: intertwine demo --output {folder}")
+        say("interrupted", f"resume with: intertwine demo --output {folder}")
         return INTERRUPTED
-    columns, cells = rows(results, UNIT)
+    columns, cells = comparison_table(results, UNIT)
     screen.print()
     show_table(screen, columns, cells)
     screen.print()
@@ -95,21 +91,23 @@ def _options(train: int, test: int, seed: int) -> PropertiesOptions:
 
 
 def _arms(config: dict[str, Any]) -> list[Arm]:
-    """The planned encoder, and its twin of equal size without and with augmentation."""
-    from intertwine.tasks.properties._comparison import Arm, matched_width, parameters
+    """The planned encoder, and a baseline of equal size without and with augmentation."""
+    from intertwine.tasks.properties.comparison import Arm, count_parameters, matched_width
 
-    twin: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
-    twin["width"] = matched_width({**config, "encoder": {**config["encoder"], **twin}}, parameters(config))
-    return [Arm("steerable", {}), Arm("message", twin), Arm("message, augmented", twin, augment=True)]
+    baseline: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
+    baseline["width"] = matched_width(
+        {**config, "encoder": {**config["encoder"], **baseline}}, count_parameters(config)
+    )
+    return [Arm("steerable", {}), Arm("message", baseline), Arm("message, augmented", baseline, augment=True)]
 
 
 def _lead(train: int, test: int, epochs: int, seconds: float) -> list[str]:
     return [
         f"Three networks with the same number of weights learn the isotropic polarizability of {train:,} molecules of "
-        f"QM9 for {epochs} epochs and are tried on {test:,} others. The first is a tensor field network and commutes "
-        "with rotations, reflections, translations and permutations. Its twins pass messages on relative positions: "
-        "they commute with translations and permutations only, and the second of them saw every molecule turned at "
-        "random, anew in each epoch.",
-        f"Training the first took {seconds:.0f} seconds. The composition-only line is a linear fit on how many atoms "
-        "of each element there are.",
+        f"QM9 for {epochs} epochs and are tested on {test:,} others. The first is a tensor field network, equivariant "
+        "under rotations, reflections, translations and permutations. The other two pass messages on relative "
+        "positions: they are equivariant under translations and permutations only; the second of them is trained with "
+        "random rotations of every molecule in each epoch.",
+        f"Training the first took {seconds:.0f} seconds. The composition-only line is a linear fit on the number of "
+        "atoms of each element.",
     ]

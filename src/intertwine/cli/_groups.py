@@ -1,4 +1,4 @@
-"""Groups of commands that suggest a name when none fits."""
+"""Command groups that suggest the nearest name for an unknown command."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from intertwine.tasks import unknown
 
 
 class SuggestingGroup(TyperGroup):
-    """A group that says which commands there are."""
+    """A command group whose error for an unknown command names the nearest one."""
 
     kind = "command"
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that was named, or an error with the nearest name."""
+        """The command of that name, or an error with the nearest name."""
         if (
             args
             and not args[0].startswith("-")
@@ -26,6 +26,6 @@ class SuggestingGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The commands in the order of a day's work: groups come first."""
+        """The commands, groups first."""
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: not isinstance(self.get_command(ctx, name), TyperGroup))

@@ -1,4 +1,4 @@
-"""What may stop a command without being its fault, carried past the argument parser, which would swallow it."""
+"""Ctrl-C and closed pipes as exceptions that the argument parser does not catch."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Interrupted(Exception):  # noqa: N818  it is no error
-    """Ctrl-C; the message says what is safe and how to go on."""
+class Interrupted(Exception):  # noqa: N818  not an error
+    """Ctrl-C; the message says what was saved and how to resume."""
 
 
 class ClosedPipe(Exception):  # noqa: N818
-    """Whoever read our output has stopped reading."""
+    """The reader of standard output has closed the pipe."""
 
 
 def guard(function: Callable[P, T]) -> Callable[P, T]:
-    """The same command, with Ctrl-C and closed pipes as exceptions that reach `main`."""
+    """Wrap a command so that Ctrl-C and closed pipes reach `main` as exceptions."""
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt as error:
-            raise Interrupted("nothing half-written is left behind") from error
+            raise Interrupted("no incomplete files were left") from error
         except BrokenPipeError as error:
             raise ClosedPipe from error
 

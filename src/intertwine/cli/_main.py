@@ -1,6 +1,6 @@
-"""Run a command and turn whatever happens into an exit code and at most one line on stderr.
+"""Entry point of the command line: exit codes, and errors as one line on stderr.
 
-0 is done, 1 is a check that failed or a defect of ours, 2 is bad input, 130 is Ctrl-C.
+Exit codes: 0 success, 1 a failed check or an internal error, 2 bad input, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from intertwine.cli._interrupts import ClosedPipe, Interrupted
 from intertwine.cli._runs import INTERRUPTED
 from intertwine.cli._usage import ClickError, explain, missing_extra
 
-DONE, DEFECT, BAD_INPUT = 0, 1, 2
+SUCCESS, INTERNAL_ERROR, BAD_INPUT = 0, 1, 2
 
-_OF_THE_FILE_SYSTEM = {
+_FILE_SYSTEM_ERRORS = {
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -46,51 +46,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What follows the name of the program; `sys.argv` when not given.
+        arguments: The arguments after the name of the program; by default those of `sys.argv`.
 
     Returns:
         The exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    with _notes(everything=debug):
+    with _show_warnings(everything=debug):
         try:
             code = command().main(
                 [word for word in given if word != "--debug"], prog_name="intertwine", standalone_mode=False
             )
             sys.stdout.flush()
         except (ClosedPipe, BrokenPipeError):
-            _silence(sys.stdout)
-            return DONE
+            _redirect_to_null(sys.stdout)
+            return SUCCESS
         except Interrupted as stop:
-            return _say(f"interrupted: {stop}", INTERRUPTED)
+            return _print_error(f"interrupted: {stop}", INTERRUPTED)
         except (typer.Abort, KeyboardInterrupt):
-            return _say("interrupted", INTERRUPTED)
+            return _print_error("interrupted", INTERRUPTED)
         except SystemExit as stop:
-            return stop.code if isinstance(stop.code, int) else DEFECT
+            return stop.code if isinstance(stop.code, int) else INTERNAL_ERROR
         except Exception as error:
-            return _report(error, debug=debug)
-    return code if isinstance(code, int) else DONE
+            return _handle_error(error, debug=debug)
+    return code if isinstance(code, int) else SUCCESS
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _handle_error(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, UsageError):
-        return _say(f"error: {_one_line(str(error))}", BAD_INPUT)
+        return _print_error(f"error: {_one_line(str(error))}", BAD_INPUT)
     if isinstance(error, ClickError):
-        return _say(f"error: {_one_line(explain(error))}", BAD_INPUT)
+        return _print_error(f"error: {_one_line(explain(error))}", BAD_INPUT)
     if isinstance(error, ModuleNotFoundError) and (advice := missing_extra(error)):
-        return _say(f"error: {advice}", BAD_INPUT)
-    if isinstance(error, OSError) and error.errno in _OF_THE_FILE_SYSTEM:
+        return _print_error(f"error: {advice}", BAD_INPUT)
+    if isinstance(error, OSError) and error.errno in _FILE_SYSTEM_ERRORS:
         where = f": {error.filename}" if error.filename else ""
-        return _say(f"error: {str(error.strerror).lower()}{where}; what was saved before is untouched", BAD_INPUT)
+        return _print_error(
+            f"error: {str(error.strerror).lower()}{where}; what was saved before is untouched", BAD_INPUT
+        )
     kind = f"{type(error).__name__}: {_one_line(str(error))}".rstrip(": ")
-    return _say(f"error: unexpected {kind[:200]}; details in {_log(error)}", DEFECT)
+    return _print_error(f"error: unexpected {kind[:200]}; details in {_write_traceback(error)}", INTERNAL_ERROR)
 
 
-def _log(error: Exception) -> str:
-    """Write the traceback to a file of its own."""
+def _write_traceback(error: Exception) -> str:
+    """Write the traceback to a temporary file and return its path."""
     handle, path = tempfile.mkstemp(prefix="intertwine-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"{' '.join(sys.argv)}\n\n")
@@ -102,36 +104,36 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _say(text: str, code: int) -> int:
+def _print_error(text: str, code: int) -> int:
     with suppress(BrokenPipeError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
     return code
 
 
-def _silence(stream: TextIO) -> None:
-    """Point a closed pipe at nothing, or the interpreter complains about it when it exits."""
+def _redirect_to_null(stream: TextIO) -> None:
+    """Redirect a closed pipe to the null device, so that the interpreter does not report it at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class _Notes(logging.Handler):
-    """What our own code logs, as notes."""
+class _NoteHandler(logging.Handler):
+    """Log handler that prints warnings as notes."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        _say(f"note: {_one_line(record.getMessage())}", DONE)
+        _print_error(f"note: {_one_line(record.getMessage())}", SUCCESS)
 
 
 @contextmanager
-def _notes(*, everything: bool) -> Iterator[None]:
-    """Our own warnings are one line each on stderr; those of others are seen with `--debug` only."""
+def _show_warnings(*, everything: bool) -> Iterator[None]:
+    """Print warnings of this package as one line each on stderr; those of other packages only with `--debug`."""
 
     def show(message: Warning | str, category: type[Warning], filename: str, *_: object) -> None:
         if everything or (issubclass(category, UserWarning) and f"{os.sep}intertwine{os.sep}" in filename):
-            _say(f"note: {_one_line(str(message))}", DONE)
+            _print_error(f"note: {_one_line(str(message))}", SUCCESS)
 
-    logger, handler = logging.getLogger("intertwine"), _Notes(logging.WARNING)
+    logger, handler = logging.getLogger("intertwine"), _NoteHandler(logging.WARNING)
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:

@@ -1,11 +1,11 @@
-"""Checks that several commands share."""
+"""Checks of options that several commands share."""
 
 from __future__ import annotations
 
 import math
 
 from intertwine._errors import UsageError
-from intertwine.tasks._source import check_source
+from intertwine.tasks import check_source
 
 
 def check_positive(flag: str, value: float) -> None:
@@ -15,6 +15,6 @@ def check_positive(flag: str, value: float) -> None:
 
 
 def check_data(data: str | None) -> None:
-    """Raise if data were named that are not there."""
+    """Raise unless the data exist; None is accepted."""
     if data is not None:
         check_source(data)

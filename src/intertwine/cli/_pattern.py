@@ -1,4 +1,4 @@
-"""`intertwine pattern`: draw one of the 17 wallpaper groups, or name the one that a picture has."""
+"""Command `intertwine pattern`: draw a pattern of a wallpaper group, or detect the group of a picture."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line, show_table
 
-FOUND, NOTHING = 0, 1
+SUCCESS, NOT_PERIODIC = 0, 1
 
 _SIZE = re.compile(r"(\d+)(?:x(\d+))?")
 
 
 def pattern(
     group: Annotated[
-        str | None, typer.Argument(help="A wallpaper group; all 17 are listed when not given.", show_default=False)
+        str | None, typer.Argument(help="Wallpaper group; without it, all 17 are listed.", show_default=False)
     ] = None,
-    output: Annotated[str | None, typer.Argument(help="The picture to write.", show_default=False)] = None,
+    output: Annotated[str | None, typer.Argument(help="Image file to write.", show_default=False)] = None,
     detect: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="Name the group of this picture instead.", show_default=False)
+        str | None, typer.Option(metavar="IMAGE", help="Detect the group of this image instead.", show_default=False)
     ] = None,
     motif: Annotated[
         str | None,
-        typer.Option(metavar="IMAGE", help="Make the pattern of copies of this picture.", show_default=False),
+        typer.Option(
+            metavar="IMAGE", help="Image that is repeated by the group, instead of a drawn pattern.", show_default=False
+        ),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="WIDTH[xHEIGHT]", help="In pixels.")] = "768",
-    cells: Annotated[float, typer.Option(help="Cells across the shorter side.")] = 4.0,
-    turn: Annotated[float, typer.Option(help="Turn the lattice, in degrees, counterclockwise.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of a drawn pattern.")] = 0,
+    size: Annotated[str, typer.Option(metavar="WIDTH[xHEIGHT]", help="Size of the image in pixels.")] = "768",
+    cells: Annotated[float, typer.Option(help="Number of unit cells along the shorter side.")] = 4.0,
+    rotation: Annotated[float, typer.Option(help="Rotation of the lattice, in degrees, counterclockwise.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Random seed of a drawn pattern.")] = 0,
     palette: Annotated[
-        str | None, typer.Option(help="Colors; the seed chooses when not given.", show_default=False)
+        str | None, typer.Option(help="Color palette; by default chosen by the seed.", show_default=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="With --detect: everything, as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --detect: print the result as JSON.")] = False,
 ) -> int:
-    """Draw a pattern with the symmetry of a wallpaper group, or name the group of a picture.
+    """Draw a pattern of a wallpaper group, or detect the group of an image.
 
-    Exit code 1 if the picture does not repeat in two directions.
+    Exit code 1 if the image is not periodic in two directions.
     """
     if detect is not None:
         if group is not None or motif is not None:
-            raise UsageError("--detect names the group of a picture: give no group and no --motif with it")
-        return _name(detect, json=json)
+            raise UsageError("--detect takes neither a group nor --motif")
+        return _detect(detect, json=json)
     if group is None:
         return _list()
     if output is None:
-        raise UsageError(f"give the picture to write: intertwine pattern {group} {group}.png")
-    return _draw(group, output, motif, _pixels(size), cells, turn, seed, palette)
+        raise UsageError(f"give the image to write: intertwine pattern {group} {group}.png")
+    return _draw(group, output, motif, _pixels(size), cells, rotation, seed, palette)
 
 
 def _pixels(size: str) -> tuple[int, int]:
@@ -70,15 +72,15 @@ def _list() -> int:
         generators = "   ".join(kind.generators) or "translations only"
         rows.append([name, str(group.order), group.point_group.name, kind.lattice, symmorphic, generators])
     show_table(console(), ["group", "order", "class", "lattice", "", "generators"], rows)
-    return FOUND
+    return SUCCESS
 
 
-def _name(path: str, *, json: bool) -> int:
+def _detect(path: str, *, json: bool) -> int:
     from intertwine.patterns import detect, read_image
 
     found = detect(read_image(path))
     console().print(found.to_json() if json else str(found), soft_wrap=True)
-    return NOTHING if found.name is None else FOUND
+    return NOT_PERIODIC if found.name is None else SUCCESS
 
 
 def _draw(
@@ -87,7 +89,7 @@ def _draw(
     motif: str | None,
     pixels: tuple[int, int],
     cells: float,
-    turn: float,
+    rotation: float,
     seed: int,
     palette: str | None,
 ) -> int:
@@ -104,9 +106,9 @@ def _draw(
 
     found = wallpaper(group)
     target = check_writable(output)
-    canvas = Canvas(*pixels, cells=cells, turn=turn)
+    canvas = Canvas(*pixels, cells=cells, rotation=rotation)
     if motif is not None and palette is not None:
-        raise UsageError("--palette is for drawn patterns: a --motif brings its own colors")
+        raise UsageError("--palette has no effect with --motif: leave one of them out")
     if motif is None:
         picture = draw_pattern(found.name, canvas, seed=seed, palette=palette)
     else:
@@ -116,4 +118,4 @@ def _draw(
     order = f"{found.order} operation{'s' if found.order > 1 else ''} a cell"
     show_line(console(), found.name, f"{lattice} lattice, {order}, {pixels[0]} x {pixels[1]} pixels")
     show_line(console(), "written", str(target))
-    return FOUND
+    return SUCCESS

@@ -1,4 +1,4 @@
-"""From a dataclass of options to the signature of a command."""
+"""Command signatures from dataclasses of options."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from intertwine.tasks._options import OPTION, flag
+from intertwine.tasks import OPTION, flag
 
 _SHARED = ("Model", "Data", "Training", "Run")
-"""Headings that tasks share, in the order of `--help`; others come before."""
+"""Headings that all tasks share, in the order of `--help`; the task's own come before."""
 
 
-def command_from(options: type, run: Callable[[Any], int], name: str, help: str) -> Callable[..., int]:
-    """A function with one parameter per field of `options`, that fills the dataclass and runs.
+def command_from(options: type, run: Callable[..., int], name: str, help: str) -> Callable[..., int]:
+    """Make a function with one parameter for each field of `options`.
 
     Args:
         options: A dataclass made of `intertwine.tasks.option` fields.
-        run: Called with an instance of it.
+        run: Called with the values by name.
         name: Name of the command.
-        help: Its help.
+        help: Help text of the command.
 
     Returns:
-        What `typer` takes for a command.
+        A function that `typer` accepts as a command.
     """
 
     def command(**values: Any) -> int:
-        return run(options(**values))
+        return run(**values)
 
     hints = get_type_hints(options)
-    items = sorted((item for item in fields(options) if OPTION in item.metadata), key=_place)
+    items = sorted((item for item in fields(options) if OPTION in item.metadata), key=_help_order)
     parameters = [_parameter(item, hints[item.name]) for item in items]
     command.__name__ = name
     command.__doc__ = help
@@ -42,8 +42,8 @@ def command_from(options: type, run: Callable[[Any], int], name: str, help: str)
     return command
 
 
-def _place(item: Any) -> int:
-    """Arguments first, then what is the task's own, then what every task has."""
+def _help_order(item: Any) -> int:
+    """Position in `--help`: arguments, the task's own options, then those of all tasks."""
     rules = item.metadata[OPTION]
     if rules["argument"]:
         return -1
@@ -67,11 +67,12 @@ def _parameter(item: Any, hint: Any) -> inspect.Parameter:
 
 
 def _plain(hint: Any) -> Any:
-    """What `typer` understands of a type: sequences are lists."""
+    """The type as `typer` understands it: sequences become lists."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        kept = [part for part in inside if part is not type(None)]
-        return _plain(kept[0]) | None if len(kept) < len(inside) else _plain(kept[0])
+        alternatives = [part for part in inside if part is not type(None)]
+        first = _plain(alternatives[0])
+        return first | None if len(alternatives) < len(inside) else first
     if origin is not None and issubclass(origin, Sequence):
         return types.GenericAlias(list, inside)
     return hint

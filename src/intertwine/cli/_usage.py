@@ -1,4 +1,4 @@
-"""Errors of the argument parser, and of missing packages, in one line that says how to mend them."""
+"""One-line messages for errors of the argument parser and for missing packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXTRAS = {
 
 
 def explain(error: Any) -> str:
-    """What was wrong with the command, and where to read more.
+    """Describe an error of the argument parser, with the --help to read.
 
     Args:
         error: An exception of the argument parser.
@@ -62,20 +62,20 @@ def _name(error: Any) -> str:
 
 
 def _expected(message: str) -> str | None:
-    """What should have been given, from the words of the parser."""
+    """The expected type, from the message of the parser."""
     if "valid int" in message:
         return "a whole number"
     return "a number" if "valid number" in message or "valid float" in message else None
 
 
 def missing_extra(error: ModuleNotFoundError) -> str | None:
-    """How to install a package that only some commands need.
+    """Name the extra that installs a missing package.
 
     Args:
         error: The failed import.
 
     Returns:
-        One line; None when the package is not one of our extras.
+        One line; None if no extra contains the package.
 
     >>> missing_extra(ModuleNotFoundError("no", name="ase.io"))
     'this needs the package ase, which is not installed; pip install "intertwine[atoms]"'

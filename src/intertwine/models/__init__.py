@@ -1,36 +1,48 @@
-"""Networks made of the layers."""
+"""Networks on point clouds: encoders, their families of interactions, and frames that make any network equivariant."""
 
-from intertwine.models._attention import Attention
-from intertwine.models._egnn import Egnn
-from intertwine.models._family import Family, InteractionConfig
-from intertwine.models._frames import Canonicalization, FrameAverage, PrincipalFrame
-from intertwine.models._hierarchical import HierarchicalEncoder
-from intertwine.models._learned_frame import LearnedFrame
-from intertwine.models._lifted import Lifted
-from intertwine.models._message import Message
+from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
-from intertwine.models._point_networks import DGCNN, PointNet
-from intertwine.models._steerable import Steerable
-from intertwine.models._vector import Vector
-from intertwine.models._vector_networks import VectorDGCNN, VectorPointNet
+from intertwine.models._pointnet import DGCNN, PointNet
+from intertwine.models._scalar_batch_norm import ScalarBatchNorm
+from intertwine.models._vector_pointnet import VectorDGCNN, VectorPointNet
+from intertwine.models.families import (
+    AttentionFamily,
+    EGNNFamily,
+    Family,
+    InteractionConfig,
+    LiftedFamily,
+    MessageFamily,
+    SteerableFamily,
+    VectorFamily,
+    describe_family,
+    get_family,
+    known_families,
+    rotation_group,
+)
+from intertwine.models.frames import Canonicalization, FrameAverage, LearnedFrame, PrincipalFrame
 
 __all__ = [
     "DGCNN",
-    "Attention",
+    "AttentionFamily",
     "Canonicalization",
-    "Egnn",
+    "EGNNFamily",
     "Family",
     "FrameAverage",
     "HierarchicalEncoder",
     "InteractionConfig",
     "LearnedFrame",
-    "Lifted",
-    "Message",
+    "LiftedFamily",
+    "MessageFamily",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
-    "Steerable",
-    "Vector",
+    "ScalarBatchNorm",
+    "SteerableFamily",
     "VectorDGCNN",
+    "VectorFamily",
     "VectorPointNet",
+    "describe_family",
+    "get_family",
+    "known_families",
+    "rotation_group",
 ]

@@ -1,4 +1,4 @@
-"""The equivariant point encoder: embed, interact, read out, pool."""
+"""Equivariant encoder of point clouds: embedding, interactions, readout, pooling."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from typing import Any
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
-from intertwine.models._families import describe, family
-from intertwine.models._family import Family, InteractionConfig
-from intertwine.nn import Pool, geometry
-from intertwine.nn._pool import Pooling
+from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
+from intertwine.nn import Geometry, Pool, Reduce
 from intertwine.reps import Rep
 
 
 class PointEncoder(nn.Module):
-    """A network on point clouds with features, invariant or equivariant at will.
+    """Network on point clouds with features, one output per cloud or per point.
 
-        x = embed(features);   x <- interaction_k(x, positions, edges);   y = pool(readout(x))
+        x <- embed(features);   x <- interaction_k(x, geometry), k = 1 .. layers;   y = pool(readout(x))
 
-    Invariant or equivariant, by point or of the whole, is said by ``rep_out`` and ``pool``.
+    ``rep_out`` decides whether the output is invariant or equivariant.
 
     Args:
-        rep_in: Representation of each point's features; text is read as the family reads it, in the grammar of O(3).
-        rep_out: Representation of the output.
-        layer: The family, or its name. ``"steerable"``: tensor field network; ``"attention"``: SE(3)-Transformer;
-            ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant under O(3).
-            ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``: message
-            passing on relative positions, equivariant under translations and permutations only.
-        hidden: Representation between the layers; ``None`` for the family's usual one.
-        layers: How many interactions.
+        rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
+            of O(3)).
+        rep_out: Representation of the output, likewise.
+        layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"attention"``:
+            SE(3)-Transformer; ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant
+            under O(3). ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``:
+            message passing on relative positions, equivariant under translations and permutations only.
+        hidden: Representation between the layers; ``None`` for the default of the family.
+        layers: Number of interactions.
         lmax: Highest degree of the spherical harmonics (steerable, attention).
-        radial: Number of radial functions and hidden widths of the network on them (steerable, attention; of egnn the
-            number alone).
+        radial_basis: Number of radial basis functions (steerable, attention, egnn).
+        radial_hidden: Hidden widths of the radial network on them (steerable, attention). None by default, which is
+            cheaper over many layers; a single :class:`intertwine.nn.SteerableConv` has one of width 64.
         width: Hidden width of the message networks (message, egnn).
-        cutoff: Length from which points do not see each other, in the unit of the positions.
-        neighbors: Typical number of neighbors, which keeps the variance of the features.
+        cutoff: Distance from which edges have no effect, in the unit of the positions.
+        avg_num_neighbors: Average number of neighbors, which normalizes sums over neighbors. A single layer assumes 1.
         pool: ``"sum"`` or ``"mean"`` over each structure, or ``None`` for one output per point.
+        output_scale: Size of the output of a point at initialization.
 
     Raises:
         ValueError: If a name is not known or a representation does not parse; in ``forward`` if shapes do not fit.
 
-    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)`` for all points renumbered alike; see ``layer`` for which g.
+    Law: ``f(rho_in(g) x, g p + t) = rho_out(g) f(x, p)``, and all points may be renumbered; see ``layer`` for which g.
 
     Example:
         >>> import torch
@@ -60,41 +61,50 @@ class PointEncoder(nn.Module):
         hidden: Rep | str | None = None,
         layers: int = 3,
         lmax: int = 2,
-        radial: Sequence[int] = (8,),
+        radial_basis: int = 8,
+        radial_hidden: Sequence[int] = (),
         width: int = 64,
         cutoff: float = 5.0,
-        neighbors: float = 16.0,
-        pool: Pooling | None = "sum",
+        avg_num_neighbors: float = 16.0,
+        pool: Reduce | None = "sum",
+        output_scale: float = OUTPUT_SCALE,
     ) -> None:
         super().__init__()
         if layers < 0:
             raise ValueError(f"layers must be at least 0, got {layers}")
-        self.family = family(layer)
-        hidden = self.family.usual if hidden is None else hidden
-        self._texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
-        self.rep_in, self.rep_out = self.family.outer(rep_in), self.family.outer(rep_out)
-        self.hidden = self.family.inner(hidden)
-        self.space = InteractionConfig(lmax, tuple(radial), width, float(cutoff), float(neighbors))
-        self.embed = self.family.embedding(self.rep_in, self.hidden, self.space)
-        self.interactions = nn.ModuleList(self.family.interaction(self.hidden, self.space) for _ in range(layers))
-        self.readout = self.family.readout(self.hidden, self.rep_out)
+        self.family = get_family(layer)
+        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
+        self.hidden = self.family.parse_hidden(hidden, self.rep_in)
+        self._rep_texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
+        self.interaction_config = InteractionConfig(
+            lmax, radial_basis, tuple(radial_hidden), width, float(cutoff), float(avg_num_neighbors)
+        )
+        self.embed = self.family.embedding(self.rep_in, self.hidden, self.interaction_config)
+        self.interactions = nn.ModuleList(
+            self.family.interaction(self.hidden, self.interaction_config) for _ in range(layers)
+        )
+        self.output_scale = output_scale
+        self.readout = self.family.readout(self.hidden, self.rep_out, output_scale)
         self.pool = None if pool is None else Pool(self.rep_out, pool)
         self.action_in = PointCloud(self.rep_in)
         self.action_out = PointFeatures(self.rep_out) if pool is None else LinearAction(self.rep_out)
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything that ``PointEncoder(**config)`` needs, as JSON."""
+        """Keyword arguments that rebuild the encoder, ``PointEncoder(**config)``, as JSON."""
         return {
-            **self._texts,
-            "layer": describe(self.family),
+            **self._rep_texts,
+            "layer": describe_family(self.family),
             "layers": len(self.interactions),
-            "lmax": self.space.lmax,
-            "radial": list(self.space.radial),
-            "width": self.space.width,
-            "cutoff": self.space.cutoff,
-            "neighbors": self.space.neighbors,
-            "pool": None if self.pool is None else self.pool.how,
+            "lmax": self.interaction_config.lmax,
+            "radial_basis": self.interaction_config.radial_basis,
+            "radial_hidden": list(self.interaction_config.radial_hidden),
+            "width": self.interaction_config.width,
+            "cutoff": self.interaction_config.cutoff,
+            "avg_num_neighbors": self.interaction_config.avg_num_neighbors,
+            "pool": None if self.pool is None else self.pool.reduce,
+            "output_scale": self.output_scale,
         }
 
     def forward(
@@ -105,25 +115,25 @@ class PointEncoder(nn.Module):
         batch: Tensor | None = None,
         structures: int | None = None,
     ) -> Tensor:
-        """Encode a cloud, or a batch of clouds as one.
+        """Encode a cloud, or a batch of clouds side by side.
 
         Args:
             features: ``(N, rep_in.dim)``.
             positions: ``(N, 3)``.
             edges: ``(2, E)``, source row over target row, in any order.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
-            structures: How many structures; read off ``batch`` where it is not given.
+            structures: Number of structures; derived from ``batch`` by default.
 
         Returns:
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
         """
         if positions.shape != (features.shape[0], 3):
             raise ValueError(
-                f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
+                f"positions must be ({features.shape[0]}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        where = geometry(positions, edges, self.space.lmax)
-        hidden = self.embed(features, where)
+        geometry = Geometry.from_edges(positions, edges, self.interaction_config.lmax)
+        hidden = self.embed(features, geometry)
         for interaction in self.interactions:
-            hidden = interaction(hidden, where)
+            hidden = interaction(hidden, geometry)
         output: Tensor = self.readout(hidden)
         return output if self.pool is None else self.pool(output, batch, structures)

@@ -1,37 +1,72 @@
-"""Layers. Each knows its `rep_in` and `rep_out`, and what also moves the space its `action_in` and `action_out`."""
+"""Layers. Each has `rep_in` and `rep_out`, and `action_in`, `action_out` where the space moves too."""
 
+from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
-from intertwine.nn._pool import Pool
-from intertwine.nn.conv._attention import SteerableAttention, SteerableCrossAttention
-from intertwine.nn.conv._depthwise import DepthwiseConv
-from intertwine.nn.conv._e3nn_weights import e3nn_weights, load_e3nn_weights
-from intertwine.nn.conv._egnn import EGNNConv, VelocityEGNNConv
-from intertwine.nn.conv._geometry import Geometry, geometry
-from intertwine.nn.conv._message import MessageConv
-from intertwine.nn.conv._radial import Radial
-from intertwine.nn.conv._so2 import SO2Conv
-from intertwine.nn.conv._steerable import SteerableConv
-from intertwine.nn.group._group_conv import GroupPointConv, InterPointConv
-from intertwine.nn.group._group_maps import IntraGroupConv, Lift, Project, neighborhood
-from intertwine.nn.group._regular import GroupPool, PointwiseNonlinearity, RegularBatchNorm
-from intertwine.nn.group._rotation_readout import RotationReadout
-from intertwine.nn.nonlinear._gate import Gate, NormInvariants, NormNonlinearity
-from intertwine.nn.nonlinear._sampled import FourierNonlinearity, SphereNonlinearity
-from intertwine.nn.nonlinear._self_interaction import AttentiveSelfInteraction
-from intertwine.nn.nonlinear._tensor_square import TensorSquare
-from intertwine.nn.norm._batch_norm import BatchNorm
-from intertwine.nn.norm._layer_norm import LayerNorm
-from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
-from intertwine.nn.vector._vector_edge_conv import VectorEdgeConv, VectorLift
-from intertwine.nn.vector._vector_invariant import VectorInvariant
-from intertwine.nn.vector._vector_layout import from_vector_layout, to_vector_layout
-from intertwine.nn.vector._vector_pool import VectorMaxPool
-from intertwine.nn.vector._vector_relu import VectorLeakyReLU, VectorReLU
+from intertwine.nn._pool import Pool, Reduce
+from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.nn.conv import (
+    DepthwiseConv,
+    EGNNConv,
+    Geometry,
+    MessageConv,
+    PointConv,
+    PointLayer,
+    Radial,
+    SO2Conv,
+    SteerableAttention,
+    SteerableConv,
+    SteerableCrossAttention,
+    VelocityEGNNConv,
+    e3nn_weights,
+    load_e3nn_weights,
+    pad_to_heads,
+)
+from intertwine.nn.group import (
+    GroupPointConv,
+    GroupPool,
+    GroupReduce,
+    InterPointConv,
+    IntraGroupConv,
+    LiftToGroup,
+    PointwiseNonlinearity,
+    ProjectFromGroup,
+    RegularBatchNorm,
+    RotationReadout,
+    identity_neighborhood,
+    regular_copies,
+)
+from intertwine.nn.nonlinear import (
+    AttentiveSelfInteraction,
+    FourierNonlinearity,
+    Gate,
+    NormInvariants,
+    NormNonlinearity,
+    SphereNonlinearity,
+    TensorSquare,
+)
+from intertwine.nn.norm import (
+    BatchNorm,
+    LayerNorm,
+)
+from intertwine.nn.vector import (
+    ComponentFirst,
+    VectorBatchNorm,
+    VectorEdgeConv,
+    VectorInvariant,
+    VectorLeakyReLU,
+    VectorMaxPool,
+    VectorPositionConv,
+    VectorReLU,
+    from_vector_layout,
+    to_vector_layout,
+)
 
 __all__ = [
     "AttentiveSelfInteraction",
     "BatchNorm",
+    "Blocks",
+    "ComponentFirst",
     "Constant",
     "DepthwiseConv",
     "EGNNConv",
@@ -40,19 +75,24 @@ __all__ = [
     "Geometry",
     "GroupPointConv",
     "GroupPool",
+    "GroupReduce",
     "InterPointConv",
     "IntraGroupConv",
     "LayerNorm",
-    "Lift",
+    "LiftToGroup",
     "Linear",
     "MessageConv",
     "NormInvariants",
     "NormNonlinearity",
+    "PointConv",
+    "PointLayer",
     "PointwiseNonlinearity",
     "Pool",
-    "Project",
+    "ProjectFromGroup",
     "Radial",
+    "Reduce",
     "RegularBatchNorm",
+    "RotateFeatures",
     "RotationReadout",
     "SO2Conv",
     "SphereNonlinearity",
@@ -64,14 +104,15 @@ __all__ = [
     "VectorEdgeConv",
     "VectorInvariant",
     "VectorLeakyReLU",
-    "VectorLift",
     "VectorMaxPool",
+    "VectorPositionConv",
     "VectorReLU",
     "VelocityEGNNConv",
     "e3nn_weights",
     "from_vector_layout",
-    "geometry",
+    "identity_neighborhood",
     "load_e3nn_weights",
-    "neighborhood",
+    "pad_to_heads",
+    "regular_copies",
     "to_vector_layout",
 ]

@@ -1,4 +1,4 @@
-"""Between the flat layout of a feature, blocks side by side, and one tensor for each block of equal terms."""
+"""Blocks of equal terms of a representation: from the flat layout of a feature to one tensor for each, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from intertwine.reps import Rep, SphericalIrrep
 
 @dataclass(frozen=True)
 class Blocks:
-    """A sum of irreps, or of any terms, as plain numbers, worked out once when a layer is made.
+    """The sizes of the blocks of a sum of irreps, or of any terms, computed once when a layer is made.
 
     Attributes:
         terms: Copies and representation of each block.
@@ -48,7 +48,7 @@ class Blocks:
 
     @classmethod
     def of_terms(cls, rep: Rep) -> Blocks:
-        """The blocks of any representation as it is written: of a sum its terms, else itself alone."""
+        """The blocks of any representation: the terms of a direct sum, else the representation alone."""
         terms, trivial = rep.terms, rep.group.trivial
         return cls(terms, rep.dim, tuple(term == trivial for _, term in terms), str(rep))
 
@@ -59,24 +59,26 @@ class Blocks:
         return [part.unflatten(-1, (copies, width)).mT for part, copies, width in parts]
 
     @staticmethod
-    def join(parts: Sequence[Tensor]) -> Tensor:
-        """The inverse of :meth:`split`."""
+    def join(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+        """The inverse of :meth:`split`; without blocks ``(..., 0)`` with the leading axes of ``like``."""
+        if not parts:
+            return like.new_zeros((*like.shape[:-1], 0))
         return torch.cat([part.mT.flatten(-2) for part in parts], -1)
 
     def check(self, features: Tensor, layer: str) -> None:
-        """Refuse features that this is not the representation of.
+        """Check that the last axis of features is that of the representation.
 
         Raises:
-            ValueError: If the last axis is not ``dim`` long.
+            ValueError: If it is not ``dim`` long.
         """
         check_features(features, self.dim, self.text, layer)
 
 
 def check_features(features: Tensor, dim: int, text: str, layer: str) -> None:
-    """Refuse features whose last axis is not that of a representation.
+    """Check that the last axis of features is that of a representation.
 
     Raises:
-        ValueError: If the last axis is not ``dim`` long.
+        ValueError: If it is not ``dim`` long.
     """
     if features.shape[-1:] != (dim,):
         raise ValueError(f"{layer} expected features (..., {dim}) for rep_in = {text}, got {tuple(features.shape)}")

@@ -1,4 +1,4 @@
-"""A constant of a layer that loses no digits when the layer changes its dtype."""
+"""Constant tensors of a layer, exact in every dtype."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 
 class Constant(nn.Module):
-    """A fixed tensor, kept in float64 and cast last: ``layer.float().double()`` is exact again.
+    """A buffer kept in float64 and cast last: after ``layer.float().double()`` it is exact again.
 
-    It moves with its module and stands in no state dict.
+    It moves with its module and is not in the state dict.
 
     Args:
         exact: The tensor in float64.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from intertwine.hom import intertwiners
 from intertwine.nn._blocks import Blocks, check_features
 from intertwine.nn._constant import Constant
+from intertwine.nn._same_group import same_group
 from intertwine.reps import Irrep, Rep
 
 
@@ -26,14 +27,14 @@ class Linear(nn.Module):
     """All equivariant linear maps ``rep_in -> rep_out``, for any group.
 
     Orthogonal representations go through their irreps; others, of the Lorentz group or of SL(n), term by term through
-    :func:`~intertwine.hom.intertwiners`. The bias is whatever of the output is invariant. A block of the
+    :func:`~intertwine.hom.intertwiners`. The bias lies in the invariants of the output. A block of the
     output that no block of the input maps to is zero.
 
     Args:
-        rep_in: Input representation.
-        rep_out: Output representation of the same group.
+        rep_in: Representation of the features that come in, or its text.
+        rep_out: Representation of the features that go out, of the same group, or its text.
         bias: Whether the invariants of the output have a bias.
-        gain: Scale of the output at the start, for independent inputs of unit variance.
+        gain: Scale of the output at initialization, for independent inputs of unit variance.
 
     Raises:
         ValueError: If the groups differ; in ``forward`` if the last axis is not ``rep_in.dim``.
@@ -45,13 +46,12 @@ class Linear(nn.Module):
     Reference: Schur 1905; Finzi, Welling, Wilson, ICML 2021, for the general group.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> layer = Linear(O3().rep("4x0e + 2x1o"), O3().rep("3x0e + 5x1o"), bias=False)
+        >>> layer = Linear("4x0e + 2x1o", "3x0e + 5x1o", bias=False)
         >>> sum(p.numel() for p in layer.parameters())  # 4 * 3 + 2 * 5
         22
 
-        Of a vector, a tensor of the Lorentz group has the metric, as a bias; of a tensor three maps: as it is,
-        transposed, the trace.
+        Tensors of the Lorentz group have one invariant for the bias, the metric, and three maps to themselves: the
+        identity, the transpose, the trace.
 
         >>> from intertwine.groups import FullLorentz
         >>> V = FullLorentz().vector
@@ -62,22 +62,19 @@ class Linear(nn.Module):
     basis_in: Constant | None
     basis_out: Constant | None
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, *, bias: bool = True, gain: float = 1.0) -> None:
+    def __init__(self, rep_in: Rep | str, rep_out: Rep | str, *, bias: bool = True, gain: float = 1.0) -> None:
         super().__init__()
-        if rep_in.group != rep_out.group:
-            raise ValueError(
-                f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a linear map needs one group"
-            )
+        rep_in, rep_out = same_group("Linear", rep_in=rep_in, rep_out=rep_out)
         self.rep_in, self.rep_out, self.gain = rep_in, rep_out, gain
         (self._in, self.basis_in), (self._out, self.basis_out) = _resolve(rep_in, rep_out)
         self.weights, self.bases, self._scalar = nn.ParameterList(), nn.ModuleList(), []
         self._routes: list[tuple[int, list[tuple[int, int]]]] = []
         for o, (copies, term) in enumerate(self._out.terms):
             routes = []
-            for i, (fan, other) in enumerate(self._in.terms):
+            for i, (fan_in, other) in enumerate(self._in.terms):
                 if len(basis := _maps(other, term)):
                     routes.append((i, len(self.weights)))
-                    self.weights.append(nn.Parameter(torch.empty(len(basis), fan, copies, dtype=torch.float32)))
+                    self.weights.append(nn.Parameter(torch.empty(len(basis), fan_in, copies, dtype=torch.float32)))
                     self.bases.append(Constant(basis))
                     self._scalar.append(_is_identity(basis))
             self._routes.append((o, routes))
@@ -117,7 +114,7 @@ class Linear(nn.Module):
             if bias is not None and len(bias):
                 total = total + (bias if self._out.trivial[o] else self.fixed[o]().mT @ bias.view(-1, copies))
             outputs.append(total)
-        result = Blocks.join(outputs)
+        result = Blocks.join(outputs, features)
         return result if self.basis_out is None else result @ self.basis_out().mT
 
     def _map(self, block: Tensor, route: int) -> Tensor:
@@ -158,5 +155,5 @@ def _maps(rep_in: Rep, rep_out: Rep) -> Tensor:
 
 
 def _is_identity(basis: Tensor) -> bool:
-    """Whether that is all there is."""
+    """Whether a basis of maps is the identity alone."""
     return len(basis) == 1 and basis.shape[1] == basis.shape[2] and bool((basis[0] == torch.eye(len(basis[0]))).all())

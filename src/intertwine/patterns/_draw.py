@@ -1,4 +1,4 @@
-"""Pictures of wallpaper groups: colors from several fields with the symmetry, or a motif of the user's own."""
+"""Images with the symmetry of a wallpaper group, from random fields or from copies of a motif."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine._errors import UsageError
-from intertwine.patterns._cells import cell_of, shape
+from intertwine.patterns._lattices import lattice_cell, lattice_parameters
 from intertwine.patterns._pattern import random_pattern
-from intertwine.patterns._planar import WALLPAPERS, wallpaper
+from intertwine.patterns.crystal import WALLPAPERS, wallpaper
 
 PALETTES: dict[str, tuple[str, str, str, str, str]] = {
     "alhambra": ("16324f", "f4ead5", "2a8f86", "e2a03f", "c04f3a"),
@@ -22,72 +22,72 @@ PALETTES: dict[str, tuple[str, str, str, str, str]] = {
     "plum": ("35193e", "fbe9d7", "ad1759", "f37651", "f6b48f"),
     "reef": ("073b4c", "fdf3dc", "118ab2", "06b08a", "ef6f6c"),
 }
-"""Five colors each: lines, ground, and three fillings."""
+"""Color palettes of five colors each: lines, background, and three fill colors."""
 
 _OVERSAMPLING = 2
 _LINE = 0.022
 _DETAIL = 1.45
-_FEWEST, _MOST = 1.5, 24.0
+_MIN_CELLS, _MAX_CELLS = 1.5, 24.0
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where and how large a pattern is drawn.
+    """Size of an image, and scale and orientation of the lattice in it.
 
     Args:
         width: In pixels.
         height: In pixels.
-        cells: How many cells go across the shorter side, by their mean width.
-        turn: Of the lattice, in degrees, counterclockwise.
+        cells: Number of cells across the shorter side, by their mean width.
+        rotation: Rotation of the lattice, in degrees, counterclockwise.
     """
 
     width: int = 768
     height: int = 768
     cells: float = 4.0
-    turn: float = 0.0
+    rotation: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 32 or max(self.width, self.height) > 8192:
             raise UsageError(f"pictures are 32 to 8192 pixels wide and high, got {self.width} x {self.height}")
-        if not _FEWEST <= self.cells <= _MOST:
-            raise UsageError(f"cells across are {_FEWEST:g} to {_MOST:g}, got {self.cells:g}")
+        if not _MIN_CELLS <= self.cells <= _MAX_CELLS:
+            raise UsageError(f"cells across are {_MIN_CELLS:g} to {_MAX_CELLS:g}, got {self.cells:g}")
 
     def cell(self, name: str) -> Tensor:
-        """The cell of a wallpaper group on this canvas: ``(2, 2)``, columns are vectors in pixels, y down."""
-        cell = cell_of(WALLPAPERS[name].lattice, min(self.width, self.height) / self.cells, -self.turn)
+        """The cell of a wallpaper group on this canvas: ``(2, 2)``, columns are lattice vectors in pixels, y down."""
+        cell = lattice_cell(WALLPAPERS[name].lattice, min(self.width, self.height) / self.cells, -self.rotation)
         if WALLPAPERS[name].lattice != "centered":
             return cell
-        # A rhombus stands on its corner: its mirror lines are then level and upright.
-        half = -radians(shape(cell)[2]) / 2
+        # A rhombus is rotated so that its mirror lines are horizontal and vertical.
+        half = -radians(lattice_parameters(cell)[2]) / 2
         return torch.tensor([[cos(half), -sin(half)], [sin(half), cos(half)]], dtype=torch.float64) @ cell
 
 
 def draw_pattern(name: str, canvas: Canvas | None = None, *, seed: int = 0, palette: str | None = None) -> Tensor:
-    """An ornament with the symmetry of a wallpaper group, in five colors.
+    """An image with the symmetry of a wallpaper group, in five colors.
 
-    Four random invariant fields are drawn as layers of cut paper: where a field is high its color lies on top, a line
-    runs round its edge. What is made of invariant fields point by point is invariant.
+    Four random invariant fields are drawn as layers: where a field is above a level, its color is painted, with a line
+    along the level set. Pointwise functions of invariant fields are invariant.
 
     Args:
-        name: One of the 17.
+        name: Name of the wallpaper group.
         canvas: Size, scale and orientation.
-        seed: Of the fields, and of the palette if none is named.
+        seed: Random seed of the fields, and of the palette if none is given.
         palette: One of ``PALETTES``.
 
     Returns:
         ``(3, height, width)``, float64, 0 .. 1.
 
     Raises:
-        UsageError: If there is no such group or palette.
+        UsageError: If no group or palette has that name.
     """
     canvas = canvas or Canvas()
     name = wallpaper(name).name
     generator = torch.Generator().manual_seed(seed)
-    chosen = int(torch.randint(len(PALETTES), (), generator=generator))
+    default_palette = int(torch.randint(len(PALETTES), (), generator=generator))
     if palette is not None and palette not in PALETTES:
         raise UsageError(f'no palette "{palette}". Known: {", ".join(PALETTES)}')
-    ink, ground, *fillings = map(_color, PALETTES[palette or list(PALETTES)[chosen]])
-    # The more symmetry, the fewer waves are free: more detail makes up for it.
+    line_color, background, *fill_colors = map(_color, PALETTES[palette or list(PALETTES)[default_palette]])
+    # More symmetry leaves fewer independent waves: more detail compensates.
     detail = _DETAIL * wallpaper(name).order ** 0.15
     pattern = random_pattern(name, channels=4, detail=detail, generator=generator)
     cell = canvas.cell(name) * _OVERSAMPLING
@@ -95,25 +95,25 @@ def draw_pattern(name: str, canvas: Canvas | None = None, *, seed: int = 0, pale
     middle = (size[1] - 1) / 2, (size[0] - 1) / 2
     fields = pattern.sample(size, cell, middle)
     width = _LINE * float(torch.linalg.det(cell).abs().sqrt())
-    picture = ground.expand(3, *size) * _shade(fields[3])
-    for field, filling, level in zip(fields[:3], fillings, (0.05, 0.55, 0.95), strict=True):
-        distance = _distance(field - level)
+    picture = background.expand(3, *size) * _shade(fields[3])
+    for field, fill_color, level in zip(fields[:3], fill_colors, (0.05, 0.55, 0.95), strict=True):
+        distance = _signed_distance(field - level)
         inside = (distance + 0.5).clamp(0, 1)
         line = (width / 2 - distance.abs() + 0.5).clamp(0, 1)
-        picture = torch.lerp(picture, filling.expand(3, *size) * _shade(fields[3]), inside)
-        picture = torch.lerp(picture, ink.expand(3, *size), line)
+        picture = torch.lerp(picture, fill_color.expand(3, *size) * _shade(fields[3]), inside)
+        picture = torch.lerp(picture, line_color.expand(3, *size), line)
     return functional.avg_pool2d(picture[None], _OVERSAMPLING)[0].clamp(0, 1)
 
 
 def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor:
-    """An ornament made of copies of a picture, one for each operation of a wallpaper group.
+    """An image made of copies of a motif, one for each operation of a wallpaper group.
 
-    The picture is laid at a point of the cell without symmetry, as large as its distance to its own images asks for.
-    Where copies meet they blend: a color is the mean of all copies, weighted by the distance to their centers. The
-    distances are the same for all of them, so the result is invariant whatever the picture.
+    The motif is placed at the general position farthest from its own images, which also sets its size. Copies blend
+    where they meet: a color is the mean of all copies, weighted by the distance to their centers. The weights are
+    the same for all operations, so the result is invariant for any motif.
 
     Args:
-        name: One of the 17.
+        name: Name of the wallpaper group.
         motif: ``(3, h, w)``, 0 .. 1.
         canvas: Size, scale and orientation.
 
@@ -121,12 +121,12 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
         ``(3, height, width)``, float64, 0 .. 1.
 
     Raises:
-        UsageError: If there is no such group.
+        UsageError: If no group has that name.
     """
     canvas = canvas or Canvas()
     group = wallpaper(name)
     cell = canvas.cell(group.name)
-    center, distance = _most_general_point(group.matrices, cell)
+    center, distance = _general_position(group.matrices, cell)
     rows, columns = torch.meshgrid(
         torch.arange(canvas.height, dtype=torch.float64) - (canvas.height - 1) / 2,
         torch.arange(canvas.width, dtype=torch.float64) - (canvas.width - 1) / 2,
@@ -136,36 +136,42 @@ def draw_motif(name: str, motif: Tensor, canvas: Canvas | None = None) -> Tensor
     total = torch.zeros(3, canvas.height, canvas.width, dtype=torch.float64)
     weights = torch.full((canvas.height, canvas.width), 1e-300, dtype=torch.float64)
     steps = torch.cartesian_prod(torch.arange(-1.0, 2.0), torch.arange(-1.0, 2.0)).to(torch.float64)
-    span = 1.25 * distance  # of the picture's shorter side: the space between two centers, with a margin to blend in
-    motif = _reduced(motif.to(torch.float64), span)
+    span = (
+        1.25 * distance
+    )  # of the motif's shorter side in pixels: the distance between two centers, with a margin to blend in
+    motif = _downscaled(motif.to(torch.float64), span)
     scale = 2 / span * torch.tensor([min(motif.shape[1:]) / n for n in (motif.shape[2], motif.shape[1])])
     for operation in group.elements:
         offset = operation(points) - center
         offset = offset - offset.floor()
         for step in steps:
-            place = (offset + step) @ cell.T
-            near = torch.exp(-0.5 * (place.norm(dim=-1) / (0.22 * distance)) ** 2)
-            if float(near.max()) < 1e-6:
+            displacement = (offset + step) @ cell.T
+            weight = torch.exp(-0.5 * (displacement.norm(dim=-1) / (0.22 * distance)) ** 2)
+            if float(weight.max()) < 1e-6:
                 continue
-            seen = functional.grid_sample(
-                motif[None], (place * scale)[None], mode="bilinear", padding_mode="reflection", align_corners=False
+            copy = functional.grid_sample(
+                motif[None],
+                (displacement * scale)[None],
+                mode="bilinear",
+                padding_mode="reflection",
+                align_corners=False,
             )[0]
-            total += near * seen
-            weights += near
+            total += weight * copy
+            weights += weight
     return (total / weights).clamp(0, 1)
 
 
-def _reduced(picture: Tensor, pixels: float) -> Tensor:
-    """The picture with a shorter side of so many pixels at most: finer lines would alias, differently in each copy."""
-    share = pixels / min(picture.shape[1:])
-    if share >= 1:
+def _downscaled(picture: Tensor, pixels: float) -> Tensor:
+    """An image with its shorter side at most ``pixels`` long, since finer lines alias differently in each copy."""
+    scale = pixels / min(picture.shape[1:])
+    if scale >= 1:
         return picture
-    size = [max(2, round(share * n)) for n in picture.shape[1:]]
+    size = [max(2, round(scale * n)) for n in picture.shape[1:]]
     return functional.interpolate(picture[None], size=size, mode="bilinear", antialias=True)[0]
 
 
-def _most_general_point(matrices: Tensor, cell: Tensor) -> tuple[Tensor, float]:
-    """The point of the cell that is farthest from all its images, and how far that is."""
+def _general_position(matrices: Tensor, cell: Tensor) -> tuple[Tensor, float]:
+    """The point of the cell that is farthest from its images under the group, and that distance."""
     steps = torch.arange(48, dtype=torch.float64) / 48 + 1 / 96
     points = torch.cartesian_prod(steps, steps)
     images = torch.einsum("gij,nj->gni", matrices[:, :-1, :-1], points) + matrices[:, None, :-1, -1]
@@ -184,12 +190,12 @@ def _color(text: str) -> Tensor:
 
 
 def _shade(field: Tensor) -> Tensor:
-    """A little light and shadow, 0.9 .. 1.04."""
+    """A smooth brightness factor, 0.9 .. 1.04."""
     return 0.97 + 0.07 * torch.tanh(field)
 
 
-def _distance(field: Tensor) -> Tensor:
-    """The distance of each pixel from the line where the field is zero, to first order, positive inside."""
+def _signed_distance(field: Tensor) -> Tensor:
+    """The signed distance of each pixel from the zero level set of a field, to first order, positive inside."""
     down, across = torch.gradient(field)
-    slope = (down.square() + across.square()).sqrt()
-    return field / slope.clamp_min(0.02 * float(slope.max()))
+    gradient = (down.square() + across.square()).sqrt()
+    return field / gradient.clamp_min(0.02 * float(gradient.max()))

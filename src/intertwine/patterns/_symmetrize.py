@@ -1,4 +1,4 @@
-"""The mean over a group: of any function of the plane or of space, and of samples of one cell."""
+"""Symmetrization by averaging over a crystallographic group: of functions, and of samples of one cell."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from math import lcm
 import torch
 from torch import Tensor
 
-from intertwine.patterns._crystal import CrystalGroup
+from intertwine.patterns.crystal import CrystalGroup
 
 Function = Callable[[Tensor], Tensor]
 
 
 def symmetrize(function: Function, group: CrystalGroup) -> Function:
-    """Make any function invariant: ``(P f)(x) = 1/n sum_g f(g x)``, g over the elements modulo the lattice.
+    """The average of a function over a group: ``(P f)(x) = 1/n sum_g f(g x)``, g over the elements modulo the lattice.
 
-    What f does outside of one cell is not looked at: it is repeated periodically first. P is the projection onto the
-    invariants: a function that has the symmetry is unchanged.
+    Only the values of f in one cell matter: it is repeated periodically first. P is the projection onto the invariants,
+    so a function that has the symmetry is unchanged.
 
     Args:
         function: From points ``(..., d)`` in fractional coordinates to values ``(..., channels)`` or ``(...)``.
@@ -38,7 +38,7 @@ def symmetrize(function: Function, group: CrystalGroup) -> Function:
         for operation in group.elements:
             images = operation(points)
             wrapped = images.clone()
-            wrapped[..., : group.periodic] %= 1.0
+            wrapped[..., : group.lattice_rank] %= 1.0
             values = function(wrapped)
             total = values if total is None else total + values
         assert total is not None, "a group has an identity"
@@ -48,7 +48,7 @@ def symmetrize(function: Function, group: CrystalGroup) -> Function:
 
 
 def symmetrize_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
-    """Make samples of one cell invariant, exactly: every operation permutes them.
+    """The average of samples of one cell over a group, which permutes them.
 
     Args:
         samples: ``(..., n, .., n)``, d axes of n samples each at the fractional coordinates i / n, first coordinate
@@ -56,7 +56,7 @@ def symmetrize_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
         group: A group with a lattice of rank d. All its translations must be multiples of 1 / n.
 
     Returns:
-        As many samples, the mean over all operations.
+        Samples of the same shape, exactly invariant.
 
     Raises:
         ValueError: If the axes differ, or n does not fit the group's translations.
@@ -66,25 +66,27 @@ def symmetrize_cell(samples: Tensor, group: CrystalGroup) -> Tensor:
     [[1.0, 2.5], [2.5, 4.0]]
     """
     d = group.dimension
-    if group.periodic != d:
-        raise ValueError(f"{group} repeats along {group.periodic} of {d} coordinates: it has no cell to sample")
+    if group.lattice_rank != d:
+        raise ValueError(f"{group} repeats along {group.lattice_rank} of {d} coordinates: it has no cell to sample")
     sizes = set(samples.shape[-d:])
     if samples.dim() < d or len(sizes) != 1:
         raise ValueError(f"the last {d} axes must have the same length, got shape {tuple(samples.shape)}")
     n = sizes.pop()
     if any((entry * n).denominator != 1 for operation in group.elements for entry in operation.translation):
-        raise ValueError(f"{n} samples do not fit the translations of {group}: take a multiple of {_least(group)}")
+        raise ValueError(
+            f"{n} samples do not fit the translations of {group}: take a multiple of {_common_denominator(group)}"
+        )
     grid = torch.stack(torch.meshgrid(*[torch.arange(n)] * d, indexing="ij"), -1).reshape(-1, d)
     flat = samples.reshape(*samples.shape[:-d], n**d)
     strides = torch.tensor([n ** (d - 1 - axis) for axis in range(d)])
     total = torch.zeros_like(flat)
     for operation in group.elements:
         shift = torch.tensor([int(entry * n) for entry in operation.translation])
-        places = ((grid @ torch.tensor(operation.linear).T + shift) % n) @ strides
-        total = total + flat[..., places]
+        index = ((grid @ torch.tensor(operation.linear).T + shift) % n) @ strides
+        total = total + flat[..., index]
     return (total / group.order).reshape(samples.shape)
 
 
-def _least(group: CrystalGroup) -> int:
-    """The common denominator of the translations."""
+def _common_denominator(group: CrystalGroup) -> int:
+    """The common denominator of the translations of a group."""
     return lcm(*(entry.denominator for operation in group.elements for entry in operation.translation))

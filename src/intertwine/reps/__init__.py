@@ -1,6 +1,7 @@
 """Representations of groups: sums, products and powers, irreps, Clebsch-Gordan coefficients, decomposition."""
 
 from intertwine.groups import Decomposition, Irrep, Kind, Rep
+from intertwine.reps._as_rep import as_rep
 from intertwine.reps._cartesian import CartesianTensor
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, dual, tensor_product
 from intertwine.reps._decompose import decompose
@@ -72,6 +73,7 @@ __all__ = [
     "TensorProduct",
     "Trivial",
     "antisymmetric_power",
+    "as_rep",
     "canonical_basis",
     "character_table",
     "decompose",

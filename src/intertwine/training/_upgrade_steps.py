@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intertwine.training._upgrade_step import UpgradeStep, rename_key
+from intertwine.training._upgrade_step import UpgradeStep, rename_key, rename_weights
 
 LAST_WITH = {1: "intertwine 0.1.0 at commit 199b1b5"}
 """For each format that is no longer read, the last version that reads it."""
@@ -26,10 +26,15 @@ STEPS: tuple[UpgradeStep, ...] = (
         2,
         CLOUDS,
         config=(rename_key("encoder.neighbours", "neighbors"),),
+        state_dict=(
+            rename_weights(r"\bstages\.(\d+\.\d+\.)", r"interactions.\1"),  # HierarchicalEncoder
+            rename_weights(r"^encoder\.gather\.", "encoder.fuse."),  # DGCNN, VectorDGCNN
+            rename_weights(r"\.own\.weight$", ".center.weight"),  # DGCNN
+        ),
     ),
     UpgradeStep(
         2,
         ("properties",),
-        config=(rename_key("encoder.neighbours", "neighbors"),),
+        config=(rename_key("encoder.neighbours", "avg_num_neighbors"),),
     ),
 )

@@ -1,7 +1,7 @@
 """Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
 
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes
+from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shapes import read_shapes
 from intertwine.data.readers._structures import iter_structures, read_structures
 from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, require_trimesh
@@ -18,4 +18,5 @@ __all__ = [
     "read_structures",
     "read_vrml",
     "require_trimesh",
+    "sample_shapes",
 ]

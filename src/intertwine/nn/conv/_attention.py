@@ -7,38 +7,40 @@ from math import sqrt
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from intertwine.actions import PointCloud, PointFeatures, TupleAction
-from intertwine.nn._blocks import Blocks
+from intertwine.actions import PointCloud, TupleAction
+from intertwine.nn._blocks import Blocks, check_features
 from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
-from intertwine.nn.conv._geometry import Geometry, geometry, resolve
+from intertwine.nn._same_group import same_group
+from intertwine.nn.conv._geometry import Geometry, resolve_geometry
+from intertwine.nn.conv._point_conv import PointLayer
 from intertwine.nn.conv._steerable import SteerableConv
 from intertwine.ops import Graph, segment_apply, segment_outer, segment_softmax, smooth_cutoff, steerable_messages
-from intertwine.reps import Rep, direct_sum
+from intertwine.reps import Rep, as_rep, direct_sum
 
 Cloud = tuple[Tensor, Tensor]
 """Features ``(N, rep.dim)`` and positions ``(N, 3)``."""
 
 
-def for_heads(rep: Rep, heads: int) -> Rep:
-    """The smallest sum of the same irreps of which each head can have an equal part.
+def pad_to_heads(rep: Rep | str, heads: int) -> Rep:
+    """The smallest sum of the same irreps whose copies the heads divide.
 
     Raises:
         ValueError: If there are no heads.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> print(for_heads(O3().rep("6x0e + 1x1o"), 4))
+        >>> print(pad_to_heads("6x0e + 1x1o", 4))
         8x0e + 4x1o
     """
     if heads < 1:
         raise ValueError(f"heads must be at least 1, got {heads}")
+    rep = as_rep(rep)
     return direct_sum(rep.group, [(-(-copies // heads) * heads, irrep) for copies, irrep in Blocks.of(rep).terms])
 
 
-def _shares(rep: Rep, heads: int) -> Tensor:
+def _head_masks(rep: Rep, heads: int) -> Tensor:
     """``(heads, rep.dim)``: 1 where a number belongs to a head, which has an equal part of each block's copies."""
     parts = [
         torch.eye(heads, dtype=torch.float64).repeat_interleave(copies // heads * irrep.dim, 1)
@@ -47,29 +49,105 @@ def _shares(rep: Rep, heads: int) -> Tensor:
     return torch.cat(parts, 1) if parts else torch.zeros(heads, 0, dtype=torch.float64)
 
 
-class _Edges(NamedTuple):
-    """What the messages need: harmonics that end at the cutoff and lengths, in the order of the edges that leave."""
+class _EdgesBySource(NamedTuple):
+    """What messages are made of, on edges sorted by source: harmonics times the envelope, and lengths."""
 
-    leaving: Graph
+    graph: Graph
     harmonics: Tensor
     lengths: Tensor
     envelope: Tensor
 
     @classmethod
-    def of(cls, where: Geometry, sources: int, cutoff: float) -> _Edges:
-        leaving, envelope = where.graph.by_source(sources), smooth_cutoff(where.lengths, cutoff)
-        ended = (where.harmonics * envelope[:, None]).index_select(0, leaving.source)
-        return cls(leaving, ended, where.lengths.index_select(0, leaving.source), envelope)
+    def of(cls, geometry: Geometry, sources: int, cutoff: float) -> _EdgesBySource:
+        by_source, envelope = geometry.graph.by_source(sources), smooth_cutoff(geometry.lengths, cutoff)
+        harmonics = (geometry.harmonics * envelope[:, None]).index_select(0, by_source.source)
+        return cls(by_source, harmonics, geometry.lengths.index_select(0, by_source.source), envelope)
 
-    def send(self, features: Tensor, conv: SteerableConv) -> Tensor:
-        """``(E, conv.rep_out.dim)``: what a convolution would sum, in the order of the geometry's edges."""
-        radial = conv.radial.values(self.lengths)
-        convolution = conv.coupling, conv.tensor(), list(conv.weights)
-        return steerable_messages(features, self.harmonics, radial, self.leaving, *convolution)
+    def messages(self, features: Tensor, conv: SteerableConv) -> Tensor:
+        """``(E, conv.rep_out.dim)``: what a convolution sums, in the order of the geometry's edges."""
+        radial, weights = conv.radial.values(self.lengths), list(conv.weights)
+        return steerable_messages(features, self.harmonics, radial, self.graph, conv.coupling, conv.tensor(), weights)
 
 
-class SteerableCrossAttention(nn.Module):
-    """Points of one cloud look at points of another, with keys and values that turn with them.
+class _MultiHeadAttention(PointLayer):
+    """What self- and cross-attention share: queries, steerable keys and values, heads."""
+
+    def __init__(
+        self,
+        rep_query: Rep | str,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
+        *,
+        rep_key: Rep | str | None,
+        heads: int,
+        lmax: int,
+        radial_basis: int,
+        radial_hidden: Sequence[int],
+        cutoff: float,
+        avg_num_neighbors: float,
+    ) -> None:
+        name = type(self).__name__
+        given = {} if rep_key is None else {"rep_key": rep_key}
+        rep_query, rep_in, rep_out, *keys = same_group(
+            name, rep_query=rep_query, rep_in=rep_in, rep_out=rep_out, **given
+        )
+        super().__init__(rep_in, rep_out, avg_num_neighbors=avg_num_neighbors)
+        padded = pad_to_heads(rep_query, heads)
+        rep_key = keys[0] if keys else padded
+        for argument, rep in (("rep_key", rep_key), ("rep_out", rep_out)):
+            if any(copies % heads for copies in Blocks.of(rep).copies):
+                raise ValueError(
+                    f"{heads} heads do not divide the copies of {argument} = {rep}; take {pad_to_heads(rep, heads)}, "
+                    "and an nn.Linear after it where needed"
+                )
+        self.rep_query, self.rep_key = rep_query, rep_key
+        self.heads, self.lmax, self.cutoff = heads, lmax, float(cutoff)
+        self.scale = sqrt(heads / max(rep_key.dim, 1))
+        self.key_masks, self.value_masks = Constant(_head_masks(rep_key, heads)), Constant(_head_masks(rep_out, heads))
+        self._dim_query, self._text_query = rep_query.dim, str(rep_query)
+        self.query = Linear(rep_query, rep_key, bias=False)
+        self.keys = SteerableConv(
+            rep_in, rep_key, lmax=lmax, radial_basis=radial_basis, radial_hidden=radial_hidden, cutoff=cutoff
+        )
+        self.values = SteerableConv(
+            rep_in,
+            rep_out,
+            lmax=lmax,
+            radial_basis=radial_basis,
+            radial_hidden=radial_hidden,
+            cutoff=cutoff,
+            avg_num_neighbors=avg_num_neighbors,
+        )
+
+    def coefficients(self, queries: Tensor, features: Tensor, geometry: Geometry) -> Tensor:
+        """The attention coefficients alpha, ``(E, heads)`` in the order of the geometry's edges."""
+        edges = _EdgesBySource.of(geometry, features.shape[0], self.cutoff)
+        return self._coefficients(queries, features, geometry.graph, edges)
+
+    def _coefficients(self, queries: Tensor, features: Tensor, graph: Graph, edges: _EdgesBySource) -> Tensor:
+        check_features(queries, self._dim_query, self._text_query, type(self).__name__)
+        self.check_features(features)
+        by_rank = self.query(queries).index_select(0, torch.argsort(graph.rank_of_node)) * self.scale
+        by_head = by_rank[:, None] * self.key_masks()
+        logits = segment_apply(by_head, edges.messages(features, self.keys), graph.rank)
+        return segment_softmax(logits, graph.rank, graph.num_nodes, edges.envelope)
+
+    def attend(self, queries: Tensor, features: Tensor, geometry: Geometry) -> Tensor:
+        """Map queries ``(N, rep_query.dim)`` and features ``(M, rep_in.dim)`` to ``(N, rep_out.dim)``."""
+        graph, edges = geometry.graph, _EdgesBySource.of(geometry, features.shape[0], self.cutoff)
+        alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.avg_num_neighbors)
+        summed = segment_outer(alpha, edges.messages(features, self.values), graph.rank, graph.num_nodes)
+        result: Tensor = (summed * self.value_masks()).sum(1)
+        return result.index_select(0, graph.rank_of_node)
+
+    def extra_repr(self) -> str:
+        """The representations, heads and degree."""
+        reps = f"{super().extra_repr()}, query={self.rep_query}, key={self.rep_key}"
+        return f"{reps}, heads={self.heads}, lmax={self.lmax}"
+
+
+class SteerableCrossAttention(_MultiHeadAttention):
+    """Attention of the points of one cloud to points of another, with steerable keys and values.
 
         q_i = W_Q z_i,   k_ij = W_K(r_ij) x_j,   v_ij = W_V(r_ij) x_j,   r_ij = position_j - position_i
         l_ij = <q_i, k_ij> / sqrt(d),   alpha_ij = u(|r_ij|) exp(l_ij) / sum_k u(|r_ik|) exp(l_ik)
@@ -77,20 +155,22 @@ class SteerableCrossAttention(nn.Module):
 
     for each head with its part of the channels of queries, keys (d numbers) and values. W_Q is linear, W_K and W_V are
     steerable kernels that end smoothly at the cutoff. Their envelope u also weighs the exponentials, so that neither an
-    edge nor what it takes from the others changes abruptly there.
+    edge nor the share of the others changes abruptly there.
 
     Args:
-        rep_query: Representation of the features z of the points that look: a sum of irreps of SO(3) or O(3).
-        rep_in: Representation of the features x of the points that are looked at.
+        rep_query: Representation of the features z of the points that attend: a sum of irreps of SO(3) or O(3), or its
+            text.
+        rep_in: Representation of the features x of the points that are attended to.
         rep_out: Representation of the features that go out; the heads divide its copies.
-        key: Representation of queries and keys, likewise; by default that of ``rep_query``, with copies added until the
-            heads divide them.
-        heads: How many there are.
+        rep_key: Representation of queries and keys, likewise; by default that of ``rep_query``, with copies added until
+            the heads divide them.
+        heads: Number of heads.
         lmax: Highest degree of the spherical harmonics.
-        radial: Number of radial basis functions and, after it, hidden widths of the network on them.
-        cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbors: n, the typical number of neighbors, which keeps the variance of the features: with uniform alpha
-            this is the :class:`SteerableConv` of the values. 1 for the sum as it is in the reference.
+        radial_basis: Number of radial basis functions.
+        radial_hidden: Widths of the network on them; empty for none.
+        cutoff: Distance from which an edge has no weight, in the unit of the positions.
+        avg_num_neighbors: n, the average number of neighbors, which keeps the variance of the features: with uniform
+            alpha this is the :class:`SteerableConv` of the values. 1 for the sum as it is in the reference.
 
     Raises:
         ValueError: If a representation is not a sum of irreps of SO(3) or O(3), the groups differ or the heads do not
@@ -99,16 +179,13 @@ class SteerableCrossAttention(nn.Module):
     Law: for g in the group and t a translation, ``attend((rho(g) z, g p + t), (rho_in(g) x, g s + t), edges) =
     rho_out(g) attend((z, p), (x, s), edges)``; the alpha are invariant; points of either cloud may be renumbered.
 
-    Cost: that of two convolutions, see :func:`intertwine.ops.steerable_messages`, whatever the number of heads; memory
-    ``O(E (key.dim + rep_out.dim))``.
+    Cost: that of two convolutions, see :func:`intertwine.ops.steerable_messages`, for any number of heads; memory
+    ``O(E (rep_key.dim + rep_out.dim))``.
 
     Reference: Fuchs, Worrall, Fischer, Welling, SE(3)-Transformers, NeurIPS 2020, eqs. 10-12.
 
     Example:
-        >>> import torch
-        >>> from intertwine.groups import O3
-        >>> rep = O3().rep("4x0e + 4x1o")
-        >>> attend = SteerableCrossAttention(O3().rep("1x0e"), rep, rep, heads=2)
+        >>> attend = SteerableCrossAttention("1x0e", "4x0e + 4x1o", "4x0e + 4x1o", heads=2)
         >>> queries, sources = (torch.ones(1, 1), torch.zeros(1, 3)), (torch.ones(2, 16), torch.eye(2, 3))
         >>> attend(queries, sources, torch.tensor([[0, 1], [0, 0]])).shape
         torch.Size([1, 16])
@@ -116,138 +193,105 @@ class SteerableCrossAttention(nn.Module):
 
     def __init__(
         self,
-        rep_query: Rep,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_query: Rep | str,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         *,
-        key: Rep | None = None,
+        rep_key: Rep | str | None = None,
         heads: int = 4,
         lmax: int = 2,
-        radial: Sequence[int] = (8, 64),
+        radial_basis: int = 8,
+        radial_hidden: Sequence[int] = (64,),
         cutoff: float = 5.0,
-        neighbors: float = 1.0,
+        avg_num_neighbors: float = 1.0,
     ) -> None:
-        super().__init__()
-        own_key = for_heads(rep_query, heads)
-        key = own_key if key is None else key
-        for name, rep in (("key", key), ("rep_out", rep_out)):
-            if any(copies % heads for copies in Blocks.of(rep).copies):
-                raise ValueError(
-                    f"{heads} heads do not divide the copies of {name} = {rep}; take {for_heads(rep, heads)}, "
-                    "and an nn.Linear after it where needed"
-                )
-        self.rep_query, self.rep_in, self.rep_out, self.key = rep_query, rep_in, rep_out, key
-        self.heads, self.lmax, self.cutoff, self.neighbors = heads, lmax, float(cutoff), float(neighbors)
-        self.scale = sqrt(heads / max(key.dim, 1))
-        self.key_shares, self.value_shares = Constant(_shares(key, heads)), Constant(_shares(rep_out, heads))
-        self._query, self._in = Blocks.of(rep_query), Blocks.of(rep_in)
-        self.query = Linear(rep_query, key, bias=False)
-        self.keys = SteerableConv(rep_in, key, lmax=lmax, radial=radial, cutoff=cutoff)
-        self.values = SteerableConv(rep_in, rep_out, lmax=lmax, radial=radial, cutoff=cutoff, neighbors=neighbors)
-        self._declare()
-
-    def _declare(self) -> None:
-        """Say what moves."""
+        super().__init__(
+            rep_query,
+            rep_in,
+            rep_out,
+            rep_key=rep_key,
+            heads=heads,
+            lmax=lmax,
+            radial_basis=radial_basis,
+            radial_hidden=radial_hidden,
+            cutoff=cutoff,
+            avg_num_neighbors=avg_num_neighbors,
+        )
         clouds = PointCloud(self.rep_query, permutations=False), PointCloud(self.rep_in, permutations=False)
-        self.action_in: TupleAction | PointCloud = TupleAction(*clouds, None)
-        self.action_out = PointFeatures(self.rep_out)
+        self.action_in = TupleAction(*clouds, None)
 
     def forward(self, queries: Cloud, sources: Cloud, edges: Tensor) -> Tensor:
         """Attend.
 
         Args:
-            queries: Features ``(N, rep_query.dim)`` and positions ``(N, 3)`` of the points that look.
-            sources: Features ``(M, rep_in.dim)`` and positions ``(M, 3)`` of the points that are looked at.
+            queries: Features ``(N, rep_query.dim)`` and positions ``(N, 3)`` of the points that attend.
+            sources: Features ``(M, rep_in.dim)`` and positions ``(M, 3)`` of the points that are attended to.
             edges: ``(2, E)``, rows of the sources over rows of the queries, in any order.
 
         Returns:
-            ``(N, rep_out.dim)``; zero for a point that sees nobody.
+            ``(N, rep_out.dim)``; zero for a point without edges.
         """
-        where = geometry(sources[1], edges, self.lmax, queries[1])
-        return self._attend(queries[0], sources[0], where)
-
-    def coefficients(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
-        """Who looks at whom: alpha, ``(E, heads)`` in the order of the geometry's edges."""
-        return self._coefficients(queries, features, where.graph, _Edges.of(where, features.shape[0], self.cutoff))
-
-    def _coefficients(self, queries: Tensor, features: Tensor, graph: Graph, edges: _Edges) -> Tensor:
-        self._query.check(queries, type(self).__name__)
-        self._in.check(features, type(self).__name__)
-        asked = self.query(queries).index_select(0, torch.argsort(graph.rank_of_node)) * self.scale
-        by_head = asked[:, None] * self.key_shares()
-        logits = segment_apply(by_head, edges.send(features, self.keys), graph.rank)
-        return segment_softmax(logits, graph.rank, graph.num_nodes, edges.envelope)
-
-    def _attend(self, queries: Tensor, features: Tensor, where: Geometry) -> Tensor:
-        graph, edges = where.graph, _Edges.of(where, features.shape[0], self.cutoff)
-        alpha = self._coefficients(queries, features, graph, edges) * sqrt(self.neighbors)
-        heard = segment_outer(alpha, edges.send(features, self.values), graph.rank, graph.num_nodes)
-        result: Tensor = (heard * self.value_shares()).sum(1)
-        return result.index_select(0, graph.rank_of_node)
-
-    def extra_repr(self) -> str:
-        """The representations, heads and degree."""
-        reps = f"{self.rep_in} -> {self.rep_out}"
-        return f"{reps}, query={self.rep_query}, key={self.key}, heads={self.heads}, lmax={self.lmax}"
+        return self.attend(queries[0], sources[0], Geometry.from_edges(sources[1], edges, self.lmax, queries[1]))
 
 
-class SteerableAttention(SteerableCrossAttention):
-    """Points look at their neighbors, with keys and values that turn with them.
+class SteerableAttention(_MultiHeadAttention):
+    """Attention of points to their neighbors, with steerable keys and values.
 
         q_i = W_Q x_i,   k_ij = W_K(r_ij) x_j,   v_ij = W_V(r_ij) x_j,   r_ij = position_j - position_i
         y_i = sqrt(n) sum_j softmax_j(<q_i, k_ij> / sqrt(d)) v_ij
 
-    A point does not look at itself unless there is such an edge. What it says to itself is a
-    :class:`Linear` or an :class:`AttentiveSelfInteraction` beside this.
+    A point does not attend to itself unless there is such an edge; a :class:`Linear` or an
+    :class:`AttentiveSelfInteraction` beside this is the self-interaction.
 
     Args:
-        rep_in: Representation of the features that come in: a sum of irreps of SO(3) or O(3).
+        rep_in: Representation of the features that come in: a sum of irreps of SO(3) or O(3), or its text.
         rep_out: Representation of the features that go out; the heads divide its copies.
-        **options: ``key``, ``heads``, ``lmax``, ``radial``, ``cutoff``, ``neighbors``: see
-            :class:`SteerableCrossAttention`, which this is with one cloud for both.
+        rep_key: As for :class:`SteerableCrossAttention`, which this is with one cloud for both; all that follow
+            likewise.
+        heads: Number of heads.
+        lmax: Highest degree of the spherical harmonics.
+        radial_basis: Number of radial basis functions.
+        radial_hidden: Widths of the network on them; empty for none.
+        cutoff: Distance from which an edge has no weight, in the unit of the positions.
+        avg_num_neighbors: n, the average number of neighbors.
 
-    Law: ``attend(rho_in(g) x, g p + t, edges) = rho_out(g) attend(x, p, edges)``, points renumbered at will.
+    Law: ``attend(rho_in(g) x, g p + t, edges) = rho_out(g) attend(x, p, edges)``; points may be renumbered.
 
     Reference: Fuchs, Worrall, Fischer, Welling, SE(3)-Transformers, NeurIPS 2020, eqs. 10-12.
 
     Example:
-        >>> import torch
-        >>> from intertwine.groups import O3
-        >>> attend = SteerableAttention(O3().rep("2x0e"), O3().rep("4x0e + 4x1o"), heads=4, lmax=1)
+        >>> attend = SteerableAttention("2x0e", "4x0e + 4x1o", heads=4, lmax=1)
         >>> attend(torch.ones(2, 2), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).shape
         torch.Size([2, 16])
     """
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         *,
-        key: Rep | None = None,
+        rep_key: Rep | str | None = None,
         heads: int = 4,
         lmax: int = 2,
-        radial: Sequence[int] = (8, 64),
+        radial_basis: int = 8,
+        radial_hidden: Sequence[int] = (64,),
         cutoff: float = 5.0,
-        neighbors: float = 1.0,
+        avg_num_neighbors: float = 1.0,
     ) -> None:
         super().__init__(
             rep_in,
             rep_in,
             rep_out,
-            key=key,
+            rep_key=rep_key,
             heads=heads,
             lmax=lmax,
-            radial=radial,
+            radial_basis=radial_basis,
+            radial_hidden=radial_hidden,
             cutoff=cutoff,
-            neighbors=neighbors,
+            avg_num_neighbors=avg_num_neighbors,
         )
 
-    def _declare(self) -> None:
-        self.action_in, self.action_out = PointCloud(self.rep_in), PointFeatures(self.rep_out)
-
-    def forward(  # type: ignore[override]
-        self, features: Tensor, positions: Tensor | Geometry, edges: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, features: Tensor, positions: Tensor | Geometry, edges: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
@@ -258,4 +302,4 @@ class SteerableAttention(SteerableCrossAttention):
         Returns:
             ``(N, rep_out.dim)``; zero for a point without neighbors.
         """
-        return self._attend(features, features, resolve(positions, edges, self.lmax))
+        return self.attend(features, features, resolve_geometry(positions, edges, self.lmax))

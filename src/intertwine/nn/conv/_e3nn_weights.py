@@ -1,4 +1,4 @@
-"""Between the weights of a steerable convolution and those of the same layer as users of e3nn write it.
+"""Conversion of weights between a steerable convolution and the same layer of e3nn.
 
 There each edge has its own weights, ``weight = radial(|r|) @ matrix`` of a ``FullyConnectedTensorProduct(rep_in,
 harmonics up to lmax, rep_out, shared_weights=False)``; the matrix holds the same numbers as ours in another order, and
@@ -26,8 +26,7 @@ def e3nn_weights(conv: SteerableConv) -> Tensor:
         ``(H, weight_numel)``, H being the width of the radial functions.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> conv = SteerableConv(O3().rep("5x0e + 5x1o"), O3().rep("5x0e + 1x1o"), lmax=2, radial=(8, 64))
+        >>> conv = SteerableConv("5x0e + 5x1o", "5x0e + 1x1o", lmax=2)
         >>> e3nn_weights(conv).shape
         torch.Size([64, 65])
     """

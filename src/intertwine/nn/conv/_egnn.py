@@ -1,4 +1,4 @@
-"""The E(n)-equivariant graph convolution: networks on invariants decide how points move along their differences."""
+"""The E(n)-equivariant graph convolution (EGNN): features are invariants, positions move along their differences."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.actions import PointCloud
-from intertwine.nn._blocks import Blocks, check_features
+from intertwine.nn._blocks import Blocks
+from intertwine.nn.conv._point_conv import PointLayer
 from intertwine.ops import segment_sum
 from intertwine.reps import Rep
 
-_FIRST_STEP = 0.1  # scale of the moves at the start: points begin by staying near where they are
+_INITIAL_STEP = 0.1  # scale of the displacements at initialization: points stay near where they are
 
 
-class EGNNConv(nn.Module):
+class EGNNConv(PointLayer):
     """The layer of an E(n)-equivariant graph network (EGNN).
 
         m_ij = phi_e(h_i, h_j, |x_i - x_j|^2, a_ij)
@@ -22,20 +23,20 @@ class EGNNConv(nn.Module):
         h_i' = phi_h(h_i, 1/sqrt(n) sum_j u_ij m_ij)
 
     with networks phi_e and phi_h of two layers and phi_x of one hidden layer. Each point may have several positions
-    ("channels"): then m_ij sees all squared distances and phi_x has one value for each channel. The u_ij, 1 by default,
-    are envelopes of graphs that are cut at a radius.
+    ("channels"): then m_ij sees all squared distances and phi_x has one value for each channel. There is no cutoff: the
+    u_ij, 1 by default, are envelopes that the caller gives for graphs that are cut at a radius.
 
     Args:
-        rep_in: The features h that come in: invariants.
-        rep_out: The features that go out, invariants as well; by default ``rep_in``.
-        channels: How many positions each point has.
-        attributes: How many numbers a_ij describe an edge.
+        rep_in: Representation of the features h that come in: invariants, or its text.
+        rep_out: Representation of the features that go out, likewise; by default ``rep_in``.
+        channels: Number of positions of each point.
+        attributes: Number of attributes a_ij of an edge.
         hidden: Width of all networks and of the messages.
-        neighbors: n, the typical number of neighbors; 1 for sums as in the reference.
+        avg_num_neighbors: n, the average number of neighbors; 1 for sums as in the reference.
 
     Raises:
-        ValueError: If a representation turns, the groups differ or a number is out of range; in ``forward`` if the
-            shapes do not fit.
+        ValueError: If a representation is not of invariants, the groups differ or a number is out of range; in
+            ``forward`` if the shapes do not fit.
 
     Law: for g orthogonal and t a translation, ``f(h, g x + t) = (h', g x' + t)``; points renumbered at will.
 
@@ -44,8 +45,7 @@ class EGNNConv(nn.Module):
     Reference: Satorras, Hoogeboom, Welling, E(n) equivariant graph neural networks, ICML 2021, eqs. 3-6.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> layer = EGNNConv(O3().rep("4x0e"), hidden=8)
+        >>> layer = EGNNConv("4x0e", hidden=8)
         >>> features, positions = layer(torch.ones(2, 4), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]]))
         >>> features.shape, positions.shape
         (torch.Size([2, 4]), torch.Size([2, 3]))
@@ -53,36 +53,34 @@ class EGNNConv(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep | None = None,
+        rep_in: Rep | str,
+        rep_out: Rep | str | None = None,
         *,
         channels: int = 1,
         attributes: int = 0,
         hidden: int = 64,
-        neighbors: float = 1.0,
+        avg_num_neighbors: float = 1.0,
     ) -> None:
-        super().__init__()
-        rep_out = rep_in if rep_out is None else rep_out
-        if rep_in.group != rep_out.group:
-            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a layer needs one group")
-        for rep in (rep_in, rep_out):
+        super().__init__(rep_in, rep_in if rep_out is None else rep_out, avg_num_neighbors=avg_num_neighbors)
+        for rep in (self.rep_in, self.rep_out):
             if not all(Blocks.of(rep).trivial):
-                raise ValueError(f"the features of an EGNN layer are invariants, got {rep}; nn.Invariants makes them")
-        if min(channels, attributes) < 0 or channels + attributes < 1 or hidden < 1 or not neighbors > 0:
+                raise ValueError(
+                    f"the features of an EGNN layer are invariants, got {rep}; nn.NormInvariants makes them"
+                )
+        if min(channels, attributes) < 0 or channels + attributes < 1 or hidden < 1:
             raise ValueError(
-                "channels and attributes must not be negative nor both 0, hidden and neighbors positive, "
-                f"got {channels}, {attributes}, {hidden}, {neighbors}"
+                "channels and attributes must not be negative nor both 0, hidden positive, "
+                f"got {channels}, {attributes}, {hidden}"
             )
-        self.rep_in, self.rep_out = rep_in, rep_out
-        self.action_in, self.action_out = PointCloud(rep_in), PointCloud(rep_out)
-        self.channels, self.attributes, self.neighbors = channels, attributes, float(neighbors)
-        self._size, self._text = rep_in.dim, str(rep_in)
-        self.receiver = _linear(rep_in.dim, hidden)
-        self.sender = _linear(rep_in.dim, hidden, bias=False)
+        self.action_out = PointCloud(self.rep_out)
+        self.channels, self.attributes = channels, attributes
+        dim_in, dim_out = self.rep_in.dim, self.rep_out.dim
+        self.receiver = _linear(dim_in, hidden)
+        self.sender = _linear(dim_in, hidden, bias=False)
         self.edge = _linear(channels + attributes, hidden, bias=False)
         self.message = _linear(hidden, hidden)
         self.move = _Move(hidden, channels) if channels else None
-        self.update = nn.Sequential(_linear(rep_in.dim + hidden, hidden), nn.SiLU(), _linear(hidden, rep_out.dim))
+        self.update = nn.Sequential(_linear(dim_in + hidden, hidden), nn.SiLU(), _linear(hidden, dim_out))
 
     def forward(
         self,
@@ -92,13 +90,13 @@ class EGNNConv(nn.Module):
         attributes: Tensor | None = None,
         envelope: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Send, move, update.
+        """Messages, displacements, update of the features.
 
         Args:
             features: ``(N, rep_in.dim)``.
             positions: ``(N, dimension)``, or ``(N, channels, dimension)``.
             edges: ``(2, E)``, source row over target row, in any order.
-            attributes: ``(E, attributes)`` what else is known of the edges, invariant.
+            attributes: ``(E, attributes)`` invariant attributes a_ij of the edges.
             envelope: ``(E,)`` the u_ij.
 
         Returns:
@@ -114,7 +112,7 @@ class EGNNConv(nn.Module):
         points = positions[:, None] if positions.ndim == 2 else positions
         if points.shape[:2] != (features.shape[0], self.channels):
             raise ValueError(
-                f"positions must be ({len(features)}, {self.channels}, dimension), got {tuple(positions.shape)}"
+                f"positions must be ({features.shape[0]}, {self.channels}, dimension), got {tuple(positions.shape)}"
             )
         differences = points.index_select(0, edges[1]) - points.index_select(0, edges[0])
         features, moves = self.step(features, differences, edges, attributes, envelope)
@@ -128,7 +126,7 @@ class EGNNConv(nn.Module):
         attributes: Tensor | None = None,
         envelope: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The same for who knows the differences alone.
+        """New features and displacements from differences of positions.
 
         Args:
             features: ``(N, rep_in.dim)``.
@@ -140,7 +138,7 @@ class EGNNConv(nn.Module):
         Returns:
             The new features ``(N, rep_out.dim)`` and how far each point moves, ``(N, channels, dimension)``.
         """
-        check_features(features, self._size, self._text, type(self).__name__)
+        self.check_features(features)
         known = differences.square().sum(-1)
         if attributes is not None:
             known = torch.cat([known, attributes], -1)
@@ -155,17 +153,17 @@ class EGNNConv(nn.Module):
         steps = differences if self.move is None else self.move(messages)[..., None] * differences
         if envelope is not None:
             steps, messages = steps * envelope[:, None, None], messages * envelope[:, None]
-        moves = segment_sum(steps, target, size) / self.neighbors
-        heard = segment_sum(messages, target, size) / self.neighbors**0.5
-        return self.update(torch.cat([features, heard], -1)), moves
+        moves = segment_sum(steps, target, size) / self.avg_num_neighbors
+        aggregated = segment_sum(messages, target, size) / self.avg_num_neighbors**0.5
+        return self.update(torch.cat([features, aggregated], -1)), moves
 
     def extra_repr(self) -> str:
         """Representations, channels and attributes."""
-        return f"{self.rep_in} -> {self.rep_out}, channels={self.channels}, attributes={self.attributes}"
+        return f"{super().extra_repr()}, channels={self.channels}, attributes={self.attributes}"
 
 
 class VelocityEGNNConv(EGNNConv):
-    """The layer of an EGNN for points that move already.
+    """The layer of an EGNN for points with velocities.
 
         x_i' = x_i + phi_v(h_i) v_i + 1/n sum_j u_ij (x_i - x_j) phi_x(m_ij)
 
@@ -176,8 +174,7 @@ class VelocityEGNNConv(EGNNConv):
     Reference: Satorras, Hoogeboom, Welling, E(n) equivariant graph neural networks, ICML 2021, eq. 7.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> layer = VelocityEGNNConv(O3().rep("4x0e"), hidden=8)
+        >>> layer = VelocityEGNNConv("4x0e", hidden=8)
         >>> edges = torch.tensor([[1, 0], [0, 1]])
         >>> layer(torch.ones(2, 4), torch.eye(2, 3), edges, torch.zeros(2, 3))[1].shape
         torch.Size([2, 3])
@@ -185,16 +182,23 @@ class VelocityEGNNConv(EGNNConv):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep | None = None,
+        rep_in: Rep | str,
+        rep_out: Rep | str | None = None,
         *,
         channels: int = 1,
         attributes: int = 0,
         hidden: int = 64,
-        neighbors: float = 1.0,
+        avg_num_neighbors: float = 1.0,
     ) -> None:
-        super().__init__(rep_in, rep_out, channels=channels, attributes=attributes, hidden=hidden, neighbors=neighbors)
-        self.drift = nn.Sequential(_linear(rep_in.dim, hidden), nn.SiLU(), _linear(hidden, channels))
+        super().__init__(
+            rep_in,
+            rep_out,
+            channels=channels,
+            attributes=attributes,
+            hidden=hidden,
+            avg_num_neighbors=avg_num_neighbors,
+        )
+        self.drift = nn.Sequential(_linear(self.rep_in.dim, hidden), nn.SiLU(), _linear(hidden, channels))
 
     def forward(  # type: ignore[override]
         self,
@@ -205,14 +209,14 @@ class VelocityEGNNConv(EGNNConv):
         attributes: Tensor | None = None,
         envelope: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Send, drift, move, update.
+        """Messages, displacements along velocities and differences, update of the features.
 
         Args:
             features: ``(N, rep_in.dim)``.
             positions: ``(N, dimension)``, or ``(N, channels, dimension)``.
             edges: ``(2, E)``, source row over target row, in any order.
             velocities: Like the positions.
-            attributes: ``(E, attributes)`` what else is known of the edges, invariant.
+            attributes: ``(E, attributes)`` invariant attributes a_ij of the edges.
             envelope: ``(E,)`` the u_ij.
 
         Returns:
@@ -228,13 +232,13 @@ class VelocityEGNNConv(EGNNConv):
 
 
 class _Move(nn.Sequential):
-    """phi_x: how far along each difference."""
+    """phi_x: the coefficient of each difference."""
 
     def __init__(self, hidden: int, channels: int) -> None:
         last = _linear(hidden, channels, bias=False)
         super().__init__(_linear(hidden, hidden), nn.SiLU(), last)
         with torch.no_grad():
-            last.weight.mul_(_FIRST_STEP)
+            last.weight.mul_(_INITIAL_STEP)
 
 
 def _linear(fan_in: int, fan_out: int, bias: bool = True) -> nn.Linear:

@@ -1,4 +1,4 @@
-"""What convolutions need to know of where the points are: worked out once, shared by all layers of a network."""
+"""Vectors, lengths and spherical harmonics of the edges of a point cloud, computed once for all layers of a network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from intertwine.ops import Graph, safe_norm, spherical_harmonics
 
 
 class Geometry(NamedTuple):
-    """Edges with their directions and lengths.
+    """Edges with their vectors, lengths and harmonics.
 
     Attributes:
-        graph: The edges, arranged.
-        vectors: ``(E, 3)`` position of the source minus position of the target.
+        graph: The edges, sorted by target.
+        vectors: ``(E, n)`` position of the source minus position of the target.
         lengths: ``(E,)``.
         harmonics: ``(E, (lmax + 1)^2)`` spherical harmonics of the vectors.
     """
@@ -24,45 +24,51 @@ class Geometry(NamedTuple):
     lengths: Tensor
     harmonics: Tensor
 
+    @classmethod
+    def from_edges(
+        cls, positions: Tensor, edges: Tensor, lmax: int = 0, targets: Tensor | None = None, dimension: int = 3
+    ) -> Geometry:
+        """The geometry of edges between points.
 
-def geometry(positions: Tensor, edges: Tensor, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
-    """The geometry of a graph on points.
+        Args:
+            positions: ``(N, dimension)``.
+            edges: ``(2, E)``, source row over target row, in any order.
+            lmax: Highest degree of the harmonics; above 0 in space only.
+            targets: ``(M, dimension)`` positions of the targets, where these are another cloud.
+            dimension: That of the space.
 
-    Args:
-        positions: ``(N, 3)``.
-        edges: ``(2, E)``, source row over target row, in any order.
-        lmax: Highest degree of the harmonics.
-        targets: ``(M, 3)`` positions of the targets, where these are another cloud.
+        Raises:
+            ValueError: If the positions have another shape.
 
-    Returns:
-        The geometry, edges sorted by target.
+        Example:
+            >>> import torch
+            >>> Geometry.from_edges(torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).lengths
+            tensor([1.4142, 1.4142])
+        """
+        targets = positions if targets is None else targets
+        for cloud in (positions, targets):
+            if cloud.ndim != 2 or cloud.shape[1] != dimension:
+                raise ValueError(f"positions must have shape (N, {dimension}), got {tuple(cloud.shape)}")
+        return cls.from_graph(positions, Graph.from_edges(edges, targets.shape[0]), lmax, targets)
+
+    @classmethod
+    def from_graph(cls, positions: Tensor, graph: Graph, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
+        """The geometry of a graph whose edges are sorted already; arguments as for :meth:`from_edges`."""
+        vectors = graph.vectors(positions, targets)
+        harmonics = vectors.new_ones(vectors.shape[0], 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
+        return cls(graph, vectors, safe_norm(vectors), harmonics)
+
+
+def resolve_geometry(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0, dimension: int = 3) -> Geometry:
+    """The geometry that a layer was given, or that of the positions and edges that it was given.
 
     Raises:
-        ValueError: If the positions are not in space.
-
-    Example:
-        >>> import torch
-        >>> geometry(torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).lengths
-        tensor([1.4142, 1.4142])
+        ValueError: If positions come without edges, or are of another dimension.
     """
-    aims = positions if targets is None else targets
-    for cloud in (positions, aims):
-        if cloud.ndim != 2 or cloud.shape[1] != 3:
-            raise ValueError(f"positions must have shape (N, 3), got {tuple(cloud.shape)}")
-    return graph_geometry(positions, Graph.from_edges(edges, aims.shape[0]), lmax, aims)
-
-
-def graph_geometry(positions: Tensor, graph: Graph, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
-    """The geometry of a graph that is arranged already."""
-    vectors = graph.vectors(positions, targets)
-    harmonics = vectors.new_ones(vectors.shape[0], 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
-    return Geometry(graph, vectors, safe_norm(vectors), harmonics)
-
-
-def resolve(positions: Tensor | Geometry, edges: Tensor | None, lmax: int = 0) -> Geometry:
-    """The geometry that a layer was given, or that of the positions and edges it was given."""
     if isinstance(positions, Geometry):
+        if positions.vectors.shape[1] != dimension:
+            raise ValueError(f"this group moves {dimension} coordinates, the geometry has {positions.vectors.shape[1]}")
         return positions
     if edges is None:
         raise ValueError("edges (2, E) are needed with positions; a Geometry brings its own")
-    return geometry(positions, edges, lmax)
+    return Geometry.from_edges(positions, edges, lmax, dimension=dimension)

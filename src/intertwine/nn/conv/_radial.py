@@ -1,8 +1,9 @@
-"""Functions of the distance: what a steerable kernel is free to learn."""
+"""Radial functions: a Bessel basis of the distance with a multilayer perceptron on it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -19,32 +20,38 @@ class SiLU(nn.Module):
 
 
 class Radial(nn.Module):
-    """Radial functions that end smoothly at a cutoff: a Bessel basis and, where asked for, a small network on top.
+    """Radial functions that end smoothly at a cutoff.
 
         h(d) = u(d) MLP(b_1(d), ..., b_n(d))
 
+    with the Bessel basis b and the envelope u. Distances are invariants of every group, so that no representation is
+    named.
+
     Args:
-        sizes: ``(basis,)`` or ``(basis, hidden, ...)``: the number of basis functions, then the widths of the network.
-        cutoff: Where every function ends, in the unit of the positions.
+        radial_basis: n, the number of basis functions.
+        radial_hidden: Widths of the layers of the MLP; empty for the basis alone.
+        cutoff: Distance from which every function is zero, in the unit of the positions.
 
     Raises:
-        ValueError: If the cutoff or a size is not positive.
+        ValueError: If the cutoff or a number is not positive.
 
     Example:
-        >>> Radial((8, 64), cutoff=5.0)(torch.tensor([1.0, 6.0])).shape
+        >>> Radial(8, (64,), cutoff=5.0)(torch.tensor([1.0, 6.0])).shape
         torch.Size([2, 64])
     """
 
-    def __init__(self, sizes: Sequence[int], cutoff: float) -> None:
+    def __init__(self, radial_basis: int = 8, radial_hidden: Sequence[int] = (64,), cutoff: float = 5.0) -> None:
         super().__init__()
-        if not cutoff > 0 or not sizes or min(sizes) < 1:
+        self.radial_basis, self.radial_hidden, self.cutoff = radial_basis, tuple(radial_hidden), float(cutoff)
+        widths = (radial_basis, *self.radial_hidden)
+        if not cutoff > 0 or min(widths) < 1:
             raise ValueError(
-                f"radial functions need a positive cutoff and sizes, got cutoff {cutoff}, sizes {tuple(sizes)}"
+                f"cutoff, radial_basis and radial_hidden must be positive, got {cutoff}, {radial_basis}, "
+                f"{self.radial_hidden}"
             )
-        self.sizes, self.cutoff = tuple(sizes), float(cutoff)
-        self.width = self.sizes[-1]
+        self.width = widths[-1]
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out, dtype=torch.float32), SiLU()]
         self.network = nn.Sequential(*layers)
 
@@ -53,8 +60,8 @@ class Radial(nn.Module):
         return self.values(distances) * self.envelope(distances)[..., None]
 
     def values(self, distances: Tensor) -> Tensor:
-        """The functions before they are ended: ``(E, width)``. A narrower factor of theirs may take the envelope."""
-        result: Tensor = self.network(bessel_basis(distances, self.cutoff, self.sizes[0]))
+        """The MLP without the envelope, ``(E, width)``: for a product of which a narrower factor takes the envelope."""
+        result: Tensor = self.network(bessel_basis(distances, self.cutoff, self.radial_basis))
         return result
 
     def envelope(self, distances: Tensor) -> Tensor:
@@ -62,5 +69,5 @@ class Radial(nn.Module):
         return smooth_cutoff(distances, self.cutoff)
 
     def extra_repr(self) -> str:
-        """Sizes and cutoff."""
-        return f"sizes={self.sizes}, cutoff={self.cutoff}"
+        """Numbers and cutoff."""
+        return f"radial_basis={self.radial_basis}, radial_hidden={self.radial_hidden}, cutoff={self.cutoff}"

@@ -8,28 +8,33 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import PointCloud, PointFeatures
 from intertwine.groups import O3
-from intertwine.nn._blocks import Blocks, spherical_labels
+from intertwine.nn._blocks import spherical_labels
 from intertwine.nn._constant import Constant
-from intertwine.nn.conv._geometry import Geometry, resolve
+from intertwine.nn.conv._geometry import Geometry
+from intertwine.nn.conv._point_conv import PointConv
 from intertwine.nn.conv._radial import Radial
 from intertwine.ops import Coupling, steerable_conv
 from intertwine.reps import Rep
 
 
-class SteerableConv(nn.Module):
-    """Convolution with the kernel that SO(3) or O(3) allows, summed over the neighbors of each point.
+class SteerableConv(PointConv):
+    """Convolution with the most general kernel that SO(3) or O(3) allows, summed over the neighbors of each point.
 
         y_i = 1/sqrt(n) sum_j sum_paths W_path(|r_ij|) CG (x_j (x) Y(r_ij)),   r_ij = position_j - position_i
 
+    A path takes an irrep of the input and a degree of the spherical harmonics Y to an irrep of the output, by its
+    Clebsch-Gordan tensor CG; W_path mixes channels, with a learned function of the length in each entry. In e3nn this
+    is a ``FullyConnectedTensorProduct`` with weights from a network on the edge lengths.
+
     Args:
-        rep_in: Representation of the features that come in: a sum of irreps of SO(3) or O(3).
-        rep_out: Representation of the features that go out.
+        rep_in: Representation of the features that come in: a sum of irreps of SO(3) or O(3), or its text.
+        rep_out: Representation of the features that go out, likewise.
         lmax: Highest degree of the spherical harmonics.
-        radial: Number of radial basis functions and, after it, hidden widths of the network on them.
-        cutoff: Length from which an edge counts nothing, in the unit of the positions.
-        neighbors: n, the typical number of neighbors, which keeps the variance of the features.
+        radial_basis: Number of radial basis functions.
+        radial_hidden: Widths of the network on them; empty for none.
+        cutoff: Distance from which an edge has no weight, in the unit of the positions.
+        avg_num_neighbors: n, the average number of neighbors, which keeps the variance of the features.
 
     Raises:
         ValueError: If a representation is not a sum of irreps of SO(3) or O(3), or the groups differ; in ``forward`` if
@@ -40,38 +45,34 @@ class SteerableConv(nn.Module):
 
     Cost: see :func:`intertwine.ops.steerable_conv`.
 
+    Memory: the operator takes that of its arguments and a few megabytes; of these the radial functions and harmonics of
+    all edges grow with the number of neighbors, as do their gradients.
+
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3; Weiler et al., 3D steerable CNNs, NeurIPS 2018, eq. 7.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> conv = SteerableConv(O3().rep("2x0e"), O3().rep("1x0e + 1x1o"), lmax=1)
+        >>> conv = SteerableConv("2x0e", "1x0e + 1x1o", lmax=1)
         >>> conv(torch.ones(2, 2), torch.eye(2, 3), torch.tensor([[1, 0], [0, 1]])).shape
         torch.Size([2, 4])
     """
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         *,
         lmax: int = 2,
-        radial: Sequence[int] = (8, 64),
+        radial_basis: int = 8,
+        radial_hidden: Sequence[int] = (64,),
         cutoff: float = 5.0,
-        neighbors: float = 1.0,
+        avg_num_neighbors: float = 1.0,
     ) -> None:
-        super().__init__()
-        if rep_in.group != rep_out.group:
-            raise ValueError(
-                f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a convolution needs one group"
-            )
-        if not neighbors > 0:
-            raise ValueError(f"neighbors must be positive, got {neighbors}")
-        self.rep_in, self.rep_out, self.lmax, self.neighbors = rep_in, rep_out, lmax, float(neighbors)
-        self.action_in, self.action_out = PointCloud(rep_in), PointFeatures(rep_out)
-        self._in = Blocks.of(rep_in)
-        self.coupling = Coupling(spherical_labels(rep_in), spherical_labels(rep_out), lmax, parity=rep_in.group == O3())
+        super().__init__(rep_in, rep_out, avg_num_neighbors=avg_num_neighbors)
+        self.lmax = lmax
+        irreps_in, irreps_out = spherical_labels(self.rep_in), spherical_labels(self.rep_out)
+        self.coupling = Coupling(irreps_in, irreps_out, lmax, parity=self.rep_in.group == O3())
         self.tensor = Constant(self.coupling.clebsch_gordan())
-        self.radial = Radial(radial, cutoff)
+        self.radial = Radial(radial_basis, radial_hidden, cutoff)
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(rows * self.radial.width, columns, dtype=torch.float32))
             for rows, columns in self.coupling.weight_shapes()
@@ -83,23 +84,14 @@ class SteerableConv(nn.Module):
         for (_, o), weight in zip(self.coupling.pairs(), self.weights, strict=True):
             nn.init.normal_(weight, std=1 / sqrt(self.coupling.fan_in(o) * self.radial.width))
 
-    def forward(self, features: Tensor, positions: Tensor | Geometry, edges: Tensor | None = None) -> Tensor:
-        """Convolve.
-
-        Args:
-            features: ``(N, rep_in.dim)``.
-            positions: ``(N, 3)``; or the geometry, of degree ``lmax``, that layers share and that brings the edges.
-            edges: ``(2, E)``, source row over target row, in any order.
-
-        Returns:
-            ``(N, rep_out.dim)``.
-        """
-        self._in.check(features, "SteerableConv")
-        graph, _, lengths, harmonics = resolve(positions, edges, self.lmax)
-        ended = harmonics * (self.radial.envelope(lengths) / sqrt(self.neighbors))[:, None]
-        radial = self.radial.values(lengths)
-        return steerable_conv(features, ended, radial, graph, self.coupling, self.tensor(), list(self.weights))
+    def convolve(self, features: Tensor, geometry: Geometry) -> Tensor:
+        """Couple features with the harmonics of the edges, weigh by the radial functions, sum over neighbors, mix."""
+        envelope = self.radial.envelope(geometry.lengths) / sqrt(self.avg_num_neighbors)
+        harmonics = geometry.harmonics * envelope[:, None]
+        radial = self.radial.values(geometry.lengths)
+        weights = list(self.weights)
+        return steerable_conv(features, harmonics, radial, geometry.graph, self.coupling, self.tensor(), weights)
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""
-        return f"{self.rep_in} -> {self.rep_out}, lmax={self.lmax}"
+        return f"{super().extra_repr()}, lmax={self.lmax}"

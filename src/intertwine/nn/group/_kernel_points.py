@@ -1,12 +1,12 @@
-"""Kernel points that a finite group permutes: whole orbits on shells around the origin.
+"""Kernel points of a group convolution: orbits of a finite group on shells around the origin.
 
 The kernel of a group convolution is needed at g^-1 r for every g. The weight of a kernel point y is a function of the
 distance alone, so that at g^-1 r it is the weight at r of the point g y,
 
     w_y(g^-1 r) = relu(1 - |g^-1 r - y|^2 / sigma) = w_{g y}(r).
 
-Where g y is a kernel point again, K weights for each edge serve all of the group and g only renumbers them. Points at
-will would need |G| K of them, sixty times as many for the icosahedron; hence none are taken.
+Where g y is a kernel point again, K weights for each edge serve all of the group and g only renumbers them. Arbitrary
+points would need |G| K weights, sixty times as many for the icosahedron.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from intertwine.groups import FiniteGroup
 from intertwine.nn._constant import Constant
 from intertwine.ops import smooth_cutoff
 
-_DIRECTIONS = 200  # of a spiral on the sphere: where orbits start that no axis gives
-_OVERLAP = 1.1  # what keeps the edge of one weight off the next point, and off the origin, where points coincide
+_DIRECTIONS = 200  # points of a spiral on the sphere, where orbits start that no axis gives
+_OVERLAP = 1.1  # keeps the end of one weight off the next point, and off the origin, where points coincide
 
 
 class KernelPoints(nn.Module):
@@ -30,14 +30,15 @@ class KernelPoints(nn.Module):
 
         w_n(r) = u(|r|) relu(1 - |r - y_n|^2 / sigma)
 
-    with u the smooth cutoff. On a shell orbits are taken, each the one that leaves the most room between points, until
-    there are enough. sqrt(sigma) is a little more than the distance between shells, or than the widest hole on one.
+    with u the smooth cutoff. On a shell orbits are added, each the one with the largest least distance between points,
+    until there are enough. sqrt(sigma) is a little more than the distance between shells, or than the covering radius
+    of one.
 
     Args:
         group: A finite group of orthogonal matrices of the plane or of space.
         points: The least number of points on each shell, from the innermost. The shells are evenly spaced, the last
             half a step below the cutoff.
-        cutoff: Length from which an edge counts nothing.
+        cutoff: Distance from which an edge has no weight, in the unit of the positions.
 
     Raises:
         ValueError: If the group moves neither plane nor space by orthogonal matrices, or a number is not positive.
@@ -57,7 +58,7 @@ class KernelPoints(nn.Module):
     def __init__(self, group: FiniteGroup, points: tuple[int, ...], cutoff: float) -> None:
         super().__init__()
         if not group.orthogonal or group.dimension not in (2, 3):
-            raise ValueError(f"kernel points lie in the plane or in space, where {group} does not turn them")
+            raise ValueError(f"kernel points lie in the plane or in space, where {group} does not act orthogonally")
         if not cutoff > 0 or not points or min(points) < 1:
             raise ValueError(f"cutoff and the numbers of points must be positive, got {cutoff}, {tuple(points)}")
         self.cutoff, self.dimension = float(cutoff), group.dimension
@@ -66,8 +67,8 @@ class KernelPoints(nn.Module):
         layers = [torch.zeros(1, group.dimension, dtype=torch.float64)]
         layers += [step * number * unit for number, unit in enumerate(shells, 1)]
         exact = torch.cat(layers)
-        holes = [step * number * _hole(group, unit) for number, unit in enumerate(shells, 1)]
-        self.sigma = (_OVERLAP * max(step, *holes)) ** 2
+        radii = [step * number * _covering_radius(group, unit) for number, unit in enumerate(shells, 1)]
+        self.sigma = (_OVERLAP * max(step, *radii)) ** 2
         self.count = len(exact)
         self.points = Constant(exact)
         self.register_buffer("permutation", _permutation(group, exact), persistent=False)
@@ -80,34 +81,34 @@ class KernelPoints(nn.Module):
         return result
 
     def extra_repr(self) -> str:
-        """How many, and how far."""
+        """Number of points and cutoff."""
         return f"{self.count} points, cutoff={self.cutoff}"
 
 
 @cached_constant
 def shell(group: FiniteGroup, least: int) -> Tensor:
-    """Unit vectors ``(n, dimension)``, n >= least, that the group permutes, well apart: a union of orbits.
+    """Unit vectors ``(n, dimension)``, n >= least, that the group permutes: a union of orbits, well apart.
 
-    The widest first; equal ones by the order of the candidates, so that the same points come in the same order
+    The widest orbit first; equal ones by the order of the candidates, so that the same points come in the same order
     everywhere.
     """
     orbits = [group.orbit(start) for start in _candidates(group)]
     chosen = torch.zeros(0, group.dimension, dtype=torch.float64)
     while len(chosen) < least:
-        room = torch.stack([_room(torch.cat([chosen, orbit])) for orbit in orbits])
-        chosen = torch.cat([chosen, orbits[int(room.round(decimals=6).argmax())]])
+        distances = torch.stack([_least_distance(torch.cat([chosen, orbit])) for orbit in orbits])
+        chosen = torch.cat([chosen, orbits[int(distances.round(decimals=6).argmax())]])
     return chosen
 
 
-def _room(points: Tensor) -> Tensor:
+def _least_distance(points: Tensor) -> Tensor:
     """The smallest distance between two of some points."""
     distances = torch.cdist(points, points)
     return distances.fill_diagonal_(float("inf")).amin()
 
 
-def _hole(group: FiniteGroup, points: Tensor) -> float:
+def _covering_radius(group: FiniteGroup, points: Tensor) -> float:
     """The largest distance of a direction from the nearest of some unit vectors."""
-    return float(torch.cdist(_everywhere(group), points).amin(1).max())
+    return float(torch.cdist(_directions(group), points).amin(1).max())
 
 
 def _permutation(group: FiniteGroup, points: Tensor) -> Tensor:
@@ -117,12 +118,12 @@ def _permutation(group: FiniteGroup, points: Tensor) -> Tensor:
 
 
 def _candidates(group: FiniteGroup) -> Tensor:
-    """Where orbits may start: axes of rotation, the points of a cube, and directions all over."""
+    """Where orbits may start: axes of rotation, the points of a cube, and directions of the whole sphere."""
     if group.dimension == 2:
-        return _everywhere(group)
+        return _directions(group)
     cube = torch.cartesian_prod(*[torch.tensor([1.0, 0.0, -1.0], dtype=torch.float64)] * 3)
     cube = cube[cube.abs().sum(1) > 0]
-    starts = torch.cat([_axes(group.elements), cube, _everywhere(group)])
+    starts = torch.cat([_axes(group.elements), cube, _directions(group)])
     result: Tensor = starts / starts.norm(dim=1, keepdim=True)
     return result
 
@@ -131,16 +132,16 @@ def _axes(elements: Tensor) -> Tensor:
     """Both directions of the axis of every rotation, or of its product with the inversion: n n^T from g + g^T."""
     rotations = elements * torch.linalg.det(elements).round()[:, None, None]
     traces = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
-    turns = rotations[traces < 3 - 1e-6]
+    nontrivial = rotations[traces < 3 - 1e-6]
     one = torch.eye(3, dtype=torch.float64)
-    outer = turns + turns.mT + (1 - traces[traces < 3 - 1e-6])[:, None, None] * one
+    outer = nontrivial + nontrivial.mT + (1 - traces[traces < 3 - 1e-6])[:, None, None] * one
     largest = outer.norm(dim=1).round(decimals=6).argmax(1)
     axes = outer[torch.arange(len(outer)), :, largest]
     return torch.cat([axes, -axes])
 
 
-def _everywhere(group: FiniteGroup) -> Tensor:
-    """Unit vectors all over the circle, sixteen for each element, or the sphere, a golden spiral."""
+def _directions(group: FiniteGroup) -> Tensor:
+    """Unit vectors that cover the circle, sixteen for each element, or the sphere, a golden spiral."""
     if group.dimension == 2:
         angles = 2 * pi * torch.arange(16 * group.order, dtype=torch.float64) / (16 * group.order)
         return torch.stack([angles.cos(), angles.sin()], 1)

@@ -1,10 +1,10 @@
-"""Features on a finite group, F(x, g): copies of the regular representation, and what acts on them point by point.
+"""Pointwise layers on features on a finite group, F(x, g): copies of the regular representation.
 
 Flat ``(..., C |G|)``, the copies outermost, as ``C * G.regular`` has it: the group acts from the left on x and on g,
 
     (L_r F)(x, g) = F(r^-1 x, r^-1 g),
 
-which moves values about and mixes none. Hence whatever acts on each value alone commutes with it.
+which permutes values. Hence any function of each value alone commutes with it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from torch.nn import functional
 
 from intertwine.groups import FiniteGroup
 from intertwine.nn._blocks import check_features
-from intertwine.reps import Regular, Rep
+from intertwine.nn._same_group import same_group
+from intertwine.nn.norm import is_distributed, synchronized_batch_norm
+from intertwine.reps import Regular, Rep, as_rep
 
-GroupPooling = Literal["mean", "max", "attention"]
+GroupReduce = Literal["mean", "max", "attention"]
 
 
 def regular_copies(rep: Rep) -> tuple[FiniteGroup, int]:
     """The group and C of a representation ``C * group.regular``.
 
     Raises:
-        ValueError: If the representation is another.
+        ValueError: If it is another representation.
     """
     copies, base = rep.terms[0] if len(rep.terms) == 1 else (1, rep)
     if not isinstance(base, Regular) or not isinstance(base.group, FiniteGroup):
@@ -35,17 +37,17 @@ def regular_copies(rep: Rep) -> tuple[FiniteGroup, int]:
     return base.group, copies
 
 
-class _OnRegular(nn.Module):
-    """What the layers on copies of one regular representation share."""
+class RegularLayer(nn.Module):
+    """Base of the pointwise layers on copies of one regular representation."""
 
-    def __init__(self, rep_in: Rep, rep_out: Rep) -> None:
+    def __init__(self, rep_in: Rep | str, rep_out: Rep | str) -> None:
         super().__init__()
-        self.rep_in, self.rep_out = rep_in, rep_out
-        self.group, self.copies = regular_copies(rep_in)
+        self.rep_in, self.rep_out = same_group(type(self).__name__, rep_in=rep_in, rep_out=rep_out)
+        self.group, self.copies = regular_copies(self.rep_in)
         self.order = self.group.order
-        self._size, self._text = rep_in.dim, str(rep_in)
+        self._size, self._text = self.rep_in.dim, str(self.rep_in)
 
-    def _split(self, features: Tensor) -> Tensor:
+    def split(self, features: Tensor) -> Tensor:
         """``(..., C |G|)`` to ``(..., C, |G|)``."""
         check_features(features, self._size, self._text, type(self).__name__)
         values: Tensor = features.unflatten(-1, (self.copies, self.order))
@@ -56,15 +58,15 @@ class _OnRegular(nn.Module):
         return f"{self.rep_in} -> {self.rep_out}"
 
 
-class PointwiseNonlinearity(_OnRegular):
-    """Any function of one number, on each value: the group permutes the values, so that it commutes.
+class PointwiseNonlinearity(RegularLayer):
+    """Any function of one number on each value, which commutes because the group permutes the values.
 
     Args:
-        rep: Copies of the regular representation of a finite group; comes in and goes out.
-        function: What is done to each value.
+        rep_in: Representation of input and output: copies of the regular representation of a finite group.
+        function: The function, elementwise.
 
     Raises:
-        ValueError: If ``rep`` is another representation, on which this would break the law.
+        ValueError: If ``rep_in`` is another representation, for which this is not equivariant.
 
     Law: ``f(rho(g) x) = rho(g) f(x)``, exactly.
 
@@ -76,27 +78,27 @@ class PointwiseNonlinearity(_OnRegular):
         [0.0, 2.0, 0.0, 4.0]
     """
 
-    def __init__(self, rep: Rep, function: Callable[[Tensor], Tensor] = functional.relu) -> None:
-        super().__init__(rep, rep)
+    def __init__(self, rep_in: Rep | str, function: Callable[[Tensor], Tensor] = functional.relu) -> None:
+        super().__init__(rep_in, rep_in)
         self.function = function
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(..., rep.dim)`` to the same shape."""
+        """Map ``(..., rep_in.dim)`` to the same shape."""
         check_features(features, self._size, self._text, "PointwiseNonlinearity")
         return self.function(features)
 
 
-class RegularBatchNorm(_OnRegular):
-    """Batch normalization of each copy, over the points and the group together.
+class RegularBatchNorm(RegularLayer):
+    """Batch normalization of each copy, over the points (of all processes) and the group together.
 
     Statistics over the whole group are invariant: exactly equivariant, in training as well.
 
     Args:
-        rep: Copies of the regular representation of a finite group; comes in and goes out.
+        rep_in: Representation of input and output: copies of the regular representation of a finite group.
         momentum: Weight of the newest batch in the running statistics.
 
     Raises:
-        ValueError: If ``rep`` is another representation.
+        ValueError: If ``rep_in`` is another representation.
 
     Law: ``f(rho(g) x) = rho(g) f(x)``; in training all points are moved by the same g.
 
@@ -108,30 +110,32 @@ class RegularBatchNorm(_OnRegular):
         [[-1.0, 1.0]]
     """
 
-    def __init__(self, rep: Rep, momentum: float = 0.1) -> None:
-        super().__init__(rep, rep)
+    def __init__(self, rep_in: Rep | str, momentum: float = 0.1) -> None:
+        super().__init__(rep_in, rep_in)
         self.norm = nn.BatchNorm1d(self.copies, momentum=momentum, dtype=torch.float32)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(N, rep.dim)`` to the same shape; no points teach it nothing."""
-        values = self._split(features)
-        if self.training and len(features) * self.order < 2:
+        """Map ``(N, rep_in.dim)`` to the same shape; statistics of no points are not taken."""
+        values = self.split(features)
+        if self.training and is_distributed():
+            return synchronized_batch_norm(self.norm, values).flatten(-2)
+        if self.training and features.shape[0] * self.order < 2:
             return features
         normal: Tensor = self.norm(values)
         return normal.flatten(-2)
 
 
-class GroupPool(_OnRegular):
-    """From features on the group to invariants: the mean, the largest or the attended value over g.
+class GroupPool(RegularLayer):
+    """Pooling over the group to invariants: mean, maximum or attention over g.
 
         mean_g F(g),      max_g F(g),      sum_g softmax_g(w . F(g)) F(g)
 
     Args:
         rep_in: Copies of the regular representation of a finite group; ``rep_out`` has a trivial one for each.
-        how: ``"mean"``, ``"max"`` (equal largest ones share the gradient) or ``"attention"``, with learned w.
+        reduce: ``"mean"``, ``"max"`` (equal largest ones share the gradient) or ``"attention"``, with learned w.
 
     Raises:
-        ValueError: If ``rep_in`` is another representation or ``how`` is none of these.
+        ValueError: If ``rep_in`` is another representation or ``reduce`` is none of these.
 
     Law: ``f(rho(g) x) = f(x)``.
 
@@ -143,21 +147,22 @@ class GroupPool(_OnRegular):
         [4.0]
     """
 
-    def __init__(self, rep_in: Rep, how: GroupPooling = "max") -> None:
+    def __init__(self, rep_in: Rep | str, reduce: GroupReduce = "max") -> None:
+        rep_in = as_rep(rep_in)
         group, copies = regular_copies(rep_in)
         super().__init__(rep_in, copies * group.trivial)
-        if how not in ("mean", "max", "attention"):
-            raise ValueError(f'pooling over the group is "mean", "max" or "attention", got {how!r}')
-        self.how = how
+        if reduce not in ("mean", "max", "attention"):
+            raise ValueError(f'pooling over the group is "mean", "max" or "attention", got {reduce!r}')
+        self.reduce = reduce
         self.query: nn.Parameter | None = None
-        if how == "attention":
+        if reduce == "attention":
             self.query = nn.Parameter(torch.empty(self.copies, dtype=torch.float32))
             nn.init.normal_(self.query, std=self.copies**-0.5)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(..., C |G|)`` to ``(..., C)``."""
-        values = self._split(features)
+        values = self.split(features)
         if self.query is not None:
             attention = torch.softmax((values * self.query[:, None]).sum(-2), -1)
             return (values * attention[..., None, :]).sum(-1)
-        return values.mean(-1) if self.how == "mean" else values.amax(-1)
+        return values.mean(-1) if self.reduce == "mean" else values.amax(-1)

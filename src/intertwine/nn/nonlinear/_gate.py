@@ -1,4 +1,4 @@
-"""Nonlinearities that commute with a group: whatever is nonlinear acts on invariants, and invariants scale the rest."""
+"""Gates and norm nonlinearities: a nonlinearity of invariants, which scale the other irreps."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from torch.nn import functional
 
 from intertwine.nn._blocks import Blocks
 from intertwine.ops import safe_norm
-from intertwine.reps import Rep, direct_sum
+from intertwine.reps import Rep, as_rep, direct_sum
 
-_SILU, _SIGMOID = 1.6768, 1.8467  # times these, silu and sigmoid of a standard normal have mean square one
+# Factors that give silu and sigmoid of a standard normal variable the mean square one.
+SILU_GAIN, SIGMOID_GAIN = 1.6768, 1.8467
 
 
 class Gate(nn.Module):
@@ -19,8 +20,8 @@ class Gate(nn.Module):
         s -> silu(s),      v -> sigmoid(gate) v
 
     Args:
-        rep_out: What goes out: a sum of irreps. ``rep_in`` follows: the invariants of ``rep_out`` and one gate for each
-            other copy, in one block, then the other blocks.
+        rep_out: Representation of the features that go out: a sum of irreps, or its text. ``rep_in`` follows: the
+            invariants of ``rep_out`` and one gate for each other copy, in one block, then the other blocks.
 
     Raises:
         ValueError: If ``rep_out`` is not a sum of irreps; in ``forward`` if the shape does not fit.
@@ -30,20 +31,19 @@ class Gate(nn.Module):
     Reference: Weiler et al., 3D steerable CNNs, NeurIPS 2018, section 4.3.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> print(Gate(O3().rep("4x0e + 2x1o")).rep_in)
+        >>> print(Gate("4x0e + 2x1o").rep_in)
         6x0e + 2x1o
     """
 
-    def __init__(self, rep_out: Rep) -> None:
+    def __init__(self, rep_out: Rep | str) -> None:
         super().__init__()
-        self.rep_out = rep_out
+        self.rep_out = rep_out = as_rep(rep_out)
         out = Blocks.of(rep_out)
-        steered = [term for term, trivial in zip(out.terms, out.trivial, strict=True) if not trivial]
+        nontrivial = [term for term, trivial in zip(out.terms, out.trivial, strict=True) if not trivial]
         self._invariant = out.trivial
-        self._gates = tuple(copies for copies, _ in steered)
+        self._gates = tuple(copies for copies, _ in nontrivial)
         self._sizes = [sum(self._gates), *(n for n, trivial in zip(out.copies, out.trivial, strict=True) if trivial)]
-        rest = direct_sum(rep_out.group, steered)
+        rest = direct_sum(rep_out.group, nontrivial)
         self.rep_in: Rep = sum(self._sizes) * rep_out.group.trivial + rest
         self._rest, self._in = Blocks.of(rest), Blocks.of(self.rep_in)
 
@@ -52,11 +52,12 @@ class Gate(nn.Module):
         self._in.check(features, "Gate")
         head = sum(self._sizes)
         gates, *invariants = features[..., :head].split(self._sizes, -1)
-        scales = (_SIGMOID * gates.sigmoid()).split(self._gates, -1)
-        steered = zip(self._rest.split(features[..., head:]), scales, strict=True)
-        vectors = iter([block * scale[..., None, :] for block, scale in steered])
-        plain = iter([_SILU * functional.silu(invariant)[..., None, :] for invariant in invariants])
-        return Blocks.join([next(plain) if invariant else next(vectors) for invariant in self._invariant])
+        scales = (SIGMOID_GAIN * gates.sigmoid()).split(self._gates, -1)
+        nontrivial = zip(self._rest.split(features[..., head:]), scales, strict=True)
+        vectors = iter([block * scale[..., None, :] for block, scale in nontrivial])
+        plain = iter([SILU_GAIN * functional.silu(invariant)[..., None, :] for invariant in invariants])
+        blocks = [next(plain) if invariant else next(vectors) for invariant in self._invariant]
+        return Blocks.join(blocks, features)
 
     def extra_repr(self) -> str:
         """The two representations."""
@@ -69,10 +70,10 @@ class NormNonlinearity(nn.Module):
         v -> softplus(|v| + b) v / |v|,      invariants: s -> silu(s + b)
 
     Args:
-        rep: A sum of irreps that act orthogonally; comes in and goes out.
+        rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
 
     Raises:
-        ValueError: If ``rep`` is not a sum of irreps; in ``forward`` if the shape does not fit.
+        ValueError: If ``rep_in`` is not a sum of irreps; in ``forward`` if the shape does not fit.
 
     Law: ``f(rho(g) x) = rho(g) f(x)``. The zero vector stays zero, with a finite gradient.
 
@@ -84,30 +85,35 @@ class NormNonlinearity(nn.Module):
         0.0
     """
 
-    def __init__(self, rep: Rep) -> None:
+    def __init__(self, rep_in: Rep | str) -> None:
         super().__init__()
-        self.rep_in = self.rep_out = rep
-        self._blocks = Blocks.of(rep)
+        self.rep_in = self.rep_out = as_rep(rep_in)
+        self._blocks = Blocks.of(self.rep_in)
         self.bias = nn.Parameter(torch.zeros(sum(self._blocks.copies), dtype=torch.float32))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(..., rep.dim)`` to the same shape."""
+        """Map ``(..., rep_in.dim)`` to the same shape."""
         self._blocks.check(features, "NormNonlinearity")
         parts, biases = [], self.bias.split(self._blocks.copies)
         for part, bias, trivial in zip(self._blocks.split(features), biases, self._blocks.trivial, strict=True):
             if trivial:
-                parts.append(_SILU * functional.silu(part + bias))
+                parts.append(SILU_GAIN * functional.silu(part + bias))
             else:
                 norm = safe_norm(part, dim=-2)[..., None, :]
                 parts.append(part * functional.softplus(norm + bias) / torch.where(norm == 0, 1.0, norm))
-        return Blocks.join(parts)
+        return Blocks.join(parts, features)
+
+    def extra_repr(self) -> str:
+        """The representation."""
+        return str(self.rep_in)
 
 
 class NormInvariants(nn.Module):
-    """What of a feature does not move: the invariants as they are and the length of each other copy.
+    """Invariants of a feature: those in it as they are, and the norm of each other copy. ``o3.Norm`` of e3nn.
 
     Args:
-        rep_in: A sum of irreps that act orthogonally; ``rep_out`` has one trivial irrep for each copy, in order.
+        rep_in: A sum of irreps that act orthogonally, or its text; ``rep_out`` has one trivial irrep for each copy, in
+            order.
 
     Raises:
         ValueError: If ``rep_in`` is not a sum of irreps; in ``forward`` if the shape does not fit.
@@ -115,14 +121,13 @@ class NormInvariants(nn.Module):
     Law: ``f(rho(g) x) = f(x)``.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> NormInvariants(O3().rep("1x0e + 1x1o"))(torch.tensor([-2.0, 0.0, 3.0, 4.0])).tolist()
+        >>> NormInvariants("1x0e + 1x1o")(torch.tensor([-2.0, 0.0, 3.0, 4.0])).tolist()
         [-2.0, 5.0]
     """
 
-    def __init__(self, rep_in: Rep) -> None:
+    def __init__(self, rep_in: Rep | str) -> None:
         super().__init__()
-        self.rep_in = rep_in
+        self.rep_in = rep_in = as_rep(rep_in)
         self._blocks = Blocks.of(rep_in)
         self.rep_out: Rep = sum(self._blocks.copies) * rep_in.group.trivial
 
@@ -130,4 +135,9 @@ class NormInvariants(nn.Module):
         """Map ``(..., rep_in.dim)`` to ``(..., number of copies)``."""
         self._blocks.check(features, "NormInvariants")
         parts = zip(self._blocks.split(features), self._blocks.trivial, strict=True)
-        return torch.cat([part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts], -1)
+        norms = [part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts]
+        return torch.cat(norms, -1) if norms else features.new_zeros((*features.shape[:-1], 0))
+
+    def extra_repr(self) -> str:
+        """The two representations."""
+        return f"{self.rep_in} -> {self.rep_out}"

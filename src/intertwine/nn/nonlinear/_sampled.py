@@ -1,4 +1,4 @@
-"""Nonlinearities by sampling: coefficients to a function's values, pointwise, and back."""
+"""Pointwise nonlinearities on sampled functions on the sphere and the circle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from intertwine.groups import O2, O3, SO2, SO3
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.ops import circle_grid, sphere_grid, spherical_harmonics
-from intertwine.reps import PlanarIrrep, Rep, SphericalIrrep
+from intertwine.reps import PlanarIrrep, Rep, SphericalIrrep, as_rep
 
 Activation = Literal["silu", "gelu", "tanh"]
 
@@ -42,11 +42,11 @@ class SampledNonlinearity(nn.Module):
         self.degree, self.activation = degree, activation
         self._blocks = Blocks.of(rep)
         degrees = [self._degree(irrep) for _, irrep in self._blocks.terms]
-        self._places = {k: [i for i, other in enumerate(degrees) if other == k] for k in sorted(set(degrees))}
-        copies = {k: [self._blocks.copies[i] for i in places] for k, places in self._places.items()}
+        self._blocks_of_degree = {k: [i for i, other in enumerate(degrees) if other == k] for k in sorted(set(degrees))}
+        copies = {k: [self._blocks.copies[i] for i in blocks] for k, blocks in self._blocks_of_degree.items()}
         self._copies = {k: sum(counts) for k, counts in copies.items()}
         channels = max(self._copies.values(), default=0)
-        harmonics, weights = self._harmonics(list(self._places))
+        harmonics, weights = self._harmonics(list(self._blocks_of_degree))
         sampling = torch.cat(harmonics, 1) if harmonics else torch.zeros(len(weights), 0, dtype=torch.float64)
         inverse = [weights * part.mT * part.shape[1] for part in harmonics]
         filled = [sum(count > c for count in self._copies.values()) for c in range(channels)]
@@ -56,7 +56,7 @@ class SampledNonlinearity(nn.Module):
 
     @property
     def nodes(self) -> int:
-        """How many nodes the grid has."""
+        """Number of nodes of the grid."""
         return len(self.sampling.value)
 
     @abstractmethod
@@ -72,22 +72,22 @@ class SampledNonlinearity(nn.Module):
         """The harmonics of each degree at the nodes, ``(nodes, dim)`` of length one, and the weights of the nodes."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(..., rep.dim)`` to the same shape."""
+        """Map ``(..., rep_in.dim)`` to the same shape."""
         self._blocks.check(features, type(self).__name__)
-        if not self._places:
+        if not self._blocks_of_degree:
             return features
         parts, scales = self._blocks.split(features), self.scales()
-        rows = [torch.cat([parts[i] for i in places], -1) for places in self._places.values()]
+        rows = [torch.cat([parts[i] for i in blocks], -1) for blocks in self._blocks_of_degree.values()]
         filled = torch.cat([functional.pad(row, (0, len(scales) - row.shape[-1])) for row in rows], -2)
         function, factor = ACTIVATIONS[self.activation]
         values = factor * function(self.sampling() @ (filled / scales))
         coefficients = (self.projection() @ values) * scales
         widths = [row.shape[-2] for row in rows]
         found: dict[int, Tensor] = {}
-        for (degree, places), block in zip(self._places.items(), coefficients.split(widths, -2), strict=True):
-            copies = [self._blocks.copies[i] for i in places]
-            found.update(zip(places, block[..., : self._copies[degree]].split(copies, -1), strict=True))
-        return Blocks.join([found[i] for i in range(len(parts))])
+        for (degree, blocks), block in zip(self._blocks_of_degree.items(), coefficients.split(widths, -2), strict=True):
+            copies = [self._blocks.copies[i] for i in blocks]
+            found.update(zip(blocks, block[..., : self._copies[degree]].split(copies, -1), strict=True))
+        return Blocks.join([found[i] for i in range(len(parts))], features)
 
     def extra_repr(self) -> str:
         """The representation, the activation and the grid."""
@@ -103,13 +103,14 @@ class SphereNonlinearity(SampledNonlinearity):
     channel c, so degrees usually have equally many copies; a degree may have fewer, its missing coefficients are zero.
 
     Args:
-        rep: A sum of irreps of SO(3), or of O(3) with the parity (-1)^l, which functions on the sphere have.
+        rep_in: A sum of irreps of SO(3), or of O(3) with the parity (-1)^l, which functions on the sphere have; or its
+            text.
         activation: ``"silu"``, ``"gelu"`` or ``"tanh"``, scaled to mean square one on a standard normal variable.
         degree: The grid integrates polynomials up to this degree exactly; ``None`` for ``8 lmax + 5``.
 
     Raises:
-        ValueError: If ``rep`` has other irreps, the activation is not known or the degree is less than ``2 lmax``; in
-            ``forward`` if the shape does not fit.
+        ValueError: If ``rep_in`` has other irreps, the activation is not known or the degree is less than ``2 lmax``;
+            in ``forward`` if the shape does not fit.
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` up to aliasing: what the activation makes at degrees above ``degree - lmax``
     folds back. The relative error falls exponentially with the degree. For SiLU on unit coefficients, the largest of
@@ -122,12 +123,13 @@ class SphereNonlinearity(SampledNonlinearity):
     Reference: Cohen et al., Spherical CNNs, ICLR 2018; Liao et al., EquiformerV2, ICLR 2024, section 4.3.
 
     Example:
-        >>> layer = SphereNonlinearity(O3().rep("8x0e + 8x1o + 8x2e"))
+        >>> layer = SphereNonlinearity("8x0e + 8x1o + 8x2e")
         >>> layer(torch.ones(2, 72)).shape, layer.nodes
         (torch.Size([2, 72]), 170)
     """
 
-    def __init__(self, rep: Rep, *, activation: Activation = "silu", degree: int | None = None) -> None:
+    def __init__(self, rep_in: Rep | str, *, activation: Activation = "silu", degree: int | None = None) -> None:
+        rep = as_rep(rep_in)
         lmax = max((self._degree(irrep) for _, irrep in Blocks.of(rep).terms), default=0)
         degree = 8 * lmax + 5 if degree is None else degree
         if degree < 2 * lmax:
@@ -153,12 +155,12 @@ class FourierNonlinearity(SampledNonlinearity):
         f_c(t) = sum_m x_mc . (cos m t, sin m t),      x_mc -> (1 or 2) mean_t a(f_c(t)) (cos m t, sin m t)
 
     Args:
-        rep: A sum of irreps of SO(2), or of O(2) without "0-", which no function on the circle has.
+        rep_in: A sum of irreps of SO(2), or of O(2) without "0-", which no function on the circle has.
         activation: ``"silu"``, ``"gelu"`` or ``"tanh"``, scaled to mean square one on a standard normal variable.
         degree: One less than the number of nodes; ``None`` for ``12 M + 5`` with M the highest frequency.
 
     Raises:
-        ValueError: If ``rep`` has other irreps, the activation is not known or the degree is less than ``2 M``; in
+        ValueError: If ``rep_in`` has other irreps, the activation is not known or the degree is less than ``2 M``; in
             ``forward`` if the shape does not fit.
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` up to aliasing, see :class:`SphereNonlinearity`: on unit coefficients below 2e-6
@@ -172,7 +174,8 @@ class FourierNonlinearity(SampledNonlinearity):
         torch.Size([2, 12])
     """
 
-    def __init__(self, rep: Rep, *, activation: Activation = "silu", degree: int | None = None) -> None:
+    def __init__(self, rep_in: Rep | str, *, activation: Activation = "silu", degree: int | None = None) -> None:
+        rep = as_rep(rep_in)
         highest = max((self._degree(irrep) for _, irrep in Blocks.of(rep).terms), default=0)
         degree = 12 * highest + 5 if degree is None else degree
         if degree < 2 * highest:
@@ -183,7 +186,7 @@ class FourierNonlinearity(SampledNonlinearity):
         if not isinstance(irrep, PlanarIrrep) or not isinstance(irrep.group, SO2 | O2):
             raise ValueError(f"functions on the circle have irreps of {SO2()} or {O2()}, got {irrep} of {irrep.group}")
         if irrep.odd:
-            raise ValueError(f"no function on the circle turns by {irrep} of {irrep.group}")
+            raise ValueError(f"no function on the circle transforms by {irrep} of {irrep.group}")
         return irrep.frequency
 
     def _harmonics(self, degrees: list[int]) -> tuple[list[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""What a point says to itself, weighted by what it finds there."""
+"""Attentive self-interaction: a linear map whose weights depend on the feature."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.nn._blocks import Blocks
+from intertwine.nn._same_group import same_group
 from intertwine.reps import Rep
 
-_MODULATION = 0.1  # scale of the weights' dependence on the feature at the start, beside the constant part
+_MODULATION = 0.1  # scale of the dependence of the weights on the feature at initialization, beside the constant part
 
 
 class AttentiveSelfInteraction(nn.Module):
@@ -19,8 +20,8 @@ class AttentiveSelfInteraction(nn.Module):
         y_o = sum_c W_oc x_c,        W = network(<x_a, x_b> for all copies a, b of the irrep)
 
     Args:
-        rep_in: A sum of irreps that act orthogonally.
-        rep_out: Likewise. A block whose irrep does not come in is zero.
+        rep_in: A sum of irreps that act orthogonally, or its text.
+        rep_out: Likewise. A block whose irrep is not in ``rep_in`` is zero.
         hidden: Width of each irrep's network, which has one hidden layer.
 
     Raises:
@@ -34,16 +35,14 @@ class AttentiveSelfInteraction(nn.Module):
     Reference: Fuchs, Worrall, Fischer, Welling, SE(3)-Transformers, NeurIPS 2020, eq. 13.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> layer = AttentiveSelfInteraction(O3().rep("4x0e + 2x1o"), O3().rep("3x0e + 5x1o"))
+        >>> layer = AttentiveSelfInteraction("4x0e + 2x1o", "3x0e + 5x1o")
         >>> layer(torch.ones(7, 10)).shape
         torch.Size([7, 18])
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, *, hidden: int = 64) -> None:
+    def __init__(self, rep_in: Rep | str, rep_out: Rep | str, *, hidden: int = 64) -> None:
         super().__init__()
-        if rep_in.group != rep_out.group:
-            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a layer needs one group")
+        rep_in, rep_out = same_group("AttentiveSelfInteraction", rep_in=rep_in, rep_out=rep_out)
         if hidden < 1:
             raise ValueError(f"hidden must be at least 1, got {hidden}")
         self.rep_in, self.rep_out = rep_in, rep_out
@@ -65,11 +64,11 @@ class AttentiveSelfInteraction(nn.Module):
             if not sources or not copies:
                 outputs.append(features.new_zeros((*features.shape[:-1], width, copies)))
                 continue
-            own = torch.cat([inputs[i] for i in sources], -1)
-            products = own.mT @ own / width
-            weights = network(products.flatten(-2)).unflatten(-1, (own.shape[-1], copies))
-            outputs.append(own @ weights)
-        return Blocks.join(outputs)
+            block = torch.cat([inputs[i] for i in sources], -1)
+            products = block.mT @ block / width
+            weights = network(products.flatten(-2)).unflatten(-1, (block.shape[-1], copies))
+            outputs.append(block @ weights)
+        return Blocks.join(outputs, features)
 
     def extra_repr(self) -> str:
         """The two representations."""

@@ -1,4 +1,4 @@
-"""The square of a feature, V (x) V -> V: the smallest nonlinearity that lets directions meet."""
+"""Tensor square of a feature, V (x) V -> V, channel by channel."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from intertwine._cached_constant import cached_constant
 from intertwine.hom import intertwiners
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
+from intertwine.nn._same_group import same_group
 from intertwine.reps import Rep, canonical_basis
 
 _INDEPENDENT = 1e-6  # singular values of projections of orthonormal maps are 0, 1 or well between
 
 
 class TensorSquare(nn.Module):
-    """All quadratic maps of a feature, lane by lane, with one learned weight for each map and lane.
+    """All quadratic maps of a feature, channel by channel, with one learned weight for each map and channel.
 
         y_oc = sum_{i <= j} sum_k w_ijok,c  B_ijok (x_ic (x) x_jc)
 
-    with B_ijo1, B_ijo2, .. a basis of Hom(V_i (x) V_j, V_o). A lane c holds one copy of every block, with as many lanes
-    as the largest block has copies: smaller blocks of the input are read again from the start, smaller blocks of the
-    output are the sum of several lanes. Of a copy with itself only the symmetric maps count, for the others vanish;
-    those, such as the cross product, are taken of each copy with the next. ``Linear`` layers around it mix the lanes.
+    with B_ijo1, B_ijo2, .. a basis of Hom(V_i (x) V_j, V_o). A channel c holds one copy of every block, with as
+    many channels as the largest block has copies: smaller blocks of the input are repeated, smaller blocks of the
+    output are the sum of several channels. Of a copy with itself only the symmetric maps count, for the others vanish;
+    those, such as the cross product, are taken of each copy with the next. ``Linear`` layers around it mix channels.
 
     Args:
-        rep_in: What comes in: a sum of irreps of any compact group.
-        rep_out: What goes out, of the same group; ``rep_in`` if not given.
+        rep_in: Representation of the features that come in: a sum of irreps of any compact group, or its text.
+        rep_out: Representation of the features that go out, of the same group; ``rep_in`` if not given.
 
     Raises:
         ValueError: If a representation is not a sum of irreps or the groups differ; in ``forward`` if the shape does
@@ -37,25 +38,23 @@ class TensorSquare(nn.Module):
     Law: ``f(rho_in(g) x) = rho_out(g) f(x)``, and ``f(t x) = t^2 f(x)``. A block that no product reaches is zero: of
     odd vectors alone there is no odd square.
 
-    Cost: for each lane about ``dim_i dim_j (1 + sum of dim_o)`` operations for each pair of irreps.
+    Cost: for each channel about ``dim_i dim_j (1 + sum of dim_o)`` operations for each pair of irreps.
 
     Reference: Thomas et al., Tensor field networks, 2018, section 3; Kondor, Lin, Trivedi, Clebsch-Gordan nets, 2018.
 
     Example:
-        >>> from intertwine.groups import O3
-        >>> square = TensorSquare(O3().rep("4x0e + 4x1o"))
-        >>> sum(p.numel() for p in square.parameters())  # 0 0 -> 0, 1 1 -> 0 and 0 1 -> 1, in four lanes
+        >>> square = TensorSquare("4x0e + 4x1o")
+        >>> sum(p.numel() for p in square.parameters())  # 0 0 -> 0, 1 1 -> 0 and 0 1 -> 1, in four channels
         12
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep | None = None) -> None:
+    def __init__(self, rep_in: Rep | str, rep_out: Rep | str | None = None) -> None:
         super().__init__()
         rep_out = rep_in if rep_out is None else rep_out
-        if rep_in.group != rep_out.group:
-            raise ValueError(f"rep_in is of {rep_in.group} and rep_out of {rep_out.group}; a square needs one group")
+        rep_in, rep_out = same_group("TensorSquare", rep_in=rep_in, rep_out=rep_out)
         self.rep_in, self.rep_out = rep_in, rep_out
         self._in, self._out = Blocks.of(rep_in), Blocks.of(rep_out)
-        self.lanes = max((*self._in.copies, *self._out.copies), default=0)
+        self.channels = max((*self._in.copies, *self._out.copies), default=0)
         irreps = [irrep for _, irrep in self._in.terms]
         self._pairs: list[tuple[int, int, bool, list[tuple[int, int]]]] = []
         self.maps, self.weights = nn.ModuleList(), nn.ParameterList()
@@ -71,7 +70,7 @@ class TensorSquare(nn.Module):
         if routes:
             self._pairs.append((i, j, to_next, routes))
             self.maps.append(Constant(torch.cat([basis.flatten(0, 1) for basis in bases])))
-            shape = (sum(count for _, count in routes), self.lanes)
+            shape = (sum(count for _, count in routes), self.channels)
             self.weights.append(nn.Parameter(torch.empty(shape, dtype=torch.float32)))
 
     def reset_parameters(self) -> None:
@@ -83,37 +82,38 @@ class TensorSquare(nn.Module):
         for (*_, routes), weight in zip(self._pairs, self.weights, strict=True):
             rows = weight.split([count for _, count in routes])
             for (o, _), part in zip(routes, rows, strict=True):
-                fan_in = paths[o] * self.lanes / max(self._out.copies[o], 1)
+                fan_in = paths[o] * self.channels / max(self._out.copies[o], 1)
                 nn.init.normal_(part, std=1 / sqrt(fan_in))
 
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(..., rep_in.dim)`` to ``(..., rep_out.dim)``."""
         self._in.check(features, "TensorSquare")
         parts = self._in.split(features)
-        lanes = [self._spread(part) for part in parts]
+        channels = [self._spread(part) for part in parts]
         widths = self._out.widths
-        totals = [features.new_zeros((*features.shape[:-1], width, self.lanes)) for width in widths]
+        totals = [features.new_zeros((*features.shape[:-1], width, self.channels)) for width in widths]
         for (i, j, to_next, routes), maps, weight in zip(self._pairs, self.maps, self.weights, strict=True):
-            other = self._spread(parts[j].roll(-1, -1)) if to_next else lanes[j]
-            products = (lanes[i][..., :, None, :] * other[..., None, :, :]).flatten(-3, -2)
+            other = self._spread(parts[j].roll(-1, -1)) if to_next else channels[j]
+            products = (channels[i][..., :, None, :] * other[..., None, :, :]).flatten(-3, -2)
             mapped = (maps() @ products).split([count * widths[o] for o, count in routes], -2)
             weights = weight.split([count for _, count in routes])
-            for (o, count), part, share in zip(routes, mapped, weights, strict=True):
-                totals[o] = totals[o] + (part.unflatten(-2, (count, widths[o])) * share[:, None]).sum(-3)
-        return Blocks.join([self._gather(total, n) for total, n in zip(totals, self._out.copies, strict=True)])
+            for (o, count), part, factor in zip(routes, mapped, weights, strict=True):
+                totals[o] = totals[o] + (part.unflatten(-2, (count, widths[o])) * factor[:, None]).sum(-3)
+        blocks = [self._gather(total, n) for total, n in zip(totals, self._out.copies, strict=True)]
+        return Blocks.join(blocks, features)
 
     def _spread(self, part: Tensor) -> Tensor:
         copies = part.shape[-1]
-        if copies in (0, self.lanes):
-            return part if copies else part.new_zeros((*part.shape[:-1], self.lanes))
-        return torch.cat([part] * -(-self.lanes // copies), -1)[..., : self.lanes]
+        if copies in (0, self.channels):
+            return part if copies else part.new_zeros((*part.shape[:-1], self.channels))
+        return torch.cat([part] * -(-self.channels // copies), -1)[..., : self.channels]
 
     def _gather(self, total: Tensor, copies: int) -> Tensor:
-        if copies in (0, self.lanes):
+        if copies in (0, self.channels):
             return total[..., :copies]
-        turns = -(-self.lanes // copies)
-        filled = nn.functional.pad(total, (0, turns * copies - self.lanes))
-        gathered: Tensor = filled.unflatten(-1, (turns, copies)).sum(-2)
+        repeats = -(-self.channels // copies)
+        filled = nn.functional.pad(total, (0, repeats * copies - self.channels))
+        gathered: Tensor = filled.unflatten(-1, (repeats, copies)).sum(-2)
         return gathered
 
     def extra_repr(self) -> str:

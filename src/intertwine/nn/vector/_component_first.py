@@ -1,7 +1,7 @@
-"""Between features, copies of a vector side by side, and planes: one matrix for each component of all vectors.
+"""Component-first layout of vector features: one matrix ``(N, C)`` for each of the n components of all vectors.
 
-Layers of vector neurons work on planes ``(n, N, C)``: there a linear map is one matrix product, and inner products add
-long rows. Those that follow each other inside a network pass planes on.
+Layers of vector neurons work on components ``(n, N, C)``: there a linear map is one matrix product, and inner products
+add long rows. Layers that follow each other inside a network pass components on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ComponentFirst:
         return sizes
 
     def split(self, features: Tensor, layer: str) -> Tensor:
-        """``(..., copies * width)`` to planes ``(width, N, copies)``.
+        """``(..., copies * width)`` to components ``(width, N, copies)``.
 
         Raises:
             ValueError: If the last axis is not ``copies * width`` long.
@@ -67,18 +67,18 @@ class ComponentFirst:
         points = prod(features.shape[:-1])
         return features.reshape(points, self.copies, self.width).permute(2, 0, 1).contiguous()
 
-    def join(self, planes: Tensor, like: Tensor) -> Tensor:
+    def join(self, components: Tensor, like: Tensor) -> Tensor:
         """Planes to features with the leading axes of ``like``."""
-        return planes.permute(1, 2, 0).reshape(*like.shape[:-1], self.copies * self.width)
+        return components.permute(1, 2, 0).reshape(*like.shape[:-1], self.copies * self.width)
 
 
-def mix(linear: Linear, planes: Tensor) -> Tensor:
+def mix(linear: Linear, components: Tensor) -> Tensor:
     """The linear map between copies of one vector, ``(n, N, C)`` to ``(n, N, C')``."""
     if not len(linear.weights):
-        return planes.new_zeros(*planes.shape[:2], linear.rep_out.dim // planes.shape[0])
+        return components.new_zeros(*components.shape[:2], linear.rep_out.dim // components.shape[0])
     first, *more = linear.weights[0]
-    result: Tensor = planes @ first
+    result: Tensor = components @ first
     for endomorphism, weight in zip(linear.bases[0]()[1:], more, strict=True):
-        turned = torch.tensordot(endomorphism, planes, 1)
-        result = result + turned @ weight
+        mapped = torch.tensordot(endomorphism, components, 1)
+        result = result + mapped @ weight
     return result

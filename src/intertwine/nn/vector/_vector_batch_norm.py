@@ -7,28 +7,29 @@ from math import exp, lgamma, sqrt
 import torch
 from torch import Tensor, nn
 
+from intertwine.nn.norm import is_distributed, synchronize_moments
 from intertwine.nn.vector._component_first import ComponentFirst
 from intertwine.ops import VN_EPSILON, EdgeVectors, Graph, edge_norm_stats, vn_relu
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 
 class VectorBatchNorm(nn.Module):
-    """Batch normalization of the length of each vector, which keeps its direction, or turns it round.
+    """Batch normalization of the length of each vector, which keeps its direction or inverts it.
 
         v -> BN(|v|) / |v| v,      BN(x) = weight (x - mean) / sqrt(variance + eps) + bias
 
-    Mean and variance are those of the channel over all vectors of the batch in training, and running averages of them
-    in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a Gaussian vector,
-    2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it begins by turning
-    every second vector round, and networks learn slowly.)
+    Mean and variance are those of the channel over all vectors of the batch (of all processes) in training, and running
+    averages of them in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a
+    Gaussian vector, 2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it
+    begins by inverting every second vector, and networks learn slowly.)
 
     Args:
-        rep: Copies of a vector: comes in and goes out.
-        momentum: Share of the latest batch in the running averages.
+        rep_in: Representation of input and output: copies of a vector, or its text.
+        momentum: Weight of the newest batch in the running averages.
         eps: Under the square root.
 
     Raises:
-        ValueError: If ``rep`` is not copies of one vector; in ``forward`` if the shape does not fit.
+        ValueError: If ``rep_in`` is not copies of one vector; in ``forward`` if the shape does not fit.
 
     Law: ``f(rho(g) x) = rho(g) f(x)``, in training as well: lengths are invariant.
 
@@ -44,26 +45,26 @@ class VectorBatchNorm(nn.Module):
     running_mean: Tensor
     running_variance: Tensor
 
-    def __init__(self, rep: Rep, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    def __init__(self, rep_in: Rep | str, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
-        self.rep_in = self.rep_out = rep
+        self.rep_in = self.rep_out = as_rep(rep_in)
         self.momentum, self.eps = momentum, eps
-        self._planes = ComponentFirst.of(rep, "VectorBatchNorm")
-        copies = self._planes.copies
+        self._layout = ComponentFirst.of(self.rep_in, "VectorBatchNorm")
+        copies = self._layout.copies
         self.weight = nn.Parameter(torch.ones(copies, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.full((copies,), mean_over_spread(self._planes.width), dtype=torch.float32))
+        self.bias = nn.Parameter(torch.full((copies,), mean_over_deviation(self._layout.width), dtype=torch.float32))
         self.register_buffer("running_mean", torch.zeros(copies, dtype=torch.float32))
         self.register_buffer("running_variance", torch.ones(copies, dtype=torch.float32))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map ``(..., rep.dim)`` to the same shape."""
-        planes = self._planes.split(features, "VectorBatchNorm")
-        graph = Graph.from_neighbor_table(torch.arange(planes.shape[1], device=planes.device)[:, None])
-        affine = self.affine(EdgeVectors(planes), graph)
-        return self._planes.join(vn_relu(planes, planes, affine=affine, negative_slope=1.0), features)
+        """Map ``(..., rep_in.dim)`` to the same shape."""
+        components = self._layout.split(features, "VectorBatchNorm")
+        graph = Graph.from_neighbor_table(torch.arange(components.shape[1], device=components.device)[:, None])
+        affine = self.affine(EdgeVectors(components), graph)
+        return self._layout.join(vn_relu(components, components, affine=affine, negative_slope=1.0), features)
 
     def affine(self, values: EdgeVectors, graph: Graph, edges: Tensor | None = None) -> Tensor:
-        """Scale and shift for vectors on edges; in training the running averages take note of them.
+        """Scale and shift for vectors on edges; in training the running averages are updated.
 
         Args:
             values: The vectors.
@@ -75,12 +76,15 @@ class VectorBatchNorm(nn.Module):
         """
         mean, variance = self.running_mean, self.running_variance
         if self.training:
-            count = graph.source.shape[0]
+            count: float = graph.source.shape[0]
             mean, variance = edge_norm_stats(values, graph, edges)
+            if is_distributed():
+                mean, variance, count = synchronize_moments(mean, variance, graph.source.shape[0])
             if count > 0:
                 with torch.no_grad():
-                    self.running_mean.lerp_(mean.detach(), self.momentum)
-                    self.running_variance.lerp_(variance.detach() * (count / max(count - 1, 1)), self.momentum)
+                    self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+                    unbiased = variance * (count / max(count - 1, 1))
+                    self.running_variance.lerp_(unbiased.to(self.running_variance), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.stack([scale, self.bias - scale * (mean + VN_EPSILON)])
 
@@ -89,12 +93,12 @@ class VectorBatchNorm(nn.Module):
         return str(self.rep_in)
 
 
-def mean_over_spread(dimension: int) -> float:
+def mean_over_deviation(dimension: int) -> float:
     """The mean of the length of a Gaussian vector over its standard deviation.
 
     E|v| = sqrt(2) Gamma((n + 1) / 2) / Gamma(n / 2),    E|v|^2 = n
 
-    >>> round(mean_over_spread(3), 3)
+    >>> round(mean_over_deviation(3), 3)
     2.37
     """
     mean = sqrt(2) * exp(lgamma((dimension + 1) / 2) - lgamma(dimension / 2))

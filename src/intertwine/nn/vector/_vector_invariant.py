@@ -1,4 +1,4 @@
-"""Invariants of vectors that keep everything but the orientation: coordinates in a frame that turns along."""
+"""Invariants of vectors by coordinates in an equivariant frame, which lose only the orientation."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import VectorLeakyReLU, one_copy
-from intertwine.ops import EdgeVectors, Graph, resolve_batch
-from intertwine.reps import Rep
+from intertwine.ops import EdgeVectors, Graph, resolve_batch, segment_sum
+from intertwine.reps import Rep, as_rep
 
 Scope = Literal["structure", "point"]
 
 
 class VectorInvariant(nn.Module):
-    """Each point's vectors in coordinates of vectors that a small network of vector neurons makes of them.
+    """Invariant coordinates of vectors, in a frame that a small network of vector neurons makes of them.
 
         y_n = V_n T_n^T,      T_n = VN([V_n, mean_m V_m])
 
-    T_n is n x n: n vectors with n components. Both factors turn alike, and their inner products stay.
+    T_n is n x n: n vectors with n components. Both factors rotate alike, so that their inner products are
+    invariant.
 
     Args:
-        rep_in: Copies of a vector.
-        hidden: Copies in the two hidden layers of VN; ``None`` for the copies of ``rep_in`` and half of them.
+        rep_in: Copies of a vector, or its text.
+        hidden: Number of copies in the two hidden layers of VN; ``None`` for the copies of ``rep_in`` and half of them.
         scope: Whether T_n sees the mean of its ``"structure"`` or its own ``"point"`` alone.
         norm: Makes the normalization of each hidden layer from its representation; ``None`` for nothing.
 
@@ -48,13 +49,14 @@ class VectorInvariant(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
+        rep_in: Rep | str,
         *,
         hidden: Sequence[int] | None = None,
         scope: Scope = "structure",
         norm: Callable[[Rep], VectorBatchNorm] | None = VectorBatchNorm,
     ) -> None:
         super().__init__()
+        rep_in = as_rep(rep_in)
         if scope not in ("structure", "point"):
             raise ValueError(f'scope is "structure" or "point", got {scope!r}')
         self.rep_in, self.scope = rep_in, scope
@@ -69,8 +71,8 @@ class VectorInvariant(nn.Module):
         self.first = VectorLeakyReLU(rep_in, wide, norm=None if norm is None else norm(wide))
         self.second = VectorLeakyReLU(wide, narrow, norm=None if norm is None else norm(narrow))
         self.frame = Linear(narrow, self._in.width * vector)
-        seen = rep_in if scope == "structure" else 0 * rep_in
-        self.mean_values, self.mean_directions = Linear(seen, wide), Linear(seen, wide)
+        mean_rep = rep_in if scope == "structure" else 0 * rep_in
+        self.mean_values, self.mean_directions = Linear(mean_rep, wide), Linear(mean_rep, wide)
 
     def forward(self, features: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
         """Make invariants.
@@ -78,33 +80,37 @@ class VectorInvariant(nn.Module):
         Args:
             features: ``(N, rep_in.dim)``; any leading shape if there is no mean of a structure.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
-            structures: How many structures; read off ``batch`` where it is not given.
+            structures: Number of structures; read off ``batch`` where it is not given.
 
         Returns:
             ``(N, n C)``: the products with the first vector of the frame for all channels, then with the second ...
         """
-        planes = self._in.split(features, "VectorInvariant")
-        return self.planes(planes, batch, structures).reshape(*features.shape[:-1], self.rep_out.dim)
+        components = self._in.split(features, "VectorInvariant")
+        return self.forward_components(components, batch, structures).reshape(*features.shape[:-1], self.rep_out.dim)
 
-    def planes(self, planes: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
-        """The same from planes ``(n, N, C)`` to ``(N, n C)``."""
+    def forward_components(
+        self, components: Tensor, batch: Tensor | None = None, structures: int | None = None
+    ) -> Tensor:
+        """The same from components ``(n, N, C)`` to ``(N, n C)``."""
         if self.scope == "point":
-            hidden = self.first.planes(planes)
+            hidden = self.first.forward_components(components)
         else:
-            batch, structures = resolve_batch(planes[0], batch, structures)
-            hidden = self._with_mean(planes, self._means(planes, batch, structures), batch)
-        frame = mix(self.frame, self.second.planes(hidden))
-        return torch.bmm(frame.permute(1, 2, 0), planes.transpose(0, 1)).flatten(1)
+            batch, structures = resolve_batch(components[0], batch, structures)
+            hidden = self._with_mean(components, self._means(components, batch, structures), batch)
+        frame = mix(self.frame, self.second.forward_components(hidden))
+        return torch.bmm(frame.permute(1, 2, 0), components.transpose(0, 1)).flatten(1)
 
-    def _means(self, planes: Tensor, batch: Tensor, structures: int) -> Tensor:
-        totals = planes.new_zeros(planes.shape[0], structures, planes.shape[2]).index_add(1, batch, planes)
-        counts = torch.zeros_like(totals[0, :, :1]).index_add(0, batch, torch.ones_like(planes[0, :, :1]))
+    def _means(self, components: Tensor, batch: Tensor, structures: int) -> Tensor:
+        totals = components.new_zeros(components.shape[0], structures, components.shape[2]).index_add(
+            1, batch, components
+        )
+        counts = segment_sum(torch.ones_like(components[0, :, :1]), batch, structures)
         return totals / counts.clamp_min(1)
 
-    def _with_mean(self, planes: Tensor, means: Tensor, batch: Tensor) -> Tensor:
-        """The first hidden layer: what depends on the mean is made once for each structure."""
-        values = EdgeVectors(mix(self.first.values, planes), mix(self.mean_values, means))
-        directions = EdgeVectors(mix(self.first.directions, planes), mix(self.mean_directions, means))
+    def _with_mean(self, components: Tensor, means: Tensor, batch: Tensor) -> Tensor:
+        """The first hidden layer: the terms of the mean are computed once for each structure."""
+        values = EdgeVectors(mix(self.first.values, components), mix(self.mean_values, means))
+        directions = EdgeVectors(mix(self.first.directions, components), mix(self.mean_directions, means))
         return self.first.rectified(values, directions, Graph.from_neighbor_table(batch[:, None]))
 
     def extra_repr(self) -> str:

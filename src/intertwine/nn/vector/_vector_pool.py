@@ -1,4 +1,4 @@
-"""The largest of vectors, in the sense of a learned direction."""
+"""Max pooling of vectors along learned directions."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from torch import Tensor, nn
 from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.ops import resolve_batch, segment_max
-from intertwine.reps import Rep
+from intertwine.reps import Rep, as_rep
 
 
 class VectorMaxPool(nn.Module):
-    """In each channel the one vector of a structure that points farthest along a direction of its own point.
+    """In each channel the vector of a structure that points farthest along a direction of its point.
 
         y_c = v_{m c},      m = argmax_n <(W v_n)_c, v_{n c}>
 
-    Over neighbors: the features of the edges, and their targets for ``batch``. The mean of vectors is
+    For pooling over neighbors give features of edges, and their targets as ``batch``. The mean of vectors is
     ``Pool(rep, "mean")``.
 
-    No gradient comes to W, for argmax has none: it stays as drawn, and is no parameter that learns.
+    Argmax has no gradient, so that W is fixed at initialization and not trained.
 
     Args:
-        rep: Copies of a vector: what comes in for each point and goes out for each structure.
+        rep_in: Copies of a vector, or its text: representation of the features of a point and of a structure.
 
     Raises:
-        ValueError: If ``rep`` is not copies of one vector; in ``forward`` if the shape does not fit.
+        ValueError: If ``rep_in`` is not copies of one vector; in ``forward`` if the shape does not fit.
 
-    Law: ``f(rho(g) x) = rho(g) f(x)``; invariant under permutations, but for which of two equal ones is taken.
+    Law: ``f(rho(g) x) = rho(g) f(x)``; invariant under permutations, except among equal maxima.
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, section 3.3.
 
@@ -38,37 +38,37 @@ class VectorMaxPool(nn.Module):
         torch.Size([2, 6])
     """
 
-    def __init__(self, rep: Rep) -> None:
+    def __init__(self, rep_in: Rep | str) -> None:
         super().__init__()
-        self.rep_in = self.rep_out = rep
-        self._planes = ComponentFirst.of(rep, "VectorMaxPool")
-        self.directions = Linear(rep, rep).requires_grad_(False)
+        self.rep_in = self.rep_out = rep_in = as_rep(rep_in)
+        self._layout = ComponentFirst.of(rep_in, "VectorMaxPool")
+        self.directions = Linear(rep_in, rep_in).requires_grad_(False)
 
     def forward(self, features: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
         """Pool.
 
         Args:
-            features: ``(N, rep.dim)``.
+            features: ``(N, rep_in.dim)``.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
-            structures: How many structures; read off ``batch`` where it is not given.
+            structures: Number of structures; read off ``batch`` where it is not given.
 
         Returns:
-            ``(structures, rep.dim)``; a structure without points gets zero.
+            ``(structures, rep_in.dim)``; a structure without points gets zero.
         """
-        planes = self._planes.split(features, "VectorMaxPool")
+        components = self._layout.split(features, "VectorMaxPool")
         batch, structures = resolve_batch(features, batch, structures)
-        found = self._largest(planes.detach(), batch, structures)
-        padded = torch.cat([planes, planes.new_zeros(planes.shape[0], 1, planes.shape[2])], 1)
-        pooled = padded.gather(1, found.expand(planes.shape[0], *found.shape))
-        return self._planes.join(pooled, features[:0].new_empty(structures, 1))
+        index = self._argmax(components.detach(), batch, structures)
+        padded = torch.cat([components, components.new_zeros(components.shape[0], 1, components.shape[2])], 1)
+        pooled = padded.gather(1, index.expand(components.shape[0], *index.shape))
+        return self._layout.join(pooled, features[:0].new_empty(structures, 1))
 
-    def _largest(self, planes: Tensor, batch: Tensor, structures: int) -> Tensor:
-        """``(structures, C)``: the first point of each structure that points farthest, or N where there is none."""
-        scores = (mix(self.directions, planes) * planes).sum(0)
+    def _argmax(self, components: Tensor, batch: Tensor, structures: int) -> Tensor:
+        """``(structures, C)``: the point of each structure with the largest inner product; N if it has none."""
+        scores = (mix(self.directions, components) * components).sum(0)
         largest = segment_max(scores, batch, structures).index_select(0, batch)
-        points = torch.arange(len(batch), device=batch.device)[:, None]
-        among = torch.where((scores == largest) | scores.isnan(), points, len(batch))
-        none = torch.full((structures, scores.shape[1]), len(batch), dtype=torch.int64, device=batch.device)
+        points = torch.arange(batch.shape[0], device=batch.device)[:, None]
+        among = torch.where((scores == largest) | scores.isnan(), points, batch.shape[0])
+        none = torch.full((structures, scores.shape[1]), batch.shape[0], dtype=torch.int64, device=batch.device)
         return none.scatter_reduce(0, batch[:, None].expand_as(among), among, "amin")
 
     def extra_repr(self) -> str:
