@@ -160,6 +160,7 @@ def test_what_is_before_a_bad_frame_is_there_already(file):
         (ATOM + WATER.replace("3\n", "4\n", 1), r"frame 2: it says 4 atoms, but only 3 follow: is the file whole\?"),
         (ATOM + WATER.replace("3\n", "4\n", 1) + "\n\n" + ATOM, r"frame 2: it says 4 atoms, but only 3 follow"),
         (ATOM + "99999999999\n", r"frame 2: it says 99999999999 atoms, but only 0 follow"),
+        (ATOM + f"{10**30}\n", r"frame 2: it says 10+ atoms, but only 0 follow"),
         (ATOM + "0\n\n", r"frame 2: a structure needs at least one atom, this one has 0"),
         (ATOM + "-3\n\n", r"frame 2: a structure needs at least one atom, this one has -3"),
         (

@@ -6,6 +6,7 @@ nothing is dropped.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from itertools import islice, takewhile
@@ -46,7 +47,7 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
                 frame += 1
                 atoms = _number_of_atoms(line, f"{path}, frame {frame}")
                 comment = next(file, "")
-                lines = list(islice(file, atoms))
+                lines = list(islice(file, min(atoms, sys.maxsize)))
                 found = sum(1 for _ in takewhile(str.strip, lines))
                 if found < atoms:
                     raise UsageError(
