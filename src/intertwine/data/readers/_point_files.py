@@ -43,8 +43,8 @@ def read_shape(path: Path) -> Surface | Cloud:
     arrays points (P, 3) and, if wanted, normals and labels.
 
     Raises:
-        ShapeError: the file cannot be opened, is no regular file, is empty, is of another format than its name says,
-            has nothing in it, coordinates beyond 1e30, or points that are all equal.
+        ShapeError: the file cannot be opened, is no regular file, is empty, is of another format than its name says, or
+            has nothing in it.
     """
     suffix = path.suffix.lower()
     try:
@@ -59,19 +59,23 @@ def read_shape(path: Path) -> Surface | Cloud:
         shape: Surface | Cloud = read_npz(content)
     else:
         shape = read_text_cloud(content) if suffix in TEXT_SUFFIXES else read_mesh(path, content)
-    _check_extent(shape.vertices if isinstance(shape, Surface) else shape.points)
     return shape
 
 
-def _check_extent(points: Floats) -> None:
-    if not len(points):
-        raise ShapeError("no points")
+def check_extent(shape: Surface | Cloud) -> None:
+    """Raises ShapeError if the shape has no extent that single precision can hold.
+
+    Raises:
+        ShapeError: finite coordinates beyond 1e30, or more points than one, all at one place.
+    """
+    points: Floats = shape.vertices if isinstance(shape, Surface) else shape.points
     finite = points[np.isfinite(points).all(axis=1)]
     largest = float(np.abs(finite).max(initial=0.0))
     if largest > _LARGEST:
         raise ShapeError(f"a coordinate is {largest:.3g}; expected at most {_LARGEST:g}")
-    extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 1.0
-    if extent <= _SMALLEST * largest and len(points) > 1:
+    if len(points) < 2 or len(finite) < len(points):
+        return
+    if float(np.ptp(finite, axis=0).max()) <= _SMALLEST * largest:
         raise ShapeError(f"all of its {len(points):,} points are equal")
 
 

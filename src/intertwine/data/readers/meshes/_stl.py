@@ -14,6 +14,7 @@ _HEAD_BYTES, _TRIANGLE_BYTES = 84, 50
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _LOOP = re.compile(rb"^\s*outer\s+loop\s(.*?)endloop\b", re.IGNORECASE | re.DOTALL | re.MULTILINE)
 _FACET = re.compile(rb"^\s*facet\b", re.IGNORECASE | re.MULTILINE)
+_VERTEX = re.compile(rb"^\s*vertex\b", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(rb"^\s*(end)?solid\b[^\n]*", re.IGNORECASE | re.MULTILINE)
 
 
@@ -53,6 +54,8 @@ def _from_text(content: bytes) -> Floats:
     loops = _LOOP.findall(body)
     if len(loops) != len(_FACET.findall(body)):
         raise ShapeError(f"cut short: {len(_FACET.findall(body)):,} facets, but {len(loops):,} loops of vertices")
+    if len(_VERTEX.findall(body)) > 3 * len(loops):
+        raise ShapeError("more vertices than loops of three")
     words = [loop.split() for loop in loops]
     if any(len(loop) != 12 or any(word.lower() != b"vertex" for word in loop[::4]) for loop in words):
         raise ShapeError("a facet without exactly three vertices of three numbers")
