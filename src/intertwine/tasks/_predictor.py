@@ -17,7 +17,14 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import Split
 from intertwine.tasks._output import check_prediction_output, output_file, output_folder
-from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
+from intertwine.tasks._results import (
+    AuditSettings,
+    Evaluation,
+    PredictionChunk,
+    PredictionResult,
+    PredictionWriter,
+    check_finite_predictions,
+)
 from intertwine.tasks._source import PUBLIC, check_source, progress_unit, resolve
 
 if TYPE_CHECKING:
@@ -310,6 +317,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         done = 0
         for chunk in chunks:
             predictions = self.predict_chunk(chunk, name, batch_size)
+            check_finite_predictions(predictions, name)
             del chunk
             done += len(predictions.names)
             yield predictions

@@ -30,6 +30,7 @@ from intertwine.training._upgrade import (
 WEIGHTS, METADATA, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
 CONFIG = "config.json"
 _FIELDS = {"task": str, "config": dict, "metrics": dict, "monitor": str, "epoch": int, "step": int, "sha256": dict}
+_CHECKSUM, _CHECKSUM_SINCE = "checksum", 3
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,16 @@ def checkpoint_files(
         "metrics": dict(metrics),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    return {**files, METADATA: to_json(metadata)}
+    return {**files, METADATA: to_json({**metadata, _CHECKSUM: checksum(metadata)})}
+
+
+def checksum(metadata: Mapping[str, Any]) -> str:
+    """The SHA-256 of the metadata, which hold the configuration and the SHA-256 of each other file.
+
+    It covers everything but itself, so a change of any byte of the configuration, the split or the weights is noticed.
+    """
+    content = {name: value for name, value in metadata.items() if name != _CHECKSUM}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def copy_weights(weights: Mapping[str, Tensor], model: nn.Module, source: Path) -> None:
@@ -201,15 +211,29 @@ def load_resume_state(folder: Path) -> ResumeState:
         UsageError: It is missing or damaged; one line.
     """
     metadata = _read_metadata(folder)
-    return ResumeState.decode(_read_verified(folder, RESUME, metadata), folder / RESUME, metadata["task"])
+    state = ResumeState.decode(_read_verified(folder, RESUME, metadata), folder / RESUME, metadata["task"])
+    for weights in (state.weights, state.average):
+        check_finite(weights or {}, folder / RESUME)
+    return state
 
 
 def _read_verified(folder: Path, name: str, metadata: Mapping[str, Any]) -> bytes:
     """A file of a checkpoint folder, whose SHA-256 must be the one in its metadata."""
     content = _read(folder / name)
     if hashlib.sha256(content).hexdigest() != metadata["sha256"].get(name):
-        raise UsageError(f"{folder / name} is damaged: its content is not what was saved; use another checkpoint")
+        raise UsageError(f"{folder / name} is damaged: its content is not what was saved{_advice(folder)}")
     return content
+
+
+def _advice(folder: Path) -> str:
+    """What to do about a damaged checkpoint: the other one of the run, if there is one."""
+    other = {"best": "last", "last": "best"}.get(folder.name)
+    if other is None or not (folder.parent / other / METADATA).exists():
+        return "; restore it from a copy, or train again"
+    if other == "last":
+        return f"; {folder.parent / other} is the state after the last epoch"
+    again = f"intertwine fit TASK DATA --config {folder.parent / CONFIG}"
+    return f"; {folder.parent / other} still predicts and evaluates; to train again with the same options: {again}"
 
 
 def _locate(folder: Path) -> Path:
@@ -246,6 +270,8 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     for name, kind in _FIELDS.items():
         if not isinstance(metadata.get(name), kind):
             raise UsageError(f'{path} is damaged: "{name}" is missing or not what it should be')
+    if metadata["format"] >= _CHECKSUM_SINCE and metadata.get(_CHECKSUM) != checksum(metadata):
+        raise UsageError(f"{path} is damaged: its content is not what was saved{_advice(folder)}")
     return metadata
 
 
@@ -254,9 +280,26 @@ def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Tensor
 
     content = _read_verified(folder, WEIGHTS, metadata)
     try:
-        return load(content)
+        weights = load(content)
     except Exception as error:
         raise UsageError(f"{folder / WEIGHTS} is damaged: {' '.join(str(error).split())}") from error
+    check_finite(weights, folder / WEIGHTS)
+    return weights
+
+
+def check_finite(weights: Mapping[str, Tensor], source: Path) -> None:
+    """Raise if a weight is NaN or infinite: whatever is computed with it means nothing.
+
+    Raises:
+        UsageError: The first one that is, with its name.
+    """
+    for name, value in weights.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise UsageError(
+                f"{source} is unusable: {count} of {value.numel()} numbers of {name} are NaN or infinite; use another "
+                "checkpoint, or train again"
+            )
 
 
 def _read(path: Path) -> bytes:
