@@ -68,7 +68,7 @@ def test_ctrl_c_on_the_terminal_stops_all_processes_and_saves_once(tmp_path):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    log = tmp_path / "x" / "log.csv"
+    log = tmp_path / "x" / "metrics.csv"
     while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 1):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)

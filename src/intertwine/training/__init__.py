@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from intertwine.training._job import FitResult, Job
-from intertwine.training._settings import Settings
+from intertwine.training._settings import Settings, check_tensorboard
 
 if TYPE_CHECKING:
     from intertwine.training._checkpoint import Checkpoint, Run, load_checkpoint, load_run
@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "Run",
     "Settings",
+    "check_tensorboard",
     "fit",
     "load_checkpoint",
     "load_run",

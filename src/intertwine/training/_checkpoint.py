@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from intertwine.training._upgrade import (
 WEIGHTS, METADATA, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
 CONFIG = "config.json"
 _FIELDS = {"task": str, "config": dict, "metrics": dict, "monitor": str, "epoch": int, "step": int, "sha256": dict}
+_RUN_FIELDS = ("format", "intertwine", "task", "config", "settings")
 _CHECKSUM, _CHECKSUM_SINCE = "checksum", 3
 
 
@@ -79,12 +80,14 @@ class Run:
         task: Name of the task.
         config: The job's configuration.
         settings: The settings of the run.
+        record: What else the file says: the rest of its keys.
     """
 
     folder: Path
     task: str
     config: dict[str, Any]
     settings: Settings
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
@@ -133,7 +136,9 @@ def load_run(folder: str | Path) -> Run:
     check_format(found, run_folder, values.get("intertwine"))
     try:
         task, config = str(values["task"]), dict(values["config"])
-        return Run(run_folder, task, upgrade_config(config, task, found), Settings.from_json(values["settings"]))
+        settings = Settings.from_json(values["settings"])
+        record = {name: value for name, value in values.items() if name not in _RUN_FIELDS}
+        return Run(run_folder, task, upgrade_config(config, task, found), settings, record)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{run_folder / CONFIG} is damaged or foreign: {error}") from error
 

@@ -91,7 +91,7 @@ REFUSED = [
     (["classify", "nowhere"], 'no file or folder "nowhere"'),
     (["classify", "furnitur"], 'did you mean "furniture"'),
     (["segment", "circuit-part"], 'did you mean "circuit-parts"'),
-    (["classify", "qm9"], 'no file or folder "qm9"'),
+    (["classify", "qm9"], "intertwine fit properties qm9"),
     (["classify", "empty"], "holds no shapes"),
     (["classify", "file.xyz"], "is a file; expected a folder"),
     (["classify", "one"], "one class only"),
@@ -132,7 +132,7 @@ IN_USE = [
     (["predict", "runs/classes-steerable", "classes", "--output", "out"], "no format"),
     (["predict", "runs/parts-steerable", "parts", "--output", "classes"], "is a folder with something in it"),
     (["predict", "runs/parts-steerable", "parts", "--output", "nowhere/out"], "does not exist"),
-    (["predict", "runs/parts-steerable", "runs/parts-steerable/log.csv"], "is no shape"),
+    (["predict", "runs/parts-steerable", "runs/parts-steerable/metrics.csv"], "is no shape"),
     (["predict", "runs/parts-steerable", "nowhere"], "nowhere"),
 ]
 

@@ -73,7 +73,7 @@ def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_
 def test_evaluating_other_data_by_the_names_of_its_classes(at_shapes, command, write, tmp_path):
     write(tmp_path / "new", each=3, kinds=("boxes", "tubes"))
     command("evaluate", "runs/classes-steerable", tmp_path / "new")
-    metrics = json.loads(Path("runs/classes-steerable/evaluation.json").read_text())
+    metrics = json.loads(Path("runs/classes-steerable/evaluation-new.json").read_text())
     found = metrics["protocols"]["none/none"]
     assert [(row["name"], row["count"]) for row in found["classes"]] == [("boxes", 3), ("discs", 0), ("tubes", 3)]
     (tmp_path / "new" / "boxes").rename(tmp_path / "new" / "boxen")

@@ -141,7 +141,8 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
                     logits = self.logits(dataset.batch(indices, rotations=matrices))
                 broken = ~largest_change(logits, given).isfinite()
                 if broken.any():
-                    raise not_finite(f"rotation {kind}", dataset.clouds.names[int(indices[int(broken.nonzero()[0])])], "classes")
+                    broken_name = dataset.clouds.names[int(indices[broken][0])]
+                    raise not_finite(f"rotation {kind}", broken_name, "labels")
                 if kind in batches:
                     confidence, predicted = self.probabilities(logits, given).max(1)
                     batches[kind].append((predicted, confidence, largest_change(logits - reference, given)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from intertwine.tasks._bounds import check_features
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
 from intertwine.tasks.properties._hidden import check_hidden
@@ -29,7 +30,7 @@ class PropertiesOptions(FitOptions):
     hidden: str | None = option(
         None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
-    layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1)
+    layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1, maximum=64)
     cutoff: float = option(5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0)
     pool: str | None = option(
         None, help="Pooling over atoms; chosen for each target when not given.", group="Model", choices=POOLS
@@ -42,6 +43,9 @@ class PropertiesOptions(FitOptions):
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
         check_source(self.data, self.public)
+        check_features("--hidden", self.hidden)
+        for target in self.targets:
+            check_features(f"--target {target.name}", target.rep)
         check_hidden(self.hidden, self.targets)
 
     @property

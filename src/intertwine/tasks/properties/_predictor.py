@@ -71,7 +71,7 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
             values = output.to("cpu", torch.float64)
             finite = values.isfinite().all(1)
             if not finite.all():
-                broken = structures.names[int(indices[int((~finite).nonzero()[0])])]
+                broken = structures.names[int(indices[~finite][0])]
                 raise not_finite(name or "data", broken, " ".join(target.name for target in self.targets))
             yield values
 
