@@ -7,8 +7,11 @@ import math
 import os
 import random
 import signal
+import sys
 import time
 import warnings
+from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 import torch
@@ -231,6 +234,37 @@ def test_patience(tmp_path):
     assert load_checkpoint(outcome.last).epoch == 7
     again = fit(Worsening(), tmp_path / "x", settings, resume=True, console=SILENT)
     assert len(again.history) == 7
+
+
+def test_tensorboard_has_the_metrics_of_each_epoch(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    monkeypatch.setattr("intertwine.training._fit.check_tensorboard", lambda: None)
+    settings = Settings(epochs=2, batch_size=50, tensorboard=True)
+    outcome = fit(Toy(), tmp_path / "x", settings, console=SILENT)
+    assert [(value, step) for name, value, step in written if name == "mae"] == [
+        (row["mae"], row["step"]) for row in outcome.history
+    ]
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_without_tensorboard_the_line_says_how_to_install_it(tmp_path):
+    with pytest.raises(UsageError, match="pip install tensorboard"):
+        fit(Toy(), tmp_path / "x", Settings(tensorboard=True), console=SILENT)
+    assert not (tmp_path / "x").exists()
 
 
 class Plateau(Toy):
