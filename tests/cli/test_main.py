@@ -74,12 +74,7 @@ def test_the_short_flag_of_the_version(run):
 
 
 def test_completion_of_the_shell():
-    environment = {
-        **os.environ,
-        "_INTERTWINE_COMPLETE": "complete_bash",
-        "COMP_WORDS": "intertwine ev",
-        "COMP_CWORD": "1",
-    }
+    typed = {"_INTERTWINE_COMPLETE": "complete_bash", "COMP_WORDS": "intertwine ev", "COMP_CWORD": "1"}
     done = python("from intertwine.cli import main; main([])", env={**os.environ, **typed})
     assert done.stdout.split() == ["evaluate"]
 
