@@ -59,6 +59,9 @@ def evaluate(
             examples, name, batch_size=batch_size, seed=seed, progress=report, protocols=protocol or ()
         )
     show_table(screen, found.columns, found.rows)
+    for columns, rows in found.details:
+        screen.print()
+        show_table(screen, columns, rows)
     for note in found.notes:
         show_line(screen, "note", note)
     content = {"checkpoint": str(loaded.folder), "epoch": loaded.epoch, **found.metrics}

@@ -22,12 +22,14 @@ class Evaluation:
         rows: Cells as text.
         metrics: JSON, written beside the checkpoint.
         notes: Lines worth saying under the table.
+        details: Further tables, such as one with a row for each class: headings and cells.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     metrics: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
+    details: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = field(default=())
 
 
 @dataclass(frozen=True)

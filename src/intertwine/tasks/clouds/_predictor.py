@@ -104,8 +104,9 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         notes = (
             ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
         )
-        table = evaluation_table(predictions, self.metrics(examples), augment)
-        return as_evaluation(table, name, len(examples), seed, notes)
+        metrics = self.metrics(examples)
+        table = evaluation_table(predictions, metrics, augment)
+        return as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
 
     def predict_rotated(
         self,
