@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SEED, check_devices, check_nodes
+from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SPLIT_SEED, check_devices, check_nodes
 from intertwine.tasks._config_file import read_config
 from intertwine.tasks._source import stem
 from intertwine.tasks._suggestions import unknown
@@ -169,7 +169,7 @@ class FitOptions:
     )
     seed: int = option(
         0, help="Random seed of the split, the initial weights and the order of the data.", group="Data", minimum=0,
-        maximum=LARGEST_SEED,
+        maximum=LARGEST_SPLIT_SEED,
     )  # fmt: skip
     epochs: int = option(
         Settings.epochs, help="Passes over the training set.", group="Training", minimum=1, maximum=1_000_000_000

@@ -47,7 +47,7 @@ class EventLog:
         if folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder / EVENTS))  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(folder / EVENTS))
 
     def write(self, row: Mapping[str, float]) -> None:
         """Add a row, under its step."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from intertwine._errors import UsageError
 from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SAMPLE, check_features
+from intertwine.tasks._example_groups import compile_pattern
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
 from intertwine.tasks.clouds._choices import AXES, GROUPS, ROTATIONS
@@ -60,6 +61,10 @@ class CloudOptions(FitOptions):
     draws: int = option(
         4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1, maximum=1000
     )
+    group_by: str | None = option(
+        None, help="Keep files together in the split: those of one folder (parent), or those in whose path a regular "
+        "expression finds the same.", group="Data", metavar="parent|REGEX",
+    )  # fmt: skip
     up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     augment: str = option(
@@ -90,6 +95,8 @@ class CloudOptions(FitOptions):
             raise UsageError(
                 f"--levels {self.levels} leaves less than one of --points {self.points}: each level keeps a quarter"
             )
+        if self.group_by is not None:
+            compile_pattern(self.group_by)
         check_features("--hidden", self.hidden)
         check_size(self.encoder, self.hidden, self.width, self.levels)
         check_group(self.encoder, self.group, self.frame)

@@ -7,12 +7,13 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split
+from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split, stratified_split
+from intertwine.tasks._example_groups import check_parts, number
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
-from intertwine.tasks.properties._options import PropertiesOptions
+from intertwine.tasks.properties._options import FORMULA, PropertiesOptions
 from intertwine.tasks.properties._source import describe_source, read
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
@@ -35,9 +36,15 @@ def plan(
         UsageError: The data or the options are not what was expected.
     """
     source, targets = resolve(options.data), options.targets
-    structures = read(options.data, targets, progress)
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = make_split(len(structures), **amounts, seed=options.seed)
+    field = options.group_by if options.group_by != FORMULA else None
+    structures = read(options.data, targets, progress, group_field=field)
+    amounts: dict[str, Any] = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    if options.group_by is None:
+        split = make_split(len(structures), **amounts, seed=options.seed)
+    else:
+        groups = _groups(structures, field)
+        split = stratified_split([0] * len(structures), **amounts, seed=options.seed, groups=groups)
+        check_parts(len(split.validation), len(split.test), amounts["test"])
     train = structures.select(split.train)
     for target in targets:
         _check_varies(target, train, options.data)
@@ -59,6 +66,14 @@ def plan(
         "seed": options.seed,
     }
     return config, split.to_json(), structures
+
+
+def _groups(structures: PointCloudSet, field: str | None) -> list[int]:
+    """The group of each structure: by a field, or by the counts of its elements."""
+    if field is not None:
+        return number(structures.cloud_fields[field][:, 0].tolist())
+    counts = structures.composition(structures.distinct("numbers"))
+    return number([tuple(row) for row in counts.tolist()])
 
 
 def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling:
