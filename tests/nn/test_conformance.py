@@ -116,8 +116,9 @@ class OneOutput(torch.nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return torch.cat(self.layer(*inputs), -1)
+    def forward(self, features, positions, edges, velocities=None, attributes=None) -> torch.Tensor:
+        rest = () if velocities is None else (velocities, attributes)
+        return torch.cat(self.layer(features, positions, edges, *rest), -1)
 
 
 SCALARS = O3().rep("4x0e")

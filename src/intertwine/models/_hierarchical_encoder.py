@@ -192,7 +192,7 @@ class HierarchicalEncoder(nn.Module):
         """
         if positions.shape != (features.shape[0], 3):
             raise ValueError(
-                f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
+                f"positions must be ({features.shape[0]}, 3), one for each feature, got {tuple(positions.shape)}"
             )
         batch, structures = resolve_batch(features, batch, structures)
         output, output_batch = self.at_points(features, positions, edges, batch, structures)

@@ -129,7 +129,7 @@ class PointEncoder(nn.Module):
         """
         if positions.shape != (features.shape[0], 3):
             raise ValueError(
-                f"positions must be ({len(features)}, 3), one for each feature, got {tuple(positions.shape)}"
+                f"positions must be ({features.shape[0]}, 3), one for each feature, got {tuple(positions.shape)}"
             )
         geometry = Geometry.from_edges(positions, edges, self.interaction_config.lmax)
         hidden = self.embed(features, geometry)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from intertwine.nn.norm import is_distributed, synchronized_batch_norm
+
 
 class ScalarBatchNorm(nn.BatchNorm1d):
     """Batch normalization of rows of scalars, :class:`torch.nn.BatchNorm1d` except for single rows.
 
-    A single row has no batch statistics: it is normalized by the running statistics, in training as well.
+    Statistics are those of the batch of all processes. A single row has no batch statistics: it is normalized by the
+    running statistics, in training as well.
     :class:`intertwine.nn.BatchNorm` normalizes any representation equivariantly.
 
     Args:
@@ -27,7 +30,9 @@ class ScalarBatchNorm(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize ``(N, channels)``."""
-        if self.training and len(input) > 1:
+        if self.training and is_distributed():
+            return synchronized_batch_norm(self, input)
+        if self.training and input.shape[0] > 1:
             return super().forward(input)
         assert self.running_mean is not None, "running statistics are always tracked"
         assert self.running_var is not None, "running statistics are always tracked"

@@ -59,8 +59,10 @@ class Blocks:
         return [part.unflatten(-1, (copies, width)).mT for part, copies, width in parts]
 
     @staticmethod
-    def join(parts: Sequence[Tensor]) -> Tensor:
-        """The inverse of :meth:`split`."""
+    def join(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+        """The inverse of :meth:`split`; without blocks ``(..., 0)`` with the leading axes of ``like``."""
+        if not parts:
+            return like.new_zeros((*like.shape[:-1], 0))
         return torch.cat([part.mT.flatten(-2) for part in parts], -1)
 
     def check(self, features: Tensor, layer: str) -> None:

@@ -114,7 +114,7 @@ class Linear(nn.Module):
             if bias is not None and len(bias):
                 total = total + (bias if self._out.trivial[o] else self.fixed[o]().mT @ bias.view(-1, copies))
             outputs.append(total)
-        result = Blocks.join(outputs)
+        result = Blocks.join(outputs, features)
         return result if self.basis_out is None else result @ self.basis_out().mT
 
     def _map(self, block: Tensor, route: int) -> Tensor:

@@ -58,12 +58,12 @@ class RotateFeatures(nn.Module):
         if self.basis is not None:
             features = features @ self.basis()
         matrices = self._matrices(g)
-        sign = torch.linalg.det(g.detach()).sign()[..., None, None]
+        sign = _sign_of_determinant(g.detach())[..., None, None]
         rotated = []
         for part, (degree, signed) in zip(self._blocks.split(features), self._labels, strict=True):
             moved = part if degree == 0 else matrices[degree] @ part
             rotated.append(sign * moved if signed else moved)
-        result = Blocks.join(rotated)
+        result = Blocks.join(rotated, features)
         return result if self.basis is None else result @ self.basis().mT
 
     def _matrices(self, g: Tensor) -> list[Tensor]:
@@ -79,3 +79,9 @@ class RotateFeatures(nn.Module):
     def extra_repr(self) -> str:
         """The representation."""
         return self._text
+
+
+def _sign_of_determinant(g: Tensor) -> Tensor:
+    """In float32 for half precision, which torch's factorization does not take."""
+    sign: Tensor = torch.linalg.det(g.float() if g.dtype in (torch.float16, torch.bfloat16) else g).sign()
+    return sign

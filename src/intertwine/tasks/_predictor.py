@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
@@ -167,6 +168,10 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         """The part of the model whose equivariance is measured; it has `action_in` and `action_out`."""
         return self.model
 
+    def audit_note(self, examples: ExamplesT) -> str:
+        """What to say of the inputs of an audit, where they are not the examples as they are; else empty."""
+        return ""
+
     def check_protocols(self, protocols: Sequence[str]) -> None:
         """Raise a `UsageError` unless `evaluate` knows these protocols; nothing is read for it."""
         if protocols:
@@ -239,11 +244,13 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         examples, name = self.load(data)
         generator = torch.Generator().manual_seed(settings.seed)
         order = torch.randperm(len(examples), generator=generator)[: settings.inputs * self.audit_batch_size]
-        inputs = self.audit_inputs(examples.select(order), name)
+        selected = examples.select(order)
+        inputs, note = self.audit_inputs(selected, name), self.audit_note(selected)
         module: Any = self.audited_module
-        return audit(
+        report = audit(
             module, module.action_in, module.action_out, inputs=inputs, samples=settings.samples, seed=settings.seed
         )
+        return replace(report, remarks=(note,) if note else ())
 
     @overload
     def predict(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from intertwine.actions import as_action
 from intertwine.testing._assert_equivariant import declared_action
@@ -60,6 +61,36 @@ def map_floats(change: Callable[[Tensor], Tensor], data: Any) -> Any:
     return data
 
 
+def dynamic_shapes(inputs: Inputs) -> tuple[Any, ...]:
+    """For ``torch.export``: which axes count points or edges, and which numbers count structures; any number of them.
+
+    Args:
+        inputs: As for :func:`degenerate_inputs`; integers count structures.
+
+    Returns:
+        One entry for each input.
+    """
+    points = _num_points(inputs)
+    edges = next((entry.shape[1] for entry in inputs if _is_edges(entry, points)), None)
+
+    def axes(entry: Any) -> Any:
+        if isinstance(entry, int) and not isinstance(entry, bool):
+            return Dim.DYNAMIC
+        if not isinstance(entry, Tensor):
+            return None
+        if _is_edges(entry, points):
+            return {1: Dim.DYNAMIC}
+        return {0: Dim.DYNAMIC} if entry.ndim and entry.shape[0] in (points, edges) else {}
+
+    return tuple(axes(entry) for entry in inputs)
+
+
+def resize(inputs: Inputs) -> Inputs:
+    """Two thirds of the points, with the edges between them, and one structure more, which is empty."""
+    fewer = _restrict(inputs, max(2 * _num_points(inputs) // 3, 2))
+    return tuple(x + 1 if isinstance(x, int) and not isinstance(x, bool) else x for x in fewer)
+
+
 def degenerate_inputs(inputs: Inputs, kind: str) -> Inputs:
     """Degenerate inputs of the same structure, in float64.
 
@@ -78,9 +109,13 @@ def degenerate_inputs(inputs: Inputs, kind: str) -> Inputs:
     return _restrict(inputs, _FIRST_POINTS[kind])
 
 
+def _num_points(inputs: Inputs) -> int:
+    return len(inputs[0] if isinstance(inputs[0], Tensor) else inputs[1])
+
+
 def _restrict(inputs: Inputs, count: int) -> Inputs:
     """The first ``count`` points, with the edges between them."""
-    points = len(inputs[0]) if isinstance(inputs[0], Tensor) else len(inputs[1])
+    points = _num_points(inputs)
     edges = next((entry for entry in inputs if _is_edges(entry, points)), None)
     inside = None if edges is None else (edges < count).all(0)
 

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from intertwine.auditing import EquivarianceError
 from intertwine.testing._assert_equivariant import assert_equivariant, declared_action
-from intertwine.testing._inputs import DEGENERATE, Inputs, degenerate_inputs, example_inputs, floats, map_floats
+from intertwine.testing._inputs import (
+    DEGENERATE,
+    Inputs,
+    degenerate_inputs,
+    dynamic_shapes,
+    example_inputs,
+    floats,
+    map_floats,
+    resize,
+)
 
 
 @dataclass(frozen=True)
@@ -145,10 +154,11 @@ class ModuleTests:
             assert all(finite), "a gradient is not finite"
 
     def test_export(self, case: ModuleCase) -> None:
-        """``torch.export`` gives a program with the same output."""
+        """``torch.export`` gives a program with the same output, for any number of points, edges and structures."""
         module, inputs = _evaluated(case)
-        program = torch.export.export(module, inputs)
-        torch.testing.assert_close(program.module()(*inputs), module(*inputs))
+        program = torch.export.export(module, inputs, dynamic_shapes=dynamic_shapes(inputs)).module()
+        for other in (inputs, resize(inputs)):
+            torch.testing.assert_close(program(*other), module(*other))
 
     def test_compile(self, case: ModuleCase) -> None:
         """``torch.compile(fullgraph=True)`` gives the same output."""
@@ -156,6 +166,22 @@ class ModuleTests:
         torch.compiler.reset()
         compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(*inputs), module(*inputs))
+
+    def test_autocast(self, case: ModuleCase) -> None:
+        """Under autocast to bfloat16 the output is near that in float32, and gradients are finite, in training too."""
+        module, inputs = _evaluated(case)
+        with torch.no_grad():
+            expected = list(floats(module(*inputs)))
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = list(floats(module(*inputs)))
+            trained = list(floats(module.train()(*inputs)))
+        for output, wanted in zip(outputs, expected, strict=True):
+            assert (output - wanted).norm() <= 0.1 * wanted.norm(), "the output is far from that in float32"
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        if parameters:
+            loss = torch.stack([output.float().sum() for output in trained]).sum()
+            for gradient in torch.autograd.grad(loss, parameters, allow_unused=True):
+                assert gradient is None or bool(gradient.isfinite().all()), "a gradient is not finite"
 
     def test_state_dict(self, case: ModuleCase) -> None:
         """A module with other weights gives the same output after loading the state dict (``weights_only=True``)."""

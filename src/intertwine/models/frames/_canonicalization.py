@@ -92,13 +92,13 @@ class Canonicalization(nn.Module):
         Returns:
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` per point.
         """
-        points = len(features)
+        points = features.shape[0]
         if positions.shape != (points, 3):
             raise ValueError(f"positions must be ({points}, 3), one for each feature, got {tuple(positions.shape)}")
         batch, structures = resolve_batch(features, batch, structures)
         centered = positions - centers(positions, batch, structures).index_select(0, batch)
         frames = self.frames(features, centered, edges, batch, structures)
-        count = len(frames)
+        count = frames.shape[0]
         point_frames = frames.index_select(1, batch).flatten(0, 1)
         inputs = self.rotate_in(features.repeat(count, 1), point_frames.mT)
         rotated = (centered.repeat(count, 1)[:, None, :] @ point_frames)[:, 0]

@@ -50,6 +50,9 @@ class DepthwiseConv(PointConv):
 
     Cost: see :func:`intertwine.ops.depthwise_conv`.
 
+    Memory: the operator takes that of its arguments and a few megabytes; of these the radial functions and harmonics of
+    all edges grow with the number of neighbors, as do their gradients.
+
     Reference: Batzner et al., E(3)-equivariant graph neural networks for interatomic potentials, Nature Communications
     2022, "Convolutions".
 
@@ -76,7 +79,7 @@ class DepthwiseConv(PointConv):
         labels = [label for label, _ in spherical_labels(allowed)]
         irreps = dict(zip(labels, (irrep for _, irrep in Blocks.of(allowed).terms), strict=True))
         coupling = Coupling.depthwise(spherical_labels(rep_in), sorted(irreps), lmax, parity=rep_in.group == O3())
-        if not coupling.outputs:
+        if rep_in.dim and allowed.dim and not coupling.outputs:
             raise ValueError(f"no path from {rep_in} through degrees up to {lmax} ends in an irrep of {allowed}")
         rep_out = direct_sum(rep_in.group, ((channels, irreps[label]) for label, channels in coupling.outputs))
         super().__init__(rep_in, rep_out, avg_num_neighbors=avg_num_neighbors)

@@ -112,7 +112,7 @@ class EGNNConv(PointLayer):
         points = positions[:, None] if positions.ndim == 2 else positions
         if points.shape[:2] != (features.shape[0], self.channels):
             raise ValueError(
-                f"positions must be ({len(features)}, {self.channels}, dimension), got {tuple(positions.shape)}"
+                f"positions must be ({features.shape[0]}, {self.channels}, dimension), got {tuple(positions.shape)}"
             )
         differences = points.index_select(0, edges[1]) - points.index_select(0, edges[0])
         features, moves = self.step(features, differences, edges, attributes, envelope)

@@ -44,6 +44,9 @@ class SO2Conv(PointConv):
 
     Cost: see :func:`intertwine.ops.so2_conv`: the third power of the degree; by paths it would be the sixth.
 
+    Memory: the operator takes that of its arguments and a few megabytes; of these the radial functions and vectors of
+    all edges grow with the number of neighbors, as do their gradients.
+
     Reference: Passaro, Zitnick, Reducing SO(3) convolutions to SO(2) for efficient equivariant GNNs, ICML 2023, eq. 5.
 
     Example:

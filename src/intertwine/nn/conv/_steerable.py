@@ -45,6 +45,9 @@ class SteerableConv(PointConv):
 
     Cost: see :func:`intertwine.ops.steerable_conv`.
 
+    Memory: the operator takes that of its arguments and a few megabytes; of these the radial functions and harmonics of
+    all edges grow with the number of neighbors, as do their gradients.
+
     Reference: Thomas et al., Tensor field networks, 2018, eq. 3; Weiler et al., 3D steerable CNNs, NeurIPS 2018, eq. 7.
 
     Example:

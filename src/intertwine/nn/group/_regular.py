@@ -19,6 +19,7 @@ from torch.nn import functional
 from intertwine.groups import FiniteGroup
 from intertwine.nn._blocks import check_features
 from intertwine.nn._same_group import same_group
+from intertwine.nn.norm import is_distributed, synchronized_batch_norm
 from intertwine.reps import Regular, Rep, as_rep
 
 GroupReduce = Literal["mean", "max", "attention"]
@@ -88,7 +89,7 @@ class PointwiseNonlinearity(RegularLayer):
 
 
 class RegularBatchNorm(RegularLayer):
-    """Batch normalization of each copy, over the points and the group together.
+    """Batch normalization of each copy, over the points (of all processes) and the group together.
 
     Statistics over the whole group are invariant: exactly equivariant, in training as well.
 
@@ -116,7 +117,9 @@ class RegularBatchNorm(RegularLayer):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(N, rep_in.dim)`` to the same shape; statistics of no points are not taken."""
         values = self.split(features)
-        if self.training and len(features) * self.order < 2:
+        if self.training and is_distributed():
+            return synchronized_batch_norm(self.norm, values).flatten(-2)
+        if self.training and features.shape[0] * self.order < 2:
             return features
         normal: Tensor = self.norm(values)
         return normal.flatten(-2)

@@ -113,7 +113,7 @@ class RotationReadout(nn.Module):
         if anchor is None:
             anchor = self.scores(first, second).argmax(-1)
         source, target = self._split(first).mT, self._split(second).mT
-        aligned = source.take_along_dim(self.quotients[anchor][..., None], -2)  # F_1(r^-1 g)
+        aligned = source.gather(-2, self.quotients[anchor][..., None].expand(source.shape))  # F_1(r^-1 g)
         local = self.residual(torch.cat([target, aligned], -1))  # in the frame of each g
         elements = self.elements()
         axis = torch.einsum("gij,...gj->...i", elements, local) / self.order

@@ -56,7 +56,8 @@ class Gate(nn.Module):
         nontrivial = zip(self._rest.split(features[..., head:]), scales, strict=True)
         vectors = iter([block * scale[..., None, :] for block, scale in nontrivial])
         plain = iter([SILU_GAIN * functional.silu(invariant)[..., None, :] for invariant in invariants])
-        return Blocks.join([next(plain) if invariant else next(vectors) for invariant in self._invariant])
+        blocks = [next(plain) if invariant else next(vectors) for invariant in self._invariant]
+        return Blocks.join(blocks, features)
 
     def extra_repr(self) -> str:
         """The two representations."""
@@ -100,7 +101,7 @@ class NormNonlinearity(nn.Module):
             else:
                 norm = safe_norm(part, dim=-2)[..., None, :]
                 parts.append(part * functional.softplus(norm + bias) / torch.where(norm == 0, 1.0, norm))
-        return Blocks.join(parts)
+        return Blocks.join(parts, features)
 
     def extra_repr(self) -> str:
         """The representation."""
@@ -134,7 +135,8 @@ class NormInvariants(nn.Module):
         """Map ``(..., rep_in.dim)`` to ``(..., number of copies)``."""
         self._blocks.check(features, "NormInvariants")
         parts = zip(self._blocks.split(features), self._blocks.trivial, strict=True)
-        return torch.cat([part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts], -1)
+        norms = [part[..., 0, :] if trivial else safe_norm(part, dim=-2) for part, trivial in parts]
+        return torch.cat(norms, -1) if norms else features.new_zeros((*features.shape[:-1], 0))
 
     def extra_repr(self) -> str:
         """The two representations."""

@@ -87,7 +87,7 @@ class SampledNonlinearity(nn.Module):
         for (degree, blocks), block in zip(self._blocks_of_degree.items(), coefficients.split(widths, -2), strict=True):
             copies = [self._blocks.copies[i] for i in blocks]
             found.update(zip(blocks, block[..., : self._copies[degree]].split(copies, -1), strict=True))
-        return Blocks.join([found[i] for i in range(len(parts))])
+        return Blocks.join([found[i] for i in range(len(parts))], features)
 
     def extra_repr(self) -> str:
         """The representation, the activation and the grid."""

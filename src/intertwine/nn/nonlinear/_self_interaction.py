@@ -68,7 +68,7 @@ class AttentiveSelfInteraction(nn.Module):
             products = block.mT @ block / width
             weights = network(products.flatten(-2)).unflatten(-1, (block.shape[-1], copies))
             outputs.append(block @ weights)
-        return Blocks.join(outputs)
+        return Blocks.join(outputs, features)
 
     def extra_repr(self) -> str:
         """The two representations."""

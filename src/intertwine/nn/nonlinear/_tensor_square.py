@@ -99,7 +99,8 @@ class TensorSquare(nn.Module):
             weights = weight.split([count for _, count in routes])
             for (o, count), part, factor in zip(routes, mapped, weights, strict=True):
                 totals[o] = totals[o] + (part.unflatten(-2, (count, widths[o])) * factor[:, None]).sum(-3)
-        return Blocks.join([self._gather(total, n) for total, n in zip(totals, self._out.copies, strict=True)])
+        blocks = [self._gather(total, n) for total, n in zip(totals, self._out.copies, strict=True)]
+        return Blocks.join(blocks, features)
 
     def _spread(self, part: Tensor) -> Tensor:
         copies = part.shape[-1]

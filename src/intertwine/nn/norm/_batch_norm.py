@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
 from intertwine.nn._blocks import Blocks
+from intertwine.nn.norm._synchronize import is_distributed, synchronize_moments
 from intertwine.reps import Rep, as_rep
 
 
@@ -15,8 +18,9 @@ class BatchNorm(nn.Module):
         invariants:  s -> w (s - E s) / sqrt(E (s - E s)^2 + eps) + b
         the rest:    v -> w v / sqrt(E |v|^2 / dim + eps)
 
-    E is the mean over everything but the last axis in training, and its running average in evaluation. Of other
-    than invariants no mean is subtracted: it would have to be invariant, hence zero.
+    E is the mean over everything but the last axis in training, of all processes where several train together, and its
+    running average in evaluation. Of other than invariants no mean is subtracted: it would have to be invariant, hence
+    zero.
 
     Args:
         rep_in: Representation of input and output: a sum of irreps that act orthogonally, or its text.
@@ -59,21 +63,42 @@ class BatchNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(..., rep_in.dim)`` to the same shape."""
         self._blocks.check(features, "BatchNorm")
-        parts = self._blocks.split(features.reshape(-1, self._blocks.dim))
+        rows = features.reshape(prod(features.shape[:-1]), self._blocks.dim)
+        parts = self._blocks.split(rows)
         mean, power = self.running_mean, self.running_power
-        if self.training and len(parts[0]) > 0:
-            mean = torch.cat([p[:, 0].mean(0) for p, n in zip(parts, self._invariant, strict=True) if n] or [mean])
-        centered = self._centered(parts, mean)
-        if self.training and len(parts[0]) > 0:
-            power = torch.cat([part.square().mean((0, 1)) for part in centered])
-            with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-                self.running_power.lerp_(power.to(self.running_power), self.momentum)
+        if self.training and parts and (rows.shape[0] > 0 or is_distributed()):
+            mean, power, centered = self._batch_statistics(parts)
+        else:
+            centered = self._centered(parts, mean)
         factors = ((power + self.eps).rsqrt() * self.scale).split(self._blocks.copies)
         biases = self.bias.split(self._invariant)
         scaled = [part * factor for part, factor in zip(centered, factors, strict=True)]
         pairs = zip(scaled, biases, self._invariant, strict=True)
-        return Blocks.join([part + bias if n else part for part, bias, n in pairs]).reshape(features.shape)
+        blocks = [part + bias if n else part for part, bias, n in pairs]
+        return Blocks.join(blocks, rows).reshape(features.shape)
+
+    def _batch_statistics(self, parts: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Means and powers over the batch of all processes, and the centered blocks; updates the running averages."""
+        count = parts[0].shape[0]
+        invariants = [part[:, 0] for part, n in zip(parts, self._invariant, strict=True) if n]
+        mean = torch.cat([x.sum(0) / max(count, 1) for x in invariants] or [self.running_mean])
+        centered = self._centered(parts, mean)
+        power = torch.cat([part.square().sum((0, 1)) / max(count * part.shape[1], 1) for part in centered])
+        total = float(count)
+        if is_distributed():
+            means, power, total = synchronize_moments(self._expand(mean), power, count)
+            mean = torch.cat([m[:n] for m, n in zip(means.split(self._blocks.copies), self._invariant, strict=True)])
+            centered = self._centered(parts, mean)
+        if total > 0:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+                self.running_power.lerp_(power.to(self.running_power), self.momentum)
+        return mean, power, centered
+
+    def _expand(self, mean: Tensor) -> Tensor:
+        """One mean for each copy: zero but for invariants."""
+        means = zip(mean.split(self._invariant), self._blocks.copies, self._invariant, strict=True)
+        return torch.cat([m if n else m.new_zeros(copies) for m, copies, n in means])
 
     def _centered(self, parts: list[Tensor], mean: Tensor) -> list[Tensor]:
         means = mean.split(self._invariant)

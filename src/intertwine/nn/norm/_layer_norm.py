@@ -56,7 +56,7 @@ class LayerNorm(nn.Module):
         parts = list(zip(self._blocks.split(features), self._blocks.trivial, strict=True))
         plain = iter(self._normalize_invariants([part for part, trivial in parts if trivial]))
         vectors = iter(self._normalize_nontrivial([part for part, trivial in parts if not trivial]))
-        return Blocks.join([next(plain) if trivial else next(vectors) for _, trivial in parts])
+        return Blocks.join([next(plain) if trivial else next(vectors) for _, trivial in parts], features)
 
     def _normalize_invariants(self, parts: list[Tensor]) -> list[Tensor]:
         if not parts:

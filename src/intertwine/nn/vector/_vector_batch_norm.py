@@ -7,6 +7,7 @@ from math import exp, lgamma, sqrt
 import torch
 from torch import Tensor, nn
 
+from intertwine.nn.norm import is_distributed, synchronize_moments
 from intertwine.nn.vector._component_first import ComponentFirst
 from intertwine.ops import VN_EPSILON, EdgeVectors, Graph, edge_norm_stats, vn_relu
 from intertwine.reps import Rep, as_rep
@@ -17,10 +18,10 @@ class VectorBatchNorm(nn.Module):
 
         v -> BN(|v|) / |v| v,      BN(x) = weight (x - mean) / sqrt(variance + eps) + bias
 
-    Mean and variance are those of the channel over all vectors of the batch in training, and running averages of them
-    in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a Gaussian vector,
-    2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it begins by inverting
-    every second vector, and networks learn slowly.)
+    Mean and variance are those of the channel over all vectors of the batch (of all processes) in training, and running
+    averages of them in evaluation. A zero vector stays zero. The bias begins at mean over deviation of the length of a
+    Gaussian vector, 2.37 in space: so the layer begins as a scaling, v / deviation. (From zero, as in the paper, it
+    begins by inverting every second vector, and networks learn slowly.)
 
     Args:
         rep_in: Representation of input and output: copies of a vector, or its text.
@@ -75,12 +76,15 @@ class VectorBatchNorm(nn.Module):
         """
         mean, variance = self.running_mean, self.running_variance
         if self.training:
-            count = graph.source.shape[0]
+            count: float = graph.source.shape[0]
             mean, variance = edge_norm_stats(values, graph, edges)
+            if is_distributed():
+                mean, variance, count = synchronize_moments(mean, variance, graph.source.shape[0])
             if count > 0:
                 with torch.no_grad():
-                    self.running_mean.lerp_(mean.detach(), self.momentum)
-                    self.running_variance.lerp_(variance.detach() * (count / max(count - 1, 1)), self.momentum)
+                    self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+                    unbiased = variance * (count / max(count - 1, 1))
+                    self.running_variance.lerp_(unbiased.to(self.running_variance), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.stack([scale, self.bias - scale * (mean + VN_EPSILON)])
 

@@ -80,7 +80,7 @@ class VectorEdgeConv(nn.Module):
             ``(N, rep_out.dim)``; zero for a point without neighbors.
         """
         components = self._in.split(features, type(self).__name__)
-        graph = resolve_graph(positions, edges, len(features))
+        graph = resolve_graph(positions, edges, features.shape[0])
         values = self._sum(self.values, self.difference_values, components)
         directions = self._sum(self.directions, self.difference_directions, components)
         return self._out.join(self._rectified(values, directions, graph), features)
@@ -171,7 +171,7 @@ class VectorPositionConv(VectorEdgeConv):
         elif isinstance(positions, Graph):
             raise ValueError("VectorPositionConv needs positions or a Geometry; a graph alone has no positions")
         else:
-            graph = resolve_graph(positions, edges, len(features))
+            graph = resolve_graph(positions, edges, features.shape[0])
             offsets = graph.vectors(positions)
         if offsets.shape[1] != self._in.width:
             raise ValueError(f"positions must have shape (N, {self._in.width}), got (N, {offsets.shape[1]})")

@@ -12,7 +12,7 @@ from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
 from intertwine.nn.vector._vector_batch_norm import VectorBatchNorm
 from intertwine.nn.vector._vector_relu import VectorLeakyReLU, one_copy
-from intertwine.ops import EdgeVectors, Graph, resolve_batch
+from intertwine.ops import EdgeVectors, Graph, resolve_batch, segment_sum
 from intertwine.reps import Rep, as_rep
 
 Scope = Literal["structure", "point"]
@@ -104,7 +104,7 @@ class VectorInvariant(nn.Module):
         totals = components.new_zeros(components.shape[0], structures, components.shape[2]).index_add(
             1, batch, components
         )
-        counts = torch.zeros_like(totals[0, :, :1]).index_add(0, batch, torch.ones_like(components[0, :, :1]))
+        counts = segment_sum(torch.ones_like(components[0, :, :1]), batch, structures)
         return totals / counts.clamp_min(1)
 
     def _with_mean(self, components: Tensor, means: Tensor, batch: Tensor) -> Tensor:

@@ -66,9 +66,9 @@ class VectorMaxPool(nn.Module):
         """``(structures, C)``: the point of each structure with the largest inner product; N if it has none."""
         scores = (mix(self.directions, components) * components).sum(0)
         largest = segment_max(scores, batch, structures).index_select(0, batch)
-        points = torch.arange(len(batch), device=batch.device)[:, None]
-        among = torch.where((scores == largest) | scores.isnan(), points, len(batch))
-        none = torch.full((structures, scores.shape[1]), len(batch), dtype=torch.int64, device=batch.device)
+        points = torch.arange(batch.shape[0], device=batch.device)[:, None]
+        among = torch.where((scores == largest) | scores.isnan(), points, batch.shape[0])
+        none = torch.full((structures, scores.shape[1]), batch.shape[0], dtype=torch.int64, device=batch.device)
         return none.scatter_reduce(0, batch[:, None].expand_as(among), among, "amin")
 
     def extra_repr(self) -> str:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
+
 _CHUNK = 1 << 16  # numbers worked on at a time, so that intermediate results stay in cache
 
 
-@torch.library.custom_op("intertwine::silu", mutates_args=())
+@operator("silu")
 def _silu(x: Tensor) -> Tensor:
     result: Tensor = torch.ops.aten.silu(x)
     return result
 
 
-@torch.library.custom_op("intertwine::silu_backward", mutates_args=())
+@operator("silu_backward")
 def _backward(x: Tensor, grad: Tensor) -> Tensor:
     """``grad silu'(x)``."""
     result: Tensor = torch.ops.aten.silu_backward(grad, x)
     return result
 
 
-@torch.library.custom_op("intertwine::silu_double_backward", mutates_args=())
+@operator("silu_double_backward")
 def _double_backward(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """``a b silu''(x)``."""
     result = torch.empty_like(x, memory_format=torch.contiguous_format)

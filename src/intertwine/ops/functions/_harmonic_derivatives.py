@@ -22,6 +22,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.reps import wigner_3j
 
 CHUNK = 4096  # points worked on at a time, which stay in cache
@@ -48,7 +49,7 @@ def _degrees(size: int, normalization: str, like: Tensor) -> Iterator[tuple[slic
         yield columns, lower, _derivative_tensor(degree, normalization).to(like)
 
 
-@torch.library.custom_op("intertwine::solid_harmonics_vjp", mutates_args=())
+@operator("solid_harmonics_vjp")
 def harmonics_vjp(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
     """dS/dv, the gradient in the points: ``(N, K), (N, K) -> (N, 3)``."""
     result = grad.new_zeros(len(grad), 3, 1)
@@ -59,7 +60,7 @@ def harmonics_vjp(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
     return result[:, :, 0]
 
 
-@torch.library.custom_op("intertwine::solid_harmonics_jvp", mutates_args=())
+@operator("solid_harmonics_jvp")
 def _harmonics_jvp(vectors: Tensor, values: Tensor, normalization: str) -> Tensor:
     """dS/dg, the derivative of the harmonics along the vectors: ``(N, 3), (N, K) -> (N, K)``."""
     result = torch.zeros_like(values)
@@ -70,7 +71,7 @@ def _harmonics_jvp(vectors: Tensor, values: Tensor, normalization: str) -> Tenso
     return result
 
 
-@torch.library.custom_op("intertwine::solid_harmonics_grad", mutates_args=())
+@operator("solid_harmonics_grad")
 def _harmonics_grad(vectors: Tensor, grad: Tensor, normalization: str) -> Tensor:
     """dS/dY, the gradient in the values: ``(N, 3), (N, K) -> (N, K)``."""
     result = torch.zeros_like(grad)

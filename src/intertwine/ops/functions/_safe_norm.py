@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from intertwine.ops._scaled_vectors import scale_vectors
 
 
 def safe_norm(vectors: Tensor, dim: int = -1) -> Tensor:
     """Euclidean norm; where the vector is zero the gradient is zero.
+
+    Right for vectors of every length down to the smallest normal number, with their gradients.
 
     Args:
         vectors: Any shape.
@@ -20,13 +23,13 @@ def safe_norm(vectors: Tensor, dim: int = -1) -> Tensor:
         >>> safe_norm(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
         [5.0, 0.0]
     """
-    squared = vectors.square().sum(dim)
-    zero = squared == 0
-    return torch.where(zero, 0.0, torch.where(zero, 1.0, squared).sqrt())
+    return scale_vectors(vectors, dim).norm().squeeze(dim)
 
 
 def safe_normalize(vectors: Tensor) -> Tensor:
     """Vectors divided by their norm; zero stays zero and has gradient zero.
+
+    Right for vectors of every length down to the smallest normal number, with their gradients.
 
     Args:
         vectors: ``(..., 3)``.
@@ -38,6 +41,5 @@ def safe_normalize(vectors: Tensor) -> Tensor:
         >>> safe_normalize(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()[1]
         [0.0, 0.0, 0.0]
     """
-    squared = vectors.square().sum(-1, keepdim=True)
-    zero = squared == 0
-    return vectors * torch.where(zero, 0.0, torch.where(zero, 1.0, squared).rsqrt())
+    _, scaled, squared = scale_vectors(vectors)
+    return scaled * squared.rsqrt()

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.ops.functions._harmonic_derivatives import CHUNK, harmonic_norm, harmonics_vjp
 from intertwine.ops.functions._safe_norm import safe_normalize
 
@@ -64,7 +65,7 @@ def _recursion(vectors: Tensor, result: Tensor, y_0: float, degrees: Sequence[_R
         torch.mul(z, cosine, out=values[-1]).addcmul_(x, sine, value=-1).mul_(c)
 
 
-@torch.library.custom_op("intertwine::solid_harmonics", mutates_args=())
+@operator("solid_harmonics")
 def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     result = vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
     degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
+
 _MAX_RUNS = 64  # with more runs of equal degree than this, nodes are sorted by degree first
 
 
@@ -60,7 +62,7 @@ class _DegreeRuns:
         return edge_values if self.edge_order is None else edge_values[self.edge_order]
 
 
-@torch.library.custom_op("intertwine::segment_outer", mutates_args=())
+@operator("segment_outer")
 def _segment_outer(a: Tensor, b: Tensor, index: Tensor, num_segments: int) -> Tensor:
     runs = _DegreeRuns(index, num_segments)
     a, b = runs.sort(a), runs.sort(b)
@@ -76,7 +78,7 @@ def _segment_outer(a: Tensor, b: Tensor, index: Tensor, num_segments: int) -> Te
     return torch.empty_like(result).index_copy_(0, runs.node_order, result)
 
 
-@torch.library.custom_op("intertwine::segment_apply", mutates_args=())
+@operator("segment_apply")
 def _segment_apply(z: Tensor, b: Tensor, index: Tensor) -> Tensor:
     runs = _DegreeRuns(index, z.shape[0])
     b = runs.sort(b)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,11 @@ def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
         >>> segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 2, 0]), 3).tolist()
         [4.0, 0.0, 2.0]
     """
-    return values.new_zeros((num_segments, *values.shape[1:])).index_add(0, index, values)
+    is_scalar = prod(values.shape[1:]) == 1
+    # One row too many: torch.compile with several threads cannot add into a result of a single number.
+    rows = num_segments + 1 if is_scalar else num_segments
+    sums = values.new_zeros((rows, *values.shape[1:])).index_add(0, index, values)
+    return sums[:num_segments] if is_scalar else sums
 
 
 def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.ops.points._batched_points import check_batch, check_points
 
 
@@ -41,7 +42,7 @@ def farthest_point_sampling(positions: Tensor, num_samples: int | Tensor, batch:
     return samples
 
 
-@torch.library.custom_op("intertwine::farthest_point_sampling", mutates_args=())
+@operator("farthest_point_sampling")
 def _sample(positions: Tensor, counts: Tensor, batch: Tensor | None) -> Tensor:
     points = check_points(positions)
     cloud = check_batch(batch, len(points))

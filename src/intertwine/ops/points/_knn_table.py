@@ -6,12 +6,14 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from intertwine.ops._operator import operator
+
 _TREE_DIMENSIONS = 6  # measured: in more, a tree looks at nearly all points, and is slower than a matrix product
 _TREE_POINTS = 64  # and below this size building it costs more than it saves
 _DISTANCES_AT_ONCE = 1 << 21
 
 
-@torch.library.custom_op("intertwine::knn_table", mutates_args=())
+@operator("knn_table")
 def _table(points: Tensor, k: int, batch: Tensor) -> Tensor:
     result = torch.empty((len(points), k), dtype=torch.int64, device=points.device)
     order = torch.argsort(batch, stable=True)

@@ -13,6 +13,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.ops.points._batched_points import (
     Floats,
     Integers,
@@ -79,7 +80,7 @@ def radius_graph(
     return edges
 
 
-@torch.library.custom_op("intertwine::radius_graph", mutates_args=())
+@operator("radius_graph")
 def _radius_graph(positions: Tensor, cutoff: float, batch: Tensor | None) -> Tensor:
     points = check_points(positions)
     return edge_index(*_radius_pairs(points, check_batch(batch, len(points)), cutoff), positions)
@@ -143,7 +144,7 @@ def knn_graph(
     return edges
 
 
-@torch.library.custom_op("intertwine::knn_graph", mutates_args=())
+@operator("knn_graph")
 def _knn_graph(
     positions: Tensor, k: int, batch: Tensor | None, queries: Tensor | None, query_batch: Tensor | None
 ) -> Tensor:

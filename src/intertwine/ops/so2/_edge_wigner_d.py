@@ -9,11 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.ops.so2._rotation_generators import split_degrees, torque, torque_to_gradient
 from intertwine.ops.so2._wigner_factors import WignerFactors, factor_constants
 
 
-@torch.library.custom_op("intertwine::edge_wigner_d", mutates_args=())
+@operator("edge_wigner_d")
 def _edge_wigner_d(vectors: Tensor, lmax: int) -> Tensor:
     factors = WignerFactors.from_vectors(vectors, lmax)
     columns = []

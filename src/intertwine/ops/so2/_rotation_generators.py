@@ -13,6 +13,8 @@ from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
 from intertwine.groups import SO3
+from intertwine.ops._operator import operator
+from intertwine.ops._scaled_vectors import scale_vectors
 
 
 @cached_constant
@@ -27,7 +29,7 @@ def split_degrees(flat: Tensor, lmax: int) -> list[Tensor]:
     return [part.unflatten(1, (2 * degree + 1, 2 * degree + 1)) for degree, part in enumerate(parts)]
 
 
-@torch.library.custom_op("intertwine::torque", mutates_args=())
+@operator("torque")
 def torque(grad: Tensor, flat: Tensor, lmax: int) -> Tensor:
     """``<g, L_k D>``: ``(E, entries), (E, entries) -> (E, 3)``."""
     result = grad.new_zeros(grad.shape[0], 3)
@@ -37,7 +39,7 @@ def torque(grad: Tensor, flat: Tensor, lmax: int) -> Tensor:
     return result
 
 
-@torch.library.custom_op("intertwine::infinitesimal_rotation", mutates_args=())
+@operator("infinitesimal_rotation")
 def infinitesimal_rotation(omega: Tensor, flat: Tensor, lmax: int) -> Tensor:
     """``sum_k omega_k L_k D``: ``(E, 3), (E, entries) -> (E, entries)``."""
     columns = []
@@ -47,7 +49,7 @@ def infinitesimal_rotation(omega: Tensor, flat: Tensor, lmax: int) -> Tensor:
     return torch.cat(columns, 1)
 
 
-@torch.library.custom_op("intertwine::apply_generator", mutates_args=())
+@operator("apply_generator")
 def apply_generator(features: Tensor, blocks: list[int], axis: int) -> Tensor:
     """``L_axis x`` for features ``(N, dim)``; ``blocks`` lists degree and channels of each block in turn."""
     pairs = list(zip(blocks[::2], blocks[1::2], strict=True))
@@ -104,8 +106,6 @@ apply_generator.register_autograd(_generator_derivative, setup_context=_generato
 
 def torque_to_gradient(torque: Tensor, vectors: Tensor) -> Tensor:
     """Gradient in the vectors r of a function of their direction with torque t: ``t x r / r^2``, zero at zero."""
-    squared = vectors.square().sum(1, keepdim=True)
-    zero = squared == 0
-    inverse = torch.where(zero, 0.0, torch.where(zero, 1.0, squared).reciprocal())
-    result: Tensor = torch.linalg.cross(torque, vectors) * inverse
+    r = scale_vectors(vectors)
+    result: Tensor = torch.linalg.cross(torque, r.scaled) / r.squared * r.factor
     return result

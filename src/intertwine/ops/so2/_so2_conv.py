@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import operator
 from intertwine.ops.graph import Graph
 from intertwine.ops.so2._rotation_generators import apply_generator, torque_to_gradient
 from intertwine.ops.so2._so2_args import ARGS_SCHEMA, SO2Args
@@ -26,15 +27,14 @@ from intertwine.ops.so2._so2_kernels import backward, forward
 MaybeTensors = list[Tensor | None]
 
 
-@torch.library.custom_op("intertwine::so2_conv", mutates_args=(), schema=f"({ARGS_SCHEMA}) -> Tensor")
+@operator("so2_conv", f"({ARGS_SCHEMA}) -> Tensor")
 def _conv(*args: Any) -> Tensor:
     return forward(SO2Inputs.from_args(SO2Args(*args)))
 
 
-@torch.library.custom_op(
-    "intertwine::so2_conv_backward",
-    mutates_args=(),
-    schema=f"(Tensor grad, {ARGS_SCHEMA}, bool[] needs) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+@operator(
+    "so2_conv_backward",
+    f"(Tensor grad, {ARGS_SCHEMA}, bool[] needs) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 )
 def _conv_backward(grad: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of features, radial functions, edge rotations (a torque), scales and weights."""

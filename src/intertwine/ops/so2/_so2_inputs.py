@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine.ops._scaled_vectors import is_zero
 from intertwine.ops.graph import Chunk, chunks
 from intertwine.ops.so2._so2_args import SO2Args
 from intertwine.ops.so2._so2_coupling import SO2Coupling, SO2Layout, decode_so2_coupling, so2_layout
@@ -76,7 +77,7 @@ class SO2Inputs(NamedTuple):
             channels_innermost(args.features, inputs),
             args.radial,
             WignerFactors.from_vectors(args.vectors, layout.lmax),
-            args.vectors.square().sum(1, keepdim=True) > 0,
+            ~is_zero(args.vectors),
             args.scales,
             [part.view(block.shape) for part, block in zip(weights, layout.orders, strict=True)],
             args.source,

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
+from intertwine.ops._scaled_vectors import is_zero
 from intertwine.ops.functions import safe_normalize
 from intertwine.reps import wigner_d
 
@@ -88,7 +89,7 @@ class WignerFactors(NamedTuple):
     def from_vectors(cls, vectors: Tensor, lmax: int) -> WignerFactors:
         """Of rotations from the polar axis to the directions of vectors ``(E, 3)``; the identity for zero vectors."""
         x, y, z = safe_normalize(vectors).unbind(1)
-        y = torch.where(vectors.square().sum(1) == 0, 1.0, y)
+        y = torch.where(is_zero(vectors)[:, 0], 1.0, y)
         s = torch.hypot(x, z)
         pole = s == 0
         inverse = torch.where(pole, 1.0, s).reciprocal()

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._library.custom_ops import CustomOpDef
 
+from intertwine.ops._operator import Operator
 from intertwine.ops.steerable._conv_args import (
     ARGS_SCHEMA,
     GRADIENTS_SCHEMA,
@@ -55,9 +55,9 @@ class ConvOperators(NamedTuple):
         jvp_backward: ``grad, tangents, args, needs -> value, gradients`` or ``None``.
     """
 
-    conv: CustomOpDef
-    backward: CustomOpDef
-    jvp_backward: CustomOpDef | None
+    conv: Operator
+    backward: Operator
+    jvp_backward: Operator | None
 
     def register_derivatives(self) -> None:
         """Register the derivative of each operator with torch."""
@@ -69,7 +69,7 @@ class ConvOperators(NamedTuple):
     def _derivative_of_conv(self, ctx, grad):  # type: ignore[no-untyped-def]
         args = ConvArgs._make([*ctx.saved_tensors, ctx.coupling])
         needs = [False, *ctx.needs_input_grad[:4]]
-        needs[4] = needs[4] and _will_execute(ctx.next_functions[3][0])
+        needs[4] = needs[4] and _will_execute(ctx, 3)
         _, *gradients = self._value_and_gradients(grad, args, needs)
         return *gradients, *[None] * 5
 
@@ -92,19 +92,19 @@ class ConvOperators(NamedTuple):
     def _derivative_of_jvp_backward(self, ctx, *cotangents):  # type: ignore[no-untyped-def]
         """Differentiates the sum of three convolutions, which has derivatives of every order."""
         wanted = [i for i, need in enumerate(ctx.needs_input_grad) if need]
-        saved, create_graph = ctx.saved_tensors, torch.is_grad_enabled()
-        with torch.enable_grad():
-            # views, so that the history of the arguments is not differentiated
-            tensors = [x.view_as(x) if i in wanted else x for i, x in enumerate(saved)]
-            outputs = zip(self._jvp_by_parts(*tensors, ctx.coupling, ctx.needs), cotangents, strict=True)
-            pairs = [(x, cotangent) for x, cotangent in outputs if x is not None and cotangent is not None]
-            total = sum(((x * cotangent).sum() for x, cotangent in pairs), start=tensors[0].new_zeros(()))
-            inputs = [tensors[i] for i in wanted]
-            gradients = torch.autograd.grad(total, inputs, create_graph=create_graph, materialize_grads=True)
-        result: MaybeTensors = [None] * 14
-        for i, gradient in zip(wanted, gradients, strict=True):
-            result[i] = gradient
-        return tuple(result)
+        saved = ctx.saved_tensors
+
+        def paired(*tensors: Tensor) -> Tensor:
+            replaced = dict(zip(wanted, tensors, strict=True))
+            outputs = self._jvp_by_parts(*(replaced.get(i, x) for i, x in enumerate(saved)), ctx.coupling, ctx.needs)
+            pairs = zip(outputs, cotangents, strict=True)
+            terms = ((x * cotangent).sum() for x, cotangent in pairs if x is not None and cotangent is not None)
+            return sum(terms, start=tensors[0].sum() * 0)
+
+        found: Any = torch.func.vjp(paired, *(saved[i] for i in wanted))
+        total, pullback = found
+        gradients = dict(zip(wanted, pullback(torch.ones_like(total)), strict=True))
+        return tuple(gradients.get(i) for i in range(14))
 
     def _value_and_gradients(self, grad: Tensor, args: ConvArgs, needs: list[bool]) -> MaybeTensors:
         """The convolution f and the gradients of ``<grad, f>``, as far as they are needed."""
@@ -153,7 +153,7 @@ def conv_operators(name: str, kernels: ConvKernels) -> ConvOperators:
     return operators
 
 
-def _jvp_operator(name: str, kernels: ConvKernels) -> CustomOpDef | None:
+def _jvp_operator(name: str, kernels: ConvKernels) -> Operator | None:
     kernel = kernels.jvp_backward
     if kernel is None:
         return None
@@ -167,8 +167,8 @@ def _jvp_operator(name: str, kernels: ConvKernels) -> CustomOpDef | None:
     return operator
 
 
-def _register(name: str, schema: str, function: Callable[..., Any]) -> CustomOpDef:
-    return torch.library.custom_op(f"intertwine::{name}", function, mutates_args=(), schema=schema)
+def _register(name: str, schema: str, function: Callable[..., Any]) -> Operator:
+    return Operator(name, function, schema)
 
 
 def _materialize(grad: Tensor, gradients: ConvGradients) -> tuple[Tensor, ...]:
@@ -205,9 +205,9 @@ def _save_args_and_needs(ctx, inputs, output):  # type: ignore[no-untyped-def]
     ctx.set_materialize_grads(False)
 
 
-def _will_execute(node: Any) -> bool:
-    """Whether the running backward pass goes on to this node: the one for forces does not go to the weights."""
+def _will_execute(ctx: Any, argument: int) -> bool:
+    """Whether the running backward pass goes on to an argument: the one for forces does not go to the weights."""
     try:
-        return bool(torch._C._will_engine_execute_node(node))
-    except RuntimeError:  # the engine does not tell for leaves
+        return bool(torch._C._will_engine_execute_node(ctx.next_functions[argument][0]))
+    except (AttributeError, RuntimeError):  # outside of a graph, or for leaves: the engine does not tell
         return True

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import float32_under_autocast
 from intertwine.ops.graph import Chunk, Graph, chunks
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
@@ -136,12 +137,13 @@ def small_conv(
     weights: Sequence[Tensor],
 ) -> Tensor:
     """:func:`intertwine.ops.steerable_conv` in the order for few channels: aggregate first, then couple."""
-    matrix = coupling_matrix(coupling, clebsch_gordan, weights, radial.shape[1]).flatten()
+    matrix = coupling_matrix(coupling, clebsch_gordan, list(weights), radial.shape[1]).flatten()
     args = ConvArgs(features, harmonics, radial, matrix, clebsch_gordan, *graph.indices, coupling.encode())
     result: Tensor = operators.conv(*args)
     return result
 
 
+@float32_under_autocast
 def coupling_matrix(coupling: Coupling, clebsch_gordan: Tensor, weights: Sequence[Tensor], num_radial: int) -> Tensor:
     """Sum over all paths of Clebsch-Gordan coefficients times weights, ``(dim_in * Y * H, dim_out)``."""
     num_harmonics = clebsch_gordan.shape[0]

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._library.custom_ops import CustomOpDef
 
+from intertwine.ops._operator import Operator
 from intertwine.ops.graph import Graph
 from intertwine.ops.steerable import _fused_conv, _small_conv
 from intertwine.ops.steerable._conv_args import ARGS_SCHEMA, ConvArgs
@@ -92,9 +92,7 @@ def _transpose(
     return transposed, torch.cat([tensor for tensor, _ in ordered], 1), [weight for _, weight in ordered]
 
 
-def _messages_operator(
-    name: str, kernel: Callable[[Tensor, ConvArgs], Tensor], transposed: ConvOperators
-) -> CustomOpDef:
+def _messages_operator(name: str, kernel: Callable[[Tensor, ConvArgs], Tensor], transposed: ConvOperators) -> Operator:
     """The operator ``intertwine::name``, whose derivatives are the operators of the transposed convolution."""
 
     def forward(features: Tensor, *rest: Any) -> Tensor:
@@ -122,9 +120,7 @@ def _messages_operator(
         needed = zip((d_features, *gradients[2:]), (needs_features, *needs), strict=True)
         return *(x if need else None for x, need in needed), *[None] * 5
 
-    operator = torch.library.custom_op(
-        f"intertwine::{name}", forward, mutates_args=(), schema=f"({ARGS_SCHEMA}) -> Tensor"
-    )
+    operator = Operator(name, forward, f"({ARGS_SCHEMA}) -> Tensor")
     operator.register_fake(fake)
     operator.register_autograd(derivative, setup_context=save)
     return operator

@@ -39,9 +39,25 @@ def align_gradients(
 
 
 def composite_gradients(
-    function: Callable[[], Any], arguments: Sequence[Tensor | None], needs: Sequence[bool], grads: Any
+    function: Callable[..., Any], arguments: Sequence[Tensor | None], needs: Sequence[bool], grads: Any
 ) -> MaybeTensors:
-    """Gradients of a composition of torch operations, which can be differentiated again."""
-    wanted = [argument for argument, need in zip(arguments, needs, strict=True) if need and argument is not None]
-    found = iter(torch.autograd.grad(function(), wanted, grads, create_graph=True, allow_unused=True))
-    return [next(found) if need else None for need in needs]
+    """Gradients of a composition of torch operations, which can be differentiated again.
+
+    Args:
+        function: Takes the arguments in order.
+        arguments: The differentiable arguments.
+        needs: Which gradients are needed.
+        grads: The cotangents of what the function returns.
+
+    Returns:
+        One gradient for each argument; ``None`` where not needed.
+    """
+    wanted = [i for i, (x, need) in enumerate(zip(arguments, needs, strict=True)) if need and x is not None]
+
+    def of_wanted(*values: Tensor) -> Any:
+        replaced = dict(zip(wanted, values, strict=True))
+        return function(*(replaced.get(i, x) for i, x in enumerate(arguments)))
+
+    pullback: Any = torch.func.vjp(of_wanted, *(arguments[i] for i in wanted))[1]
+    found = dict(zip(wanted, pullback(grads), strict=True))
+    return [found.get(i) for i in range(len(arguments))]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import HALF, operator, to_float32
 from intertwine.ops.graph import Graph
 from intertwine.ops.vector_neurons._args import NORM_STATS_SCHEMA, NormStatsArgs
 from intertwine.ops.vector_neurons._autograd import align_gradients, composite_gradients, fake_gradients
@@ -20,18 +21,14 @@ from intertwine.ops.vector_neurons._norm_stats_kernels import backward, forward
 _EDGE_ATTR = NormStatsArgs._fields.index("edge_attr")
 
 
-@torch.library.custom_op(
-    "intertwine::edge_norm_stats", mutates_args=(), schema=f"({NORM_STATS_SCHEMA}) -> (Tensor, Tensor)"
-)
+@operator("edge_norm_stats", f"({NORM_STATS_SCHEMA}) -> (Tensor, Tensor)")
 def _norm_stats(*given: Any) -> tuple[Tensor, Tensor]:
     return forward(NormStatsArgs(*given).inputs())
 
 
-@torch.library.custom_op(
-    "intertwine::edge_norm_stats_backward",
-    mutates_args=(),
-    schema=f"(Tensor grad_mean, Tensor grad_variance, Tensor mean, {NORM_STATS_SCHEMA}, bool needs_edge_attr)"
-    " -> Tensor[]",
+@operator(
+    "edge_norm_stats_backward",
+    f"(Tensor grad_mean, Tensor grad_variance, Tensor mean, {NORM_STATS_SCHEMA}, bool needs_edge_attr) -> Tensor[]",
 )
 def _norm_stats_backward(grad_mean: Tensor, grad_variance: Tensor, mean: Tensor, *rest: Any) -> list[Tensor]:
     *given, needs_edge_attr = rest
@@ -59,7 +56,9 @@ def _derivative(ctx, *grads):  # type: ignore[no-untyped-def]
     args = NormStatsArgs(*given)
     arguments, needs = args.differentiable, ctx.needs_input_grad[:4]
     if torch.is_grad_enabled():
-        gradients = composite_gradients(lambda: composite_norm_stats(args), arguments, needs, grads)
+        gradients = composite_gradients(
+            lambda *x: composite_norm_stats(NormStatsArgs._make([*x, *args[4:]])), arguments, needs, grads
+        )
     else:
         found = _norm_stats_backward(*grads, mean.detach(), *args, needs[_EDGE_ATTR])
         gradients = align_gradients(found, arguments, needs, _EDGE_ATTR)
@@ -78,7 +77,9 @@ def edge_norm_stats(values: EdgeVectors, graph: Graph, edge_attr: Tensor | None 
         edge_attr: As in :func:`vn_relu_mean`.
 
     Returns:
-        Two tensors ``(C,)``; zero without edges.
+        Two tensors ``(C,)``, of half precision vectors in float32; zero without edges.
     """
-    mean, variance = _norm_stats(*NormStatsArgs(*values, edge_attr, *graph.indices))
+    args = NormStatsArgs(*values, edge_attr, *graph.indices)
+    is_half = values.target.dtype in HALF  # whose squares overflow and underflow
+    mean, variance = _norm_stats(*(to_float32(args) if is_half else args))
     return mean, variance

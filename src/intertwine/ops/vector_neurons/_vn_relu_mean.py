@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intertwine.ops._operator import HALF, operator, to_float32
 from intertwine.ops.graph import Graph
 from intertwine.ops.vector_neurons._args import VN_RELU_SCHEMA, VNReluArgs
 from intertwine.ops.vector_neurons._autograd import align_gradients, composite_gradients, fake_gradients
@@ -20,16 +21,15 @@ from intertwine.ops.vector_neurons._vn_relu_kernels import backward, forward
 _EDGE_ATTR = VNReluArgs._fields.index("edge_attr")
 
 
-@torch.library.custom_op("intertwine::vn_relu_mean", mutates_args=(), schema=f"({VN_RELU_SCHEMA}) -> Tensor")
+@operator("vn_relu_mean", f"({VN_RELU_SCHEMA}) -> Tensor")
 def _mean(*given: Any) -> Tensor:
     args = VNReluArgs(*given)
     return forward(args.inputs(), args.affine, args.negative_slope)
 
 
-@torch.library.custom_op(
-    "intertwine::vn_relu_mean_backward",
-    mutates_args=(),
-    schema=f"(Tensor grad, {VN_RELU_SCHEMA}, bool needs_edge_attr) -> Tensor[]",
+@operator(
+    "vn_relu_mean_backward",
+    f"(Tensor grad, {VN_RELU_SCHEMA}, bool needs_edge_attr) -> Tensor[]",
 )
 def _mean_backward(grad: Tensor, *rest: Any) -> list[Tensor]:
     *given, needs_edge_attr = rest
@@ -57,7 +57,9 @@ def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
     args = VNReluArgs._make([*ctx.saved_tensors, ctx.negative_slope])
     arguments, needs = args.differentiable, ctx.needs_input_grad[:8]
     if torch.is_grad_enabled():
-        gradients = composite_gradients(lambda: composite_vn_relu_mean(args), arguments, needs, grad)
+        gradients = composite_gradients(
+            lambda *x: composite_vn_relu_mean(VNReluArgs._make([*x, *args[8:]])), arguments, needs, grad
+        )
     else:
         found = _mean_backward(grad, *args, needs[_EDGE_ATTR])
         gradients = align_gradients(found, arguments, needs, _EDGE_ATTR)
@@ -101,7 +103,12 @@ def vn_relu_mean(
 
     Reference: Deng et al., Vector Neurons, ICCV 2021, eqs. 4-6.
     """
-    result: Tensor = _mean(*VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope))
+    args = VNReluArgs(*values, *directions, edge_attr, affine, *graph.indices, negative_slope)
+    dtype = values.target.dtype
+    if dtype in HALF and not torch.is_autocast_enabled(values.target.device.type):  # inverses of small norms overflow
+        half: Tensor = _mean(*to_float32(args)).to(dtype)
+        return half
+    result: Tensor = _mean(*args)
     return result
 
 

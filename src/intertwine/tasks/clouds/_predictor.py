@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -38,6 +39,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     job_type: ClassVar[type[CloudJob]]
     batch_size: ClassVar[int] = 32
     audit_batch_size: ClassVar[int] = 2
+    audit_points: ClassVar[int] = 256
     kind: ClassVar[str] = "clouds"
 
     @property
@@ -152,12 +154,17 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         return [Predictions(kind, *map(torch.cat, zip(*parts, strict=True))) for kind, parts in batches.items()]
 
     def audit_inputs(self, examples: PointCloudSet, name: str) -> list[tuple[Any, ...]]:
-        """Batches of clouds, with their categories where the network takes them."""
-        dataset = self.dataset(examples)
+        """Batches of clouds, thinned to `audit_points` points, with their categories where the network takes them."""
+        dataset = self.dataset(_thinned(examples, self.audit_points))
         return [
             network_inputs(self.model, dataset.batch(indices, dtype=torch.float64))
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
         ]
+
+    def audit_note(self, examples: PointCloudSet) -> str:
+        """How many of the points the audit sees; the law of a network does not depend on their number."""
+        largest = int(examples.counts.max()) if len(examples) else 0
+        return f"measured on at most {self.audit_points} points of each cloud" if largest > self.audit_points else ""
 
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
         """The clouds of a file or a folder, a chunk at a time; files that cannot be read are named at the end."""
@@ -188,3 +195,17 @@ def warn_skipped(skipped: Sequence[tuple[str, str]]) -> None:
     """Name the files that were left out, in one line."""
     if skipped:
         warnings.warn(skipped_text(skipped).removeprefix("; "), stacklevel=2)
+
+
+def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:
+    """The clouds with every second, third, ... point, so that none has more than a number of points."""
+    place = torch.arange(len(clouds.positions)) - clouds.offsets[clouds.batch]
+    stride = torch.div(clouds.counts + points - 1, points, rounding_mode="floor").clamp_min(1)
+    kept = place % stride[clouds.batch] == 0
+    counts = torch.bincount(clouds.batch[kept], minlength=len(clouds))
+    return replace(
+        clouds,
+        positions=clouds.positions[kept],
+        offsets=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
+        point_fields={name: values[kept] for name, values in clouds.point_fields.items()},
+    )
