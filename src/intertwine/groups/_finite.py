@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries, show_count
 from intertwine._cached_constant import cached_constant
 from intertwine._late_binding import implementation
 from intertwine.groups import _cayley
@@ -199,8 +200,9 @@ def check_listable(name: str, order: int) -> None:
         ValueError: If there are more than 50,000 elements.
     """
     if order > LARGEST:
+        shown = order if order < 10**9 else show_count(order)
         raise ValueError(
-            f"{name} has {order} elements, of which at most {LARGEST} are listed; draw some with sample(n)"
+            f"{name} has {shown} elements, of which at most {LARGEST} are listed; draw some with sample(n)"
         )
 
 
@@ -211,6 +213,7 @@ def _elements(group: FiniteGroup) -> Tensor:
 
 @cached_constant
 def _table(group: FiniteGroup) -> Tensor:
+    check_entries(group.order**2, f"the multiplication table and the regular representation of {group.name}")
     elements = group.elements
     return torch.stack([group.index(g @ elements) for g in elements])
 

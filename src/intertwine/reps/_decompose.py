@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine.groups import Decomposition, Irrep, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
 from intertwine.reps.irreps import components, irrep_table
@@ -35,6 +36,7 @@ def decompose(rep: Rep) -> Decomposition:
             f"cannot decompose {rep!r}: its matrices are not known to be orthogonal; unitarize(rep) finds a basis"
             " in which those of a finite group are"
         )
+    check_entries(rep.dim**2, f"the matrices of {rep}")
     matrix, irreps = _decompose(rep)
     return Decomposition(matrix.clone(), irreps)
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._bounds import LARGEST_ENTRIES, show_count
 from intertwine.groups import Rep
 from intertwine.reps.solve._canonical_basis import canonical_basis
 from intertwine.reps.solve._generators import Constraint, Generators, discrete_constraints, lie_constraints
@@ -28,7 +29,7 @@ from intertwine.reps.solve._signed_permutations import orbit_basis, orbit_signs
 
 RESIDUAL = 1e-10
 """The largest entry of a violated constraint that a solution may have."""
-LARGEST = 2**28
+LARGEST = LARGEST_ENTRIES
 """The most entries that a basis may have: 2 GB in float64."""
 
 
@@ -98,7 +99,8 @@ def check_size(entries: int, rep_in: Rep, rep_out: Rep) -> None:
     """
     if entries > LARGEST:
         raise ValueError(
-            f"the dense basis of {rep_in} -> {rep_out} would have {entries:.1e} entries, more than {LARGEST:.1e};"
+            f"the dense basis of {rep_in} -> {rep_out} would have {show_count(entries)} entries, more than"
+            f" {show_count(LARGEST)};"
             " take it apart into the terms of the sums, or decompose() the reps and work irrep by irrep"
         )
 
