@@ -167,7 +167,8 @@ class Rep(ABC):
             ``group.irreps()``.
 
         Raises:
-            ValueError: If the rep is not orthogonal or its irreps are not known.
+            ValueError: If the rep is not orthogonal and, for a group that is not compact such as the Lorentz group, not
+                self-adjoint either: rho(g^T) = rho(g)^T.
 
         Example:
             >>> from intertwine.groups import SO3
@@ -259,7 +260,7 @@ class Rep(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Irrep(Rep):
-    """A representation, irreducible over the reals, by orthogonal matrices."""
+    """A representation, irreducible over the reals, by orthogonal matrices; self-adjoint for groups not compact."""
 
     @property
     @abstractmethod
