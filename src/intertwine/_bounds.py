@@ -29,6 +29,11 @@ def show_count(count: int) -> str:
     return f"{10 ** (log10(abs(count)) - exponent):.1f}e+{exponent}"
 
 
+def shorten(text: str, length: int = 80) -> str:
+    """A text of at most so many characters: the rest is two dots."""
+    return text if len(text) <= length else f"{text[: length - 2]}.."
+
+
 def check_entries(entries: int, what: str) -> None:
     """Refuse a tensor that is too large for the memory.
 
@@ -41,7 +46,7 @@ def check_entries(entries: int, what: str) -> None:
     """
     if entries > LARGEST_ENTRIES:
         raise UsageError(
-            f"{what} have {show_count(entries)} entries, more than the {show_count(LARGEST_ENTRIES)} that fit:"
+            f"{shorten(what)} have {show_count(entries)} entries, more than the {show_count(LARGEST_ENTRIES)} that fit:"
             " take a smaller group or representation"
         )
 

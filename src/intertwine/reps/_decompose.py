@@ -17,7 +17,7 @@ from intertwine._bounds import check_entries
 from intertwine.groups import Decomposition, Irrep, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
 from intertwine.reps.irreps import components, irrep_table
-from intertwine.reps.solve import canonical_basis, is_self_adjoint
+from intertwine.reps.solve import canonical_basis, is_self_adjoint, is_semisimple
 
 Columns = list[tuple[Irrep, Tensor]]
 """Irreps, and isometries ``(dim, irrep.dim)`` that commute: the columns of Q, block by block."""
@@ -28,10 +28,15 @@ def decompose(rep: Rep) -> Decomposition:
     check_entries(rep.dim**2, f"the matrices of {rep}")
     group = rep.group
     if not group.compact and not is_self_adjoint(rep):
-        raise ValueError(
-            f"cannot decompose {rep!r}: {group} is not compact, and rho(g^T) = rho(g)^T does not hold, so it need not be a"
-            " sum of irreps by an orthogonal change of basis, or, as the shears [[1, t], [0, 1]] show, by any"
+        semisimple = len(group.discrete_generators) == 0 and is_semisimple(group)
+        reason = (
+            "it is a sum of irreps, as all reps of a semisimple group are, but not by an orthogonal change of basis, since"
+            " rho(g^T) = rho(g)^T does not hold; take another basis"
+            if semisimple
+            else f"{group} is not compact, and rho(g^T) = rho(g)^T does not hold, so a rep need not be a sum of irreps at"
+            " all: the shears [[1, t], [0, 1]] fix a line and no complement of it"
         )
+        raise ValueError(f"cannot decompose {rep!r}: {reason}")
     if group.compact and not rep.orthogonal:
         raise ValueError(
             f"cannot decompose {rep!r}: its matrices are not known to be orthogonal; unitarize(rep) finds a basis"

@@ -10,7 +10,7 @@ The package ``irreps`` stands on this one, and the decomposition into irreps on 
 """
 
 from intertwine.reps.solve._canonical_basis import canonical_basis
-from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces, is_self_adjoint
+from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces, is_self_adjoint, is_semisimple
 from intertwine.reps.solve._characters import (
     CharacterTable,
     RealCharacter,
@@ -42,6 +42,7 @@ __all__ = [
     "factors",
     "frobenius_schur",
     "is_self_adjoint",
+    "is_semisimple",
     "lie_constraints",
     "orbit_signs",
     "real_characters",

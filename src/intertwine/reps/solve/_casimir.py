@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intertwine.groups import Rep
+from intertwine.groups import Group, Rep
 
 APART = 1e-6
 """The least relative distance of distinct eigenvalues."""
@@ -43,6 +43,17 @@ def eigenspaces(symmetric: Tensor) -> Iterator[tuple[float, Tensor]]:
         yield float(group.mean()), space
 
 
+def is_semisimple(group: Group) -> bool:
+    """Whether the Killing form Tr ad(X) ad(Y) of the Lie algebra is not degenerate (Cartan's criterion)."""
+    basis = group.lie_algebra
+    if not len(basis):
+        return False
+    brackets = basis[:, None] @ basis - basis @ basis[:, None]
+    adjoint = group.coordinates(brackets)
+    values = torch.linalg.eigvalsh(torch.einsum("aij,bji->ab", adjoint, adjoint)).abs()
+    return float(values.min()) > 1e-8 * float(values.max())
+
+
 def is_self_adjoint(rep: Rep, tolerance: float = 1e-9) -> bool:
     """Whether the group is closed under transposition, and rho(g^T) = rho(g)^T: by its generators.
 
@@ -51,8 +62,12 @@ def is_self_adjoint(rep: Rep, tolerance: float = 1e-9) -> bool:
     """
     group = rep.group
     algebra, discrete = group.lie_algebra, group.discrete_generators
+    try:
+        inside = bool(group.contains(discrete.mT).all())
+    except ValueError:  # whether the transposes are elements is not known
+        return False
     closed = float((group.hat(group.coordinates(algebra.mT)) - algebra.mT).abs().sum()) <= tolerance
-    if not closed or not bool(group.contains(discrete.mT).all()):
+    if not closed or not inside:
         return False
     pairs = ((rep.algebra(algebra.mT), rep.algebra(algebra).mT), (rep.matrix(discrete.mT), rep.matrix(discrete).mT))
     return all(float((a - b).abs().sum()) <= tolerance * (1 + float(b.abs().sum())) for a, b in pairs)
