@@ -23,6 +23,7 @@ class Watch(torch.overrides.TorchFunctionMode):
         return out
 
 
+FITS = r"entries|at most|elements|matrices|degree|takes"
 REFUSED = [
     "C999999: regular -> regular",
     "D999999: regular -> regular",
@@ -64,9 +65,8 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:40])
 def test_what_does_not_fit_is_refused_before_it_is_allocated(text):
-    with Watch() as watch, pytest.raises(ValueError) as caught:
+    with Watch() as watch, pytest.raises(ValueError, match=FITS) as caught:
         tabulate(*parse_hom(text))
-    assert isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
     assert watch.largest < 2**24
@@ -122,7 +122,7 @@ def test_python_refuses_the_same():
         lambda: intertwiners(Cyclic(999999).regular, Cyclic(999999).regular),
         lambda: intertwiners(SO3().vector ** 9, SO3().vector ** 9),
     ):
-        with Watch() as watch, pytest.raises(ValueError):
+        with Watch() as watch, pytest.raises(ValueError, match=FITS):
             make()
         assert watch.largest < 2**24
 

@@ -244,8 +244,8 @@ def test_generators_that_nearly_fix_something_are_refused():
     """Random projections: the generator is not orthogonal, so no orbits decide."""
     change = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
     back = torch.linalg.inv(change)
+    group = MatrixGroup(change @ nearly(1e-7).discrete_generators @ back, title="nearly")
     with pytest.raises(ArithmeticError, match=r"is not clear|did not converge|breaks a constraint"):
-        group = MatrixGroup(change @ nearly(1e-7).discrete_generators @ back, title="nearly")
         solve_constraints(group.trivial, group.vector)
 
 

@@ -241,7 +241,7 @@ def test_fine_noise_averages_out_of_large_pictures():
 @pytest.mark.parametrize("level", [0.3, 1.0])
 def test_the_noise_is_measured(level):
     """An amplitude of noise has the variance sigma^2 channels / pixels, before the blur that takes some of it."""
-    image, cell = picture("p2", (160, 160), seed=4, noise=0.0, channels=2)
+    image, _ = picture("p2", (160, 160), seed=4, noise=0.0, channels=2)
     generator = torch.Generator().manual_seed(5)
     noisy = image + level * float(image.std()) * torch.randn(image.shape, generator=generator, dtype=torch.float64)
     pixels, _ = _normalize_image(noisy)

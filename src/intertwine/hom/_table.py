@@ -164,8 +164,8 @@ def _check_cost(rep_in: Rep, rep_out: Rep) -> None:
         entries = term_in.dim * term_out.dim
         if entries > MOST_ENTRIES:
             raise UsageError(
-                f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a table:"
-                " take smaller representations, or one irrep at a time"
+                f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a"
+                " table: take smaller representations, or one irrep at a time"
             )
     if group.order is None and group.dimension > LARGEST_GROUP:
         raise UsageError(

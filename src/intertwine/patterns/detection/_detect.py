@@ -102,7 +102,7 @@ def detect(image: Tensor, *, tolerance: float = TOLERANCE) -> Detection:
 
 
 def _rectified(pixels: Tensor, estimate: LatticeEstimate) -> tuple[Tensor, LatticeEstimate, Tensor]:
-    """The image without perspective, its lattice, and the perspective that was removed; as it is where there is none."""
+    """The image without perspective, its lattice, and the perspective that was removed, zero where there is none."""
     perspective = estimate_perspective(pixels, estimate.cell)
     if float(perspective.norm()) >= SMALLEST:
         flat = rectify(pixels, perspective)
