@@ -9,8 +9,8 @@ positions = torch.randn(100, 3)
 edges = iw.ops.radius_graph(positions, cutoff=1.5)  # (2, E): source row over target row, as in PyG
 features = torch.randn(100, 8)
 
-conv = iw.nn.SteerableConv("8x0e", "16x0e + 8x1o + 4x2e", lmax=2, cutoff=1.5, avg_num_neighbors=edges.shape[1] / 100)
-gate = iw.nn.Gate(conv.rep_out)
+gate = iw.nn.Gate("16x0e + 8x1o + 4x2e")  # its rep_in has one more scalar for each irrep that is scaled
+conv = iw.nn.SteerableConv("8x0e", gate.rep_in, lmax=2, cutoff=1.5, avg_num_neighbors=edges.shape[1] / 100)
 readout = iw.nn.Linear(gate.rep_out, "1x0e + 1x1o")  # an energy and a force for each point, say
 
 

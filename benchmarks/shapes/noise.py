@@ -29,8 +29,7 @@ from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._figures import BLUE, GRAY, GREEN, INK, ORANGE, RED
 from intertwine.data import PointCloudSet, furniture
-from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._turns import rotations_from
+from intertwine.tasks.clouds import CloudPredictor, random_rotations
 from intertwine.training import load_checkpoint
 
 TABLE = Path(__file__).parent / "noise.md"
@@ -63,11 +62,11 @@ DRAWS = 3
 Found = dict[str, list[list[float]]]
 
 
-def accuracy(predictor: ShapePredictor, shapes: PointCloudSet, seed: int) -> float:
+def accuracy(predictor: CloudPredictor, shapes: PointCloudSet, seed: int) -> float:
     """In per cent, every cloud turned by a Haar-random rotation."""
     dataset = predictor.dataset(shapes)
     draws = torch.randn(len(shapes), 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    rotations = rotations_from(draws, "SO3", predictor.config["up"])
+    rotations = random_rotations(draws, "SO3", predictor.config["up"])
     right = 0
     for indices in torch.split(torch.arange(len(shapes)), 16):
         logits = predictor.logits(dataset.batch(indices, rotations=rotations[indices]))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from intertwine.models import PointEncoder, PointNet, ScalarBatchNorm, VectorDGCNN
 from intertwine.nn import NormInvariants
-from intertwine.tasks.shapes._network import layer
+from intertwine.tasks.clouds import layer
 
 
 class Whole(nn.Module):

@@ -16,7 +16,7 @@ from intertwine.training import Job, fit, load_checkpoint
 
 RUNS = Path("build/shapes")
 SEEDS = (0, 1, 2)
-TURNS = ("z", "SO3")
+ROTATIONS = ("z", "SO3")
 _BATCH = 16
 
 
@@ -57,7 +57,7 @@ def run(
         raise SystemExit(f"{folder} was interrupted: the same command goes on with it")
     seconds = float((folder / "log.csv").read_text().splitlines()[-1].rpartition(",")[2])
     predictor: Any = chosen.restore(load_checkpoint(outcome.best))
-    judged = predictor.evaluate(None, batch_size=_BATCH, seed=0, progress=tasks.silent).metrics["protocols"]
+    judged = predictor.evaluate(None, batch_size=_BATCH, seed=0).metrics["protocols"]
     found = {
         "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": seconds,
@@ -65,7 +65,8 @@ def run(
         "judged": {name.partition("/")[2]: part for name, part in judged.items()},
     }
     result.write_text(json.dumps(found))
-    print(arm, seed, {turn: found["judged"][turn].get("accuracy") for turn in TURNS}, f"{seconds:.0f} s", flush=True)
+    accuracies = {kind: found["judged"][kind].get("accuracy") for kind in ROTATIONS}
+    print(arm, seed, accuracies, f"{seconds:.0f} s", flush=True)
     return found
 
 
@@ -84,7 +85,7 @@ def rows(arms: Iterable[str], score: str) -> list[tuple[str, ...]]:
     made = []
     for arm in arms:
         if found := results(arm):
-            shares = [[100 * each["judged"][turn][score] for each in found] for turn in TURNS]
+            shares = [[100 * each["judged"][turn][score] for each in found] for turn in ROTATIONS]
             made.append(
                 (
                     arm,

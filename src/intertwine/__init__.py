@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from intertwine.groups import *
     from intertwine.hom import *
     from intertwine.reps import *
+    from intertwine.tasks import fit, load
 
 _PACKAGES = [
     "actions",
@@ -46,6 +47,7 @@ _NAMES = {
     "reps": """
         CONVENTION_VERSION CartesianTensor FiniteFourier Irrep Rep SO3Fourier character_table equivalence unitarize
     """,
+    "tasks": "fit load",
 }
 _PACKAGE_OF = {name: package for package, names in _NAMES.items() for name in names.split()}
 

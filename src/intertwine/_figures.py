@@ -1,4 +1,4 @@
-"""Figures for pages: SVG that takes its ink from the page, light or dark. Matplotlib is imported when one is drawn."""
+"""Matplotlib figures as inline SVG for HTML pages, in the colors of the page; matplotlib is imported on first use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def figure(draw: Callable[[Any], None], width: float, height: float) -> Any:
-    """A figure in the style of the house.
+    """A matplotlib figure in the style of the pages.
 
     Args:
         draw: Fills an empty matplotlib figure.
@@ -48,23 +48,23 @@ def figure(draw: Callable[[Any], None], width: float, height: float) -> Any:
     except ImportError as error:
         raise ValueError('plots need matplotlib, which is not installed: pip install "intertwine[report]"') from error
     with mpl.rc_context(_STYLE):
-        made = Figure(figsize=(width, height), layout="constrained")
-        draw(made)
-    return made
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        draw(drawing)
+    return drawing
 
 
-def svg(made: Any, label: str) -> str:
+def svg(drawing: Any, label: str) -> str:
     """The figure as inline SVG without ids of its own, so that many fit on one page.
 
     Args:
-        made: What :func:`figure` made.
+        drawing: A result of :func:`figure`.
         label: What a screen reader says.
     """
     import matplotlib as mpl
 
     page = io.StringIO()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": label}):
-        made.savefig(page, format="svg", metadata={"Date": None})
+        drawing.savefig(page, format="svg", metadata={"Date": None})
     text = page.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""The one page that every report is printed on: self-contained HTML, light or dark, quiet."""
+"""Self-contained HTML pages for reports: page, paragraph, heading, table, figure."""
 
 from __future__ import annotations
 

@@ -200,3 +200,13 @@ class TestErrors:
         with pytest.raises(TypeError, match="expected an Action or a Rep"):
             as_action("1x0e")
         assert as_action(SO3().vector) == LinearAction(SO3().vector)
+
+
+def test_a_matrix_is_computed_once_for_each_element(monkeypatch):
+    rep = O3().vector
+    transform = LinearAction(rep).sample(torch.zeros(2, 3), torch.Generator().manual_seed(0))
+    first = LinearAction(rep)(transform, torch.ones(2, 3))
+    monkeypatch.setattr(type(rep), "matrix", None)
+    assert torch.equal(LinearAction(rep)(transform, torch.ones(2, 3)), first)
+    with pytest.raises(TypeError):
+        LinearAction(rep)(transform.only("rotation"), torch.ones(2, 3))

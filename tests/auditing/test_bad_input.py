@@ -217,3 +217,35 @@ class TestTwoMethods:
     def test_output_by_a_representation(self):
         said = message(ValueError, same, self.Flip(), V, inputs=torch.zeros(2, 3))
         assert "the output action is of SO(3)" in said
+
+
+@pytest.mark.parametrize(("defect", "refused"), [(1e-3, True), (1e-5, True), (1e-9, False)])
+def test_an_action_that_is_nearly_a_group_action(defect, refused):
+    """(a b) x and a (b x) may differ by rounding, not by more."""
+
+    class Bent(LinearAction):
+        def __call__(self, transform, data):
+            moved = super().__call__(transform, data)
+            return moved + defect * moved.roll(1, -1)
+
+    action = Bent(SO3().vector)
+    if refused:
+        with pytest.raises(ValueError, match="is not a group action"):
+            audit(lambda x: x, action, action, samples=4)
+    else:
+        audit(lambda x: x, action, action, samples=4).check()
+
+
+def test_the_seed_is_that_of_a_random_function_too():
+    drawn = []
+
+    def noisy(x):
+        drawn.append(float(torch.rand(())))
+        return x
+
+    for seed in (1, 1, 2):
+        start = len(drawn)
+        audit(noisy, SO3().vector, SO3().vector, inputs=torch.ones(2, 3), samples=1, seed=seed)
+        drawn.append(("first", drawn[start]))
+    first = [entry[1] for entry in drawn if isinstance(entry, tuple)]
+    assert first[0] == first[1] != first[2]

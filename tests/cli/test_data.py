@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from intertwine import data
 from intertwine.data import RECIPES, Recipe, Split
+from intertwine.data import shapes as make_shapes
 
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_shapes(run, monkeypatch, tmp_path, parts):
     monkeypatch.setenv("INTERTWINE_CACHE", str(tmp_path / "cache"))
-    shapes = data.shapes(
+    shapes = make_shapes(
         torch.zeros(8, 3),
         torch.tensor([0, 2, 4, 6, 8]),
         torch.tensor([0, 1, 1, 0]),

@@ -120,6 +120,17 @@ def test_the_audit_passes(model, run):
     assert (model.parent / "audit.html").read_text().startswith("<!")
 
 
+def test_the_audit_goes_where_it_is_told(model, run, tmp_path):
+    (model.parent / "audit.json").unlink(missing_ok=True)
+    run("audit", model, "--samples", 2, "--output", tmp_path / "new" / "folder")
+    assert json.loads((tmp_path / "new" / "folder" / "audit.json").read_text())["passed"]
+    assert not (model.parent / "audit.json").exists()
+    (tmp_path / "file").touch()
+    assert "--output expects a folder" in run("audit", model, "--output", tmp_path / "file", code=2).err
+    assert "--output expects a folder" in run("audit", model, "--output", "", code=2).err
+    assert "a checkpoint declares its own" in run("audit", model, "--rep-in", "1x0e", "--rep-out", "1x0e", code=2).err
+
+
 def test_the_audit_of_the_twin_fails(model, run, trained):
     found = run("audit", trained / "runs/mine-2", "mine.extxyz", "--samples", 8, code=1)
     assert "FAIL" in found.out

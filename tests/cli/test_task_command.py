@@ -32,14 +32,14 @@ class Classify(tasks.Task):
     summary = "Classes of clouds."
     options = CloudOptions
 
-    def prepare(self, options):
+    def prepare(self, options, progress):
         SEEN.append(options)
         raise UsageError("this task stops here")
 
-    def build(self, config, split):
+    def build(self, config, split, progress):
         raise NotImplementedError
 
-    def restore(self, checkpoint):
+    def predictor_type(self):
         raise NotImplementedError
 
 
@@ -100,6 +100,6 @@ def test_nothing_is_left_behind_when_it_stops(run, here):
 
 
 def test_a_command_has_the_name_and_help_it_was_given():
-    made = command_from(CloudOptions, lambda options: options.points, "sort", "Classes.")
+    made = command_from(CloudOptions, lambda **values: values["points"], "sort", "Classes.")
     assert (made.__name__, made.__doc__) == ("sort", "Classes.")
     assert made(data="x", points=9) == 9

@@ -15,13 +15,13 @@ class Classify(tasks.Task):
     name = "sort"
     summary = "Classes of clouds."
 
-    def prepare(self, options):
+    def prepare(self, options, progress):
         raise NotImplementedError
 
-    def build(self, config, split):
+    def build(self, config, split, progress):
         raise NotImplementedError
 
-    def restore(self, checkpoint):
+    def predictor_type(self):
         raise NotImplementedError
 
 

@@ -4,7 +4,7 @@ from intertwine.actions._action import Action, LinearAction, as_action
 from intertwine.actions._arrays import Array, Indices
 from intertwine.actions._component import Component
 from intertwine.actions._images import Images, RotatedImages
-from intertwine.actions._points import PointCloud, PointFeatures
+from intertwine.actions._points import PointCloud, PointFeatures, PointSubset
 from intertwine.actions._transform import Transform
 from intertwine.actions._tuple import TupleAction
 
@@ -17,6 +17,7 @@ __all__ = [
     "LinearAction",
     "PointCloud",
     "PointFeatures",
+    "PointSubset",
     "RotatedImages",
     "Transform",
     "TupleAction",

@@ -119,6 +119,10 @@ class Action(ABC):
         """The region of the data that is compared; images leave out their border, where interpolation ends."""
         return data
 
+    def matched(self, actual: Any, expected: Any) -> Any:
+        """``actual`` in the order of ``expected``, where the order carries no meaning; else unchanged."""
+        return actual
+
     def components(self, data: Any) -> Iterator[Component]:
         """The components whose errors are measured separately, each by its own norm."""
         yield from ()

@@ -35,6 +35,4 @@ def apply_rep(rep: Rep, transform: Transform, features: Tensor) -> Tensor:
 
 def rep_matrix(rep: Rep, transform: Transform) -> Tensor:
     """rho(g), ``(rep.dim, rep.dim)`` float64."""
-    if transform.linear is None:
-        raise ValueError(f"the transform has no element of {rep.group.name}: sample it with an action of that group")
-    return rep.matrix(transform.linear)
+    return transform.matrix(rep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from intertwine.reps import Rep
 
 _POINTS = 24
 _RADIUS = 2.0
+_SAME_ROW = 1e-6
+"""Difference of two rows, relative to the largest number, up to which they are taken for the same point's."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,39 @@ class PointFeatures(Action):
     def components(self, data: Tensor) -> Iterator[Component]:
         """The irreps."""
         return irrep_components(self.rep, data)
+
+
+@dataclass(frozen=True)
+class PointSubset(LinearAction):
+    """f_i -> rho(g) f_i on features ``(M, rep.dim)`` of points that a network selected, compared as a set.
+
+    The order of selection means nothing, and rounding may change it where two points are equally far: rows are matched
+    to the rows that they are nearest to, one to one. A row that has no partner is an error.
+
+    Attributes:
+        rep: The representation rho.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.groups import O3
+        >>> rows = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> PointSubset(O3().rep("1x0e")).matched(rows.flip(0), rows).tolist()
+        [[1.0], [2.0], [4.0]]
+    """
+
+    def matched(self, actual: Tensor, expected: Tensor) -> Tensor:
+        """The rows of ``actual``, each at the place of the row of ``expected`` that it belongs to."""
+        if not isinstance(actual, Tensor) or actual.shape != expected.shape or actual.ndim != 2:
+            return actual
+        moved = ((actual - expected).abs().amax(1) > _SAME_ROW * expected.abs().amax()).nonzero().flatten()
+        if len(moved) < 2:
+            return actual
+        gaps = torch.cdist(actual[moved], expected[moved], compute_mode="donot_use_mm_for_euclid_dist")
+        order = gaps.argmin(0)
+        mutual = gaps.argmin(1)[order] == torch.arange(len(moved), device=order.device)
+        free = torch.ones_like(mutual).index_fill(0, order[mutual], value=False)
+        order[~mutual] = free.nonzero().flatten()
+        return actual.index_copy(0, moved, actual[moved[order]])
 
 
 @dataclass(frozen=True)
@@ -140,12 +176,16 @@ class PointCloud(Action):
         return features.to(dtype), positions.to(dtype), torch.stack([source, target])
 
     def feature_action(self, rep: Rep, features: Tensor, data: tuple[Any, ...]) -> Action | None:
-        """Point features where there is a row for each point, else linear (pooled features, edge features)."""
+        """Point features where there is a row for each point, else linear (pooled features, edge features).
+
+        In a batch, fewer rows than points but more than structures are those of selected points, compared as a set.
+        """
         points = len(self._positions(data))
         if features.ndim == 0 or features.shape[-1] != rep.dim:
             return None
         if features.ndim < 2 or len(features) != points:
-            return LinearAction(rep)
+            selected = features.ndim == 2 and _structures(data) < len(features) < points
+            return PointSubset(rep) if selected else LinearAction(rep)
         batch = data[3] if len(data) > 3 else None
         if isinstance(batch, Tensor) and len(set(batch.tolist())) == points:
             return None  # every structure is a single point: the shape is the same before and after pooling
@@ -169,6 +209,15 @@ class PointCloud(Action):
         if isinstance(features, Tensor) and len(features) != len(positions):
             raise ValueError(f"expected one row of features for each of {len(positions)} points, got {len(features)}")
         return positions
+
+
+def _structures(data: tuple[Any, ...]) -> float:
+    """The number of structures that the batch index, the fourth entry, tells apart; infinite, unknown, without one."""
+    batch = data[3] if len(data) > 3 else None
+    if not isinstance(batch, Tensor) or len(batch) == 0:
+        return math.inf
+    stated = data[4] if len(data) > 4 and isinstance(data[4], int) else 0
+    return max(stated, int(batch.max()) + 1)
 
 
 def _width(positions: Tensor) -> float:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from intertwine.groups import Group
+from intertwine.groups import Group, Rep
 
 _NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -33,6 +33,21 @@ class Transform:
     translation: Tensor | None = None
     permutation: Tensor | None = None
     permutations: Mapping[str, Tensor] = field(default_factory=lambda: _NONE)
+    _matrices: dict[Rep, Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    def matrix(self, rep: Rep) -> Tensor:
+        """rho(g), ``(rep.dim, rep.dim)`` float64, computed once for each representation.
+
+        Raises:
+            ValueError: If there is no g.
+        """
+        if self.linear is None:
+            raise ValueError(
+                f"the transform has no element of {rep.group.name}: sample it with an action of that group"
+            )
+        if rep not in self._matrices:
+            self._matrices[rep] = rep.matrix(self.linear)
+        return self._matrices[rep]
 
     def __matmul__(self, other: Transform) -> Transform:
         translation = self.translation

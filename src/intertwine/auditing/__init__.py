@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from intertwine.auditing._audit import audit
 from intertwine.auditing._audited_module import FunctionError
 from intertwine.auditing._conditions import ExecutionMode, TrainingMode
+from intertwine.auditing._declarations import Declaration, declaration, required_parameters, stated
 from intertwine.auditing._html import html_section
 from intertwine.auditing._report import Report
 from intertwine.auditing._results import AuditResult, AuditRun, ElementError, EquivarianceError, LayerError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuditResult",
     "AuditRun",
+    "Declaration",
     "DriftLogger",
     "ElementError",
     "EquivarianceError",
@@ -26,7 +28,10 @@ __all__ = [
     "Report",
     "TrainingMode",
     "audit",
+    "declaration",
     "html_section",
+    "required_parameters",
+    "stated",
 ]
 
 

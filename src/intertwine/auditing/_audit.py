@@ -95,19 +95,19 @@ def audit(
     conditions = _conditions(samples, dtypes, modes, execution, gradients)
     generator = torch.Generator().manual_seed(seed)
     trials = _trials(input_action, inputs, samples, elements, generator)
-    for data, transforms in trials:
-        check_elements(input_action, output_action, transforms)
-        check_action(input_action, "input", transforms, data)
+    for trial in trials:
+        check_elements(input_action, output_action, trial.transforms)
+        check_action(input_action, "input", trial.transforms, trial.data)
     name = _name(f)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if steps:
-            f = trained(f, [data for data, _ in trials], steps, name, seed)
+            f = trained(f, [trial.data for trial in trials], steps, name, seed)
         audited_modules = (AuditedModule(f, condition, name, seed) for condition in conditions)
         runs = tuple(run(audited, input_action, output_action, trials, layers, seed) for audited in audited_modules)
     symbols = dict(input_action.laws)
     symbols["all"] = " x ".join(symbols.values())
-    return Report(name, symbols, sum(len(transforms) for _, transforms in trials), seed, tolerance, runs)
+    return Report(name, symbols, sum(len(trial.transforms) for trial in trials), seed, tolerance, runs)
 
 
 def _conditions(
@@ -144,7 +144,7 @@ def _trials(
                 transforms = list(_with_elements(input_action, elements, data, generator))
         except (TypeError, ValueError) as error:
             raise type(error)(f"the input does not fit the input action: {error}") from error
-        trials.append((data, transforms))
+        trials.append(Trial(input_action, data, transforms))
     return trials
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures
+from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures, PointSubset
 from intertwine.auditing._measure import cast
 from intertwine.groups import O3
 from intertwine.reps import Rep
@@ -87,7 +87,9 @@ def declared_action(module: nn.Module, output: Any, input_action: Action, data: 
         if isinstance(action, PointFeatures) and isinstance(input_action, PointCloud) and isinstance(output, Tensor):
             # a layer with fewer output points, which are numbered in the order of selection
             found = input_action.feature_action(action.rep, output, data)
-            return found if isinstance(found, LinearAction) else action
+            if isinstance(found, LinearAction):
+                return PointSubset(action.rep) if 1 < len(output) < len(data[1]) else found
+            return action
         return action
     rep = _rep(module)
     if rep is None or not isinstance(output, Tensor):

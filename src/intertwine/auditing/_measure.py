@@ -134,6 +134,9 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
         )
     if not all(bool(torch.isfinite(x).all()) for x in (*left, *right)):
         return Distance(inf, finite=False)
+    if action is not None:
+        actual = action.matched(actual, expected)
+        left = list(floats(actual))
     error, zero = 0.0, True
     for a, b in zip(left, right, strict=True):
         scale = _norm(b) or _norm(a)

@@ -58,6 +58,7 @@ class Report(AuditResult):
                 "worst": self.worst,
                 "samples": self.samples,
                 "seed": self.seed,
+                "remarks": self.remarks,
                 "runs": runs,
             }
         )

@@ -116,6 +116,7 @@ class AuditResult:
         seed: Random seed of the inputs and elements.
         tolerance: The largest relative error that passes.
         runs: One for each dtype, training mode and execution mode, and of the gradients.
+        remarks: Notes on the inputs, shown under the table.
     """
 
     name: str
@@ -124,6 +125,7 @@ class AuditResult:
     seed: int
     tolerance: float
     runs: tuple[AuditRun, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def max_error(self) -> float:

@@ -16,8 +16,30 @@ from intertwine.auditing._layers import Recorder, declared_action
 from intertwine.auditing._measure import Distance, ErrorStats, cast, distance, rounding, same_shapes
 from intertwine.auditing._results import AuditRun, ElementError, LayerError
 
-Trial = tuple[Any, list[Any]]
 _WHOLE = ""
+
+
+class Trial:
+    """An input with the transforms to apply to it; all conditions share their elements.
+
+    Attributes:
+        data: The input, float64.
+        transforms: The transforms.
+        elements: Their factors under each law, ``(law, element)``.
+    """
+
+    def __init__(self, input_action: Action, data: Any, transforms: list[Any]) -> None:
+        self.data, self.transforms = data, transforms
+        self.elements = [
+            (law, transform if law == "all" else input_action.factor(transform, law))
+            for transform in transforms
+            for law in measured_laws(input_action)
+        ]
+
+
+def measured_laws(action: Action) -> list[str]:
+    """The laws of an action, and "all" at once if there are several."""
+    return [*action.laws, "all"] if len(action.laws) > 1 else [*action.laws]
 
 
 class _Measurement:
@@ -28,20 +50,20 @@ class _Measurement:
         self._input_action, self._output_action = input_action, output_action
         self._slack = rounding(audited.condition.dtype)
         self._exact = input_action.exact and output_action.exact
-        self.laws = [*input_action.laws, "all"] if len(input_action.laws) > 1 else [*input_action.laws]
+        self.laws = measured_laws(input_action)
         self.stats: dict[tuple[str, str], ErrorStats] = {}
         self.elements: list[ElementError] = []
         self.repeat_error = 0.0
 
-    def values(self, data: Any, transforms: list[Any]) -> None:
+    def values(self, trial: Trial) -> None:
         """Compare outputs of the whole function and of each layer whose action is known."""
+        data, transforms = trial.data, trial.transforms
         with torch.no_grad():
             reference = self._observe(data)
             check_action(self._output_action, "output", transforms, reference[_WHOLE])
             self.repeat_error = max(self.repeat_error, distance(self._observe(data)[_WHOLE], reference[_WHOLE]).error)
             actions = {**self._layer_actions(reference, data, transforms), _WHOLE: self._output_action}
-            for transform, law in ((transform, law) for transform in transforms for law in self.laws):
-                element = self._factor(transform, law)
+            for law, element in trial.elements:
                 transformed = self._observe(self._input_action(element, data))
                 control = {} if self._exact else self._control(element, data, reference, actions)
                 for name, action in actions.items():
@@ -51,11 +73,11 @@ class _Measurement:
                     interpolation = control.get(name, Distance(0.0))
                     self._add(name, law, found.beyond(interpolation), element, interpolation.whole)
 
-    def gradients(self, data: Any, transforms: list[Any], generator: torch.Generator) -> None:
+    def gradients(self, trial: Trial, generator: torch.Generator) -> None:
         """Compare gradients."""
-        for transform, law in ((transform, law) for transform in transforms for law in self.laws):
-            element = self._factor(transform, law)
-            found = gradient_distance(self._audited, self._input_action, self._output_action, element, data, generator)
+        actions = self._input_action, self._output_action
+        for law, element in trial.elements:
+            found = gradient_distance(self._audited, *actions, element, trial.data, generator)
             self._add(_WHOLE, law, found, element, 0.0)
 
     def _observe(self, data: Any) -> dict[str, Any]:
@@ -83,9 +105,6 @@ class _Measurement:
                 losses = [distance(x, output, action, self._slack) for x in (returned[name], again, smooth, smooth)]
                 control[name] = sum(losses[1:], losses[0])
         return control
-
-    def _factor(self, transform: Any, law: str) -> Any:
-        return transform if law == "all" else self._input_action.factor(transform, law)
 
     def _add(self, name: str, law: str, found: Distance, element: Any, control: float) -> None:
         self.stats.setdefault((name, law), ErrorStats()).add(found, element, control)
@@ -140,7 +159,7 @@ def run(
         audited: The function under its condition.
         input_action: Action on its input.
         output_action: Action on its output.
-        trials: Inputs in float64, each with the transforms to apply to it.
+        trials: Inputs with the transforms to apply to them.
         layers: Whether to measure layers.
         seed: Seed of the random covectors of gradients.
 
@@ -152,11 +171,11 @@ def run(
     with Recorder(audited.function if inside else None) as recorder:
         found = _Measurement(audited, input_action, output_action, recorder)
         generator = torch.Generator().manual_seed(seed)
-        for data, transforms in trials:
+        for trial in trials:
             if condition.gradient:
-                found.gradients(data, transforms, generator)
+                found.gradients(trial, generator)
             else:
-                found.values(data, transforms)
+                found.values(trial)
     return found.run()
 
 

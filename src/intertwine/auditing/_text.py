@@ -84,7 +84,7 @@ def verdict(report: AuditResult) -> str:
 def notes(report: AuditResult) -> list[str]:
     """Notes under the table: interpolation, failing layers, randomness."""
     run = next((run for run in report.runs if not run.passes(report.tolerance)), report.runs[0])
-    lines = []
+    lines = [f"note  {remark}" for remark in report.remarks]
     if report.control > 0:
         lines.append(f"note  interpolation alone explains {report.control:.1e}: smaller errors cannot be resolved")
     layer = run.first_failing(report.tolerance)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import os
-import sys
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from intertwine._errors import UsageError
+from intertwine.cli._python_model import foreign_code, load_python_object
+
+if TYPE_CHECKING:
+    from intertwine.auditing import Declaration
 
 PASS, FAIL = 0, 1
-
-
-def names_callable(text: str) -> bool:
-    """Whether this is "package.module:name" or "path/to/file.py:name", and no folder of that name exists."""
-    place, _, name = text.rpartition(":")
-    dotted = all(part.isidentifier() for part in place.split("."))
-    return name.isidentifier() and (dotted or place.endswith(".py")) and not os.path.exists(text)
 
 
 def audit_callable(
@@ -32,6 +25,9 @@ def audit_callable(
     seed: int = 0,
     full: bool = False,
     folder: Path | None = None,
+    rep_in: str | None = None,
+    rep_out: str | None = None,
+    group: str = "O3",
 ) -> int:
     """Measure the equivariance error of a model in Python, and print the table.
 
@@ -42,6 +38,9 @@ def audit_callable(
         seed: Random seed of the group elements.
         full: Whether to measure in training mode, compiled, and gradients as well.
         folder: Where to write audit.json and audit.html, if given.
+        rep_in: How the input moves, as text; what the model declares if None.
+        rep_out: How the output moves, as text; what the model declares if None.
+        group: The group of these texts.
 
     Returns:
         The exit code: 0 if every error is within the tolerance, else 1.
@@ -51,13 +50,15 @@ def audit_callable(
     """
     from intertwine.auditing import audit
 
-    arguments = _audit_arguments(model)
+    arguments = _audit_arguments(model, rep_in, rep_out, group)
     if full:
         arguments = {"modes": ("eval", "train"), "execution": ("eager", "compiled"), "gradients": True, **arguments}
     try:
         report = audit(**{"tolerance": tolerance, "samples": samples, "seed": seed, **arguments})
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{model}: {error}") from error
+    except SystemExit as stop:
+        raise UsageError(f"{model}: it ends the process, sys.exit({stop.code!r}); it must return its output") from stop
     typer.echo(str(report))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,79 +69,76 @@ def audit_callable(
     return PASS if report.passed else FAIL
 
 
-def _audit_arguments(text: str) -> dict[str, Any]:
+def _audit_arguments(text: str, rep_in: str | None, rep_out: str | None, group: str) -> dict[str, Any]:
     """The arguments of `audit`, from a model that declares its actions, a tuple (f, in, out[, inputs]), or a dict."""
-    found = _load(text)
-    if inspect.isclass(found) or (
-        callable(found) and not _declared(found, "in") and not _has_required_parameters(found)
-    ):
-        try:
-            found = found()
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise UsageError(f"{text} raised {message}; it is called without arguments") from error
+    from intertwine.auditing import declaration
+
+    found = load_python_object(text)
+    if (rep_in is None) != (rep_out is None):
+        given, missing = ("--rep-in", "--rep-out") if rep_out is None else ("--rep-out", "--rep-in")
+        raise UsageError(f'{given} needs {missing} beside it, such as --rep-in "5x0e + 1x1o" --rep-out "1x1o"')
+    with foreign_code(f"{text} raised", "; it is called without arguments"):
+        found = found() if _is_factory(found, stated=rep_in is not None) else found
     if isinstance(found, dict):
         return found
     if isinstance(found, tuple) and len(found) in (3, 4):
         return dict(zip(("f", "input_action", "output_action", "inputs"), found, strict=False))
-    source, target = _declared(found, "in"), _declared(found, "out")
-    if not callable(found) or source is None or target is None:
+    if callable(found) and rep_in is not None and rep_out is not None:
+        return _arguments(_stated(found, rep_in, rep_out, group))
+    with foreign_code(f"{text} raised"):
+        said = declaration(found) if callable(found) else None
+    if said is None:
         raise UsageError(
-            f"{text} is a {type(found).__name__} that declares no actions: give it rep_in and rep_out (or "
-            "action_in and action_out), or name a function of no arguments that returns (model, input action, output "
-            "action)"
+            f"{text} is a {type(found).__name__} that declares no actions: give it rep_in and rep_out (or action_in "
+            'and action_out), or state them, --rep-in "5x0e + 1x1o" --rep-out "1x1o" for features, --rep-in '
+            '"cloud: 5x0e" --rep-out "points: 1x1o" for points; or name a function of no arguments that returns '
+            "(model, input action, output action)"
         )
-    return {"f": found, "input_action": source, "output_action": target}
+    return _arguments(said)
 
 
-def _load(text: str) -> Any:
-    place, _, name = text.rpartition(":")
+def _arguments(said: Declaration) -> dict[str, Any]:
+    return {
+        "f": said.function,
+        "input_action": said.input_action,
+        "output_action": said.output_action,
+        "inputs": said.inputs,
+        "dtypes": said.dtypes,
+    }
+
+
+def _stated(found: Any, rep_in: str, rep_out: str, group: str) -> Declaration:
+    from intertwine.auditing import stated
+    from intertwine.hom import parse_group
+
     try:
-        module = _module(place)
-    except FileNotFoundError as error:
-        raise UsageError(f"no file {place}") from error
-    except ModuleNotFoundError as error:
-        raise UsageError(f'no module "{error.name}"; it is looked for in {os.getcwd()} as well') from error
-    except Exception as error:
-        raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
-    if not hasattr(module, name):
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UsageError(f'{place} has no "{name}"; it has {", ".join(known[:8]) or "nothing to call"}')
-    return getattr(module, name)
+        return stated(found, rep_in, rep_out, parse_group(group)[0])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"--rep-in, --rep-out: {error}") from error
 
 
-def _module(place: str) -> Any:
-    if not place.endswith(".py"):
-        if "" not in sys.path and os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-        return import_module(place)
-    path = Path(place)
-    if not path.is_file():
-        raise FileNotFoundError(place)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None, "a .py file has a loader"
-    assert spec.loader is not None, "a .py file has a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
-    return module
+def _is_factory(found: Any, *, stated: bool) -> bool:
+    """Whether to call an object for the model: a class, or a function without parameters. Never a module."""
+    from torch import nn
 
+    from intertwine.auditing import declaration, required_parameters
 
-def _declared(found: Any, side: str) -> Any:
-    from intertwine.actions import Action
-    from intertwine.reps import Rep
-
-    for name in (f"action_{side}", f"rep_{side}"):
-        value = getattr(found, name, None)
-        if isinstance(value, Action | Rep):
-            return value
-    return None
-
-
-def _has_required_parameters(function: Any) -> bool:
-    """Whether a function has parameters without defaults."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    if inspect.isclass(found):
         return True
-    return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+    if not callable(found) or isinstance(found, nn.Module):
+        return False
+    if stated and _accepts_arguments(found):
+        return False
+    return declaration(found) is None and required_parameters(found) == [] and _has_signature(found)
+
+
+def _has_signature(function: Any) -> bool:
+    try:
+        inspect.signature(function)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _accepts_arguments(function: Any) -> bool:
+    return not _has_signature(function) or bool(inspect.signature(function).parameters)

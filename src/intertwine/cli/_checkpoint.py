@@ -1,11 +1,11 @@
-"""From a folder that the user names to a model that is ready."""
+"""Checkpoints named on the command line."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from intertwine._errors import UsageError
+from intertwine import tasks
 
 if TYPE_CHECKING:
     from intertwine.tasks import Predictor
@@ -15,19 +15,15 @@ CHECKPOINT_HELP = "A checkpoint, such as runs/qm9-1/best, or a run."
 
 
 def check_folder(folder: str) -> None:
-    """Whether there can be a checkpoint, before torch is imported to read it.
+    """Raise if there can be no checkpoint, before torch is imported to read it.
 
     Raises:
         UsageError: There is no such folder.
     """
-    path = Path(folder)
-    if not path.exists():
-        raise UsageError(f'no checkpoint "{folder}"; expected a folder such as runs/qm9-1/best')
-    if not path.is_dir():
-        raise UsageError(f'"{folder}" is a file; a checkpoint is a folder such as runs/qm9-1/best')
+    tasks.check_checkpoint_folder(Path(folder))
 
 
-def restore(folder: str) -> tuple[Predictor, Checkpoint]:
+def restore(folder: str) -> tuple[Predictor[Any, Any], Checkpoint]:
     """The predictor of a checkpoint.
 
     Args:
@@ -36,13 +32,7 @@ def restore(folder: str) -> tuple[Predictor, Checkpoint]:
     Raises:
         UsageError: It is missing, damaged, foreign, or of a task that is not installed.
     """
-    check_folder(folder)
-    from intertwine import tasks
-    from intertwine.training import load_checkpoint
-
-    path = Path(folder)
-    checkpoint = load_checkpoint(path if path.name else path.resolve())
-    return tasks.get(checkpoint.task).restore(checkpoint), checkpoint
+    return tasks.restore(folder)
 
 
 def run_folder(checkpoint: Checkpoint) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from intertwine.tasks import Progress
+from intertwine._progress import ProgressCallback
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def show_table(screen: Console, columns: Sequence[str], rows: Sequence[Sequence[
 
 
 @contextmanager
-def progress(screen: Console, label: str, unit: str = "structures") -> Iterator[Progress]:
+def progress(screen: Console, label: str, unit: str = "structures") -> Iterator[ProgressCallback]:
     """Progress bar that disappears at the end; shown on a terminal only.
 
     Args:

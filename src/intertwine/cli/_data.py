@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def data(
     name: Annotated[
-        str | None, typer.Argument(help="Which; all are listed when not given.", show_default=False)
+        str | None, typer.Argument(help="Name of the set; all are listed when not given.", show_default=False)
     ] = None,
 ) -> int:
-    """Fetch a public set and say where it is."""
+    """Fetch a public data set into the cache."""
     screen = console()
     if name is None:
         for known, recipe in RECIPES.items():
@@ -36,16 +36,17 @@ def data(
     return 0
 
 
-def _summary(name: str, found: PointCloudSet) -> Iterator[tuple[str, str]]:
-    if "classes" not in found.label_names:
-        yield name, f"{len(found):,} structures, {', '.join(found.cloud_fields)}"
+def _summary(name: str, clouds: PointCloudSet) -> Iterator[tuple[str, str]]:
+    if "classes" not in clouds.label_names:
+        yield name, f"{len(clouds):,} structures, {', '.join(clouds.cloud_fields)}"
         return
-    classes = found.label_counts("classes")
-    yield name, f"{len(found):,} shapes in {len(classes)} classes"
-    yield "classes", ", ".join(f"{label} {count}" for label, count in classes.items())
-    if "parts" in found.label_names:
-        points = found.label_counts("parts").items()
-        yield "points", ", ".join(f"{label} {count / len(found.positions):.1%}" for label, count in points)
-    if found.split is not None:
-        sizes = (len(part) for part in (found.split.train, found.split.validation, found.split.test))
+    counts = clouds.label_counts("classes")
+    yield name, f"{len(clouds):,} shapes in {len(counts)} classes"
+    yield "classes", ", ".join(f"{label} {count}" for label, count in counts.items())
+    if "parts" in clouds.label_names:
+        points = max(1, len(clouds.positions))
+        shares = (f"{label} {count / points:.1%}" for label, count in clouds.label_counts("parts").items())
+        yield "points", ", ".join(shares)
+    if clouds.split is not None:
+        sizes = (len(part) for part in (clouds.split.train, clouds.split.validation, clouds.split.test))
         yield "split", "{:,} / {:,} / {:,} (training, validation, test), near-duplicates together".format(*sizes)

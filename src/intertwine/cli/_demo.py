@@ -11,11 +11,12 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_positive
-from intertwine.cli._runs import INTERRUPTED, first_free
-from intertwine.tasks.properties._options import PropertiesOptions
+from intertwine.cli._runs import INTERRUPTED
+from intertwine.tasks import next_run_folder
+from intertwine.tasks.properties import PropertiesOptions
 
 if TYPE_CHECKING:
-    from intertwine.tasks.properties._comparison import Arm
+    from intertwine.tasks.properties.comparison import Arm
 
 TARGET, UNIT = "polarizability", "bohr^3"
 STEERABLE = "32x0e + 16x1o"
@@ -36,7 +37,7 @@ def demo(
         check_positive(name, value)
     _check_installed()
     screen = console()
-    folder = Path(output) if output is not None else first_free("demo")
+    folder = Path(output) if output is not None else next_run_folder("demo")
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
@@ -45,25 +46,20 @@ def demo(
 
     import torch
 
-    from intertwine.data import qm9
-
-    torch.set_num_threads(1)  # small networks gain little from a second thread
-    with progress(screen, "qm9", "bytes") as report:
-        qm9([TARGET], progress=report)
-
-    from intertwine.tasks.properties._comparison import compare
-    from intertwine.tasks.properties._comparison_report import rows, write_page
-    from intertwine.tasks.properties._plan import plan
+    torch.set_num_threads(1)  # small networks gain little from a second thread, and lose much on a busy machine
+    from intertwine.tasks.properties import plan
+    from intertwine.tasks.properties.comparison import compare, comparison_table, write_page
     from intertwine.training import Settings
 
-    config, split, structures = plan(_options(train, test, seed))
+    with progress(screen, "qm9", "bytes") as report:
+        config, split, structures = plan(_options(train, test, seed), report)
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
         say("interrupted", f"resume with: intertwine demo --output {folder}")
         return INTERRUPTED
-    columns, cells = rows(results, UNIT)
+    columns, cells = comparison_table(results, UNIT)
     screen.print()
     show_table(screen, columns, cells)
     screen.print()
@@ -95,11 +91,13 @@ def _options(train: int, test: int, seed: int) -> PropertiesOptions:
 
 
 def _arms(config: dict[str, Any]) -> list[Arm]:
-    """The equivariant encoder, and a message-passing baseline of equal size without and with augmentation."""
-    from intertwine.tasks.properties._comparison import Arm, matched_width, parameters
+    """The planned encoder, and a baseline of equal size without and with augmentation."""
+    from intertwine.tasks.properties.comparison import Arm, count_parameters, matched_width
 
     baseline: dict[str, Any] = {"layer": "message", "hidden": MESSAGE, "lmax": 0}
-    baseline["width"] = matched_width({**config, "encoder": {**config["encoder"], **baseline}}, parameters(config))
+    baseline["width"] = matched_width(
+        {**config, "encoder": {**config["encoder"], **baseline}}, count_parameters(config)
+    )
     return [Arm("steerable", {}), Arm("message", baseline), Arm("message, augmented", baseline, augment=True)]
 
 

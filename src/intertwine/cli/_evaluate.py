@@ -1,4 +1,4 @@
-"""`intertwine evaluate`: errors on structures that the model has not seen, as given and turned."""
+"""`intertwine evaluate`: metrics on examples that the model has not seen, as given and rotated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore, run_folder
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_data, check_positive
-from intertwine.tasks._source import PUBLIC
 
 
 def evaluate(
@@ -21,31 +20,32 @@ def evaluate(
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Structures at a time; what is usual for the task when not given.", show_default=False),
+        typer.Option(help="Structures per batch; the default of the task when not given.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random rotations.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the rotations.")] = 0,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="How clouds are turned in training and test, such as z/SO3; repeat for several, all when not given.",
+            help="Rotations in training and test, such as z/SO3; repeat for several, all when not given.",
             metavar="TRAIN/TEST",
             show_default=False,
         ),
     ] = None,
 ) -> int:
-    """Errors on unseen structures: as given, and after turning each of them at random."""
+    """Evaluate a model on unseen structures: as given, and after a random rotation of each."""
     if batch_size is not None:
         check_positive("--batch-size", batch_size)
     check_folder(checkpoint)
     check_data(data)
     predictor, loaded = restore(checkpoint)
     predictor.check_protocols(protocol or ())
-    screen, size = console(), batch_size or predictor.batch_size
-    source = loaded.config["data"]["source"] if data is None else data
-    with progress(screen, "data", "bytes" if source in PUBLIC else "files") as report:
-        predictor.fetch(data, report)
+    screen = console()
+    with progress(screen, "data", predictor.progress_unit(data)) as report:
+        examples, name = predictor.load(data, report)
     with progress(screen, "evaluate", "predictions") as report:
-        found = predictor.evaluate(data, batch_size=size, seed=seed, progress=report, protocols=protocol or ())
+        found = predictor.measure(
+            examples, name, batch_size=batch_size, seed=seed, progress=report, protocols=protocol or ()
+        )
     show_table(screen, found.columns, found.rows)
     for note in found.notes:
         show_line(screen, "note", note)

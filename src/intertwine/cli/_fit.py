@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from intertwine import tasks
 from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback
 from intertwine.cli._console import console, progress, show_line
 from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import Interrupted, guard
-from intertwine.cli._runs import INTERRUPTED, first_free
+from intertwine.cli._runs import INTERRUPTED
 from intertwine.cli._signature import command_from
-from intertwine.tasks import FitOptions, Task
-from intertwine.tasks._source import PUBLIC
+from intertwine.tasks import FitDisplay, FitInterrupted, RunResult
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from intertwine.training import Job, Settings
 
 HELP = "Train a model on your own files; or resume a run."
 
 
 class TaskGroup(SuggestingGroup):
-    """One command a task, made of its options when it is asked for."""
+    """One command for each task, made of its options when it is asked for."""
 
     kind = "task"
 
@@ -41,7 +39,11 @@ class TaskGroup(SuggestingGroup):
             return None
         task = tasks.get(cmd_name)
         single = typer.Typer(add_completion=False)
-        function = command_from(task.options, lambda options: _fit(task, options), cmd_name, task.summary)
+
+        def run(**values: Any) -> int:
+            return _ended(lambda display: tasks.fit(cmd_name, display=display, **values))
+
+        function = command_from(task.options, run, cmd_name, task.summary)
         single.command(cmd_name)(guard(function))
         return typer.main.get_command(single)
 
@@ -57,12 +59,12 @@ def resume_or_choose(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="With --resume: a new number of epochs.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="With --resume: a new time budget, which includes the time used so far.")
+        float | None, typer.Option(help="With --resume: a new time budget in minutes, time used so far included.")
     ] = None,
     devices: Annotated[int | None, typer.Option(help="With --resume: processes on this machine.")] = None,
 ) -> int:
     """Train a model on your own files; or resume a run."""
-    changes = {"epochs": epochs, "minutes": minutes, "devices": devices}
+    changes: dict[str, Any] = {"epochs": epochs, "minutes": minutes, "devices": devices}
     given = {name: value for name, value in changes.items() if value is not None}
     task = context.invoked_subcommand
     if task is not None:
@@ -74,69 +76,37 @@ def resume_or_choose(
     if resume is None:
         example = "intertwine fit properties molecules.extxyz --target dipole:1o"
         raise UsageError(f"fit expects a task ({', '.join(tasks.names())}), such as {example}; or --resume RUN")
-    return guard(_resume)(Path(resume), given)
+    return guard(_ended)(lambda display: tasks.resume(resume, display=display, **given))
 
 
-def _fit(task: Task, options: FitOptions) -> int:
-    options.check()
-    folder = _folder(options)
+class ConsoleDisplay(FitDisplay):
+    """Shows a fit on a console."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+
+    @property
+    def console(self) -> Console:
+        """Where training shows its epochs."""
+        return self._screen
+
+    def line(self, label: str, text: str) -> None:
+        """One aligned line."""
+        show_line(self._screen, label, text)
+
+    def progress(self, label: str, unit: str) -> AbstractContextManager[ProgressCallback]:
+        """A bar while one waits."""
+        return progress(self._screen, label, unit)
+
+
+def _ended(run: Callable[[FitDisplay], RunResult]) -> int:
+    """The exit code of a fit; says what comes next."""
     screen = console()
-    with progress(screen, "data", "bytes" if options.data in PUBLIC else "files") as report:
-        task.fetch(options, report)
-    job = task.prepare(options)
-    for label, text in task.describe(job, folder):
-        show_line(screen, label, text)
-    return _train(task, job, folder, options.settings, screen)
-
-
-def _resume(run_folder: Path, changes: dict[str, Any]) -> int:
-    if not run_folder.is_dir():
-        raise UsageError(f'no run to resume: "{run_folder}" is not a folder; expected one such as runs/qm9-1')
-    from intertwine.training import load_checkpoint, load_run
-
-    run = load_run(run_folder if run_folder.name else run_folder.resolve())
-    settings = replace(run.settings, **changes)
-    task = tasks.get(run.task)
-    split = load_checkpoint(run.folder / "last").split
-    screen = console()
-    show_line(screen, "resume", f"{run.folder}, {run.task}")
-    with progress(screen, "data", "bytes" if run.config["data"]["source"] in PUBLIC else "files") as report:
-        task.fetch_again(run.config, report)
-    return _train(task, task.build(run.config, split), run.folder, settings, screen, resume=True)
-
-
-def _train(task: Task, job: Job, folder: Path, settings: Settings, screen: Console, *, resume: bool = False) -> int:
-    from intertwine.training import fit, load_checkpoint
-
     try:
-        outcome = fit(job, folder, settings, resume=resume, console=screen)
-    except KeyboardInterrupt as error:
-        begun = (folder / "last").is_dir()
-        way = f"go on with: intertwine fit --resume {folder}" if begun else "nothing was saved yet"
-        raise Interrupted(way) from error
-    if outcome.interrupted:
+        result = run(ConsoleDisplay(screen))
+    except FitInterrupted as error:
+        raise Interrupted(str(error)) from error
+    if result.interrupted:
         return INTERRUPTED
-    best = load_checkpoint(outcome.best)
-    text = f"epoch {best.epoch}, {task.headline(job, best.metrics)}"
-    show_line(screen, "best", f"{text}      {outcome.best}      (resume: intertwine fit --resume {folder})")
-    report = task.report(job, outcome, folder)
-    if report is not None:
-        show_line(screen, "report", str(report))
-    show_line(screen, "next", f"intertwine evaluate {outcome.best}   or   predict, audit")
+    show_line(screen, "next", f"intertwine evaluate {result.best}   or   predict, audit")
     return 0
-
-
-def _folder(options: FitOptions) -> Path:
-    """The folder that was asked for, or the first free runs/DATA-n."""
-    if options.output is not None:
-        folder = Path(options.output)
-        if folder.exists() and (not folder.is_dir() or _holds_a_run(folder)):
-            raise UsageError(
-                f"{folder} exists already; resume it (intertwine fit --resume {folder}), or choose another --output"
-            )
-        return folder
-    return first_free(options.name)
-
-
-def _holds_a_run(folder: Path) -> bool:
-    return any((folder / name).exists() for name in ("last", "best"))

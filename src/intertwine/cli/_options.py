@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from intertwine._errors import UsageError
-from intertwine.tasks._source import check_source
+from intertwine.tasks import check_source
 
 
 def check_positive(flag: str, value: float) -> None:

@@ -10,18 +10,18 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from intertwine.tasks._options import OPTION, flag
+from intertwine.tasks import OPTION, flag
 
 _SHARED = ("Model", "Data", "Training", "Run")
 """Headings that all tasks share, in the order of `--help`; the task's own come before."""
 
 
-def command_from(options: type, run: Callable[[Any], int], name: str, help: str) -> Callable[..., int]:
+def command_from(options: type, run: Callable[..., int], name: str, help: str) -> Callable[..., int]:
     """Make a function with one parameter for each field of `options`.
 
     Args:
         options: A dataclass made of `intertwine.tasks.option` fields.
-        run: Called with an instance of it.
+        run: Called with the values by name.
         name: Name of the command.
         help: Help text of the command.
 
@@ -30,7 +30,7 @@ def command_from(options: type, run: Callable[[Any], int], name: str, help: str)
     """
 
     def command(**values: Any) -> int:
-        return run(options(**values))
+        return run(**values)
 
     hints = get_type_hints(options)
     items = sorted((item for item in fields(options) if OPTION in item.metadata), key=_help_order)

@@ -20,15 +20,24 @@ if TYPE_CHECKING:
     from intertwine.data._normalization import center, unit_sphere
     from intertwine.data._point_cloud_batch import PointCloudBatch
     from intertwine.data._point_cloud_set import PointCloudSet
+    from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
     from intertwine.data._writing import write_csv, write_extxyz
     from intertwine.data.public import QM9_TARGETS, RECIPES, Recipe, TargetInfo, circuit_parts, furniture, qm9
-    from intertwine.data.readers import CloudChunk, iter_shapes, iter_structures, read_shapes, read_structures
+    from intertwine.data.readers import (
+        CloudChunk,
+        iter_shapes,
+        iter_structures,
+        read_shapes,
+        read_structures,
+        sample_shapes,
+    )
 
 __all__ = [
     "CHEMICAL_SYMBOLS",
     "QM9_TARGETS",
     "RECIPES",
+    "Cloud",
     "CloudChunk",
     "LazyNames",
     "NearestNeighbors",
@@ -39,6 +48,7 @@ __all__ = [
     "RadiusNeighbors",
     "Recipe",
     "Split",
+    "Surface",
     "TargetInfo",
     "center",
     "circuit_parts",
@@ -51,6 +61,7 @@ __all__ = [
     "qm9",
     "read_shapes",
     "read_structures",
+    "sample_shapes",
     "shapes",
     "stratified_split",
     "unit_sphere",
@@ -63,6 +74,7 @@ _HOMES = {
     "CHEMICAL_SYMBOLS": "_elements",
     "QM9_TARGETS": "public",
     "RECIPES": "public",
+    "Cloud": "_sampling",
     "CloudChunk": "readers",
     "LazyNames": "_lazy_names",
     "NearestNeighbors": "_neighbors",
@@ -73,6 +85,7 @@ _HOMES = {
     "RadiusNeighbors": "_neighbors",
     "Recipe": "public",
     "Split": "_split",
+    "Surface": "_sampling",
     "TargetInfo": "public",
     "center": "_normalization",
     "circuit_parts": "public",
@@ -85,6 +98,7 @@ _HOMES = {
     "qm9": "public",
     "read_shapes": "readers",
     "read_structures": "readers",
+    "sample_shapes": "readers",
     "shapes": "_constructors",
     "stratified_split": "_split",
     "unit_sphere": "_normalization",

@@ -1,24 +1,25 @@
-"""Options of a task: a dataclass whose fields say enough for a command line to be made of it.
+"""Options of a task: a dataclass whose fields are flags of the command line and keywords of `intertwine.fit`.
 
-A task declares `@dataclass class Options(FitOptions)` with one `option(...)` per field. The command line turns the
-fields into flags; Python code fills the same dataclass by hand. Nothing here imports torch, so a misspelled option
-costs no seconds.
+A task declares `@dataclass class Options(FitOptions)` with one `option(...)` per field. Nothing here imports torch, so
+a misspelled option costs no seconds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import stem
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 from intertwine.training import Settings
 
 OPTION = "intertwine"
-"""The key of a field's metadata under which `option` keeps what it was told."""
+"""The key of a field's metadata under which `option` keeps its arguments."""
 
 Number = int | float
 
@@ -67,25 +68,46 @@ def flag(name: str) -> str:
 
 
 def check_rules(options: Any) -> None:
-    """Hold each value against the choices and bounds of its field.
+    """Check each value against the type, the choices and the bounds of its field.
 
     Args:
         options: An instance of a dataclass made of `option` fields.
 
     Raises:
-        UsageError: A value is not among the choices, or out of bounds.
+        UsageError: A value is of another type, not among the choices, or out of bounds.
     """
+    hints = get_type_hints(type(options))
     for item in fields(options):
         rules = item.metadata.get(OPTION)
         value = getattr(options, item.name)
-        if rules is None or value is None:
+        if rules is None or (value is None and type(None) in _accepted(hints[item.name])):
             continue
+        _check_type(item.name, value, _accepted(hints[item.name]))
         choices = rules["choices"]
         known = choices() if callable(choices) else choices
         if known is not None and value not in known:
             raise unknown(item.name.replace("_", " "), str(value), known)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             _check_bounds(item.name, value, rules["minimum"], rules["above"])
+
+
+_WORDS: dict[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
+
+
+def _accepted(hint: Any) -> tuple[type, ...]:
+    """The types of values that a type hint allows."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(kind for part in get_args(hint) for kind in _accepted(part))
+    if get_origin(hint) is not None:
+        return (list, tuple)
+    return (float, int) if hint is float else (hint,)
+
+
+def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+        kinds = [kind for kind in accepted if kind is not type(None) and not (kind is int and float in accepted)]
+        words = dict.fromkeys(_WORDS.get(kind, "a list of texts") for kind in kinds)
+        raise UsageError(f"{flag(name)} expects {' or '.join(words)}, got {value!r}")
 
 
 def _check_bounds(name: str, value: Number, minimum: Number | None, above: Number | None) -> None:
@@ -129,20 +151,56 @@ class FitOptions:
     """What every task's `fit` understands."""
 
     data: str = option("", help="A file of yours, or the name of a public set (qm9).", metavar="DATA", argument=True)
-    train: str | None = option(None, help="Structures to train on.", group="Data", metavar="COUNT|FRACTION")
-    validation: str | None = option(None, help="Structures to choose by.", group="Data", metavar="COUNT|FRACTION")
-    test: str | None = option(None, help="Structures to judge by.", group="Data", metavar="COUNT|FRACTION")
-    seed: int = option(0, help="Of the split, the weights and the order.", group="Data", minimum=0)
+    train: str | int | float | None = option(None, help="Training structures.", group="Data", metavar="COUNT|FRACTION")
+    validation: str | int | float | None = option(
+        None, help="Validation structures, which choose the best epoch.", group="Data", metavar="COUNT|FRACTION"
+    )
+    test: str | int | float | None = option(
+        None, help="Test structures, which training never sees.", group="Data", metavar="COUNT|FRACTION"
+    )
+    seed: int = option(
+        0, help="Random seed of the split, the initial weights and the order of the data.", group="Data", minimum=0
+    )
     epochs: int = option(Settings.epochs, help="Passes over the training set.", group="Training", minimum=1)
     batch_size: int = option(
         Settings.batch_size, help="Structures in a step, over all devices.", group="Training", minimum=1
     )
-    learning_rate: float = option(Settings.learning_rate, help="Peak of the schedule.", group="Training", above=0)
-    minutes: float | None = option(None, help="Stop after so many minutes.", group="Training", above=0)
-    patience: int | None = option(None, help="Stop after so many epochs in vain.", group="Training", minimum=1)
+    learning_rate: float = option(
+        Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0
+    )
+    minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
+    patience: int | None = option(
+        None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
+    )
     devices: int = option(Settings.devices, help="Processes on this machine.", group="Training", minimum=1)
     nodes: int = option(Settings.nodes, help="Machines (Lightning's own strategy).", group="Training", minimum=1)
     output: str | None = option(None, help="Folder of the run.", group="Run", metavar="DIR")
+
+    public: ClassVar[tuple[str, ...]] = ()
+    """The names of the public sets that the task can learn from."""
+
+    @classmethod
+    def from_values(cls, task: str, values: Mapping[str, Any]) -> Self:
+        """Checked options of a task from names and values, as Python code gives them.
+
+        Args:
+            task: The name of the task, for errors.
+            values: By name. Paths may be `Path`, a list of one text may be that text.
+
+        Raises:
+            UsageError: There is no such option, or its value is not what was expected.
+        """
+        hints = get_type_hints(cls)
+        known = [item.name for item in fields(cls)]
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in known:
+                raise unknown(f"option of {task}", name, known)
+            value = str(value) if isinstance(value, Path) else value
+            given[name] = (value,) if isinstance(value, str) and list in _accepted(hints[name]) else value
+        options = cls(**given)
+        options.check()
+        return options
 
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch.

@@ -88,3 +88,22 @@ def _enter(stack: ExitStack, writing: AbstractContextManager[Path], path: Path) 
         return stack.enter_context(writing)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def check_prediction_output(path: Path, source: str | None = None, *, force: bool = False) -> None:
+    """Refuse, before any work is done, a file or (without a suffix) folder of predictions that could not be written.
+
+    Args:
+        path: The file or folder to write.
+        source: The data that are read for it.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        UsageError: As `check_output` and `check_output_folder`; or it is the file that is read.
+    """
+    if not path.suffix:
+        check_output_folder(path)
+        return
+    check_output(path, force=force)
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise UsageError(f"{path} is the file that predict reads; write elsewhere")

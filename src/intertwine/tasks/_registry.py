@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 from intertwine.tasks._task import Task
 
 ENTRY_POINTS = "intertwine.tasks"

@@ -1,4 +1,4 @@
-"""Where data comes from, and whether it is still what it was."""
+"""Data sources: paths and names of public sets, and fingerprints that tell whether they have changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggest import nearest
+from intertwine.tasks._suggestions import nearest
 
 PUBLIC = ("circuit-parts", "furniture", "qm9")
 """Public sets by name. A file that has the same name is written ./qm9."""
@@ -17,7 +17,7 @@ _HEAD = 1 << 20
 
 
 def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
-    """Whether `data` can be read at all, in no time and without reading it.
+    """Raise if `data` cannot be read, without reading it.
 
     Args:
         data: A path, or the name of a public set.
@@ -42,6 +42,15 @@ def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
 def resolve(data: str) -> str:
     """What to write into a checkpoint: an absolute path, or the name of a public set."""
     return data if data in PUBLIC else str(Path(data).resolve())
+
+
+def progress_unit(source: str) -> str:
+    """What a progress callback counts while a source is read: bytes of a public set, else files.
+
+    >>> progress_unit("qm9"), progress_unit("scans")
+    ('bytes', 'files')
+    """
+    return "bytes" if source in PUBLIC else "files"
 
 
 def fingerprint(source: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from intertwine.auditing import Report
-from intertwine.tasks import AuditSettings, Evaluation, Predictor, Task, get, silent
-from intertwine.training import FitResult, Job, Settings, fit, load_checkpoint
+from intertwine.tasks import AuditSettings, Evaluation, Predictor, Task
+from intertwine.training import FitResult, Job, Settings, fit
 
 
 def prepare(task: Task, data: str, options: dict[str, Any]) -> tuple[Job, Settings]:
@@ -33,23 +33,17 @@ def resume(job: Job, folder: Path, settings: Settings, epochs: int) -> FitResult
     return fit(job, folder, replace(settings, epochs=epochs), resume=True, console=_silent_console())
 
 
-def load(checkpoint: Path) -> Predictor:
-    """The trained model of a checkpoint."""
-    found = load_checkpoint(checkpoint)
-    return get(found.task).restore(found)
-
-
-def evaluate(predictor: Predictor, data: str | None) -> Evaluation:
+def evaluate(predictor: Predictor[Any, Any], data: str | None) -> Evaluation:
     """Metrics on data, or on the test split."""
-    return predictor.evaluate(data, batch_size=predictor.batch_size, seed=0, progress=silent)
+    return predictor.evaluate(data)
 
 
-def predict(predictor: Predictor, data: str, output: Path) -> int:
+def predict(predictor: Predictor[Any, Any], data: str, output: Path) -> int:
     """Write predictions into a file or folder, by the suffix of its name; returns the number of predictions."""
-    return predictor.predict(data, output, output.suffix, batch_size=predictor.batch_size, progress=silent)
+    return predictor.predict(data, output=output)
 
 
-def audit(predictor: Predictor, samples: int) -> Report:
+def audit(predictor: Predictor[Any, Any], samples: int) -> Report:
     """Equivariance error on the test split."""
     return predictor.audit(None, AuditSettings(samples=samples, inputs=1))
 

@@ -16,10 +16,8 @@ import torch
 
 import intertwine.testing._task_contract as contract
 from intertwine._errors import UsageError
-from intertwine.tasks import FitOptions, Task, get, names
+from intertwine.tasks import OPTION, FitOptions, Task, get, load, names
 from intertwine.training import FitResult, Job, Settings
-
-_OPTION = "intertwine"
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ class TaskTests:
     def test_options_have_help(self) -> None:
         """Every option of the command line has a help text."""
         for item in fields(get(self.task).options):
-            text = item.metadata.get(_OPTION, {}).get("help", "")
+            text = item.metadata.get(OPTION, {}).get("help", "")
             assert text.endswith((".", ")")), f"expected a sentence as help of the option {item.name}, got {text!r}"
 
     def test_trains(self, run: TaskRun) -> None:
@@ -167,24 +165,22 @@ class TaskTests:
 
     def test_evaluates(self, run: TaskRun) -> None:
         """The test split gives a table and metrics that are JSON."""
-        found = contract.evaluate(contract.load(run.result.best), None)
+        found = contract.evaluate(load(run.result.best), None)
         assert found.rows, "the table has no rows"
         assert all(len(row) == len(found.columns) for row in found.rows), "the rows do not fit the columns"
         assert json.loads(json.dumps(found.metrics)), "there are no metrics"
 
     def test_predicts(self, run: TaskRun, tmp_path: Path) -> None:
         """Predictions are written in each format."""
-        predictor = contract.load(run.result.best)
+        predictor = load(run.result.best)
         for index, suffix in enumerate(predictor.suffixes):
             output = tmp_path / f"{index}{suffix}"
-            if not suffix:
-                output.mkdir()
             assert contract.predict(predictor, run.data, output) > 0, f"no predictions in {output.name}"
             assert output.exists(), f"{output.name} was not written"
 
     def test_is_equivariant(self, run: TaskRun) -> None:
         """The trained model obeys its law on the test split."""
-        contract.audit(contract.load(run.result.best), self.samples).check(self.tolerance)
+        contract.audit(load(run.result.best), self.samples).check(self.tolerance)
 
     def test_refuses_bad_data(self, tmp_path: Path) -> None:
         """Bad data cause a ``UsageError`` of one line."""

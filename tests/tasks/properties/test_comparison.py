@@ -8,10 +8,16 @@ from rich.console import Console
 
 from intertwine.data import molecules as make_molecules
 from intertwine.data import write_extxyz
-from intertwine.tasks.properties._comparison import ANGLES, Arm, compare, matched_width, parameters
-from intertwine.tasks.properties._comparison_report import rows, write_page
-from intertwine.tasks.properties._options import PropertiesOptions
-from intertwine.tasks.properties._plan import plan
+from intertwine.tasks.properties import PropertiesOptions, plan
+from intertwine.tasks.properties.comparison import (
+    ANGLES,
+    Arm,
+    compare,
+    comparison_table,
+    count_parameters,
+    matched_width,
+    write_page,
+)
 from intertwine.training import Settings
 
 
@@ -36,7 +42,7 @@ def test_arms_are_trained_measured_and_reported(molecules: Path, tmp_path: Path)
     options.check()
     config, split, structures = plan(options)
     message = {"layer": "message", "hidden": "16x0e", "lmax": 0}
-    message["width"] = matched_width({**config, "encoder": {**config["encoder"], **message}}, parameters(config))
+    message["width"] = matched_width({**config, "encoder": {**config["encoder"], **message}}, count_parameters(config))
     arms = [Arm("steerable", {}), Arm("message", message), Arm("message, augmented", message, augment=True)]
     settings, said = Settings(epochs=2, batch_size=8), []
 
@@ -64,7 +70,7 @@ def test_arms_are_trained_measured_and_reported(molecules: Path, tmp_path: Path)
     assert steerable.by_angle == pytest.approx([steerable.by_angle[0]] * len(ANGLES), rel=1e-5)
     assert len(steerable.history) == 2
 
-    columns, cells = rows(results, "eV")
+    columns, cells = comparison_table(results, "eV")
     assert columns[1] == "test MAE (eV)"
     assert [row[0] for row in cells] == ["steerable", "message", "message, augmented", "composition only"]
     write_page(results, "strength", "eV", ["What was done."], tmp_path / "report.html")
@@ -83,7 +89,7 @@ def test_the_width_that_matches_is_the_nearest() -> None:
     config = {"elements": [1, 6], "encoder": encoder}
 
     def count(width: int) -> int:
-        return parameters({**config, "encoder": {**encoder, "width": width}})
+        return count_parameters({**config, "encoder": {**encoder, "width": width}})
 
     for wanted in (count(17), count(17) + 3, count(40) - 3, 1):
         width = matched_width(config, wanted)

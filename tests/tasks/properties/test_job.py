@@ -9,8 +9,9 @@ import torch
 
 from intertwine.data import Split
 from intertwine.groups import SO3
+from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties import PropertyJob
-from intertwine.tasks.properties._job import quaternion_rotations
+from intertwine.tasks.properties._job import network_inputs
 from intertwine.training import Job
 
 ALL = ("energy", "dipole:1o", "quadrupole:ij=ji")
@@ -56,7 +57,8 @@ def test_targets_turn_with_the_positions(config, split, structures, truth, name,
     batch = job.train_batch(indices(job), seed=11)
     fit = job.compositions[0]
     counts = structures.select(Split.from_json(split).train).composition(job.elements)
-    expected = truth[name](batch.numbers, batch.positions.double(), batch.batch, batch.num_clouds)
+    clouds = batch.structures
+    expected = truth[name](clouds.point_fields["numbers"], clouds.positions.double(), clouds.batch, clouds.num_clouds)
     assert torch.allclose(fit(counts) + fit.scale * batch.targets.double(), expected, atol=1e-5)
 
 
@@ -65,10 +67,10 @@ def test_augmentation_follows_from_seed_and_index_alone(config, split, structure
     whole = job.train_batch(torch.tensor([3, 5, 7]), seed=2)
     alone = job.train_batch(torch.tensor([5]), seed=2)
     assert torch.equal(whole.targets[1], alone.targets[0])
-    assert torch.equal(whole.positions[whole.batch == 1], alone.positions)
-    assert not torch.equal(job.train_batch(torch.tensor([5]), seed=3).positions, alone.positions)
+    assert torch.equal(whole.structures.positions[whole.structures.batch == 1], alone.structures.positions)
+    assert not torch.equal(job.train_batch(torch.tensor([5]), seed=3).structures.positions, alone.structures.positions)
     plain = job.validation_batch(torch.arange(4))
-    assert torch.equal(plain.positions, job.validation_batch(torch.arange(4)).positions)
+    assert torch.equal(plain.structures.positions, job.validation_batch(torch.arange(4)).structures.positions)
 
 
 def test_random_quaternions_are_haar_rotations():
@@ -85,7 +87,7 @@ def test_the_loss_is_the_slow_sum(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
     total, count = job.loss(batch)
-    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
+    output = job.model.normalized(*network_inputs(batch.structures))
     expected = 0.0
     for error in (output - batch.targets).detach():
         blocks = [error[0:1], error[1:4], error[4:5], error[5:10]]
@@ -108,7 +110,7 @@ def test_the_loss_does_not_depend_on_the_axes(config, split, structures, loud):
 def test_the_gradient_is_finite_where_the_error_is_zero(config, split, structures):
     job = PropertyJob(config(*ALL), split, structures)
     batch = job.train_batch(indices(job), 0)
-    output = job.model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
+    output = job.model.normalized(*network_inputs(batch.structures))
     job.loss(batch._replace(targets=output.detach()))[0].backward()
     for parameter in job.model.parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all()
@@ -120,7 +122,7 @@ def test_metrics_are_errors_in_units(config, split, structures):
     batch = job.validation_batch(torch.arange(4))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
     validation = structures.select(Split.from_json(split).validation)
-    output = job.model(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
+    output = job.model(*network_inputs(batch.structures))
     dipole = output[:, 1:4] - validation.cloud_fields["dipole"]
     assert found["energy_mae"] == pytest.approx(
         float((output[:, :1] - validation.cloud_fields["energy"]).abs().mean()), rel=1e-4

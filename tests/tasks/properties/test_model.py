@@ -6,9 +6,9 @@ import pickle
 import pytest
 import torch
 
-from intertwine.data import PointCloudDataset, RadiusNeighbors
 from intertwine.groups import O3
 from intertwine.tasks.properties import PropertyModel, Target, fit_composition
+from intertwine.tasks.properties._job import network_inputs, structure_dataset
 
 TARGETS = (Target("energy"), Target("dipole", "1o"), Target("quadrupole", "0e+2e", cartesian=True))
 
@@ -19,10 +19,8 @@ def build(config, pools=("sum", "sum", "sum"), layer="steerable"):
 
 
 def run(model, structures, rotations=None):
-    part = PointCloudDataset(structures, RadiusNeighbors(4.0)).batch(
-        range(len(structures)), rotations=rotations, dtype=torch.float64
-    )
-    return model(part.point_fields["numbers"], part.positions, part.edges, part.batch, part.num_clouds)
+    part = structure_dataset(structures, 4.0).batch(range(len(structures)), rotations=rotations, dtype=torch.float64)
+    return model(*network_inputs(part))
 
 
 def normalize(model, structures, pools=("sum", "sum", "sum")):
@@ -58,21 +56,22 @@ def test_those_of_the_twin_do_not(config, structures, loud):
 def test_the_shift_is_the_composition_fit(config, structures, pools):
     model = build(config, pools)
     expected = normalize(model, structures, pools)
-    part = PointCloudDataset(structures, RadiusNeighbors(4.0)).batch(range(len(structures)))
+    part = structure_dataset(structures, 4.0).batch(range(len(structures)))
     assert torch.allclose(model.shift(part.point_fields["numbers"], part.batch, part.num_clouds), expected, atol=1e-12)
 
 
 def test_two_far_copies_double_what_is_summed_and_keep_what_is_averaged(config, make):
     one = make(1)
-    n = len(one.point_fields["numbers"])
+    numbers = one.point_fields["numbers"]
+    n = len(numbers)
     model = build(config, ("sum", "mean", "sum"))
-    edges = PointCloudDataset(one, RadiusNeighbors(4.0)).batch([0]).edges
+    edges = structure_dataset(one, 4.0).batch([0]).edges
     twice = (
-        one.point_fields["numbers"].repeat(2),
+        numbers.repeat(2),
         torch.cat([one.positions, one.positions + 100]),
         torch.cat([edges, edges + n], dim=1),
     )
-    single = model(one.point_fields["numbers"], one.positions, edges)
+    single = model(numbers, one.positions, edges)
     double = model(*twice)
     energy, dipole, quadrupole = slice(0, 1), slice(1, 4), slice(4, 10)
     assert torch.allclose(double[:, energy], 2 * single[:, energy])
@@ -91,9 +90,9 @@ def test_a_batch_is_its_structures_one_by_one(config, structures):
 def test_total_energies_keep_their_digits(config, structures):
     model = PropertyModel((1, 6, 8), TARGETS, ("sum",) * 3, config("energy")["encoder"])
     model.constant[0] = -406.123456789012
-    part = PointCloudDataset(structures, RadiusNeighbors(4.0)).batch(range(4))
-    network = model.normalized(part.point_fields["numbers"], part.positions, part.edges, part.batch, part.num_clouds)
-    output = model(part.point_fields["numbers"], part.positions, part.edges, part.batch, part.num_clouds)
+    part = structure_dataset(structures, 4.0).batch(range(4))
+    network = model.normalized(*network_inputs(part))
+    output = model(*network_inputs(part))
     assert network.dtype == torch.float32
     assert output.dtype == torch.float64
     assert torch.allclose(output[:, 0], network[:, 0].double() - 406.123456789012, rtol=0, atol=1e-12)
@@ -114,7 +113,7 @@ def test_copies_pickles_and_state_dicts_say_the_same(config, structures):
 
 def test_the_elements_are_told_apart(config, structures):
     model = build(config)
-    part = PointCloudDataset(structures, RadiusNeighbors(4.0)).batch([0], dtype=torch.float64)
+    part = structure_dataset(structures, 4.0).batch([0], dtype=torch.float64)
     numbers = part.point_fields["numbers"]
     swapped = torch.where(numbers == 6, 8, torch.where(numbers == 8, 6, numbers))
     assert not torch.allclose(model(numbers, part.positions, part.edges), model(swapped, part.positions, part.edges))

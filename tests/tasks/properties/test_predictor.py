@@ -9,8 +9,10 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.data import Split
-from intertwine.tasks import AuditSettings, silent
+from intertwine.tasks import AuditSettings
+from intertwine.tasks import _predictor as base
 from intertwine.tasks.properties import PropertyJob, PropertyPredictor, _predictor
+from intertwine.tasks.properties._writing import file_key
 
 ALL = ("energy", "dipole:1o", "quadrupole:ij=ji")
 
@@ -28,10 +30,10 @@ def predictor(config, split, structures):
 @pytest.fixture
 def from_memory(monkeypatch, structures):
     """Sources that are not files."""
-    monkeypatch.setattr(_predictor, "check_source", lambda data, public: None)
-    monkeypatch.setattr(_predictor, "resolve", lambda data: data)
-    monkeypatch.setattr(_predictor, "read", lambda source, targets: structures)
-    monkeypatch.setattr(_predictor, "check_unchanged", lambda data, size: None)
+    monkeypatch.setattr(base, "check_source", lambda data, public: None)
+    monkeypatch.setattr(base, "resolve", lambda data: data)
+    monkeypatch.setattr(_predictor, "read", lambda source, targets, progress: structures)
+    monkeypatch.setattr(_predictor, "read_again", lambda config, progress: structures)
 
 
 def test_batches_do_not_change_the_answer(predictor, structures):
@@ -47,7 +49,7 @@ def test_an_element_that_was_never_seen_is_named(predictor, make):
     with pytest.raises(
         UsageError, match=r"some\.xyz, .*: element Si was not seen in training; this model knows H, C, O"
     ):
-        list(predictor()(strange, what="some.xyz"))
+        list(predictor()(strange, name="some.xyz"))
 
 
 def test_the_test_split_is_what_it_is_judged_by(predictor, from_memory, structures, split):
@@ -67,7 +69,7 @@ def test_an_empty_test_split_asks_for_data(predictor, from_memory, split):
 
 
 def evaluated(predictor):
-    return predictor.evaluate("other.xyz", batch_size=7, seed=0, progress=silent)
+    return predictor.evaluate("other.xyz", batch_size=7, seed=0)
 
 
 def evaluated_aloud(predictor, loud):
@@ -117,9 +119,9 @@ def test_chunks_do_not_change_the_file_and_are_let_go(
         alive.clear()
         monkeypatch.setattr(_predictor, "stream", stream(size))
         reported = []
-        path = tmp_path / f"{size}"
+        path = tmp_path / f"{size}{suffix}"
         count = one.predict(
-            "made", path, suffix, batch_size=1, progress=lambda done, total, to=reported: to.append(done)
+            "made", output=path, batch_size=1, progress=lambda done, total, to=reported: to.append(done)
         )
         assert count == reported[-1] == 24
         texts.append(path.read_text())
@@ -132,10 +134,8 @@ def test_chunks_do_not_change_the_file_and_are_let_go(
         assert np.allclose(tables[0], tables[2], rtol=1e-12)
 
 
-def test_reserved_names_get_out_of_the_way(predictor, structures, monkeypatch):
-    one = predictor("energy")
-    one.targets = (type(one.targets[0])("stress"),)
-    assert list(one._named(torch.zeros(3, 1))) == ["predicted_stress"]
+def test_reserved_names_get_out_of_the_way():
+    assert [file_key(name) for name in ("stress", "dipole")] == ["predicted_stress", "dipole"]
 
 
 def test_the_audit_passes_for_the_encoder_and_fails_for_its_twin(predictor, from_memory):

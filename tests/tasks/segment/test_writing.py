@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from intertwine.data.readers import read_shape
-from intertwine.tasks.segment._writing import Labeled, Writer, part_numbers, ply
-from intertwine.tasks.shapes._colors import part_color
+from intertwine.tasks.clouds.report import part_color
+from intertwine.tasks.segment._writing import LabeledCloud, SegmentWriter, part_numbers, ply
 
 PARTS = ["body", "pin", "a\nlens"]
 
 
 def cloud(name="one/chip.xyz", points=7):
     random = np.random.default_rng(0)
-    return Labeled(name, random.normal(size=(points, 3)), random.integers(0, 3, points), random.uniform(size=points))
+    return LabeledCloud(
+        name, random.normal(size=(points, 3)), random.integers(0, 3, points), random.uniform(size=points)
+    )
 
 
 def test_a_colored_cloud_is_read_again_with_its_labels(tmp_path):
@@ -50,9 +52,9 @@ def test_nothing_is_written_outside_of_the_folder_and_no_cloud_over_another(tmp_
     folder = tmp_path / "out"
     folder.mkdir()
     names = ["../../up.xyz", "/etc/up.xyz", "a/b.xyz", "a/b.npz", "a/./b.off", ".."]
-    with Writer(folder, "", PARTS) as writer:
+    with SegmentWriter(folder, "", PARTS) as writer:
         for name in names:
-            writer.write(cloud(name))
+            writer.write_cloud(cloud(name))
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.ply"))
     assert found == ["a/b-2.ply", "a/b-3.ply", "a/b.ply", "cloud.ply", "etc/up.ply", "up.ply"]
@@ -61,9 +63,9 @@ def test_nothing_is_written_outside_of_the_folder_and_no_cloud_over_another(tmp_
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
 def test_one_file_for_all(tmp_path, suffix):
     clouds = [cloud("a.xyz", 4), cloud("b.xyz", 5)]
-    with Writer(tmp_path / f"all{suffix}", suffix, PARTS) as writer:
+    with SegmentWriter(tmp_path / f"all{suffix}", suffix, PARTS) as writer:
         for one in clouds:
-            writer.write(one)
+            writer.write_cloud(one)
     if suffix == ".npz":
         arrays = np.load(tmp_path / "all.npz")
         assert arrays["parts"].tolist() == PARTS
@@ -92,8 +94,8 @@ def test_no_position_is_moved_by_writing_it(tmp_path, scale, shift, kind):
     assert f"property {kind} x\n" in header.decode()
     extent = np.abs(given.positions - given.positions[0]).max()
     assert np.abs(read_shape(tmp_path / "a.ply").points - given.positions).max() <= 1e-6 * extent
-    with Writer(tmp_path / "a.csv", ".csv", PARTS) as writer:
-        writer.write(given)
+    with SegmentWriter(tmp_path / "a.csv", ".csv", PARTS) as writer:
+        writer.write_cloud(given)
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     found = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
     assert np.abs(found - given.positions).max() <= 1e-3 * extent

@@ -2,7 +2,7 @@
 
 from intertwine.data.readers._meshes import join_surfaces, read_mesh, require_trimesh
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes
+from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shapes import read_shapes
 from intertwine.data.readers._structures import iter_structures, read_structures
 from intertwine.data.readers._vrml import read_vrml
@@ -19,4 +19,5 @@ __all__ = [
     "read_structures",
     "read_vrml",
     "require_trimesh",
+    "sample_shapes",
 ]

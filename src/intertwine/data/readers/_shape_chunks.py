@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._constructors import shapes
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data._sampling import Cloud, Floats, ShapeError, sample, to_unit_sphere
+from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, to_unit_sphere
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_folders import ShapeEntry, class_of_folder, list_shapes
 
@@ -84,6 +85,37 @@ def iter_shapes(
     yield _to_chunk(block, skipped)
 
 
+def sample_shapes(
+    items: Iterable[tuple[str, str, Surface | Cloud]],
+    points: int = 512,
+    seed: int = 0,
+    *,
+    normals: bool = False,
+    chunk: int = 64,
+) -> Iterator[CloudChunk]:
+    """Shapes in memory as clouds in the unit sphere, sampled as `iter_shapes` samples those of files.
+
+    Args:
+        items: name, name of the class, and shape.
+        points: how many points each cloud has.
+        seed: one seed, one cloud.
+        normals: whether a shape without normals is refused.
+        chunk: the most shapes that one item holds.
+
+    Raises:
+        UsageError: a shape cannot be sampled.
+    """
+    every = iter(items)
+    while named := list(islice(every, chunk)):
+        block = []
+        for name, label, shape in named:
+            try:
+                block.append(_sample_shape(name, label, shape, points, seed, normals))
+            except ShapeError as error:
+                raise UsageError(f"shape {name}: {error}") from error
+        yield _to_chunk(block, ())
+
+
 class _Sampled(NamedTuple):
     name: str
     label: str
@@ -100,12 +132,16 @@ def _list_entries(path: Path) -> tuple[Path, Sequence[ShapeEntry]]:
 
 
 def _sample(root: Path, entry: ShapeEntry, points: int, seed: int, normals: bool) -> _Sampled:
-    shape = read_shape(entry.path)
+    name = entry.path.relative_to(root).as_posix()
+    return _sample_shape(name, entry.label, read_shape(entry.path), points, seed, normals)
+
+
+def _sample_shape(name: str, label: str, shape: Surface | Cloud, points: int, seed: int, normals: bool) -> _Sampled:
     cloud = sample(shape, points, seed)
     if normals and cloud.normals is None:
         raise ShapeError("no normals, which this model needs")
     original = shape.points if isinstance(shape, Cloud) else cloud.points
-    return _Sampled(entry.path.relative_to(root).as_posix(), entry.label, cloud, original)
+    return _Sampled(name, label, cloud, original)
 
 
 def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> CloudChunk:

@@ -1,4 +1,4 @@
-"""The class of each shape, learned from meshes or clouds of points.
+"""The task `classify`: the class of each shape, learned from meshes or clouds of points.
 
 Importing this package costs nothing; its names that need torch are loaded when they are first used.
 """

@@ -1,4 +1,4 @@
-"""What training needs of the task: the model, its loss and its scores."""
+"""The training job of a classification: network, loss and score."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from intertwine.data import PointCloudBatch
 from intertwine.tasks.classify._model import Classifier
-from intertwine.tasks.shapes._job import ShapeBatch, ShapeJob, vector_count
+from intertwine.tasks.clouds import CloudJob, vector_count
 
 
-class ClassifyJob(ShapeJob):
-    """One class a cloud."""
+class ClassifyJob(CloudJob):
+    """One class for each cloud."""
 
     task, score = "classify", "accuracy"
 
@@ -22,9 +23,9 @@ class ClassifyJob(ShapeJob):
         """A classifier for the classes of the configuration."""
         return Classifier(len(config["classes"]), config["encoder"], vectors=vector_count(config), **config["model"])
 
-    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        classes, smoothing = batch.cloud.cloud_fields["classes"], self.config["smoothing"]
-        return functional.cross_entropy(logits, classes, reduction="none", label_smoothing=smoothing)
+    def _losses(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        truth, smoothing = clouds.cloud_fields["classes"], self.config["smoothing"]
+        return functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
 
-    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        return (logits.argmax(1) == batch.cloud.cloud_fields["classes"]).to(torch.float64)
+    def _scores(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        return (logits.argmax(1) == clouds.cloud_fields["classes"]).to(torch.float64)

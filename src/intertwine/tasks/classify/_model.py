@@ -1,4 +1,4 @@
-"""The model: a cloud in, a logit for each class out."""
+"""The classifier: a cloud in, a logit for each class out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from intertwine.actions import LinearAction
 from intertwine.ops import resolve_batch
-from intertwine.tasks.shapes._network import ShapeNetwork, head
+from intertwine.tasks.clouds import CloudNetwork, head
 
 
-class Classifier(ShapeNetwork):
+class Classifier(CloudNetwork):
     """logits = head(mean and largest over the points of their invariants).
 
     Args:

@@ -1,4 +1,4 @@
-"""The options of `intertwine fit classify`."""
+"""Options of the task `classify`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine.tasks._options import option
-from intertwine.tasks.shapes._options import ShapeOptions
+from intertwine.tasks.clouds import CloudOptions
 
 
 @dataclass(kw_only=True)
-class ClassifyOptions(ShapeOptions):
-    """What `fit classify` understands."""
+class ClassifyOptions(CloudOptions):
+    """Options of `intertwine fit classify`."""
 
     data: str = option(
-        "", help="A folder of meshes or clouds, CLASS/FILE; or a public set (furniture).", metavar="DATA", argument=True
+        "", help="Folder of meshes or clouds, CLASS/FILE; or a public set (furniture).", metavar="DATA", argument=True
     )
     public: ClassVar[tuple[str, ...]] = ("furniture",)

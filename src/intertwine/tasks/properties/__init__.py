@@ -1,4 +1,4 @@
-"""Per-structure scalars, vectors and tensors, learned from atoms and their positions.
+"""The task `properties`: scalars, vectors and tensors of structures, learned from atoms and their positions.
 
 Importing this package costs nothing; its names that need torch are loaded when they are first used.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.properties._composition import Composition, fit_composition
     from intertwine.tasks.properties._job import PropertyJob
     from intertwine.tasks.properties._model import PropertyModel
+    from intertwine.tasks.properties._plan import plan
     from intertwine.tasks.properties._predictor import PropertyPredictor
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Target",
     "fit_composition",
     "parse_target",
+    "plan",
 ]
 
 _HOMES = {
@@ -36,6 +38,7 @@ _HOMES = {
     "PropertyModel": "_model",
     "PropertyPredictor": "_predictor",
     "fit_composition": "_composition",
+    "plan": "_plan",
 }
 
 

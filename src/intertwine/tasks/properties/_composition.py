@@ -1,4 +1,4 @@
-"""What can be told from the elements alone: the least-squares fit that shifts the targets, and the baseline to beat."""
+"""Composition baseline: the least-squares fit on counts of elements, which also shifts the targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RIDGE = 1e-8
 
 
 def invariant_columns(target: Target) -> Tensor:
-    """Which of a target's numbers do not turn with the structure: (dim,) bool."""
+    """Which of a target's numbers are invariant: (dim,) bool."""
     parts = [torch.full((copies * (2 * l + 1),), l == 0 and parity == "e") for copies, l, parity in target.irreps]
     return torch.cat(parts)
 

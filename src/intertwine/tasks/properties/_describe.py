@@ -1,9 +1,10 @@
-"""The lines that are shown before training starts."""
+"""Description of a run: its data, targets and encoder, in lines."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from intertwine.data import CHEMICAL_SYMBOLS
 from intertwine.tasks.properties._job import PropertyJob
 from intertwine.tasks.properties._targets import Target
 
@@ -18,8 +19,6 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    from intertwine.data import CHEMICAL_SYMBOLS
-
     data, encoder, split = job.config["data"], job.config["encoder"], job.split
     sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
     elements = " ".join(CHEMICAL_SYMBOLS[number] for number in job.elements)
@@ -35,9 +34,9 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     for target, fit, config in zip(job.targets, job.compositions, job.config["targets"], strict=True):
         lines.append(("target", _target_line(target, config["pool"], float(fit.scale[-1]))))
     hidden = encoder["hidden"].replace(" ", "")
-    turning = ", random rotations" if job.config["augment"] else ""
+    rotations = ", random rotations" if job.config["augment"] else ""
     lines.append(
-        ("encoder", f"{encoder['layer']}, {encoder['layers']} layers, {hidden}, {parameters:,} parameters{turning}")
+        ("encoder", f"{encoder['layer']}, {encoder['layers']} layers, {hidden}, {parameters:,} parameters{rotations}")
     )
     return lines
 

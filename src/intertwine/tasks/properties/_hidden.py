@@ -1,4 +1,4 @@
-"""Which features an atom needs so that a target can come out at all."""
+"""Hidden features of an atom: those that a target needs."""
 
 from __future__ import annotations
 

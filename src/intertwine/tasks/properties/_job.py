@@ -1,4 +1,4 @@
-"""What training needs of the task: batches, a loss and metrics."""
+"""The training job of properties: batches, a loss and metrics."""
 
 from __future__ import annotations
 
@@ -8,26 +8,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from intertwine.data import PointCloudDataset, PointCloudSet, RadiusNeighbors, Split
+from intertwine.data import PointCloudBatch, PointCloudDataset, PointCloudSet, RadiusNeighbors, Split
 from intertwine.tasks._rotations import quaternion_rotations
 from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
-from intertwine.tasks.properties._model import PropertyModel, network_inputs
-from intertwine.tasks.properties._reading import check_unchanged, read
+from intertwine.tasks.properties._model import PropertyModel
 from intertwine.tasks.properties._targets import Target
 from intertwine.training import normal_per_example
 
 _HUBER = 0.01
-"""Below this share of the spread the loss is quadratic, above it linear."""
+"""The error, over the scale of the target, below which the loss is quadratic and above which it is linear."""
 
 
 class PropertyBatch(NamedTuple):
-    """Structures as the network takes them, and their normalized targets (num_clouds, D)."""
+    """Structures and their normalized targets (structures, D)."""
 
-    numbers: Tensor
-    positions: Tensor
-    edges: Tensor
-    batch: Tensor
-    num_clouds: int
+    structures: PointCloudBatch
     targets: Tensor
 
 
@@ -37,7 +32,7 @@ class PropertyJob:
     Loss of a structure: the mean over the irreps of its targets of h(|error| / scale), with the norm over the
     components of the irrep and h the smooth L1 (Huber over beta = 0.01): invariant under rotations, L1 for scalars.
 
-    Augmentation turns each training structure by the rotation that (seed, index) draws, and its targets with it.
+    Augmentation rotates each training structure, and its targets, by a rotation that follows from (seed, index).
     """
 
     def __init__(self, config: dict[str, Any], split: dict[str, Any], structures: PointCloudSet) -> None:
@@ -52,10 +47,8 @@ class PropertyJob:
             for target, pool in zip(self.targets, pools, strict=True)
         )
         self._train_targets, self._validation_targets = self._normalized(train), self._normalized(validation)
-        neighbors = RadiusNeighbors(config["encoder"]["cutoff"])
-        self._train, self._validation = (
-            PointCloudDataset(part.select_fields("numbers"), neighbors) for part in (train, validation)
-        )
+        cutoff = config["encoder"]["cutoff"]
+        self._train, self._validation = (structure_dataset(part, cutoff) for part in (train, validation))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self._model = PropertyModel(self.elements, self.targets, pools, config["encoder"])
@@ -74,7 +67,7 @@ class PropertyJob:
         return len(self._validation)
 
     def train_batch(self, indices: Tensor, seed: int) -> PropertyBatch:
-        """These training structures, turned at random if the job augments."""
+        """These training structures, rotated at random if the job augments."""
         targets = self._train_targets[indices]
         rotations = None
         if self.config["augment"]:
@@ -88,23 +81,22 @@ class PropertyJob:
 
     def loss(self, batch: PropertyBatch) -> tuple[Tensor, int]:
         """The sum over structures of the loss, and how many there are."""
-        return self._losses(self._errors(batch)).sum(), batch.num_clouds
+        return self._losses(self._errors(batch)).sum(), batch.structures.num_clouds
 
     def metrics(self, batch: PropertyBatch) -> dict[str, tuple[Tensor, int]]:
         """Sums and counts: the loss, and for each target the absolute error and the norm of the error, in its unit."""
         errors = self._errors(batch)
-        found = {"loss": (self._losses(errors).sum(), batch.num_clouds)}
+        values = {"loss": (self._losses(errors).sum(), batch.structures.num_clouds)}
         errors = errors * self._model.scale.to(errors)
         for target, error in zip(self.targets, torch.split(errors, self._dims, 1), strict=True):
             prefix = f"{target.name}_" if len(self.targets) > 1 else ""
-            found[f"{prefix}mae"] = (error.abs().sum(), error.numel())
+            values[f"{prefix}mae"] = (error.abs().sum(), error.numel())
             if not target.is_scalar:
-                found[f"{prefix}error_norm"] = (torch.linalg.vector_norm(error, dim=1).sum(), len(error))
-        return found
+                values[f"{prefix}error_norm"] = (torch.linalg.vector_norm(error, dim=1).sum(), len(error))
+        return values
 
     def _errors(self, batch: PropertyBatch) -> Tensor:
-        network = self._model.normalized(batch.numbers, batch.positions, batch.edges, batch.batch, batch.num_clouds)
-        return network - batch.targets
+        return self._model.normalized(*network_inputs(batch.structures)) - batch.targets
 
     def _losses(self, errors: Tensor) -> Tensor:
         squares = torch.stack([block.square().sum(1) for block in torch.split(errors, self._blocks, 1)], dim=1)
@@ -112,11 +104,10 @@ class PropertyJob:
         norms = torch.where(beyond, squares, 1.0).sqrt()
         return torch.where(beyond, norms - _HUBER / 2, squares / (2 * _HUBER)).mean(1)
 
-    def _batch(
-        self, data: PointCloudDataset, indices: Tensor, targets: Tensor, rotations: Tensor | None
-    ) -> PropertyBatch:
-        part = data.batch(indices, rotations=rotations)
-        return PropertyBatch(*network_inputs(part), targets.to(part.positions.dtype))
+    @staticmethod
+    def _batch(dataset: PointCloudDataset, indices: Tensor, targets: Tensor, rotations: Tensor | None) -> PropertyBatch:
+        structures = dataset.batch(indices, rotations=rotations)
+        return PropertyBatch(structures, targets.to(structures.positions.dtype))
 
     def _normalized(self, structures: PointCloudSet) -> Tensor:
         """(targets - shift) / scale, (S, D) float64."""
@@ -128,7 +119,7 @@ class PropertyJob:
         return torch.cat(parts, dim=1)
 
     def _known(self, structures: PointCloudSet) -> PointCloudSet:
-        """The structures whose elements all occur in training; says how many others there are."""
+        """The structures whose elements all occur in training; a warning counts the others."""
         known = structures.composition(self.elements).sum(1) == structures.counts
         if not known.all():
             warnings.warn(
@@ -139,19 +130,12 @@ class PropertyJob:
         return structures.select(known)
 
 
-def build_job(config: dict[str, Any], split: dict[str, Any], structures: PointCloudSet | None = None) -> PropertyJob:
-    """The job of a configuration and a split.
+def structure_dataset(structures: PointCloudSet, cutoff: float) -> PointCloudDataset:
+    """Structures with the neighbors of their atoms, without targets."""
+    return PointCloudDataset(structures.select_fields("numbers"), RadiusNeighbors(cutoff))
 
-    Args:
-        config: What `plan` decided.
-        split: The split.
-        structures: The data, where they are at hand; read again otherwise.
 
-    Raises:
-        UsageError: The data are gone, or no longer fit the split.
-    """
-    if structures is None:
-        structures = read(config["data"]["source"], [Target.from_json(target) for target in config["targets"]])
-        if change := check_unchanged(config["data"], len(structures)):
-            warnings.warn(change, stacklevel=2)
-    return PropertyJob(config, split, structures)
+def network_inputs(structures: PointCloudBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
+    """The arguments of a `PropertyModel` for a batch."""
+    numbers = structures.point_fields["numbers"]
+    return numbers, structures.positions, structures.edges, structures.batch, structures.num_clouds

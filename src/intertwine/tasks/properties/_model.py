@@ -1,4 +1,4 @@
-"""The model: elements in, an equivariant encoder, and properties in their own units out."""
+"""The model of properties: element embedding, encoder, and a shift and scale into the targets' own units."""
 
 from __future__ import annotations
 

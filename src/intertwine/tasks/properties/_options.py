@@ -1,9 +1,10 @@
-"""The options of `intertwine fit properties`."""
+"""Options of the task `properties`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
@@ -16,29 +17,31 @@ POOLS = ("mean", "sum")
 
 @dataclass(kw_only=True)
 class PropertiesOptions(FitOptions):
-    """What `fit properties` understands besides what every task does."""
+    """Options of `intertwine fit properties` besides those of every task."""
 
     target: Sequence[str] = option(
         (),
-        help="What to learn; repeat for several. REP as 0e, 1o, 0e+2e, or ij=ji.",
+        help="Target; repeat for several. REP is its representation: 0e, 1o, 0e+2e, or ij=ji.",
         group="Target",
         metavar="NAME[:REP][@UNIT]",
     )
-    encoder: str = option("steerable", help="How atoms talk to their neighbors.", group="Model", choices=ENCODERS)
+    encoder: str = option("steerable", help="Architecture of the encoder.", group="Model", choices=ENCODERS)
     hidden: str | None = option(
-        None, help="Features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
+        None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
     layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1)
-    cutoff: float = option(5.0, help="Who is a neighbor, in angstrom.", group="Model", above=0)
+    cutoff: float = option(5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0)
     pool: str | None = option(
-        None, help="Over atoms; chosen for each target when not given.", group="Model", choices=POOLS
+        None, help="Pooling over atoms; chosen for each target when not given.", group="Model", choices=POOLS
     )
-    augment: bool = option(False, help="Turn each structure at random whenever it is seen.", group="Training")
+    augment: bool = option(False, help="Random rotation of each training structure.", group="Training")
+
+    public: ClassVar[tuple[str, ...]] = PUBLIC
 
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
-        check_source(self.data, PUBLIC)
+        check_source(self.data, self.public)
         check_hidden(self.hidden, self.targets)
 
     @property
@@ -49,4 +52,4 @@ class PropertiesOptions(FitOptions):
             UsageError: A target is none, or the public set has none of that name.
         """
         targets = parse_targets(self.target)
-        return public_targets(self.data, targets) if self.data in PUBLIC else targets
+        return public_targets(self.data, targets) if self.data in self.public else targets

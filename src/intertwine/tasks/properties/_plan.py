@@ -1,26 +1,30 @@
-"""From options to a configuration: everything that is decided once, before training, and written into checkpoints."""
+"""Configuration of a run from its options: what is decided once, before training, and kept in checkpoints."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
 from intertwine.tasks.properties._options import PropertiesOptions
-from intertwine.tasks.properties._reading import describe_source, read
+from intertwine.tasks.properties._source import describe_source, read
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
 _CHANNELS = 16
 
 
-def plan(options: PropertiesOptions) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
-    """Read, split, and decide what was left open.
+def plan(
+    options: PropertiesOptions, progress: ProgressCallback = no_progress
+) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
+    """Read, split, and fill in defaults that depend on the data.
 
     Args:
-        options: What the user asked for, checked.
+        options: The options, checked.
+        progress: Called while the data are read.
 
     Returns:
         The configuration and the split, both JSON, and the structures that were read.
@@ -29,9 +33,9 @@ def plan(options: PropertiesOptions) -> tuple[dict[str, Any], dict[str, Any], Po
         UsageError: The data or the options are not what was expected.
     """
     source, targets = resolve(options.data), options.targets
-    structures = read(options.data, targets)
+    structures = read(options.data, targets, progress)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = structures.make_split(**amounts, seed=options.seed)
+    split = make_split(len(structures), **amounts, seed=options.seed)
     train = structures.select(split.train)
     hidden = options.hidden or hidden_for(targets)
     config = {
@@ -54,7 +58,7 @@ def plan(options: PropertiesOptions) -> tuple[dict[str, Any], dict[str, Any], Po
 
 
 def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling:
-    """What the user said, else what is known of the public set, else the composition fit that leaves less."""
+    """The option, else what is known of the public set, else the composition fit with the smaller residual."""
     if options.pool is not None:
         return "mean" if options.pool == "mean" else "sum"
     if source in PUBLIC:

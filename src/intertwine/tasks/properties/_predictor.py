@@ -1,82 +1,56 @@
-"""A trained model together with what turns files into its inputs and its outputs into files."""
+"""The predictor of properties: files, tensors or atoms to properties in their own units."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.auditing import Report, audit
-from intertwine.data import (
-    CHEMICAL_SYMBOLS,
-    PointCloudDataset,
-    PointCloudSet,
-    RadiusNeighbors,
-    Split,
-    qm9,
-    write_csv,
-    write_extxyz,
-)
-from intertwine.tasks._source import check_source, resolve
-from intertwine.tasks._task import AuditSettings, Evaluation, Progress
-from intertwine.tasks.properties._cartesian import to_matrices
-from intertwine.tasks.properties._evaluation import evaluate
-from intertwine.tasks.properties._model import PropertyModel, network_inputs
-from intertwine.tasks.properties._reading import check_unchanged, read, stream
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import CHEMICAL_SYMBOLS, PointCloudSet, Split
+from intertwine.groups import SO3
+from intertwine.tasks._predictor import Predictor
+from intertwine.tasks._results import Evaluation, PredictionChunk
+from intertwine.tasks.properties._evaluation import evaluate_errors
+from intertwine.tasks.properties._job import network_inputs, structure_dataset
+from intertwine.tasks.properties._memory import structures_in_memory
+from intertwine.tasks.properties._model import PropertyModel, PropertyNetwork
+from intertwine.tasks.properties._source import read, read_again, stream
+from intertwine.tasks.properties._symmetric_matrices import to_matrices
 from intertwine.tasks.properties._targets import PUBLIC, Target
-
-if TYPE_CHECKING:
-    from intertwine.training import Checkpoint
+from intertwine.tasks.properties._writing import PropertyWriter
 
 _CHUNK = 1000
-_AUDITED = 8
-_RESERVED = frozenset({"Properties", "Lattice", "pbc", "name", "stress", "virial"})
 
 
-class PropertyPredictor:
-    """A `PropertyModel` in use.
+class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
+    """A `PropertyModel` in use. It predicts an array (S, d) for each target, by its name."""
 
-    Args:
-        model: The model, in evaluation mode.
-        config: The configuration of its run.
-        split: The split of its run.
-    """
-
-    suffixes: tuple[str, ...] = (".csv", ".extxyz", ".xyz")
-    batch_size: int = 128
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".extxyz", ".xyz")
+    batch_size: ClassVar[int] = 128
+    audit_batch_size: ClassVar[int] = 8
+    public: ClassVar[tuple[str, ...]] = PUBLIC
 
     def __init__(self, model: PropertyModel, config: dict[str, Any], split: Split) -> None:
-        self.config, self.split = config, split
+        super().__init__(model, config, split)
         self.targets = model.targets
         self.cutoff: float = config["encoder"]["cutoff"]
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = model.to(self.device).eval()
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> PropertyPredictor:
-        """The predictor of a checkpoint.
-
-        Raises:
-            UsageError: The weights do not fit the configuration.
-        """
-        config = checkpoint.config
-        try:
-            targets = [Target.from_json(target) for target in config["targets"]]
-            pools = [target["pool"] for target in config["targets"]]
-            model = PropertyModel(config["elements"], targets, pools, config["encoder"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{checkpoint.folder}: its configuration is not one of this version: {error!r}") from error
-        checkpoint.load_into(model)
-        return cls(model, config, Split.from_json(checkpoint.split))
+    def build_model(cls, config: dict[str, Any]) -> PropertyModel:
+        """The model that a configuration describes."""
+        targets = [Target.from_json(target) for target in config["targets"]]
+        pools = [target["pool"] for target in config["targets"]]
+        return PropertyModel(config["elements"], targets, pools, config["encoder"])
 
     @torch.inference_mode()
     def __call__(
-        self, structures: PointCloudSet, *, batch_size: int = 256, rotations: Tensor | None = None, what: str = ""
+        self, structures: PointCloudSet, *, batch_size: int = 256, rotations: Tensor | None = None, name: str = ""
     ) -> Iterator[Tensor]:
         """Predictions in the targets' units, (B, D) float64, a batch at a time.
 
@@ -84,140 +58,135 @@ class PropertyPredictor:
             structures: What to predict for.
             batch_size: B.
             rotations: (S, 3, 3), applied to the positions first.
-            what: The name of the data, for errors.
+            name: The name of the data, for errors.
 
         Raises:
             UsageError: An element that the model never saw, in the first structure that has one.
         """
-        self.check_elements(structures, what)
-        data = PointCloudDataset(structures, RadiusNeighbors(self.cutoff))
+        self.check_elements(structures, name)
+        dataset = structure_dataset(structures, self.cutoff)
         for indices in torch.split(torch.arange(len(structures)), batch_size):
-            part = data.batch(indices, rotations=None if rotations is None else rotations[indices])
-            output: Tensor = self.model(*network_inputs(part.to(self.device)))
+            batch = dataset.batch(indices, rotations=None if rotations is None else rotations[indices])
+            output: Tensor = self.model(*network_inputs(batch.to(self.device)))
             yield output.to("cpu", torch.float64)
 
     @torch.inference_mode()
     def composition(self, structures: PointCloudSet) -> Tensor:
-        """What the composition-only fit says of these structures, (S, D) float64."""
+        """The predictions of the composition-only fit, (S, D) float64."""
         numbers, batch = structures.point_fields["numbers"].to(self.device), structures.batch.to(self.device)
         return self.model.shift(numbers, batch, len(structures)).to("cpu", torch.float64)
 
-    def check_elements(self, structures: PointCloudSet, what: str) -> None:
+    def check_elements(self, structures: PointCloudSet, name: str) -> None:
         """Raise if a structure has an element that no training structure had."""
         known = structures.composition(self.model.elements).sum(1) == structures.counts
         if known.all():
             return
         index = int((~known).nonzero()[0])
-        atoms = structures.point_fields["numbers"][structures.offsets[index] : structures.offsets[index + 1]].tolist()
+        begin, end = structures.offsets[index : index + 2].tolist()
+        atoms = structures.point_fields["numbers"][begin:end].tolist()
         strange = next(number for number in atoms if number not in self.model.elements)
-        known_symbols = ", ".join(CHEMICAL_SYMBOLS[number] for number in self.model.elements)
         raise UsageError(
-            f"{what or 'data'}, {structures.names[index]}: element {CHEMICAL_SYMBOLS[strange]} was not seen in "
-            f"training; this model knows {known_symbols}"
+            f"{name or 'data'}, {structures.names[index]}: element {_symbol(strange)} was not seen in training; this "
+            f"model knows {', '.join(map(_symbol, self.model.elements))}"
         )
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
-        """Raise at the first: this task has but one way, and it has no name."""
+        """Raise if any is named."""
         if protocols:
-            raise UsageError(f"--protocol {protocols[0]}: properties are always judged as given and turned at random")
+            raise UsageError(
+                f"--protocol {protocols[0]}: properties are always evaluated as given and rotated at random"
+            )
 
-    def fetch(self, data: str | None, progress: Progress) -> None:
-        """Parse the tables of QM9 the first time."""
-        if (self.config["data"]["source"] if data is None else data) == "qm9":
-            qm9([], progress=progress)
+    def read(self, source: str | None, progress: ProgressCallback) -> PointCloudSet:
+        """Structures with known targets."""
+        return read_again(self.config, progress) if source is None else read(source, self.targets, progress)
 
-    def load(self, data: str | None) -> tuple[PointCloudSet, str]:
-        """Structures to judge by: all of `data`, or the test part of what the model was trained on; and what they are.
-
-        Raises:
-            UsageError: They cannot be read, or there are none.
-        """
-        trained_on = self.config["data"]["source"]
-        if data is not None:
-            check_source(data, PUBLIC)
-        source = trained_on if data is None else resolve(data)
-        if data is not None and source != trained_on:
-            return read(data, self.targets), data
-        check_source(source, PUBLIC)
-        structures = read(source, self.targets)
-        if change := check_unchanged(self.config["data"], len(structures)):
-            warnings.warn(change, stacklevel=2)
-        given = self.config["data"]["given"]
-        if not len(self.split.test):
-            raise UsageError(f"the split of {given} left no structures for the test; pass other data")
-        return structures.select(self.split.test), f"test split of {given}"
-
-    def evaluate(
-        self, data: str | None, *, batch_size: int, seed: int, progress: Progress, protocols: Sequence[str] = ()
+    def measure(
+        self,
+        examples: PointCloudSet,
+        name: str,
+        *,
+        batch_size: int | None = None,
+        seed: int = 0,
+        progress: ProgressCallback = no_progress,
+        protocols: Sequence[str] = (),
     ) -> Evaluation:
-        """Errors on known answers: as given, after a random rotation of each structure, and of composition alone.
+        """Errors as given, after a random rotation of each structure and its targets, and of composition alone.
 
-        Raises:
-            UsageError: A protocol is named: this task has but one.
+        Of an equivariant model the first two are the same to rounding.
         """
-        self.check_protocols(protocols)
-        structures, what = self.load(data)
-        return evaluate(self, structures, what, batch_size=batch_size, seed=seed, progress=progress)
-
-    def predict(
-        self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress, strict: bool = False
-    ) -> int:
-        """Write predictions to `output`, as CSV or extended XYZ by `suffix`; returns how many.
-
-        A structure that cannot be read is an error, strict or not.
-        """
-        check_source(data, PUBLIC)
+        size = batch_size or self.batch_size
+        rotations = SO3().sample(len(examples), generator=torch.Generator().manual_seed(seed))
+        truth = torch.cat([examples.cloud_fields[target.name] for target in self.targets], dim=1)
+        rotated = torch.einsum("sij,sj->si", self.model.rep_out.matrix(rotations), truth)
         done = 0
-        with output.open("w", encoding="utf-8", newline="") as file:
-            for structures in stream(data, _CHUNK):
-                values = torch.cat(list(self(structures, batch_size=batch_size, what=data)))
-                if suffix == ".csv":
-                    self._write_csv(file, structures, values, header=done == 0)
-                else:
-                    write_extxyz(file, structures, self._named(values))
-                done += len(structures)
-                progress(done, None)
-        return done
 
-    def audit(self, data: str | None, auditing: AuditSettings) -> Report:
-        """The equivariance of the normalized outputs, on a batch of real structures.
+        def predict(matrices: Tensor | None) -> Tensor:
+            nonlocal done
+            parts = []
+            for part in self(examples, batch_size=size, rotations=matrices, name=name):
+                parts.append(part)
+                done += len(part)
+                progress(done, 2 * len(examples))
+            return torch.cat(parts)
+
+        errors = {
+            "given": predict(None) - truth,
+            "rotated": predict(rotations) - rotated,
+            "composition": self.composition(examples) - truth,
+        }
+        return evaluate_errors(self.targets, errors, name, seed=seed)
+
+    @property
+    def audited_module(self) -> PropertyNetwork:
+        """The network with normalized outputs.
 
         The shift by composition is left out: it is invariant whatever the encoder does, and only dilutes its error.
         """
-        structures, what = self.load(data)
-        generator = torch.Generator().manual_seed(auditing.seed)
-        order = torch.randperm(len(structures), generator=generator)
-        chosen = order[: auditing.inputs * _AUDITED]
-        picked = structures.select(chosen)
-        self.check_elements(picked, what)
-        batches = PointCloudDataset(picked, RadiusNeighbors(self.cutoff))
-        inputs = []
-        for indices in torch.split(torch.arange(len(picked)), _AUDITED):
-            part = batches.batch(indices, dtype=torch.float64)
-            inputs.append(network_inputs(part))
-        network = self.model.network
-        return audit(
-            network, network.action_in, network.action_out, inputs=inputs, samples=auditing.samples, seed=auditing.seed
-        )
+        return self.model.network
 
-    def _named(self, values: Tensor) -> dict[str, Tensor]:
-        """Each target as files have it."""
+    def audit_inputs(self, examples: PointCloudSet, name: str) -> list[tuple[Any, ...]]:
+        """Batches of structures."""
+        self.check_elements(examples, name)
+        dataset = structure_dataset(examples, self.cutoff)
+        return [
+            network_inputs(dataset.batch(indices, dtype=torch.float64))
+            for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
+        ]
+
+    def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[PointCloudSet]:
+        """The structures of a file or folder; one that cannot be read is an error, strict or not."""
+        return stream(data, _CHUNK)
+
+    def from_memory(self, data: Any, batch_size: int, *, numbers: Any = None, **fields: Any) -> Iterator[PointCloudSet]:
+        """Structures of tensors or of ase.
+
+        Args:
+            data: Positions ``(N, 3)`` in angstrom, or atoms of ase; or a list of them.
+            batch_size: Not looked at.
+            numbers: ``(N,)`` atomic numbers that go with positions, or a list.
+            fields: None that is known.
+        """
+        return structures_in_memory(data, _CHUNK, numbers=numbers, **fields)
+
+    def predict_chunk(self, chunk: PointCloudSet, name: str, batch_size: int) -> PredictionChunk:
+        """The targets of some structures as files have them: a symmetric matrix in nine numbers."""
+        values = torch.cat(list(self(chunk, batch_size=batch_size, name=name)))
         parts = zip(self.targets, torch.split(values, [target.dim for target in self.targets], 1), strict=True)
-        return {
-            f"predicted_{target.name}" if target.name in _RESERVED else target.name: (
-                to_matrices(part) if target.cartesian else part
-            )
-            for target, part in parts
-        }
+        arrays = {target.name: (to_matrices(part) if target.cartesian else part).numpy() for target, part in parts}
+        return PredictionChunk(chunk.names, arrays, {}, chunk)
 
-    def _write_csv(self, file: IO[str], structures: PointCloudSet, values: Tensor, *, header: bool) -> None:
-        named = zip(self.targets, self._named(values).values(), strict=True)
-        columns = {
-            title: column
-            for target, part in named
-            for title, column in zip(target.columns, part.unbind(1), strict=True)
-        }
-        write_csv(file, structures, columns, header=header)
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the numbers of each target."""
+        return {target.name: target.columns for target in self.targets}
+
+    @contextmanager
+    def open_writer(self, path: Path, suffix: str) -> Iterator[PropertyWriter]:
+        """A table, or structures with their properties."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield PropertyWriter(file, suffix, self.targets)
 
 
-__all__ = ["PropertyPredictor"]
+def _symbol(number: int) -> str:
+    return CHEMICAL_SYMBOLS[number]

@@ -1,4 +1,4 @@
-"""What is to be learned: `polarizability`, `dipole:1o`, `stress:0e+2e`, `quadrupole:ij=ji@debye*angstrom`."""
+"""Targets: `polarizability`, `dipole:1o`, `stress:0e+2e`, `quadrupole:ij=ji@debye*angstrom`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine.data import QM9_TARGETS
-from intertwine.tasks._suggest import unknown
+from intertwine.tasks._suggestions import unknown
 
 CARTESIAN = "ij=ji"
 """A symmetric 3x3 matrix as files have it: nine numbers, learned as 0e+2e and written as nine numbers again."""
@@ -27,7 +27,7 @@ class Target:
 
     Attributes:
         name: Its key in the file.
-        rep: How it turns with the structure: irreps of O(3), "0e" for a scalar.
+        rep: How it rotates with the structure: irreps of O(3), "0e" for a scalar.
         unit: For people; empty when nobody said.
         cartesian: Whether files hold it as a symmetric 3x3 matrix.
     """
@@ -160,7 +160,7 @@ def public_targets(data: str, targets: Sequence[Target]) -> tuple[Target, ...]:
 
     Args:
         data: The name of the set.
-        targets: What the user asked for.
+        targets: The targets.
 
     Returns:
         The same with units.

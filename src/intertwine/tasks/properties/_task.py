@@ -1,57 +1,47 @@
-"""The task `properties`, as the command line sees it. What needs torch is imported when it is asked for."""
+"""The task `properties`; what needs torch is imported inside the methods."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks._task import Predictor, Progress, Task
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.tasks._task import Task
 from intertwine.tasks.properties._options import PropertiesOptions
 
 if TYPE_CHECKING:
     from intertwine.tasks.properties._job import PropertyJob
-    from intertwine.training import Checkpoint
+    from intertwine.tasks.properties._predictor import PropertyPredictor
 
 
 class Properties(Task):
-    """Per-structure scalars, vectors and tensors."""
+    """Scalars, vectors and tensors of each structure."""
 
     name = "properties"
     summary = "Scalars, vectors and tensors of whole structures: molecules, clusters."
     options = PropertiesOptions
 
-    def fetch(self, options: PropertiesOptions, progress: Progress) -> None:
-        """Parse the tables of QM9 the first time."""
-        from intertwine.data import qm9
-
-        if options.data == "qm9":
-            qm9([], progress=progress)
-
-    def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
-        """Parse the tables of QM9 where the cache no longer has them."""
-        from intertwine.data import qm9
-
-        if config["data"]["source"] == "qm9":
-            qm9([], progress=progress)
-
-    def prepare(self, options: PropertiesOptions) -> PropertyJob:
+    def prepare(self, options: PropertiesOptions, progress: ProgressCallback = no_progress) -> PropertyJob:
         """Read the structures, split them, fit the composition, build the model."""
-        from intertwine.tasks.properties._job import build_job
+        from intertwine.tasks.properties._job import PropertyJob
         from intertwine.tasks.properties._plan import plan
 
-        return build_job(*plan(options))
+        return PropertyJob(*plan(options, progress))
 
-    def build(self, config: dict[str, Any], split: dict[str, Any]) -> PropertyJob:
+    def build(
+        self, config: dict[str, Any], split: dict[str, Any], progress: ProgressCallback = no_progress
+    ) -> PropertyJob:
         """The job that `config` and `split` describe."""
-        from intertwine.tasks.properties._job import build_job
+        from intertwine.tasks.properties._job import PropertyJob
+        from intertwine.tasks.properties._source import read_again
 
-        return build_job(config, split)
+        return PropertyJob(config, split, read_again(config, progress))
 
-    def restore(self, checkpoint: Checkpoint) -> Predictor:
-        """The trained model of a checkpoint."""
+    def predictor_type(self) -> type[PropertyPredictor]:
+        """Writes tables, and structures with properties."""
         from intertwine.tasks.properties._predictor import PropertyPredictor
 
-        return PropertyPredictor.from_checkpoint(checkpoint)
+        return PropertyPredictor
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The data, what was split how, and the size of the encoder."""

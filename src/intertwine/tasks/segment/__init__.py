@@ -1,4 +1,4 @@
-"""The part of each point of a shape, learned from labeled meshes or clouds.
+"""The task `segment`: the part of each point of a shape, learned from labeled meshes or clouds.
 
 Importing this package costs nothing; its names that need torch are loaded when they are first used.
 """

@@ -1,24 +1,28 @@
-"""What training needs of the task: the model, its loss and its scores."""
+"""The training job of a segmentation: network, loss, score, and the parts of its configuration."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from intertwine._errors import UsageError
+from intertwine.data import PointCloudBatch, PointCloudSet, Split
 from intertwine.ops import segment_sum
+from intertwine.tasks.clouds import CloudJob, shape_intersections, vector_count
+from intertwine.tasks.segment._categories import allowed_parts, parts_of_classes, predict_parts
 from intertwine.tasks.segment._model import Segmenter
-from intertwine.tasks.segment._parts import allowed_parts, named_parts
-from intertwine.tasks.shapes._job import ShapeBatch, ShapeJob, vector_count
-from intertwine.tasks.shapes._metrics import shape_intersections
+
+if TYPE_CHECKING:
+    from intertwine.tasks.clouds import CloudOptions
 
 
-class SegmentJob(ShapeJob):
-    """One part a point. The loss of a cloud is the mean over its points."""
+class SegmentJob(CloudJob):
+    """One part for each point. The loss of a cloud is the mean over its points."""
 
-    task, score = "segment", "miou"
+    task, score, point_labels = "segment", "miou", True
 
     @classmethod
     def network(cls, config: dict[str, Any]) -> Segmenter:
@@ -31,17 +35,40 @@ class SegmentJob(ShapeJob):
             **config["model"],
         )
 
-    def _losses(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        cloud, parts, smoothing = batch.cloud, batch.cloud.point_fields["parts"], self.config["smoothing"]
-        losses = functional.cross_entropy(logits, parts, reduction="none", label_smoothing=smoothing)
+    @classmethod
+    def complete_config(cls, options: CloudOptions, clouds: PointCloudSet, split: Split) -> dict[str, Any]:
+        """The parts, and the categories with the parts of each.
+
+        The class of a cloud is its category, with parts of its own, where every class occurs in training. Where whole
+        classes are held out there are no categories: an unseen one would say nothing.
+
+        Raises:
+            UsageError: The points have no labels, or all the same.
+        """
+        if len(clouds.label_names.get("parts", ())) < 2:
+            raise UsageError(
+                f"{options.data}: a segmentation needs a label at each point and two parts at least; expected PLY or "
+                "NPZ files with labels, text with a last column of integers, or ShapeNetPart as it is"
+            )
+        classes = clouds.cloud_fields["classes"]
+        present = set(classes.tolist())
+        known = len(present) > 1 and present == set(classes[split.train].tolist())
+        return {
+            "parts": list(clouds.label_names["parts"]),
+            "categories": list(clouds.label_names["classes"]) if known else [],
+            "allowed": parts_of_classes(clouds) if known else [],
+        }
+
+    def _losses(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        truth, smoothing = clouds.point_fields["parts"], self.config["smoothing"]
+        losses = functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
         total, counts = (
-            segment_sum(values, cloud.batch, cloud.num_clouds) for values in (losses, torch.ones_like(losses))
+            segment_sum(values, clouds.batch, clouds.num_clouds) for values in (losses, torch.ones_like(losses))
         )
         return total / counts
 
-    def _scores(self, logits: Tensor, batch: ShapeBatch) -> Tensor:
-        cloud = batch.cloud
-        allowed = allowed_parts(self.config, cloud.cloud_fields["classes"])
-        predicted = named_parts(logits, cloud.batch, allowed)
-        parts, size = cloud.point_fields["parts"], len(self.config["parts"])
-        return shape_intersections(parts, predicted, cloud.batch, cloud.num_clouds, size, allowed)
+    def _scores(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        allowed = allowed_parts(self.config, clouds.cloud_fields["classes"])
+        predicted = predict_parts(logits, clouds.batch, allowed)
+        truth, parts = clouds.point_fields["parts"], len(self.config["parts"])
+        return shape_intersections(truth, predicted, clouds.batch, clouds.num_clouds, parts, allowed)

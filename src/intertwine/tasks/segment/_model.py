@@ -1,4 +1,4 @@
-"""The model: a cloud in, a logit for each part at each of its points out."""
+"""The segmenter: a cloud in, a logit for each part at each of its points out."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch.nn import functional
 
 from intertwine.actions import PointFeatures
 from intertwine.ops import resolve_batch
-from intertwine.tasks.shapes._network import ShapeNetwork, head
+from intertwine.tasks.clouds import CloudNetwork, head
 
 
-class Segmenter(ShapeNetwork):
+class Segmenter(CloudNetwork):
     """logits_i = head(invariants of point i, mean and largest over all points, category of the cloud).
 
     Args:
         parts: How many.
         encoder: What `describe_encoder` gave.
-        categories: How many kinds of objects there are whose kind is known; 1 where there is nothing to tell.
+        categories: How many categories of objects there are; with 1 or 0 the category is no input.
         vectors: How many vectors of each point go in as well, such as the normal of the surface.
         channels: Invariants of a point.
         hidden: Width of the head.

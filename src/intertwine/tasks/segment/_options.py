@@ -1,4 +1,4 @@
-"""The options of `intertwine fit segment`."""
+"""Options of the task `segment`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine.tasks._options import option
-from intertwine.tasks.shapes._options import ShapeOptions
+from intertwine.tasks.clouds import CloudOptions
 
 
 @dataclass(kw_only=True)
-class SegmentOptions(ShapeOptions):
-    """What `fit segment` understands."""
+class SegmentOptions(CloudOptions):
+    """Options of `intertwine fit segment`."""
 
     data: str = option(
-        "", help="A folder of clouds with a label at each point; or a public set (circuit-parts).", metavar="DATA",
+        "", help="Folder of clouds with a label at each point; or a public set (circuit-parts).", metavar="DATA",
         argument=True,
     )  # fmt: skip
     public: ClassVar[tuple[str, ...]] = ("circuit-parts",)

@@ -1,107 +1,105 @@
-"""A trained segmenter: from files to clouds with a part at each point."""
+"""The predictor of a segmentation: files to clouds with a part at each point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudSet
-from intertwine.tasks._task import Progress
+from intertwine.tasks._results import PredictionChunk
+from intertwine.tasks.clouds import CloudPredictor, rename_labels
+from intertwine.tasks.segment._categories import allowed_parts, mask_parts
 from intertwine.tasks.segment._job import SegmentJob
-from intertwine.tasks.segment._measures import PartMetrics
-from intertwine.tasks.segment._parts import allowed_parts
-from intertwine.tasks.segment._writing import Labeled, Writer
-from intertwine.tasks.shapes._predictor import ShapePredictor
-from intertwine.tasks.shapes._reading import renamed
+from intertwine.tasks.segment._metrics import PartMetrics
+from intertwine.tasks.segment._model import Segmenter
+from intertwine.tasks.segment._writing import SegmentWriter
 
-_MOST = 16
-"""Files at a time: each is held whole."""
+_FILES_AT_ONCE = 16
 
 
-class SegmentPredictor(ShapePredictor):
-    """A `Segmenter` in use."""
+class SegmentPredictor(CloudPredictor[Segmenter]):
+    """A `Segmenter` in use. For each cloud it predicts "labels" (n,), "probabilities" (n,), at "positions" (n, 3)."""
 
-    job = SegmentJob
-    suffixes: tuple[str, ...] = ("", ".npz", ".csv")
+    job_type = SegmentJob
+    suffixes: ClassVar[tuple[str, ...]] = ("", ".npz", ".csv")
 
     @property
-    def kinds(self) -> Sequence[str]:
+    def categories(self) -> Sequence[str]:
         """The categories that were learned, if there are several."""
         categories: list[str] = self.config["categories"]
         return categories
 
-    def measures(self, shapes: PointCloudSet) -> PartMetrics:
-        """The true parts of these clouds.
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the labels 0, 1, ..."""
+        return {"labels": tuple(self.config["parts"])}
+
+    def metrics(self, clouds: PointCloudSet) -> PartMetrics:
+        """Metrics with the true parts of these clouds.
 
         Raises:
             UsageError: Nobody knows them.
         """
-        parts, classes = shapes.point_fields.get("parts"), shapes.cloud_fields["classes"]
-        if parts is None:
-            raise UsageError(
-                "these clouds have no labels at their points, so there is nothing to hold the model against"
-            )
-        allowed = allowed_parts(self.config, classes)
-        names = self.config["parts"], self.config["categories"]
-        return PartMetrics(parts, shapes.batch, classes, allowed, *names)
+        if "parts" not in clouds.point_fields:
+            raise UsageError("these clouds have no labels at their points, so there is nothing to evaluate")
+        truth, category = clouds.point_fields["parts"], clouds.cloud_fields["classes"]
+        allowed = allowed_parts(self.config, category)
+        return PartMetrics(truth, clouds.batch, category, allowed, self.config["parts"], self.config["categories"])
 
-    def probabilities(self, logits: Tensor, batch: PointCloudBatch) -> Tensor:
+    def probabilities(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
         """Of each part that the cloud may have, at each point."""
-        allowed = allowed_parts(self.config, batch.cloud_fields["classes"])
-        if allowed is not None:
-            logits = logits.masked_fill(~allowed[batch.batch], -torch.inf)
-        return logits.softmax(1)
+        allowed = allowed_parts(self.config, clouds.cloud_fields["classes"])
+        return mask_parts(logits, clouds.batch, allowed).softmax(1)
 
-    def predict(
-        self, data: str, output: Path, suffix: str, *, batch_size: int, progress: Progress, strict: bool = False
-    ) -> int:
-        """Write each cloud with its parts: PLY files in a folder, or all in one NPZ or CSV; returns how many.
+    def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
+        """As that of other clouds; few files at a time, with all points of each in memory."""
+        return super().stream(data, min(batch_size, _FILES_AT_ONCE), strict=strict)
 
-        Of a file with points all of them get a part, that of the nearest one that the network saw; of a mesh those that
-        were sampled.
+    def predict_chunk(self, chunk: CloudChunk, name: str, batch_size: int) -> PredictionChunk:
+        """The parts of all points of some files: that of the nearest point that the network saw.
+
+        Of a mesh the points are those that were sampled.
         """
-        done = 0
-        with Writer(output, suffix, self.config["parts"]) as writer:
-            for chunk in self.stream(data, min(batch_size, _MOST), strict=strict):
-                for cloud in self._labeled(chunk, data):
-                    writer.write(cloud)
-                done += len(chunk.clouds)
-                progress(done, None)
-        return done
+        renamed = rename_labels(chunk.clouds, self.categories, None, name)
+        clouds = self.dataset(renamed).batch(range(len(renamed)))
+        likeliest = self.probabilities(self.logits(clouds), clouds).max(1)
+        sizes = renamed.counts.tolist()
+        nearest = [nearest_indices(*pair) for pair in zip(chunk.samples, chunk.originals, strict=True)]
+        labels, probabilities = (
+            [part.numpy()[index] for part, index in zip(values.split(sizes), nearest, strict=True)]
+            for values in (likeliest.indices, likeliest.values)
+        )
+        ragged = {"positions": chunk.originals, "labels": labels, "probabilities": probabilities}
+        return PredictionChunk(chunk.clouds.names, {}, ragged, chunk)
 
-    def _labeled(self, chunk: CloudChunk, what: str) -> Iterator[Labeled]:
-        shapes = renamed(chunk.clouds, self.kinds, None, what)
-        batch = self.dataset(shapes).batch(range(len(shapes)))
-        found = self.probabilities(self.logits(batch), batch).max(1)
-        sizes = shapes.counts.tolist()
-        parts = [part.split(sizes) for part in (found.indices, found.values)]
-        for name, points, whole, labels, sure in zip(shapes.names, chunk.samples, chunk.originals, *parts, strict=True):
-            places = nearest_places(points, whole)
-            yield Labeled(name, whole, labels.numpy()[places], sure.numpy()[places])
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[SegmentWriter]:
+        """PLY files in a folder, or all in one NPZ or CSV."""
+        return SegmentWriter(path, suffix, self.config["parts"])
 
 
-def nearest_places(points: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The place of the nearest of some points for each that is wanted, at whatever size and however far away.
+def nearest_indices(points: npt.NDArray[np.float64], queries: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """The index of the nearest point for each query, at whatever size and however far away.
 
     Args:
         points: (n, 3), finite, at least one.
-        wanted: (m, 3), finite.
+        queries: (m, 3), finite.
 
     Returns:
         (m,).
 
-    >>> nearest_places(np.array([[0.0, 0, 0], [1e300, 0, 0]]), np.array([[9e299, 0, 0]])).tolist()
+    >>> nearest_indices(np.array([[0.0, 0, 0], [1e300, 0, 0]]), np.array([[9e299, 0, 0]])).tolist()
     [1]
     """
-    size = max(float(np.abs(points).max()), float(np.abs(wanted).max()), float(np.finfo(np.float64).tiny))
-    here, there = points / size, wanted / size  # squares of coordinates can neither overflow nor vanish
+    size = max(float(np.abs(points).max()), float(np.abs(queries).max()), float(np.finfo(np.float64).tiny))
+    here, there = points / size, queries / size  # squares of coordinates can neither overflow nor vanish
     extent = max(float(np.abs(cloud - here[0]).max()) for cloud in (here, there)) or 1.0
-    places: npt.NDArray[np.intp] = cKDTree((here - here[0]) / extent).query((there - here[0]) / extent)[1]
-    return places
+    indices: npt.NDArray[np.intp] = cKDTree((here - here[0]) / extent).query((there - here[0]) / extent)[1]
+    return indices

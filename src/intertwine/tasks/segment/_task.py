@@ -1,71 +1,33 @@
-"""The task `segment`, as the command line sees it. What needs torch is imported when it is asked for."""
+"""The task `segment`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from intertwine.tasks._task import Predictor, Progress, Task
+from intertwine.tasks.clouds import CloudTask
 from intertwine.tasks.segment._options import SegmentOptions
 
 if TYPE_CHECKING:
-    from intertwine.tasks.segment._job import SegmentJob
-    from intertwine.training import Checkpoint, FitResult
+    from intertwine.tasks.segment._page import SegmentPage
+    from intertwine.tasks.segment._predictor import SegmentPredictor
 
 
-class Segment(Task):
-    """One part a point."""
+class Segment(CloudTask):
+    """One part for each point."""
 
     name = "segment"
     summary = "The part of each point of a shape: labeled meshes or clouds."
     options = SegmentOptions
+    score_label = "mIoU"
 
-    def fetch(self, options: SegmentOptions, progress: Progress) -> None:
-        """Download a public set, or read a folder for the first time."""
-        from intertwine.tasks.shapes._reading import fetch
-
-        fetch(options, progress, parts=True)
-
-    def fetch_again(self, config: dict[str, Any], progress: Progress) -> None:
-        """Download a public set, or read a folder, that the cache no longer has."""
-        from intertwine.tasks.shapes._reading import read_again
-
-        read_again(config, progress)
-
-    def prepare(self, options: SegmentOptions) -> SegmentJob:
-        """Read the clouds, split them, build the model."""
-        from intertwine.tasks.segment._job import SegmentJob
-        from intertwine.tasks.segment._plan import plan
-
-        return SegmentJob(*plan(options))
-
-    def build(self, config: dict[str, Any], split: dict[str, Any]) -> SegmentJob:
-        """The job that `config` and `split` describe."""
-        from intertwine.tasks.segment._job import SegmentJob
-        from intertwine.tasks.shapes._reading import read_again
-
-        return SegmentJob(config, split, read_again(config))
-
-    def restore(self, checkpoint: Checkpoint) -> Predictor:
-        """The trained model of a checkpoint."""
+    def predictor_type(self) -> type[SegmentPredictor]:
+        """Writes clouds with a part at each point."""
         from intertwine.tasks.segment._predictor import SegmentPredictor
 
-        return SegmentPredictor.from_checkpoint(checkpoint)
+        return SegmentPredictor
 
-    def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
-        """The data, what was split how, and the size of the encoder."""
-        from intertwine.tasks.shapes._describe import describe
+    def page_type(self) -> type[SegmentPage]:
+        """Shows parts."""
+        from intertwine.tasks.segment._page import SegmentPage
 
-        return describe(job, folder)
-
-    def headline(self, job: Any, metrics: dict[str, float]) -> str:
-        """The validation mIoU."""
-        if job.score not in metrics:
-            return super().headline(job, metrics)
-        return f"val mIoU {100 * metrics[job.score]:.1f} %, rotated {100 * metrics['rotated']:.1f} %"
-
-    def report(self, job: Any, outcome: FitResult, folder: Path) -> Path:
-        """The page of the run: curves, what is taken for what, and the clouds that one can turn."""
-        from intertwine.tasks.segment._report import write_report
-
-        return write_report(job, outcome, folder / "report.html")
+        return SegmentPage

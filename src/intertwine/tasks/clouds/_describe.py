@@ -1,0 +1,87 @@
+"""Description of a run on clouds: its data and its encoder, in lines and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from intertwine.tasks.clouds._job import CloudJob
+
+_NAMED = 3
+
+
+def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
+    """What was read and split, what was skipped, and by how many parameters it is learned.
+
+    Args:
+        job: The job.
+        folder: The folder of the run.
+
+    Returns:
+        Lines as (label, text).
+    """
+    data, encoder, split = job.config["data"], job.config["encoder"], job.split
+    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+    parameters = sum(parameter.numel() for parameter in job.model.parameters())
+    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
+    size = encoder["hidden"].replace(" ", "") if encoder["hidden"] else f"{encoder['width']} channels"
+    frame = "" if encoder["frame"] == "none" else f" in {encoder['frame']} frames"
+    mirrors = ", mirror images told apart" if encoder["group"] == "SO3" else ""
+    return [
+        (
+            "data",
+            f"{name}: {data['clouds']:,} clouds, {kinds(job.config)}, split {sizes} "
+            f"(seed {split['seed']}, written to {folder / 'split.json'}){skipped_text(data['skipped'])}",
+        ),
+        (
+            "encoder",
+            f"{encoder['name']}{frame}{mirrors}, {layers_text(encoder)}, {size}, {parameters:,} parameters"
+            f"{_augmented(job.config['augment'])}{', up vector as input' if job.config['vertical'] else ''}",
+        ),
+    ]
+
+
+def kinds(config: dict[str, Any]) -> str:
+    """How many classes, or parts, or both."""
+    classes = f"{len(config['classes'])} classes"
+    if "parts" not in config:
+        return classes
+    parts = f"{len(config['parts'])} parts"
+    return f"{classes}, {parts}" if len(config["categories"]) > 1 else parts
+
+
+def skipped_text(skipped: Sequence[Sequence[str]]) -> str:
+    """The files that were left out and why, the first few by name.
+
+    >>> skipped_text([["a.ply", "no vertices"]])
+    '; 1 file skipped: a.ply (no vertices)'
+    """
+    if not skipped:
+        return ""
+    named = ", ".join(f"{name} ({reason})" for name, reason in skipped[:_NAMED])
+    more = f", and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return f"; {count(len(skipped), 'file')} skipped: {named}{more}"
+
+
+def count(number: int, what: str) -> str:
+    """So many of something.
+
+    >>> count(1, "layer"), count(2, "layer")
+    ('1 layer', '2 layers')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def layers_text(encoder: dict[str, Any]) -> str:
+    """How many layers there are, and on how many levels.
+
+    >>> layers_text({"layers": 1, "levels": 2})
+    '1 layer on each of 2 levels'
+    """
+    layers, levels = count(encoder["layers"], "layer"), encoder["levels"]
+    return f"{layers} on each of {count(levels, 'level')}" if levels else layers
+
+
+def _augmented(rotation: str) -> str:
+    return {"none": "", "z": ", rotated about the vertical", "SO3": ", rotated at random"}[rotation]

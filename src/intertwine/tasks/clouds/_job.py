@@ -1,0 +1,192 @@
+"""The training job of tasks on clouds: augmented batches, a loss, and metrics as given and rotated."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.data import NearestNeighbors, PointCloudBatch, PointCloudDataset, PointCloudSet, Split
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS
+from intertwine.tasks.clouds._network import CloudNetwork
+from intertwine.tasks.clouds._rotations import random_rotations
+from intertwine.training import normal_per_example
+
+if TYPE_CHECKING:
+    from intertwine.tasks.clouds._options import CloudOptions
+
+VECTORS = "vectors"
+"""The point field that holds the input vectors of a network."""
+
+_QUATERNION, _SCALE, _SAMPLE = 4, 1, 1
+"""How many random numbers of a cloud are used for what."""
+_SCALE_SPREAD, _LARGEST_SCALE = 0.1, 0.25
+"""Standard deviation and bound of the logarithm of the random scale in training."""
+_VALIDATION_SEED = 1
+
+
+class LabeledBatch(NamedTuple):
+    """Clouds with their labels as fields; in validation also the same after a Haar-random rotation of each."""
+
+    clouds: PointCloudBatch
+    rotated: PointCloudBatch | None
+
+
+class CloudJob(ABC):
+    """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
+
+    In training one of the clouds that were sampled of each shape is rotated as ``augment`` says, scaled at random and
+    its points moved by noise, all of which follows from (seed, index). In validation the first is rotated as in
+    training, the same way in every epoch, and a second time by a Haar-random rotation.
+    """
+
+    task: str
+    score: ClassVar[str]
+    """The name of what `_scores` gives in the log."""
+    point_labels: ClassVar[bool] = False
+    """Whether each point has a label."""
+    monitor = "loss"
+
+    def __init__(self, config: dict[str, Any], split: dict[str, Any], clouds: PointCloudSet) -> None:
+        self.config, self.split = config, split
+        subsets, samples = Split.from_json(split), config["draws"]
+        every = clouds.unfold(samples)
+        self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
+        train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
+        self._validation = network_dataset(every.select(samples * subsets.validation), config)
+        self._train = network_dataset(every.select(train), config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config["seed"])
+            self._network = self.network(config)
+        self.model: nn.Module = self._network
+
+    @classmethod
+    @abstractmethod
+    def network(cls, config: dict[str, Any]) -> CloudNetwork:
+        """The network that the configuration describes."""
+
+    @classmethod
+    def complete_config(cls, options: CloudOptions, clouds: PointCloudSet, split: Split) -> dict[str, Any]:
+        """What else belongs to the configuration of a run.
+
+        Args:
+            options: The options, checked.
+            clouds: All clouds.
+            split: The split.
+
+        Raises:
+            UsageError: The task cannot be learned from these clouds.
+        """
+        return {}
+
+    @abstractmethod
+    def _losses(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        """(B,) the loss of each cloud."""
+
+    @abstractmethod
+    def _scores(self, logits: Tensor, clouds: PointCloudBatch) -> Tensor:
+        """(B,) the score of each cloud, 0 to 1."""
+
+    def train_size(self) -> int:
+        """How many shapes there are to train on."""
+        return len(self._train) // int(self.config["draws"])
+
+    def validation_size(self) -> int:
+        """How many clouds there are to validate on."""
+        return len(self._validation)
+
+    def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
+        """A cloud of each of these training shapes, rotated, scaled and with noise."""
+        points = self.config["points"]
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, 3 * points)
+        quaternion, scale, sample, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        clouds = self._train.batch(
+            pick_samples(indices, sample[:, 0], self.config["draws"]),
+            rotations=self._rotations(quaternion, self.config["augment"]),
+            scales=(_SCALE_SPREAD * scale[:, 0]).clamp(-_LARGEST_SCALE, _LARGEST_SCALE).exp(),
+            jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
+        )
+        return LabeledBatch(clouds, None)
+
+    def validation_batch(self, indices: Tensor) -> LabeledBatch:
+        """These validation clouds, rotated as in training and rotated at random."""
+        normals = normal_per_example(_VALIDATION_SEED, indices, 2 * _QUATERNION)
+        given, rotated = (
+            self._validation.batch(indices, rotations=self._rotations(part, kind))
+            for part, kind in zip(normals.split(_QUATERNION, 1), (self.config["augment"], ROTATIONS[-1]), strict=True)
+        )
+        return LabeledBatch(given, rotated)
+
+    def loss(self, batch: LabeledBatch) -> tuple[Tensor, int]:
+        """The sum over clouds of the loss, and how many there are."""
+        return self._losses(self.logits(batch.clouds), batch.clouds).sum(), batch.clouds.num_clouds
+
+    def metrics(self, batch: LabeledBatch) -> dict[str, tuple[Tensor, int]]:
+        """Sums and counts: the loss; the score; the score, rotated; the largest change of a logit by that."""
+        clouds, logits = batch.clouds, self.logits(batch.clouds)
+        values = {"loss": self._losses(logits, clouds), self.score: self._scores(logits, clouds)}
+        if batch.rotated is not None:
+            rotated = self.logits(batch.rotated)
+            values["rotated"] = self._scores(rotated, clouds)
+            values["change"] = largest_change(rotated - logits, clouds)
+        return {name: (each.sum(), clouds.num_clouds) for name, each in values.items()}
+
+    def logits(self, clouds: PointCloudBatch) -> Tensor:
+        """The logits of the network."""
+        logits: Tensor = self._network(*network_inputs(self._network, clouds))
+        return logits
+
+    def _rotations(self, normals: Tensor, kind: str) -> Tensor | None:
+        return None if kind == "none" else random_rotations(normals, kind, self.config["up"])
+
+
+def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
+    """The cloud of each shape that a normal number picks, all equally likely; shape s has its first at s * samples.
+
+    >>> pick_samples(torch.tensor([0, 1, 1]), torch.tensor([-9.0, 0.1, 9.0]), 2).tolist()
+    [0, 3, 3]
+    """
+    uniform: Tensor = torch.special.ndtr(normals)
+    return shapes * samples + (samples * uniform).long().clamp(max=samples - 1)
+
+
+def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloudDataset:
+    """Clouds in the unit sphere with their neighbors, labels, and the input vectors of the network."""
+    vectors = input_vectors(clouds, config)
+    labeled = clouds.select_fields("classes", "parts")
+    if vectors is not None:
+        labeled = replace(labeled, point_fields={**labeled.point_fields, VECTORS: vectors}, vectors=(VECTORS,))
+    return PointCloudDataset(labeled, NearestNeighbors(config["encoder"]["neighbors"]), normalize="unit_sphere")
+
+
+def vector_count(config: dict[str, Any]) -> int:
+    """How many input vectors each point has."""
+    return int(config["normals"]) + int(config["vertical"])
+
+
+def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
+    """(N, 3 V) float64, the input vectors of each point: its normal, the up vector; None if the model takes none."""
+    vectors: list[Tensor] = []
+    if config["normals"]:
+        vectors.append(clouds.point_fields["normals"].to(torch.float64))
+    if config["vertical"]:
+        up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
+        vectors.append(up_vector.expand(len(clouds.positions), 3))
+    return torch.cat(vectors, 1) if vectors else None
+
+
+def network_inputs(network: CloudNetwork, clouds: PointCloudBatch) -> tuple[Any, ...]:
+    """The arguments of a network for a batch; the category is for networks that take one."""
+    inputs = (clouds.point_fields.get(VECTORS), clouds.positions, clouds.edges, clouds.batch, clouds.num_clouds)
+    return (*inputs, clouds.cloud_fields["classes"]) if network.categories else inputs
+
+
+def largest_change(difference: Tensor, clouds: PointCloudBatch) -> Tensor:
+    """(B,) the largest absolute entry for each cloud, of (B, K) or of (N, K)."""
+    size = difference.abs().amax(1)
+    if len(size) == clouds.num_clouds:
+        return size
+    return size.new_zeros(clouds.num_clouds).scatter_reduce(0, clouds.batch, size, "amax")

@@ -1,0 +1,102 @@
+"""The backbone of networks on clouds: an encoder, then invariants of each point and of the whole cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.actions import PointCloud
+from intertwine.groups import Group
+from intertwine.models import ScalarBatchNorm
+from intertwine.ops import segment_max, segment_mean
+from intertwine.tasks.clouds._builders import build_encoder
+from intertwine.tasks.clouds._encoders import thins_points
+
+
+class CloudNetwork(nn.Module):
+    """Encoder, then invariants by point and of the whole cloud.
+
+        h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - center,    p_i = silu(norm(W norm(h_i))),
+        whole = (mean_i p_i, max_i p_i)
+
+    The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
+    points, or all clouds, have in common says nothing and would drown the rest.
+
+    Args:
+        encoder: What `describe_encoder` gave.
+        vectors: How many vectors v_i of each point go in as well: the normal of the surface, the up vector.
+        channels: Invariants of a point.
+        by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
+
+    Attributes:
+        categories: How many categories of clouds `forward` takes one of as its last argument; 0 for none.
+
+    Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)``, whatever the points' numbering.
+    """
+
+    categories: int = 0
+
+    def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
+        super().__init__()
+        self.vectors = vectors
+        self._at_some_points = not by_point and encoder["frame"] == "none" and thins_points(encoder)
+        self.encoder = build_encoder(
+            encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
+        )
+        self.point = nn.Sequential(_batch_norm(channels), *layer(channels, channels))
+        rep: Any = self.encoder.rep_in
+        group: Group = rep.group
+        self.group = group
+        self.action_in = PointCloud(max(1, vectors) * group.vector)
+
+    def invariants(
+        self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+    ) -> tuple[Tensor, Tensor]:
+        """``(N, channels)`` at the points of the encoder's end and ``(structures, 2 channels)`` of the whole.
+
+        Arguments as the models' forward.
+
+        Raises:
+            ValueError: There are more vectors than wanted, or fewer.
+        """
+        encoded, cloud = self._encoded(vectors, positions, edges, batch, structures)
+        points: Tensor = self.point(encoded)
+        mean = segment_mean(points, cloud, structures)
+        return points, torch.cat([mean, segment_max(points, cloud, structures)], 1)
+
+    def _encoded(
+        self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
+    ) -> tuple[Tensor, Tensor]:
+        vectors = positions[:, :0] if vectors is None else vectors
+        if vectors.shape[1] != 3 * self.vectors:
+            raise ValueError(f"this network takes {self.vectors} vectors of each point, got {vectors.shape[1] / 3:g}")
+        centered = positions - segment_mean(positions, batch, structures).index_select(0, batch)
+        heights = (vectors.unflatten(1, (self.vectors, 3)) * centered[:, None]).sum(2)
+        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, vectors], 1)
+        inputs = features, centered, edges, batch, structures
+        encoder: Any = self.encoder
+        return encoder.at_points(*inputs) if self._at_some_points else (encoder(*inputs), batch)
+
+
+def layer(channels: int, out: int) -> list[nn.Module]:
+    """Linear, normalized over the batch, silu."""
+    return [nn.Linear(channels, out, bias=False, dtype=torch.float32), _batch_norm(out), nn.SiLU()]
+
+
+def _batch_norm(channels: int) -> ScalarBatchNorm:
+    """Batch normalization for encoders whose outputs start small and drift in training."""
+    return ScalarBatchNorm(channels, eps=1e-8, momentum=0.3)
+
+
+def head(channels: int, hidden: int, out: int, dropout: float) -> nn.Sequential:
+    """Two hidden layers with dropout behind each, then logits."""
+    return nn.Sequential(
+        *layer(channels, hidden),
+        nn.Dropout(dropout),
+        *layer(hidden, hidden),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, out, dtype=torch.float32),
+    )

@@ -1,0 +1,87 @@
+"""Options of the generic task on point clouds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from intertwine._errors import UsageError
+from intertwine.tasks._options import FitOptions, option
+from intertwine.tasks._source import check_source
+from intertwine.tasks.clouds._choices import AXES, GROUPS, ROTATIONS
+from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, check_group, check_size
+from intertwine.training import Settings
+
+
+@dataclass(kw_only=True)
+class CloudOptions(FitOptions):
+    """Options of a task on clouds besides those of every task."""
+
+    encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
+    frame: str = option(
+        "none", help="Canonicalization of the cloud before the encoder.", group="Model", choices=list(FRAMES)
+    )
+    group: str = option(
+        "O3",
+        help="Symmetry of the encoder: O3 with reflections, SO3 tells mirror images apart.",
+        group="Model",
+        choices=list(GROUPS),
+    )
+    hidden: str | None = option(
+        None,
+        help="Hidden features of a point, such as 16x0e+8x1o+4x2e, for encoders that are sized by a representation.",
+        group="Model",
+        metavar="REP",
+    )
+    width: int | None = option(
+        None, help="Hidden channels of a point, for encoders that are sized by a number.", group="Model", minimum=1
+    )
+    layers: int | None = option(None, help="Layers of the encoder, on each level.", group="Model", minimum=1)
+    levels: int | None = option(
+        None,
+        help="Downsampling steps, each to a quarter of the points; 0 keeps all points in all layers.",
+        group="Model",
+        minimum=0,
+    )
+    neighbors: int = option(16, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1)
+    normals: bool = option(False, help="Use surface normals as input features.", group="Model")
+    vertical: bool = option(
+        False,
+        help="Use the up vector as an input feature, which rotates with the cloud: for shapes whose up is known.",
+        group="Model",
+    )
+    dropout: float = option(0.2, help="Dropout rate of the head.", group="Model", minimum=0)
+    points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
+    draws: int = option(4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1)
+    up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
+    strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
+    augment: str = option(
+        "none",
+        help="Random rotation of each training cloud: none, about the vertical (z), or any (SO3).",
+        group="Training",
+        choices=ROTATIONS,
+    )
+    jitter: float = option(
+        0.01, help="Standard deviation of the noise on training points; clouds have radius 1.",
+        group="Training", minimum=0,
+    )  # fmt: skip
+    batch_size: int = option(16, help="Shapes in a step, over all devices.", group="Training", minimum=1)
+    learning_rate: float = option(0.003, help="Peak of the learning rate schedule.", group="Training", above=0)
+    smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
+
+    def check(self) -> None:
+        """Everything that can be found wrong without reading data or importing torch."""
+        super().check()
+        for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
+            if value >= 1:
+                raise UsageError(f"{name} expects a share below 1, got {value}")
+        check_size(self.encoder, self.hidden, self.width, self.levels)
+        check_group(self.encoder, self.group, self.frame)
+        check_source(self.data, self.public)
+        if self.data not in self.public and not Path(self.data).is_dir():
+            raise UsageError(f'"{self.data}" is a file; expected a folder of meshes or clouds')
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the run; a short moving average of the weights and some decay suit small sets of shapes."""
+        return replace(super().settings, ema=0.99, weight_decay=0.01)

@@ -1,0 +1,95 @@
+"""Configuration of a run on clouds from its options: what is decided once, before training, and kept in checkpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
+from intertwine.tasks._options import share
+from intertwine.tasks._source import resolve
+from intertwine.tasks.clouds._encoders import describe_encoder
+from intertwine.tasks.clouds._job import CloudJob
+from intertwine.tasks.clouds._options import CloudOptions
+from intertwine.tasks.clouds._source import Sampling, describe_source, read
+
+_CHANNELS = 128
+_CUTOFF_MARGIN = 1.2
+"""The cutoff over the length of nearly every edge."""
+_CUTOFF_SHAPES = 200
+"""How many training shapes the cutoff is chosen from."""
+
+
+def plan(
+    options: CloudOptions, job_type: type[CloudJob], progress: ProgressCallback
+) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
+    """Read, split, and fill in defaults that depend on the data.
+
+    Args:
+        options: The options, checked.
+        job_type: Says whether points have labels, and what else belongs to the configuration.
+        progress: Called while the data are read.
+
+    Returns:
+        The configuration and the split, both JSON, and the clouds that were read, all samples of each shape.
+
+    Raises:
+        UsageError: The data or the options are not what was expected.
+    """
+    source = resolve(options.data)
+    sampling = Sampling.of_options(options)
+    clouds = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
+    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    split = clouds.make_split(**amounts, seed=options.seed)
+    _check_split(clouds, split, options.data)
+    config = {
+        "data": describe_source(options.data, source, clouds),
+        "classes": list(clouds.label_names["classes"]),
+        "points": options.points,
+        "draws": options.draws,
+        "normals": options.normals,
+        "vertical": options.vertical,
+        "up": options.up,
+        "encoder": describe_encoder(
+            options.encoder,
+            options.frame,
+            group=options.group,
+            layers=options.layers,
+            levels=options.levels,
+            hidden=options.hidden,
+            width=options.width,
+            neighbors=options.neighbors,
+            cutoff=_cutoff(clouds, split, options.draws, options.neighbors),
+        ),
+        "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
+        "augment": options.augment,
+        "jitter": options.jitter,
+        "smoothing": options.smoothing,
+        "seed": options.seed,
+    }
+    config |= job_type.complete_config(options, clouds, split)
+    return config, split.to_json(), clouds
+
+
+def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:
+    """A little more than the length of nearly every edge of some training clouds."""
+    some = clouds.select(split.train[:_CUTOFF_SHAPES]).unfold(samples)
+    dataset = PointCloudDataset(some, NearestNeighbors(k), normalize="unit_sphere")
+    return round(_CUTOFF_MARGIN * dataset.edge_length_quantile(), 3)
+
+
+def _check_split(clouds: PointCloudSet, split: Split, given: str) -> None:
+    """Raise if nothing is left to validate on, or a class has nothing to be learned from."""
+    names = clouds.label_names["classes"]
+    if not len(split.validation):
+        raise UsageError(
+            f"{given}: {len(clouds)} clouds in {len(names)} classes leave none to validate on, for each "
+            "class keeps one to learn from; give more clouds"
+        )
+    learned = Counter(clouds.cloud_fields["classes"][split.train].tolist())
+    missing = [name for index, name in enumerate(names) if not learned[index]]
+    if missing:
+        where = "its folder for training has none" if clouds.split is not None else "none is left"
+        raise UsageError(f'{given}: {where} of class "{missing[0]}" to learn from; give more of them')

@@ -1,0 +1,174 @@
+"""Clouds of files, folders and public sets: read whole, read again for a run, or streamed in chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from intertwine import data
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import CloudChunk, PointCloudSet, iter_shapes, read_shapes
+from intertwine.tasks._suggestions import nearest
+
+if TYPE_CHECKING:
+    from intertwine.tasks.clouds._options import CloudOptions
+
+_PUBLIC_SETS: dict[str, Callable[..., PointCloudSet]] = {
+    "furniture": lambda **options: data.furniture(**options),
+    "circuit-parts": lambda **options: data.circuit_parts(**options),
+}
+"""The public sets of clouds, called with points=, seed=, draws= and progress=."""
+
+
+class Sampling(NamedTuple):
+    """How clouds are sampled from files.
+
+    points: of each cloud; seed: of the first cloud of each file; normals: whether they are needed; draws: clouds
+    sampled per shape.
+    """
+
+    points: int
+    seed: int
+    normals: bool
+    draws: int = 1
+
+    @classmethod
+    def of_config(cls, config: dict[str, Any]) -> Sampling:
+        """One cloud of each file, as a run samples it."""
+        return cls(config["points"], config["seed"], config["normals"])
+
+    @classmethod
+    def of_options(cls, options: CloudOptions) -> Sampling:
+        """All clouds that a run is to learn from."""
+        return cls(options.points, options.seed, options.normals, options.draws)
+
+
+def read(
+    source: str, sampling: Sampling, *, parts: bool, strict: bool = False, progress: ProgressCallback = no_progress
+) -> PointCloudSet:
+    """All clouds of a source, the samples of each shape one after the other along its points.
+
+    Args:
+        source: A folder or the name of a public set.
+        sampling: How they are sampled.
+        parts: Whether each point must have a label.
+        strict: Whether a bad file is an error.
+        progress: Called with how many bytes are fetched, or files are read, of how many.
+
+    Raises:
+        UsageError: There are no clouds, or normals are wanted that some files do not have.
+    """
+    options: dict[str, Any] = {"points": sampling.points, "seed": sampling.seed, "draws": sampling.draws}
+    if source in _PUBLIC_SETS:
+        clouds = _PUBLIC_SETS[source](**options, progress=progress)
+    else:
+        labels: Literal["class", "part"] = "part" if parts else "class"
+        clouds = read_shapes(source, **options, labels=labels, strict=strict, progress=progress)
+    if sampling.normals and "normals" not in clouds.point_fields:
+        raise UsageError(f"{source}: not every file has normals; leave --normals out")
+    return clouds
+
+
+def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:
+    """The clouds that a run was begun with, all samples of each shape.
+
+    Args:
+        config: Of the run.
+        progress: As for `read`.
+
+    Raises:
+        UsageError: They are gone, or no longer what they were: the split does not fit.
+    """
+    recorded = config["data"]
+    sampling = Sampling.of_config(config)._replace(draws=config["draws"])
+    clouds = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
+    if _digest(clouds.names) != recorded["names_sha256"]:
+        raise UsageError(
+            f"{recorded['source']} had {recorded['clouds']:,} clouds when this model was trained and has others now "
+            f"({len(clouds):,}): the split no longer fits; pass other data"
+        )
+    return clouds
+
+
+def describe_source(given: str, source: str, clouds: PointCloudSet) -> dict[str, Any]:
+    """What a checkpoint keeps of its data."""
+    return {
+        "given": given,
+        "source": source,
+        "clouds": len(clouds),
+        "names_sha256": _digest(clouds.names),
+        "skipped": [list(pair) for pair in clouds.skipped],
+    }
+
+
+def rename_labels(
+    clouds: PointCloudSet, classes: Sequence[str], parts: Sequence[str] | None, name: str
+) -> PointCloudSet:
+    """Clouds of other data with the class and part indices of a run.
+
+    Args:
+        clouds: The clouds.
+        classes: The names that the run knows; none where classes do not matter.
+        parts: The names of its parts, if it has parts.
+        name: The name of the data, for errors.
+
+    Raises:
+        UsageError: One of theirs is not among them.
+    """
+    theirs = clouds.label_names["classes"]
+    known = tuple(classes) or theirs
+    label_names = {"classes": known}
+    cloud_fields = {"classes": _indices(theirs, known, "class", name)[clouds.cloud_fields["classes"]]}
+    point_fields = {key: values for key, values in clouds.point_fields.items() if key != "parts"}
+    if parts is not None and "parts" in clouds.point_fields:
+        label_names["parts"] = tuple(parts)
+        indices = _indices(clouds.label_names["parts"], parts, "part", name)
+        point_fields["parts"] = indices[clouds.point_fields["parts"]]
+    return replace(clouds, point_fields=point_fields, cloud_fields=cloud_fields, label_names=label_names, split=None)
+
+
+def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iterator[CloudChunk]:
+    """The clouds of a source, a chunk at a time; memory does not grow with their number.
+
+    The class of each cloud is what its folder says, known or not.
+
+    Args:
+        source: A folder, a file, or the name of a public set.
+        sampling: How clouds are sampled.
+        chunk: The most files at once.
+        strict: Whether a bad file is an error.
+
+    Raises:
+        UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
+    """
+    if source not in _PUBLIC_SETS:
+        points, seed, normals, _ = sampling
+        yield from iter_shapes(source, points, seed, normals=normals, chunk=chunk, strict=strict)
+        return
+    every = read(source, sampling, parts=False)
+    for indices in torch.split(torch.arange(len(every)), chunk):
+        some = every.select(indices)
+        positions = [part.double().numpy() for part in some.positions.split(some.counts.tolist())]
+        yield CloudChunk(some, positions, positions)
+
+
+def _indices(names: Sequence[str], known: Sequence[str], kind: str, what: str) -> Tensor:
+    for name in names:
+        if name not in known:
+            match = nearest(name, known)
+            question = f'; did you mean "{match}"?' if match else "."
+            folders = " (the name of the folder)" if kind == "class" else ""
+            raise UsageError(
+                f'{what} has the {kind} "{name}"{folders}, which was not learned{question} Known: {", ".join(known)}'
+            )
+    return torch.tensor([list(known).index(name) for name in names])
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
