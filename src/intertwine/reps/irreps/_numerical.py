@@ -103,7 +103,7 @@ class NumericalIrrep(Irrep):
 
 
 def components(rep: Rep) -> list[tuple[Irrep, Tensor]]:
-    """The irreps in an orthogonal or self-adjoint rep and their isometries ``(rep.dim, irrep.dim)``, equal ones together."""
+    """The irreps of an orthogonal or self-adjoint rep, isometries ``(rep.dim, irrep.dim)``, equal ones together."""
     found: list[tuple[Irrep, Tensor]] = []
     for index, each in enumerate(_classes(rep)):
         component = NumericalIrrep(rep.group, rep, index)

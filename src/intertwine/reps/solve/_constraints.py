@@ -106,7 +106,8 @@ def check_size(entries: int, rep_in: Rep, rep_out: Rep) -> None:
     if entries > LARGEST:
         raise ValueError(
             f"the dense basis of {shorten(f'{rep_in} -> {rep_out}')} would have {show_count(entries)} entries, more"
-            f" than {show_count(LARGEST)}; take it apart into the terms of the sums, or decompose() the reps and work irrep by irrep"
+            f" than {show_count(LARGEST)}; take it apart into the terms of the sums, or decompose() the reps and"
+            " work irrep by irrep"
         )
 
 
