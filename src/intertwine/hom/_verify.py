@@ -30,7 +30,7 @@ def verify_basis(basis: Tensor, rep_in: Rep, rep_out: Rep) -> None:
             group, or there are fewer or more than characters count (where the group has characters).
     """
     shape = (rep_out.dim, rep_in.dim)
-    if basis.dtype != torch.float64 or basis.ndim != 3 or tuple(basis.shape[1:]) != shape:
+    if basis.dtype != torch.float64 or tuple(basis.shape[1:]) != shape:
         raise ValueError(
             f"expected torch.float64 of shape (k, {shape[0]}, {shape[1]}), got {basis.dtype} of shape"
             f" {tuple(basis.shape)}"

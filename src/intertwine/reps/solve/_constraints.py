@@ -78,7 +78,8 @@ def solve_constraints(
     if size == 0:
         return torch.zeros(0, rep_out.dim, rep_in.dim, dtype=torch.float64)
     unknown = expected.connected is None and expected.total is None
-    check_size(size * (UNKNOWN if unknown else 1), rep_in, rep_out)
+    for maps in (1, UNKNOWN if unknown else 1):
+        check_size(size * maps, rep_in, rep_out)
     free = len(generators.algebra) == len(generators.discrete) == 0
     check_size(size * (size if free else max(1, expected.connected or expected.total or 0)), rep_in, rep_out)
     with torch.device("cpu"):
