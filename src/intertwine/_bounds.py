@@ -21,7 +21,7 @@ def show_count(count: int) -> str:
         >>> show_count(12345), show_count(3**999)
         ('12,345', '4.4e+476')
     """
-    if abs(count) < 10**9:
+    if abs(count) < 10**8:
         return f"{count:,}"
     if abs(count) < 10**300:
         return f"{float(count):.1e}"

@@ -33,8 +33,9 @@ def decompose(rep: Rep) -> Decomposition:
             "it is a sum of irreps, as all reps of a semisimple group are, but not by an orthogonal change of basis,"
             " since rho(g^T) = rho(g)^T does not hold; take another basis"
             if semisimple
-            else f"the irreps of {group} are not known, {group} is not compact, and rho(g^T) = rho(g)^T does not hold, so a rep need not be a sum of irreps"
-            " at all: the shears [[1, t], [0, 1]] fix a line and no complement of it"
+            else f"the irreps of {group} are not known, {group} is not compact, and rho(g^T) = rho(g)^T does not hold,"
+            " so a rep need not be a sum of irreps at all: the shears [[1, t], [0, 1]] fix a line and no complement of"
+            " it"
         )
         raise ValueError(f"cannot decompose {rep!r}: {reason}")
     if group.compact and not rep.orthogonal:
