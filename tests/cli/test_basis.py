@@ -114,3 +114,14 @@ def _app():
     app = typer.Typer()
     app.command()(basis)
     return app
+
+
+@pytest.mark.parametrize("text", ["C999999: regular -> regular", "SO(99999): vector -> vector", "SO3: V^99 -> V"])
+def test_what_does_not_fit_is_an_error_of_use(text):
+    with pytest.raises(UsageError, match="entries"):
+        run(text)
+
+
+def test_a_large_group_with_few_maps(capsys):
+    assert run("S99: V -> V") == 0
+    assert capsys.readouterr().out.startswith("2 maps (of 9,801 dense): identity, sum of the others;")
