@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from intertwine._errors import UsageError
-from intertwine.cli._basis import basis
+from intertwine.cli.commands._basis import basis
 from intertwine.hom import _table
 
 
@@ -99,7 +99,7 @@ def test_help():
 
 
 def test_no_torch_before_there_is_work():
-    code = "import sys, intertwine.cli._basis; sys.exit('torch' in sys.modules)"
+    code = "import sys, intertwine.cli.commands._basis; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from intertwine._errors import UsageError
-from intertwine.cli._pattern import pattern
+from intertwine.cli.commands._pattern import pattern
 from intertwine.patterns import WALLPAPERS, write_image
 
 pytest.importorskip("PIL")
