@@ -25,6 +25,11 @@ PROPERTIES = [
     (["--hidden", "99999999x0e+2x1o"], "--hidden expects at most 4096 copies"),
     (["--hidden", "4x0e+2x99o"], "--hidden expects degrees up to 11"),
     (["--target", "moment:1x9999999o"], "--target moment expects degrees up to 11"),
+    (["--output", "."], "other files are in that folder (mine.extxyz)"),
+    (["--learning-rate", "1e300"], "--learning-rate expects at most"),
+    (["--learning-rate", "1e-300"], "--learning-rate expects at least"),
+    (["--cutoff", "1e300"], "--cutoff expects at most"),
+    (["--hidden", ""], "--hidden expects a value"),
     (["--cutoff", "1e-9"], "no two atoms of the training structures are closer than that"),
     (["--config", "nowhere.toml"], "no file of options"),
 ]

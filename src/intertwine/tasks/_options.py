@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SPLIT_SEED, check_devices, check_nodes
+from intertwine.tasks._bounds import (
+    LARGEST_BATCH,
+    LARGEST_RATE,
+    LARGEST_SPLIT_SEED,
+    SMALLEST_RATE,
+    check_devices,
+    check_nodes,
+)
 from intertwine.tasks._config_file import read_config
 from intertwine.tasks._source import stem
 from intertwine.tasks._suggestions import unknown
@@ -93,6 +100,8 @@ def check_rules(options: Any) -> None:
         known = choices() if callable(choices) else choices
         if known is not None and value not in known:
             raise unknown(item.name.replace("_", " "), str(value), known)
+        if isinstance(value, str) and not value.strip() and not rules["argument"] and item.name != "output":
+            raise UsageError(f'{flag(item.name)} expects a value, got "{value}"')
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             _check_bounds(item.name, value, rules)
 
@@ -179,8 +188,9 @@ class FitOptions:
         maximum=LARGEST_BATCH,
     )  # fmt: skip
     learning_rate: float = option(
-        Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0
-    )
+        Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
+        minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
+    )  # fmt: skip
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from intertwine.tasks._source import stem
 
 RUNS = Path("runs")
 _LONGEST_NAME = 80
+_OF_A_RUN = re.compile(
+    r"(\.lock|(config|split|evaluation.*|audit)\.json|(metrics|log)\.csv|.*\.html|tensorboard|.*\.(part|old))$"
+)
+"""Names of files of a run that has no checkpoint yet."""
 
 
 def make_run_folder(name: str) -> Path:
@@ -64,6 +69,11 @@ def check_run_folder(folder: Path) -> Path:
         raise UsageError(
             f"{folder} exists already; resume it (intertwine fit --resume {folder}), or choose another --output"
         )
+    strangers = (
+        [path.name for path in folder.iterdir() if _OF_A_RUN.match(path.name) is None] if folder.exists() else []
+    )
+    if strangers:
+        raise UsageError(f"--output {folder}: other files are in that folder ({min(strangers)}); choose a new one")
     return folder
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SAMPLE, check_features
+from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_RATE, LARGEST_SAMPLE, SMALLEST_RATE, check_features
 from intertwine.tasks._example_groups import compile_pattern
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
@@ -80,7 +80,10 @@ class CloudOptions(FitOptions):
     batch_size: int = option(
         16, help="Shapes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
-    learning_rate: float = option(0.003, help="Peak of the learning rate schedule.", group="Training", above=0)
+    learning_rate: float = option(
+        0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        maximum=LARGEST_RATE,
+    )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
 
     def check(self) -> None:

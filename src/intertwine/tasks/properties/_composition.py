@@ -108,10 +108,10 @@ def _least_squares(x: Tensor, y: Tensor) -> Tensor:
     u, values, vh = torch.linalg.svd(x, full_matrices=False)
     kept = values > _RANK_TOLERANCE * values.max() if len(values) else values > 0
     inverse = torch.where(kept, 1 / torch.where(kept, values, 1.0), 0.0)
-    pseudoinverse = vh.T @ (inverse[:, None] * u.T)
-    solution = pseudoinverse @ y
-    solution += pseudoinverse @ (y - x @ solution)
-    return solution
+    pseudoinverse: Tensor = vh.T @ (inverse[:, None] * u.T)
+    solution: Tensor = pseudoinverse @ y
+    refined: Tensor = solution + pseudoinverse @ (y - x @ solution)
+    return refined
 
 
 def _scale(residual: Tensor, values: Tensor, target: Target) -> Tensor:

@@ -34,7 +34,9 @@ class PropertiesOptions(FitOptions):
         None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
     layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1, maximum=64)
-    cutoff: float = option(5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0)
+    cutoff: float = option(
+        5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0, maximum=1000
+    )
     pool: str | None = option(
         None, help="Pooling over atoms; chosen for each target when not given.", group="Model", choices=POOLS
     )
