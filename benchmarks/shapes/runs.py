@@ -55,7 +55,7 @@ def run(
     outcome = fit(job, folder, said.settings, resume=(folder / "last").is_dir())
     if outcome.interrupted:
         raise SystemExit(f"{folder} was interrupted: the same command goes on with it")
-    seconds = float((folder / "log.csv").read_text().splitlines()[-1].rpartition(",")[2])
+    seconds = float((folder / "metrics.csv").read_text().splitlines()[-1].rpartition(",")[2])
     predictor: Any = chosen.restore(load_checkpoint(outcome.best))
     judged = predictor.evaluate(None, batch_size=_BATCH, seed=0).metrics["protocols"]
     found = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from intertwine.training import Settings
+from intertwine.training.checkpoints._checkpoint import checksum
 
 HEAD = 'Properties=species:S:1:pos:R:3 dipole="0.1 0.2 0.3" strain=1.0 moment="1 0 0 0 1 0 0 0 1"'
 
@@ -139,7 +140,8 @@ def garble(folder):
 def rewrite(**values):
     def change(folder):
         path = folder / "checkpoint.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+        record = json.loads(path.read_text()) | values
+        path.write_text(json.dumps(record | {"checksum": checksum(record)}))
 
     return change
 

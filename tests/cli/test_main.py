@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import subprocess
 import sys
 import warnings
@@ -9,7 +10,7 @@ from importlib.metadata import requires
 
 import pytest
 
-from intertwine import __version__
+from intertwine import __version__, tasks
 from intertwine.cli import _app, main
 from intertwine.cli._interrupts import guard
 from intertwine.cli._usage import missing_extra
@@ -32,6 +33,14 @@ def python(code, **options):
         ["predict", "nowhere", "nothing.xyz"],
         ["data", "qm8"],
         ["data"],
+        ["-h"],
+        ["-V"],
+        ["runs"],
+        ["fit", "properties", "pyproject.toml", "--target", "a", "--devices", "1000"],
+        ["fit", "properties", "pyproject.toml", "--target", "a", "--nodes", "2"],
+        ["fit", "properties", "pyproject.toml", "--target", "a", "--output", ""],
+        ["fit", "classify", "tests", "--points", "100000000000"],
+        ["fit", "classify", "circuit-parts"],
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(words):
@@ -48,6 +57,26 @@ def test_python_m_is_the_same_program():
     assert (done.returncode, done.stdout) == (0, f"intertwine {__version__}\n")
     wrong = subprocess.run([sys.executable, "-m", "intertwine", "evalute"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["", "fit", *(f"fit {task}" for task in tasks.names()), *_app.COMMANDS])
+def test_short_and_long_help_with_two_examples(run, name):
+    words = name.split()
+    short, long = run(*words, "-h").out, run(*words, "--help").out
+    assert short == long
+    assert "Usage: intertwine" in short
+    if name:
+        assert len([line for line in short.splitlines() if line.strip().startswith(f"intertwine {words[0]}")]) == 2
+
+
+def test_the_short_flag_of_the_version(run):
+    assert run("-V").out == run("--version").out == f"intertwine {__version__}\n"
+
+
+def test_completion_of_the_shell():
+    typed = {"_INTERTWINE_COMPLETE": "complete_bash", "COMP_WORDS": "intertwine ev", "COMP_CWORD": "1"}
+    done = python("from intertwine.cli import main; main([])", env={**os.environ, **typed})
+    assert done.stdout.split() == ["evaluate"]
 
 
 def test_without_a_command_there_is_help(run):

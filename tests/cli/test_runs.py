@@ -60,9 +60,26 @@ def test_evaluating(model, run):
 
 def test_evaluating_other_data(model, run, write, trained):
     write(trained / "other.extxyz", n=5, seed=9)
+    run("evaluate", model.parent)
+    own = (model.parent / "evaluation.json").read_bytes()
     run("evaluate", model.parent, "other.extxyz")
-    metrics = json.loads((model.parent / "evaluation.json").read_text())
+    metrics = json.loads((model.parent / "evaluation-other.json").read_text())
     assert (metrics["structures"], metrics["data"]) == (5, "other.extxyz")
+    assert (model.parent / "evaluation.json").read_bytes() == own
+    (trained / "sub").mkdir(exist_ok=True)
+    write(trained / "sub" / "other.extxyz", n=4, seed=8)
+    run("evaluate", model.parent, "sub/other.extxyz")
+    assert json.loads((model.parent / "evaluation-other-2.json").read_text())["structures"] == 4
+    assert json.loads((model.parent / "evaluation-other.json").read_text())["structures"] == 5
+
+
+def test_evaluating_into_a_file(model, run, tmp_path):
+    run("evaluate", model, "--output", tmp_path / "a.json")
+    content = (tmp_path / "a.json").read_bytes()
+    assert json.loads(content)["structures"] == 3
+    assert "--force" in run("evaluate", model, "--output", tmp_path / "a.json", code=2).err
+    run("evaluate", model, "--output", tmp_path / "a.json", "--force")
+    assert (tmp_path / "a.json").read_bytes() == content
 
 
 def test_the_folder_of_a_checkpoint_is_all_that_is_needed(model, run, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,4 +103,7 @@ def test_nothing_is_left_behind_when_it_stops(run, here):
 def test_a_command_has_the_name_and_help_it_was_given():
     made = command_from(CloudOptions, lambda **values: values["points"], "sort", "Classes.")
     assert (made.__name__, made.__doc__) == ("sort", "Classes.")
-    assert made(data="x", points=9) == 9
+    assert (
+        made(SimpleNamespace(get_parameter_source=lambda name: SimpleNamespace(name="COMMANDLINE")), data="x", points=9)
+        == 9
+    )

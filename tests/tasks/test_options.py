@@ -44,9 +44,12 @@ def test_rules_are_held_against_values():
         check_rules(Options(data="x", epochs=0))
 
 
-def test_several_machines_need_a_common_folder():
+def test_several_machines_need_a_common_folder_and_a_launcher(monkeypatch):
     with pytest.raises(UsageError, match="--output"):
         FitOptions(data="x", nodes=2).check()
+    with pytest.raises(UsageError, match="--nodes 2 needs a launcher"):
+        FitOptions(data="x", nodes=2, output="shared/run").check()
+    monkeypatch.setenv("SLURM_NTASKS", "2")
     FitOptions(data="x", nodes=2, output="shared/run").check()
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from intertwine._errors import UsageError
 from intertwine.data import RECIPES
-from intertwine.tasks._source import PUBLIC, check_source, fingerprint, resolve, stem
+from intertwine.tasks._registry import get, names
+from intertwine.tasks._runs import RUNS, make_run_folder, remove_empty_folder
+from intertwine.tasks._source import PUBLIC, PUBLIC_TASKS, check_source, fingerprint, resolve, stem
 
 
 def test_public_sets_are_those_that_have_recipes():
@@ -50,3 +54,32 @@ def test_a_fingerprint_notices_a_change_of_size_or_of_the_beginning(tmp_path):
 )
 def test_runs_are_called_after_their_data(data, name):
     assert stem(data) == name
+
+
+def test_each_public_set_has_the_task_that_reads_it():
+    assert {name: task for task in names() for name in get(task).options.public} == PUBLIC_TASKS
+
+
+def test_runs_that_begin_together_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(make_run_folder("x"))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == sorted(RUNS / f"x-{number}" for number in range(1, 17))
+    (found[0] / "config.json").touch()
+    for folder in found:
+        remove_empty_folder(folder)
+    assert list(RUNS.iterdir()) == [found[0]]
+    (found[0] / "config.json").unlink()
+    remove_empty_folder(found[0])
+    assert not RUNS.exists()
+
+
+def test_where_no_folder_can_be_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    RUNS.write_text("a file")
+    with pytest.raises(UsageError, match="cannot make a folder for the run"):
+        make_run_folder("x")

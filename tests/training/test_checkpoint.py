@@ -4,11 +4,13 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 from training_toys import SILENT, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint, load_run
+from intertwine.training.checkpoints._checkpoint import checksum
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +29,8 @@ def run(trained, tmp_path):
 
 def rewrite(folder, **changes):
     path = folder / "checkpoint.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, **changes}))
+    record = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({**record, "checksum": checksum(record)}))
 
 
 def complaint(folder):
@@ -116,6 +118,43 @@ def test_damaged_weights(run, damage):
     path = run / "best" / "model.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     assert "model.safetensors is damaged" in complaint(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["config"].update(hidden=5),
+        lambda record: record["metrics"].update(mae=0.0),
+        lambda record: record.update(epoch=7),
+        lambda record: record["sha256"].update({"split.json": "0" * 64}),
+        lambda record: record.pop("checksum"),
+    ],
+)
+def test_a_change_of_the_configuration_is_noticed(run, change):
+    path = run / "best" / "checkpoint.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    message = complaint(run / "best")
+    assert "checkpoint.json is damaged: its content is not what was saved" in message
+    assert str(run / "last") in message
+
+
+def test_the_same_metadata_in_another_layout_are_the_same(run):
+    path = run / "best" / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=7, sort_keys=True))
+    assert load_checkpoint(run).epoch > 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(run, value):
+    weights = load_checkpoint(run / "best").weights
+    weights["0.bias"][3] = value
+    content = save(weights)
+    (run / "best" / "model.safetensors").write_bytes(content)
+    sums = json.loads((run / "best" / "checkpoint.json").read_text())["sha256"]
+    rewrite(run / "best", sha256={**sums, "model.safetensors": hashlib.sha256(content).hexdigest()})
+    assert "1 of 8 numbers of 0.bias are NaN or infinite" in complaint(run / "best")
 
 
 def test_weights_whose_checksum_is_right_and_content_is_not(run):

@@ -7,8 +7,11 @@ import math
 import os
 import random
 import signal
+import sys
 import time
 import warnings
+from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 import torch
@@ -18,13 +21,13 @@ from training_toys import SILENT, Exploding, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, _log, _storage, fit, load_checkpoint
-from intertwine.training._checkpoint import load_resume_state
+from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 SETTINGS = Settings(epochs=4, batch_size=8, learning_rate=0.05, ema=0.9, seed=5)
 
 
 def rows(folder):
-    with (folder / "log.csv").open() as file:
+    with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
 
 
@@ -81,7 +84,7 @@ def press_ctrl_c():
 def test_a_run_leaves_what_it_promises(whole):
     folder, outcome = whole
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == [
-        "best", "config.json", "last", "log.csv", "split.json",
+        "best", "config.json", "last", "metrics.csv", "split.json",
     ]  # fmt: skip
     assert json.loads((folder / "split.json").read_text())["train"] == 50
     config = json.loads((folder / "config.json").read_text())
@@ -233,6 +236,51 @@ def test_patience(tmp_path):
     assert len(again.history) == 7
 
 
+def test_tensorboard_has_the_metrics_of_each_epoch(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((name, value, step))
+
+        def flush(self):
+            pass
+
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    monkeypatch.setattr("intertwine.training._fit.check_tensorboard", lambda: None)
+    settings = Settings(epochs=2, batch_size=50, tensorboard=True)
+    outcome = fit(Toy(), tmp_path / "x", settings, console=SILENT)
+    assert [(value, step) for name, value, step in written if name == "mae"] == [
+        (row["mae"], row["step"]) for row in outcome.history
+    ]
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_without_tensorboard_the_line_says_how_to_install_it(tmp_path):
+    with pytest.raises(UsageError, match="pip install tensorboard"):
+        fit(Toy(), tmp_path / "x", Settings(tensorboard=True), console=SILENT)
+    assert not (tmp_path / "x").exists()
+
+
+class Plateau(Toy):
+    """The metric never changes."""
+
+    def metrics(self, batch):
+        return {"mae": (torch.tensor(0.25 * len(batch[0])), len(batch[0]))}
+
+
+def test_a_plateau_is_no_improvement(tmp_path):
+    outcome = fit(Plateau(), tmp_path / "x", Settings(epochs=9, batch_size=50, patience=2), console=SILENT)
+    assert outcome.reason == "no improvement for 2 epochs"
+    assert len(outcome.history) == 3
+    assert load_checkpoint(outcome.best).epoch == 1
+
+
 def test_the_patience_is_counted_across_a_resume(tmp_path):
     class Interrupted(Worsening):
         def train_batch(self, indices, seed):
@@ -271,7 +319,7 @@ def full_disk(path, content=None):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("what", ["model.safetensors", "resume.pt", "checkpoint.json", "log.csv"])
+@pytest.mark.parametrize("what", ["model.safetensors", "resume.pt", "checkpoint.json", "metrics.csv"])
 def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, monkeypatch, what):
     folder, write, append_log = tmp_path / "x", _storage.write_file, _log.append_log
     job = Toy(dropout=0.3)
@@ -283,7 +331,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_says_so(whole, tmp_path, 
         write(path, content)
 
     monkeypatch.setattr(_storage, "write_file", filling)
-    if what == "log.csv":
+    if what == "metrics.csv":
         monkeypatch.setattr(
             "intertwine.training._run_callback.append_log",
             lambda path, row: full_disk(path) if row["epoch"] == 3 else append_log(path, row),

@@ -7,11 +7,11 @@ import training_toys
 from training_toys import SILENT, Toy
 
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import load_resume_state
+from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 
 def log_without_seconds(folder):
-    return [line.rsplit(",", 1)[0] for line in (folder / "log.csv").read_text().splitlines()]
+    return [line.rsplit(",", 1)[0] for line in (folder / "metrics.csv").read_text().splitlines()]
 
 
 def test_a_run_killed_again_and_again_comes_to_the_very_same_end(tmp_path):
@@ -37,4 +37,4 @@ def test_a_run_killed_again_and_again_comes_to_the_very_same_end(tmp_path):
     assert all(torch.equal(value, killed.weights[key]) for key, value in whole.weights.items())
     assert log_without_seconds(tmp_path / "killed") == log_without_seconds(tmp_path / "whole")
     left = {path.name for path in (tmp_path / "killed").iterdir()}
-    assert left - {".lock"} == {"best", "config.json", "last", "log.csv", "split.json"}
+    assert left - {".lock"} == {"best", "config.json", "last", "metrics.csv", "split.json"}

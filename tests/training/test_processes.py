@@ -12,7 +12,7 @@ from training_toys import SILENT, Dying, Failing, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import load_resume_state
+from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 
 def resume_state(folder):
@@ -68,7 +68,7 @@ def test_ctrl_c_on_the_terminal_stops_all_processes_and_saves_once(tmp_path):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    log = tmp_path / "x" / "log.csv"
+    log = tmp_path / "x" / "metrics.csv"
     while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 1):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)

@@ -9,7 +9,7 @@ from torch import nn
 from intertwine._errors import UsageError
 from intertwine.training import Settings
 from intertwine.training._average import MovingAverage, snapshot
-from intertwine.training._state import ResumeState, TrainingState, learning_rate
+from intertwine.training.checkpoints._state import ResumeState, TrainingState, learning_rate
 
 
 def rates(settings, steps_per_epoch=10, seconds=lambda share: 0.0):
@@ -67,17 +67,30 @@ def test_the_state_survives_its_bytes():
     assert torch.equal(again.optimizer["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
 
 
+EXECUTED = []
+
+
+def execute(word):
+    EXECUTED.append(word)
+    return {}
+
+
 class Evil:
     def __reduce__(self):
-        return (print, ("run",))
+        return (execute, ("code",))
 
 
 def test_bytes_that_are_no_state_run_nothing_and_say_so(tmp_path):
     good = ResumeState().encode()
+    EXECUTED.clear()
     torch.save({"format": 1, "progress": Evil()}, tmp_path / "evil.pt")
+    torch.load(tmp_path / "evil.pt", weights_only=False)
+    assert EXECUTED == ["code"]  # the payload works
+    EXECUTED.clear()
     for content in (b"", b"nonsense", good[: len(good) // 2], (tmp_path / "evil.pt").read_bytes()):
         with pytest.raises(UsageError, match=r"runs/x/resume.pt is damaged"):
             ResumeState.decode(content, Path("runs/x/resume.pt"), "toy")
+    assert EXECUTED == []
 
 
 def test_an_epoch_of_another_length_begins_again():
@@ -110,6 +123,22 @@ def test_the_average_is_the_recursion_and_swaps_exactly():
     assert torch.equal(model[0].weight, averaged["0.weight"])
     average.swap(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_the_average_forgets_its_first_weights_soon():
+    """d = min(decay, (1 + t) / (10 + t)) after step t: 2/11, 3/12, ... and the given decay only after many steps."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    average = MovingAverage(model, 0.999)
+    nn.init.ones_(model.weight)
+    left = 1.0
+    for step in range(1, 6):
+        average.update(model)
+        left *= (1 + step) / (10 + step)
+        assert average.values["weight"].item() == pytest.approx(1 - left, rel=1e-6)
+    late = MovingAverage(model, 0.5, {"weight": torch.zeros(1, 1)}, updates=1000)
+    late.update(model)
+    assert late.values["weight"].item() == pytest.approx(0.5)
 
 
 def test_tied_weights_are_averaged_under_each_name():

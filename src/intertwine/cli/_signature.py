@@ -21,7 +21,7 @@ def command_from(options: type, run: Callable[..., int], name: str, help: str) -
 
     Args:
         options: A dataclass made of `intertwine.tasks.option` fields.
-        run: Called with the values by name.
+        run: Called by name with the values that were given; the defaults are left to `options`.
         name: Name of the command.
         help: Help text of the command.
 
@@ -29,17 +29,23 @@ def command_from(options: type, run: Callable[..., int], name: str, help: str) -
         A function that `typer` accepts as a command.
     """
 
-    def command(**values: Any) -> int:
-        return run(**values)
+    def command(context: typer.Context, **values: Any) -> int:
+        return run(**{name: value for name, value in values.items() if _was_given(context, name)})
 
     hints = get_type_hints(options)
     items = sorted((item for item in fields(options) if OPTION in item.metadata), key=_help_order)
-    parameters = [_parameter(item, hints[item.name]) for item in items]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [context, *(_parameter(item, hints[item.name]) for item in items)]
     command.__name__ = name
     command.__doc__ = help
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _help_order(item: Any) -> int:
@@ -57,12 +63,13 @@ def _parameter(item: Any, hint: Any) -> inspect.Parameter:
     common = {"help": rules["help"], "metavar": metavar}
     if rules["argument"]:
         info: Any = typer.Argument(**common, show_default=False)
-        default: Any = inspect.Parameter.empty
+        default: Any = None  # it may stand in the file of --config
     else:
         shown = not any(item.default is nothing for nothing in (None, (), False))
         info = typer.Option(flag(item.name), **common, show_default=shown, rich_help_panel=rules["group"])
         default = list(item.default) if isinstance(item.default, tuple) else item.default
-    annotation: Any = Annotated[_plain(hint), info]
+    plain = _plain(hint) | None if rules["argument"] else _plain(hint)
+    annotation: Any = Annotated[plain, info]
     return inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from intertwine.tasks._api import FitInterrupted, RunResult, fit, load, restore, resume
+from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SEED
 from intertwine.tasks._display import FitDisplay
 from intertwine.tasks._options import OPTION, FitOptions, flag, option, share
 from intertwine.tasks._output import (
@@ -24,8 +25,9 @@ from intertwine.tasks._output import (
 )
 from intertwine.tasks._registry import get, names
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
-from intertwine.tasks._runs import check_checkpoint_folder, next_run_folder
-from intertwine.tasks._source import PUBLIC, check_source, progress_unit
+from intertwine.tasks._run_summary import RunSummary, differing_options, find_runs, summarize
+from intertwine.tasks._runs import check_checkpoint_folder, check_run_place, evaluation_path, make_run_folder
+from intertwine.tasks._source import PUBLIC, check_source, progress_unit, resolve
 from intertwine.tasks._suggestions import nearest, unknown
 from intertwine.tasks._task import Task
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor
 
 __all__ = [
+    "LARGEST_BATCH",
+    "LARGEST_SEED",
     "OPTION",
     "PUBLIC",
     "AuditSettings",
@@ -45,26 +49,33 @@ __all__ = [
     "PredictionWriter",
     "Predictor",
     "RunResult",
+    "RunSummary",
     "Task",
     "check_checkpoint_folder",
     "check_output",
     "check_output_folder",
     "check_prediction_output",
+    "check_run_place",
     "check_source",
+    "differing_options",
+    "evaluation_path",
+    "find_runs",
     "fit",
     "flag",
     "get",
     "load",
+    "make_run_folder",
     "names",
     "nearest",
-    "next_run_folder",
     "option",
     "output_file",
     "output_folder",
     "progress_unit",
+    "resolve",
     "restore",
     "resume",
     "share",
+    "summarize",
     "unknown",
 ]
 

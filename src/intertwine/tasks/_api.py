@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertwine._errors import UsageError
+from intertwine.tasks._bounds import check_devices
 from intertwine.tasks._display import FitDisplay
+from intertwine.tasks._record import run_record
 from intertwine.tasks._registry import get
-from intertwine.tasks._runs import check_checkpoint_folder, check_run_folder, next_run_folder
+from intertwine.tasks._runs import check_checkpoint_folder, check_run_folder, make_run_folder, remove_empty_folder
+from intertwine.tasks._source import check_still_there
 
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor
@@ -64,7 +68,7 @@ class RunResult:
 
 def fit(
     task: str,
-    data: str | Path,
+    data: str | Path | None = None,
     *,
     output: str | Path | None = None,
     minutes: float | None = None,
@@ -76,7 +80,7 @@ def fit(
 
     Args:
         task: The name of a task, such as "classify".
-        data: A file, a folder, or the name of a public set.
+        data: A file, a folder, or the name of a public set; it may also stand in the file `config=`.
         output: Folder of the run; the first free of runs/DATA-1, runs/DATA-2, ... when not given.
         minutes: Time budget of the run.
         epochs: Passes over the training set.
@@ -90,15 +94,20 @@ def fit(
         UsageError: There is no such task or option, or the data are not what was expected.
     """
     found, display = get(task), display or FitDisplay()
-    named = {"output": output, "minutes": minutes, "epochs": epochs}
-    values = {"data": data, **{name: value for name, value in named.items() if value is not None}, **options}
+    named = {"data": data, "output": output, "minutes": minutes, "epochs": epochs}
+    values = {**{name: value for name, value in named.items() if value is not None}, **options}
     checked = found.options.from_values(task, values)
-    folder = next_run_folder(checked.name) if checked.output is None else check_run_folder(Path(checked.output))
-    with display.progress("data", found.progress_unit(checked.data)) as progress:
-        job = found.prepare(checked, progress)
-    for label, text in found.describe(job, folder):
-        display.line(label, text)
-    return _train(found, job, folder, checked.settings, display)
+    folder = make_run_folder(checked.name) if checked.output is None else check_run_folder(Path(checked.output))
+    try:
+        with display.progress("data", found.progress_unit(checked.data)) as progress:
+            job = found.prepare(checked, progress)
+        for label, text in found.describe(job, folder):
+            display.line(label, text)
+        return _train(found, job, folder, checked.settings, display, record=run_record(task, checked))
+    except BaseException:
+        if checked.output is None:
+            remove_empty_folder(folder)
+        raise
 
 
 def resume(
@@ -124,17 +133,26 @@ def resume(
     run, display = Path(run), display or FitDisplay()
     if not run.is_dir():
         raise UsageError(f'no run to resume: "{run}" is not a folder; expected one such as runs/qm9-1')
+    if devices is not None:
+        check_devices(devices)
     from intertwine.training import load_checkpoint, load_run
 
     found = load_run(run if run.name else run.resolve())
     named: dict[str, Any] = {"epochs": epochs, "minutes": minutes, "devices": devices}
     settings = replace(found.settings, **{name: value for name, value in named.items() if value is not None})
     task = get(found.task)
-    split = load_checkpoint(found.folder / "last").split
+    last = load_checkpoint(found.folder / "last")
+    if (last.task, last.config) != (found.task, found.config):
+        raise UsageError(
+            f"cannot resume {found.folder}: its config.json is not the configuration that it was begun with; "
+            f"restore it from {last.folder}/checkpoint.json, or train again"
+        )
+    source = found.config["data"]["source"]
+    check_still_there(source, f"train again: intertwine fit {found.task} DATA --config {found.folder / 'config.json'}")
     display.line("resume", f"{found.folder}, {found.task}")
-    with display.progress("data", task.progress_unit(found.config["data"]["source"])) as progress:
-        job = task.build(found.config, split, progress)
-    return _train(task, job, found.folder, settings, display, resuming=True)
+    with display.progress("data", task.progress_unit(source)) as progress:
+        job = task.build(found.config, last.split, progress)
+    return _train(task, job, found.folder, settings, display, record=found.record, resuming=True)
 
 
 def load(checkpoint: str | Path) -> Predictor[Any, Any]:
@@ -160,13 +178,20 @@ def restore(checkpoint: str | Path) -> tuple[Predictor[Any, Any], Checkpoint]:
 
 
 def _train(
-    task: Task, job: Job, folder: Path, settings: Settings, display: FitDisplay, *, resuming: bool = False
+    task: Task,
+    job: Job,
+    folder: Path,
+    settings: Settings,
+    display: FitDisplay,
+    *,
+    record: Mapping[str, Any],
+    resuming: bool = False,
 ) -> RunResult:
     from intertwine.training import fit as train
     from intertwine.training import load_checkpoint
 
     try:
-        outcome = train(job, folder, settings, resume=resuming, console=display.console)
+        outcome = train(job, folder, settings, resume=resuming, console=display.console, record=record)
     except KeyboardInterrupt as error:
         begun = (folder / "last").is_dir()
         way = f"go on with: intertwine fit --resume {folder}" if begun else "nothing was saved yet"

@@ -7,6 +7,7 @@ a misspelled option costs no seconds.
 from __future__ import annotations
 
 import math
+import os
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,9 +15,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from intertwine._errors import UsageError
+from intertwine.tasks._bounds import (
+    LARGEST_BATCH,
+    LARGEST_RATE,
+    LARGEST_SPLIT_SEED,
+    SMALLEST_RATE,
+    check_devices,
+    check_nodes,
+)
+from intertwine.tasks._config_file import read_config
 from intertwine.tasks._source import stem
 from intertwine.tasks._suggestions import unknown
-from intertwine.training import Settings
+from intertwine.training import Settings, check_tensorboard
 
 OPTION = "intertwine"
 """The key of a field's metadata under which `option` keeps its arguments."""
@@ -33,6 +43,7 @@ def option(
     choices: Callable[[], Sequence[str]] | Sequence[str] | None = None,
     minimum: Number | None = None,
     above: Number | None = None,
+    maximum: Number | None = None,
     argument: bool = False,
 ) -> Any:
     """A dataclass field that is also an option of the command line.
@@ -45,6 +56,7 @@ def option(
         choices: The values it may take, or a function that lists them when asked.
         minimum: Smallest value allowed.
         above: Values must be larger than this one.
+        maximum: Largest value allowed.
         argument: Positional and required, instead of a flag.
 
     Returns:
@@ -57,6 +69,7 @@ def option(
         "choices": choices,
         "minimum": minimum,
         "above": above,
+        "maximum": maximum,
         "argument": argument,
     }
     return field(default=default, metadata={OPTION: rules})
@@ -87,8 +100,10 @@ def check_rules(options: Any) -> None:
         known = choices() if callable(choices) else choices
         if known is not None and value not in known:
             raise unknown(item.name.replace("_", " "), str(value), known)
+        if isinstance(value, str) and not value.strip() and not rules["argument"] and item.name != "output":
+            raise UsageError(f'{flag(item.name)} expects a value, got "{value}"')
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            _check_bounds(item.name, value, rules["minimum"], rules["above"])
+            _check_bounds(item.name, value, rules)
 
 
 _WORDS: dict[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
@@ -110,13 +125,16 @@ def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
         raise UsageError(f"{flag(name)} expects {' or '.join(words)}, got {value!r}")
 
 
-def _check_bounds(name: str, value: Number, minimum: Number | None, above: Number | None) -> None:
+def _check_bounds(name: str, value: Number, rules: Mapping[str, Any]) -> None:
+    minimum, above, maximum = rules["minimum"], rules["above"], rules["maximum"]
     if not math.isfinite(value):
         raise UsageError(f"{flag(name)} expects a finite number, got {value}")
     if minimum is not None and value < minimum:
         raise UsageError(f"{flag(name)} expects at least {minimum}, got {value}")
     if above is not None and value <= above:
         raise UsageError(f"{flag(name)} expects more than {above}, got {value}")
+    if maximum is not None and value > maximum:
+        raise UsageError(f"{flag(name)} expects at most {maximum:,}, got {value}")
 
 
 def share(name: str, text: str | float | int | None) -> Number | None:
@@ -159,15 +177,20 @@ class FitOptions:
         None, help="Test structures, which training never sees.", group="Data", metavar="COUNT|FRACTION"
     )
     seed: int = option(
-        0, help="Random seed of the split, the initial weights and the order of the data.", group="Data", minimum=0
+        0, help="Random seed of the split, the initial weights and the order of the data.", group="Data", minimum=0,
+        maximum=LARGEST_SPLIT_SEED,
+    )  # fmt: skip
+    epochs: int = option(
+        Settings.epochs, help="Passes over the training set.", group="Training", minimum=1, maximum=1_000_000_000
     )
-    epochs: int = option(Settings.epochs, help="Passes over the training set.", group="Training", minimum=1)
     batch_size: int = option(
-        Settings.batch_size, help="Structures in a step, over all devices.", group="Training", minimum=1
-    )
+        Settings.batch_size, help="Structures in a step, over all devices.", group="Training", minimum=1,
+        maximum=LARGEST_BATCH,
+    )  # fmt: skip
     learning_rate: float = option(
-        Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0
-    )
+        Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
+        minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
+    )  # fmt: skip
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
@@ -175,6 +198,11 @@ class FitOptions:
     devices: int = option(Settings.devices, help="Processes on this machine.", group="Training", minimum=1)
     nodes: int = option(Settings.nodes, help="Machines (Lightning's own strategy).", group="Training", minimum=1)
     output: str | None = option(None, help="Folder of the run.", group="Run", metavar="DIR")
+    config: str | None = option(
+        None, help="Options from a TOML or JSON file, such as runs/x/config.json; those given here win.", group="Run",
+        metavar="FILE",
+    )  # fmt: skip
+    tensorboard: bool = option(False, help="Write TensorBoard logs into the run.", group="Run")
 
     public: ClassVar[tuple[str, ...]] = ()
     """The names of the public sets that the task can learn from."""
@@ -192,12 +220,17 @@ class FitOptions:
         """
         hints = get_type_hints(cls)
         known = [item.name for item in fields(cls)]
+        if values.get("config") is not None:
+            values = {**read_config(Path(values["config"]), task), **values}
         given: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
                 raise unknown(f"option of {task}", name, known)
             value = str(value) if isinstance(value, Path) else value
-            given[name] = (value,) if isinstance(value, str) and list in _accepted(hints[name]) else value
+            is_list = list in _accepted(hints.get(name, str))
+            given[name] = (value,) if isinstance(value, str) and is_list else value
+        if given.get("data") is None:
+            raise UsageError(f"missing argument DATA; see intertwine fit {task} --help")
         options = cls(**given)
         options.check()
         return options
@@ -211,8 +244,14 @@ class FitOptions:
         check_rules(self)
         for name in ("train", "validation", "test"):
             share(name, getattr(self, name))
-        if self.nodes > 1 and self.output is None:
-            raise UsageError("--nodes needs --output DIR: every machine must mean the same folder")
+        if self.output is not None and not self.output.strip():
+            raise UsageError(f'--output expects the name of a folder, got "{self.output}"')
+        check_devices(self.devices)
+        if (self.nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ) and self.output is None:
+            raise UsageError("--nodes needs --output DIR: every process must mean the same folder")
+        check_nodes(self.nodes)
+        if self.tensorboard:
+            check_tensorboard()
 
     @property
     def name(self) -> str:
@@ -231,4 +270,5 @@ class FitOptions:
             seed=self.seed,
             devices=self.devices,
             nodes=self.nodes,
+            tensorboard=self.tensorboard,
         )

@@ -18,8 +18,15 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import Split
 from intertwine.tasks._output import check_prediction_output, output_file, output_folder
-from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
-from intertwine.tasks._source import PUBLIC, check_source, progress_unit, resolve
+from intertwine.tasks._results import (
+    AuditSettings,
+    Evaluation,
+    PredictionChunk,
+    PredictionResult,
+    PredictionWriter,
+    check_finite_predictions,
+)
+from intertwine.tasks._source import PUBLIC, check_source, check_still_there, progress_unit, resolve
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -74,12 +81,15 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
             UsageError: The weights do not fit the configuration.
         """
         try:
+            data, split = checkpoint.config["data"], Split.from_json(checkpoint.split)
+            if not isinstance(data["source"], str) or not isinstance(data["given"], str):
+                raise TypeError("the data have no name")
             with torch.random.fork_rng(devices=[]):
                 model = cls.build_model(checkpoint.config)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{checkpoint.folder}: its configuration is not one of this version: {error!r}") from error
         checkpoint.load_into(model)
-        return cls(model, checkpoint.config, Split.from_json(checkpoint.split))
+        return cls(model, checkpoint.config, split)
 
     # What an application says.
 
@@ -192,6 +202,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
             check_source(str(data), self.public)
             if resolve(str(data)) != own["source"]:
                 return self.read(str(data), progress), str(data)
+        check_still_there(own["source"], "pass other data, all of which is then used (DATA after the checkpoint)")
         check_source(own["source"], self.public)
         if not len(self.split.test):
             raise UsageError(f"the split of {own['given']} left no {self.kind} for the test; pass other data")
@@ -317,6 +328,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         done = 0
         for chunk in chunks:
             predictions = self.predict_chunk(chunk, name, batch_size)
+            check_finite_predictions(predictions, name)
             del chunk
             done += len(predictions.names)
             yield predictions

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from intertwine._errors import UsageError
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -20,12 +22,14 @@ class Evaluation:
         rows: Cells as text.
         metrics: JSON, written beside the checkpoint.
         notes: Lines worth saying under the table.
+        details: Further tables, such as one with a row for each class: headings and cells.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     metrics: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
+    details: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,32 @@ class PredictionChunk(NamedTuple):
     arrays: Mapping[str, npt.NDArray[Any]]
     ragged: Mapping[str, Sequence[npt.NDArray[Any]]]
     examples: Any
+
+
+def check_finite_predictions(chunk: PredictionChunk, source: str) -> None:
+    """Raise if a prediction is NaN or infinite.
+
+    Args:
+        chunk: The predictions.
+        source: The name of the data.
+
+    Raises:
+        UsageError: The first example with such a prediction.
+    """
+    import numpy as np
+
+    for key, rows in (*chunk.arrays.items(), *chunk.ragged.items()):
+        for name, row in zip(chunk.names, rows, strict=True):
+            if np.asarray(row).dtype.kind == "f" and not np.isfinite(row).all():
+                raise not_finite(source, name, key)
+
+
+def not_finite(source: str, name: str, key: str) -> UsageError:
+    """The error for a prediction that is NaN or infinite."""
+    return UsageError(
+        f"{source}, {name}: the prediction of {key} is not finite; look for extreme or coincident coordinates there, "
+        "or leave it out"
+    )
 
 
 class PredictionWriter(Protocol):

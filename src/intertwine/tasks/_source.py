@@ -13,6 +13,9 @@ from intertwine.tasks._suggestions import nearest
 PUBLIC = ("circuit-parts", "furniture", "qm9")
 """Public sets by name. A file that has the same name is written ./qm9."""
 
+PUBLIC_TASKS = {"circuit-parts": "segment", "furniture": "classify", "qm9": "properties"}
+"""The task that learns from each public set."""
+
 _HEAD = 1 << 20
 
 
@@ -28,7 +31,12 @@ def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
     """
     if data in public:
         return
+    if not data.strip() or "\0" in data:
+        raise UsageError(f"expected a file, a folder or the name of a public set, got {data!r}")
     path = Path(data)
+    if data in PUBLIC and not path.exists():
+        task = PUBLIC_TASKS[data]
+        raise UsageError(f'"{data}" is a public set of the task {task}: intertwine fit {task} {data}')
     if not path.exists():
         match = nearest(data, public) if path.suffix == "" else None
         question = f'; did you mean "{match}"?' if match else ""
@@ -37,6 +45,19 @@ def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
         )
     if path.is_file() and path.stat().st_size == 0:
         raise UsageError(f'"{data}" is empty; expected structures')
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f'"{data}" is neither a file nor a folder, but a device, a socket or a pipe')
+
+
+def check_still_there(source: str, way: str) -> None:
+    """Raise if the data of a run are no longer where they were.
+
+    Args:
+        source: A resolved source.
+        way: The way forward, for the error.
+    """
+    if source not in PUBLIC and not Path(source).exists():
+        raise UsageError(f"the data of this run are no longer at {source}: put them back there, or {way}")
 
 
 def resolve(data: str) -> str:

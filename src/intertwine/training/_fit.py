@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
-from intertwine.training._checkpoint import CONFIG, SPLIT, load_checkpoint, load_resume_state, to_json
 from intertwine.training._job import FitResult, Job
 from intertwine.training._log import LOG, write_log
-from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState, TrainingState
-from intertwine.training._storage import replace_file, sole_writer
-from intertwine.training._upgrade import FORMAT
+from intertwine.training._settings import Settings, check_tensorboard
+from intertwine.training.checkpoints import (
+    CONFIG,
+    FORMAT,
+    SPLIT,
+    ResumeState,
+    TrainingState,
+    load_checkpoint,
+    load_resume_state,
+    replace_file,
+    sole_writer,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,11 +34,17 @@ if TYPE_CHECKING:
 
 
 def fit(
-    job: Job, folder: str | Path, settings: Settings, *, resume: bool = False, console: Console | None = None
+    job: Job,
+    folder: str | Path,
+    settings: Settings,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a job into a run folder, or resume the run that is there.
 
-    The folder holds ``config.json`` (task, config, settings), ``split.json``, ``log.csv``, and the checkpoint folders
+    The folder holds ``config.json`` (task, config, settings), ``split.json``, ``metrics.csv``, and the checkpoints
     ``best`` (lowest monitored metric) and ``last``. ``last`` is written before the first step, after each epoch, and
     within an epoch every `Settings.save_minutes` and on Ctrl-C or SIGTERM (once: after the running step; Ctrl-C twice:
     immediately). A process that is killed at any moment leaves a complete ``last``.
@@ -43,6 +58,7 @@ def fit(
         folder: The run folder; created if it is missing.
         settings: How to train. On resuming they may differ from those before, for example in the number of epochs.
         resume: Whether to resume from ``last``.
+        record: JSON that is kept in ``config.json`` besides, such as the command that began the run.
         console: Where to show progress; None for standard output, ``Console(quiet=True)`` for no output.
 
     Returns:
@@ -56,6 +72,8 @@ def fit(
     from intertwine.training._trainer import is_first_process
 
     folder = Path(folder)
+    if settings.tensorboard:
+        check_tensorboard()
     for name, size in (("train on", job.train_size()), ("validate on", job.validation_size())):
         if size < 1:
             raise UsageError(f"there are no examples to {name}")
@@ -73,7 +91,7 @@ def fit(
             display = _display(console, settings, resume_state)
             if not resume:
                 _refuse_to_overwrite(folder)
-            _write_run(job, folder, settings, resume_state)
+            _write_run(job, folder, settings, resume_state, record or {})
         reason, interrupted = resume_state.state.stop_reason(settings), False
         if reason is None:
             try:
@@ -143,10 +161,13 @@ def _refuse_to_overwrite(folder: Path) -> None:
         )
 
 
-def _write_run(job: Job, folder: Path, settings: Settings, resume_state: ResumeState) -> None:
+def _write_run(
+    job: Job, folder: Path, settings: Settings, resume_state: ResumeState, record: Mapping[str, Any]
+) -> None:
     from intertwine._version import __version__
 
     config = {
+        **record,
         "format": FORMAT,
         "intertwine": __version__,
         "task": job.task,

@@ -1,14 +1,16 @@
-"""The log of a run, ``log.csv``: one row per validation."""
+"""Metrics of a run, one row per validation: ``metrics.csv`` and, if wanted, TensorBoard events."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from intertwine.training._storage import replace_file
+from intertwine.training.checkpoints import replace_file
 
-LOG = "log.csv"
+LOG = "metrics.csv"
+EVENTS = "tensorboard"
 
 
 def write_log(path: Path, history: Sequence[Mapping[str, float]]) -> None:
@@ -31,3 +33,27 @@ def append_log(path: Path, row: Mapping[str, float]) -> None:
 
 def _line(row: Mapping[str, float], names: Sequence[str]) -> str:
     return ",".join(f"{row[name]:.8g}" if name in row else "" for name in names)
+
+
+class EventLog:
+    """TensorBoard events of the metrics of a run: a new file for each session, nothing when it is not wanted.
+
+    Args:
+        folder: The run folder; None to write nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer: Any = None
+        if folder is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder / EVENTS))
+
+    def write(self, row: Mapping[str, float]) -> None:
+        """Add a row, under its step."""
+        if self._writer is None:
+            return
+        for name, value in row.items():
+            if name not in ("epoch", "step"):
+                self._writer.add_scalar(name, value, int(row["step"]))
+        self._writer.flush()

@@ -12,13 +12,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from intertwine._errors import UsageError
 from intertwine.training._average import snapshot
-from intertwine.training._checkpoint import checkpoint_files
 from intertwine.training._display import Display
-from intertwine.training._log import LOG, append_log
-from intertwine.training._state import ResumeState
+from intertwine.training._log import EVENTS, LOG, EventLog, append_log
 from intertwine.training._stopping import Interrupted, StopRequest
-from intertwine.training._storage import replace_folder
 from intertwine.training._training_module import TrainingModule
+from intertwine.training.checkpoints import ResumeState, checkpoint_files, replace_folder
 
 
 class RunCallback(Callback):
@@ -41,6 +39,7 @@ class RunCallback(Callback):
         self.stop = stop
         self.display = display
         self.reason = ""
+        self._events = EventLog(None)
         self._seconds_before = self.state.seconds
         self._start_time = time.monotonic()
         self._last_save_time = self._start_time
@@ -51,6 +50,8 @@ class RunCallback(Callback):
         """Install the signal handlers after Lightning's own; save before the first step, so that it can be resumed."""
         self.stop.install_handlers()
         self.module.resume_state = ResumeState(self.state)
+        if trainer.is_global_zero and self.settings.tensorboard:
+            self._events = EventLog(self.folder)
         if trainer.is_global_zero and self.state.global_step == 0:
             self._save("last", {})
         if self.display is not None:
@@ -116,6 +117,7 @@ class RunCallback(Callback):
             if improved:
                 self._save("best", metrics)
             self._write(self.folder / LOG, lambda path: append_log(path, row))
+            self._write(self.folder / EVENTS, lambda path: self._events.write(row))
             self._save("last", metrics)
         trainer.strategy.barrier()
         if self.display is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from intertwine._errors import UsageError
@@ -38,6 +39,7 @@ class Settings:
         nodes: Machines; more than one uses Lightning's "ddp" strategy, launched as Lightning documents.
         accelerator: "auto" (a GPU if there is one), "cpu" or "gpu".
         save_minutes: Save a checkpoint within an epoch, too, when the last one is older than this.
+        tensorboard: Write the metrics of each epoch for TensorBoard, too, into the folder ``tensorboard`` of the run.
     """
 
     epochs: int = 60
@@ -54,6 +56,7 @@ class Settings:
     nodes: int = 1
     accelerator: str = "auto"
     save_minutes: float = 10.0
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "devices", "nodes", "patience"):
@@ -76,6 +79,8 @@ class Settings:
             raise UsageError(f"ema is a decay between 0 and 1, such as 0.999, got {self.ema!r}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise UsageError(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed!r}")
+        if not isinstance(self.tensorboard, bool):
+            raise UsageError(f"tensorboard must be true or false, got {self.tensorboard!r}")
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise UsageError(f'accelerator must be "auto", "cpu" or "gpu", got {self.accelerator!r}')
 
@@ -99,6 +104,16 @@ class Settings:
             if name not in known:
                 raise UsageError(f"no setting {name!r}; known: {', '.join(known)}")
         return cls(**values)
+
+
+def check_tensorboard() -> None:
+    """Raise if TensorBoard is not installed.
+
+    Raises:
+        UsageError: The line says how to install it.
+    """
+    if find_spec("tensorboard") is None:
+        raise UsageError("--tensorboard needs the Python package tensorboard: pip install tensorboard")
 
 
 def _is_number(value: object) -> bool:

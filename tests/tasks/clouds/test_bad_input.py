@@ -91,7 +91,7 @@ REFUSED = [
     (["classify", "nowhere"], 'no file or folder "nowhere"'),
     (["classify", "furnitur"], 'did you mean "furniture"'),
     (["segment", "circuit-part"], 'did you mean "circuit-parts"'),
-    (["classify", "qm9"], 'no file or folder "qm9"'),
+    (["classify", "qm9"], "intertwine fit properties qm9"),
     (["classify", "empty"], "holds no shapes"),
     (["classify", "file.xyz"], "is a file; expected a folder"),
     (["classify", "one"], "one class only"),
@@ -132,7 +132,7 @@ IN_USE = [
     (["predict", "runs/classes-steerable", "classes", "--output", "out"], "no format"),
     (["predict", "runs/parts-steerable", "parts", "--output", "classes"], "is a folder with something in it"),
     (["predict", "runs/parts-steerable", "parts", "--output", "nowhere/out"], "does not exist"),
-    (["predict", "runs/parts-steerable", "runs/parts-steerable/log.csv"], "is no shape"),
+    (["predict", "runs/parts-steerable", "runs/parts-steerable/metrics.csv"], "is no shape"),
     (["predict", "runs/parts-steerable", "nowhere"], "nowhere"),
 ]
 
@@ -145,3 +145,25 @@ def test_models_in_use(at_shapes, command, words, said):
     assert found.err.count("\n") == 1
     assert said in found.err
     assert tree(Path()) == before
+
+
+def equal_points(path, points=9):
+    path.write_text("1 2 3\n" * points)
+
+
+def test_clouds_of_equal_points_are_named(shapes, command, small):
+    for kind in ("boxes", "tubes"):
+        for path in sorted((shapes / "classes" / kind).iterdir())[:2]:
+            equal_points(path)
+    found = command("fit", "classify", "classes", *small["message"], "--epochs", "1")
+    assert "all points of" in found.err
+    assert "and 1 more are equal" in found.err
+    report = Path("runs/classes-1/report.html").read_text()
+    for text in ("intertwine fit classify classes --", "seed", "started", str(shapes / "classes")):
+        assert text in report
+    for path in (shapes / "classes").rglob("*.xyz"):
+        equal_points(path)
+    found = command("fit", "classify", "classes", *small["message"], code=2)
+    assert "every cloud consists of equal points" in found.err
+    found = command("predict", "runs/classes-1", "classes", "--output", "out.csv")
+    assert "are equal: no shape" in found.err

@@ -55,6 +55,20 @@ def test_evaluating_prints_one_table(at_shapes, command, run):
     assert len(given["classes" if task == "classes" else "parts"]) == len(given["confusion"])
 
 
+def test_evaluating_classes_prints_recall_and_precision(at_shapes, command):
+    lines = command("evaluate", "runs/classes-message").out.splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("class "))
+    header, *rows = [re.split(r"  +", line) for line in lines[start : start + 4]]
+    assert header == ["class", "clouds", "recall z/none", "recall z/SO3", "precision z/none", "precision z/SO3"]
+    metrics = json.loads(Path("runs/classes-message/evaluation.json").read_text())["protocols"]
+    for index, row in enumerate(rows):
+        given, rotated = (metrics[name]["classes"][index] for name in ("z/none", "z/SO3"))
+        values = [given["recall"], rotated["recall"], given["precision"], rotated["precision"]]
+        assert row == [
+            given["name"], str(given["count"]), *("-" if one is None else f"{100 * one:.1f} %" for one in values)
+        ]  # fmt: skip
+
+
 def test_protocols_are_chosen_by_name(at_shapes, command):
     found = command("evaluate", "runs/classes-message", "--protocol", "z/SO3", "--protocol", "z/z", "--seed", 3).out
     assert [line.split()[0] for line in found.splitlines()[1:3]] == ["z/z", "z/SO3"]
@@ -73,7 +87,7 @@ def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_
 def test_evaluating_other_data_by_the_names_of_its_classes(at_shapes, command, write, tmp_path):
     write(tmp_path / "new", each=3, kinds=("boxes", "tubes"))
     command("evaluate", "runs/classes-steerable", tmp_path / "new")
-    metrics = json.loads(Path("runs/classes-steerable/evaluation.json").read_text())
+    metrics = json.loads(Path("runs/classes-steerable/evaluation-new.json").read_text())
     found = metrics["protocols"]["none/none"]
     assert [(row["name"], row["count"]) for row in found["classes"]] == [("boxes", 3), ("discs", 0), ("tubes", 3)]
     (tmp_path / "new" / "boxes").rename(tmp_path / "new" / "boxen")

@@ -50,6 +50,20 @@ def test_it_is_a_job(prepare, task):
     assert all(count == 6 for _, count in found.values())
 
 
+@pytest.mark.parametrize("augment", ["none", "z"])
+def test_validation_rotates_each_cloud_by_its_own_rotation_in_space(prepare, augment):
+    job = prepare(augment=augment)
+    batch = job.validation_batch(torch.arange(6))
+    given, rotated = (part.positions.double().reshape(6, -1, 3) for part in (batch.clouds, batch.rotated))
+    rotations = torch.linalg.lstsq(given, rotated).solution.mT
+    assert torch.allclose(given @ rotations.mT, rotated, atol=1e-5)
+    assert torch.allclose(rotations @ rotations.mT, torch.eye(3).double(), atol=1e-4)
+    assert torch.allclose(torch.linalg.det(rotations), torch.ones(6).double(), atol=1e-4)
+    assert ((rotations - torch.eye(3)).abs().amax((1, 2)) > 0.05).all()
+    assert ((rotations[:, 2, 2] - 1).abs() > 1e-3).all()  # not about the vertical
+    assert torch.pdist(rotations.flatten(1)).min() > 0.05
+
+
 @pytest.mark.parametrize("task", ["classify", "segment"])
 def test_the_same_json_gives_the_same_job(prepare, task):
     first = prepare(task, augment="SO3", encoder="message", hidden="8x0e")

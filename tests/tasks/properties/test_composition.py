@@ -45,6 +45,24 @@ def test_total_energies_leave_their_small_part_to_the_network():
     assert fit.scale.item() == pytest.approx(0.05, rel=0.1)
 
 
+def test_large_exact_energies_change_no_residual():
+    """C, O and U with all their electrons; the columns of O and U are proportional."""
+    rows = [[8 * k + (j > 0), 4 * k, k] for k in range(1, 41) for j in range(5)]
+    x, small = torch.tensor(rows, dtype=torch.float64), 0.02 * noise(200)
+    energies = x @ torch.tensor([[-1035.0], [-2043.0], [-762000.0]], dtype=torch.float64)
+    alone, with_energies = (fit_composition(x, small + part, Target("u0"), "sum") for part in (0 * energies, energies))
+    assert with_energies.error == pytest.approx(alone.error, rel=1e-6)
+    assert torch.allclose(small + energies - with_energies(x), small - alone(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_fit_does_not_depend_on_the_unit(scale):
+    x, y = counts(), noise()
+    assert fit_composition(x, scale * y, Target("a"), "sum").error == pytest.approx(
+        scale * fit_composition(x, y, Target("a"), "sum").error
+    )
+
+
 def test_what_turns_is_not_shifted():
     target = Target("a", "0e + 1o + 2x2e")
     y = noise(d=target.dim) + 3.0

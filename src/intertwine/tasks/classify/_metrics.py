@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -10,12 +10,15 @@ from torch import Tensor
 from intertwine.tasks.clouds import (
     Metrics,
     Predictions,
+    Table,
     accuracy,
     balanced_accuracy,
     class_table,
     confusion_matrix,
     percent,
 )
+
+_BY_CLASS = ("recall", "precision")
 
 
 class ClassMetrics(Metrics):
@@ -44,3 +47,27 @@ class ClassMetrics(Metrics):
     def cells(self, figures: dict[str, Any]) -> tuple[str, ...]:
         """Accuracy and balanced accuracy."""
         return percent(figures["accuracy"]), percent(figures["balanced_accuracy"])
+
+    def details(self, figures: Mapping[str, dict[str, Any]]) -> tuple[Table, ...]:
+        """Recall and precision of each class under the first and the last protocol."""
+        names = list(dict.fromkeys((next(iter(figures)), list(figures)[-1])))
+        return (class_rows([figures[name] for name in names], names),)
+
+
+def class_rows(figures: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
+    """A row for each class: the number of its clouds, recall and precision.
+
+    Args:
+        figures: What `ClassMetrics.measure` gave under some kinds of rotation.
+        names: What these are called in the headings.
+    """
+    columns = ("class", "clouds", *(f"{measure} {name}".strip() for measure in _BY_CLASS for name in names))
+    rows = tuple(
+        (
+            same[0]["name"],
+            f"{same[0]['count']:,}",
+            *("-" if one[measure] is None else percent(one[measure]) for measure in _BY_CLASS for one in same),
+        )
+        for same in zip(*(part["classes"] for part in figures), strict=True)
+    )
+    return columns, rows

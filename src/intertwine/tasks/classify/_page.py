@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch
+from intertwine.tasks.classify._metrics import class_rows
 from intertwine.tasks.classify._predictor import ClassifyPredictor
-from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first, share_text
+from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first
 
 
 class ClassifyPage(RunPage[ClassifyPredictor]):
@@ -47,22 +47,5 @@ class ClassifyPage(RunPage[ClassifyPredictor]):
             page.paragraph("True classes by rows, predicted classes by columns; shades are shares of the row."),
             confusion_tables(given["confusion"], rotated["confusion"], classes),
             page.heading("Classes"),
-            page.table(*class_rows(given, rotated)),
+            page.table(*class_rows([given, rotated], ["", "rotated"])),
         ]
-
-
-def class_rows(given: dict[str, Any], rotated: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A row for each class: number of clouds, recall and precision, as given and rotated."""
-    columns = ("class", "clouds", "recall", "rotated", "precision", "rotated")
-    rows: list[tuple[str, ...]] = [
-        (
-            one["name"],
-            f"{one['count']:,}",
-            share_text(one["recall"]),
-            share_text(two["recall"]),
-            share_text(one["precision"]),
-            share_text(two["precision"]),
-        )
-        for one, two in zip(given["classes"], rotated["classes"], strict=True)
-    ]
-    return columns, rows

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         mean_intersection,
         shape_intersections,
     )
-    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, percent
+    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, Table, percent
     from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, vector_count
     from intertwine.tasks.clouds._network import CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
@@ -40,6 +40,7 @@ __all__ = [
     "LabeledBatch",
     "Metrics",
     "Predictions",
+    "Table",
     "accuracy",
     "balanced_accuracy",
     "build_encoder",
@@ -62,6 +63,7 @@ _HOMES = {
     "LabeledBatch": "_job",
     "Metrics": "_evaluation",
     "Predictions": "_evaluation",
+    "Table": "_evaluation",
     "accuracy": "_confusion",
     "balanced_accuracy": "_confusion",
     "build_encoder": "_builders",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -13,6 +13,9 @@ from intertwine.tasks._results import Evaluation
 from intertwine.tasks._suggestions import unknown
 from intertwine.tasks.clouds._choices import PROTOCOLS, ROTATIONS
 from intertwine.tasks.clouds._describe import count
+
+Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""Headings, and cells by rows."""
 
 
 class Predictions(NamedTuple):
@@ -44,6 +47,14 @@ class Metrics(ABC):
     @abstractmethod
     def cells(self, figures: dict[str, Any]) -> tuple[str, ...]:
         """The figures that the table shows, one for each of `columns`."""
+
+    def details(self, figures: Mapping[str, dict[str, Any]]) -> tuple[Table, ...]:
+        """Further tables.
+
+        Args:
+            figures: What `measure` gave, by the name of the protocol.
+        """
+        return ()
 
 
 def protocol_rotations(augment: str, protocols: Sequence[str]) -> tuple[str, ...]:
@@ -84,7 +95,12 @@ def changes(predictions: Predictions) -> dict[str, float]:
 
 
 def as_evaluation(
-    table: tuple[tuple[str, ...], Any, dict[str, Any]], name: str, clouds: int, seed: int, notes: Sequence[str] = ()
+    table: tuple[tuple[str, ...], Any, dict[str, Any]],
+    name: str,
+    clouds: int,
+    seed: int,
+    notes: Sequence[str] = (),
+    details: tuple[Table, ...] = (),
 ) -> Evaluation:
     """The table with what it is a table of."""
     columns, rows, figures = table
@@ -92,7 +108,7 @@ def as_evaluation(
     legend = (
         f"{count(clouds, 'cloud')} ({name}); none: as they are, z: about the vertical, SO3: any rotation (seed {seed})"
     )
-    return Evaluation(columns, rows, content, (legend, *notes))
+    return Evaluation(columns, rows, content, (legend, *notes), details)
 
 
 def percent(share: float) -> str:

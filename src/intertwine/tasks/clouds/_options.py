@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from intertwine._errors import UsageError
+from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_RATE, LARGEST_SAMPLE, SMALLEST_RATE, check_features
+from intertwine.tasks._example_groups import compile_pattern
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
 from intertwine.tasks.clouds._choices import AXES, GROUPS, ROTATIONS
@@ -34,16 +36,20 @@ class CloudOptions(FitOptions):
         metavar="REP",
     )
     width: int | None = option(
-        None, help="Hidden channels of a point, for encoders that are sized by a number.", group="Model", minimum=1
+        None, help="Hidden channels of a point, for encoders that are sized by a number.", group="Model", minimum=1,
+        maximum=4096,
+    )  # fmt: skip
+    layers: int | None = option(
+        None, help="Layers of the encoder, on each level.", group="Model", minimum=1, maximum=64
     )
-    layers: int | None = option(None, help="Layers of the encoder, on each level.", group="Model", minimum=1)
     levels: int | None = option(
         None,
         help="Downsampling steps, each to a quarter of the points; 0 keeps all points in all layers.",
         group="Model",
         minimum=0,
+        maximum=8,
     )
-    neighbors: int = option(16, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1)
+    neighbors: int = option(16, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1, maximum=1024)
     normals: bool = option(False, help="Use surface normals as input features.", group="Model")
     vertical: bool = option(
         False,
@@ -51,8 +57,14 @@ class CloudOptions(FitOptions):
         group="Model",
     )
     dropout: float = option(0.2, help="Dropout rate of the head.", group="Model", minimum=0)
-    points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1)
-    draws: int = option(4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1)
+    points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)
+    draws: int = option(
+        4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1, maximum=1000
+    )
+    group_by: str | None = option(
+        None, help="Keep files together in the split: those of one folder (parent), or those in whose path a regular "
+        "expression finds the same.", group="Data", metavar="parent|REGEX",
+    )  # fmt: skip
     up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     augment: str = option(
@@ -63,10 +75,15 @@ class CloudOptions(FitOptions):
     )
     jitter: float = option(
         0.01, help="Standard deviation of the noise on training points; clouds have radius 1.",
-        group="Training", minimum=0,
+        group="Training", minimum=0, maximum=10,
     )  # fmt: skip
-    batch_size: int = option(16, help="Shapes in a step, over all devices.", group="Training", minimum=1)
-    learning_rate: float = option(0.003, help="Peak of the learning rate schedule.", group="Training", above=0)
+    batch_size: int = option(
+        16, help="Shapes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
+    )
+    learning_rate: float = option(
+        0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        maximum=LARGEST_RATE,
+    )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
 
     def check(self) -> None:
@@ -75,6 +92,15 @@ class CloudOptions(FitOptions):
         for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
             if value >= 1:
                 raise UsageError(f"{name} expects a share below 1, got {value}")
+        if self.points * self.draws > LARGEST_SAMPLE:
+            raise UsageError(f"--points {self.points} times --draws {self.draws} may be at most {LARGEST_SAMPLE:,}")
+        if self.levels and 4**self.levels > self.points:
+            raise UsageError(
+                f"--levels {self.levels} leaves less than one of --points {self.points}: each level keeps a quarter"
+            )
+        if self.group_by is not None:
+            compile_pattern(self.group_by)
+        check_features("--hidden", self.hidden)
         check_size(self.encoder, self.hidden, self.width, self.levels)
         check_group(self.encoder, self.group, self.frame)
         check_source(self.data, self.public)

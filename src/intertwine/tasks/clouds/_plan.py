@@ -7,7 +7,8 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
-from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
+from intertwine.tasks._example_groups import check_parts, groups_of_names
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._encoders import describe_encoder
@@ -42,7 +43,7 @@ def plan(
     sampling = Sampling.of_options(options)
     clouds = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = clouds.make_split(**amounts, seed=options.seed)
+    split = _make_split(clouds, amounts, options)
     _check_split(clouds, split, options.data)
     config = {
         "data": describe_source(options.data, source, clouds),
@@ -71,6 +72,19 @@ def plan(
     }
     config |= job_type.complete_config(options, clouds, split)
     return config, split.to_json(), clouds
+
+
+def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:
+    """The split of the clouds, with groups kept together if that is asked for."""
+    if options.group_by is None:
+        return clouds.make_split(**amounts, seed=options.seed)
+    if clouds.split is not None and not any(amounts.values()):
+        raise UsageError(f"--group-by: the folders of {options.data} prescribe the split; leave it out, or give sizes")
+    classes, names = clouds.cloud_fields["classes"], clouds.label_names["classes"]
+    groups = groups_of_names(clouds.names, options.group_by)
+    split = stratified_split(classes, **amounts, seed=options.seed, groups=groups, names=names)
+    check_parts(len(split.validation), len(split.test), amounts["test"])
+    return split
 
 
 def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:

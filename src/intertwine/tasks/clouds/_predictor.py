@@ -14,7 +14,7 @@ from torch import Tensor
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet
 from intertwine.tasks._predictor import Predictor
-from intertwine.tasks._results import Evaluation
+from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._describe import skipped_text
 from intertwine.tasks.clouds._evaluation import (
@@ -28,7 +28,7 @@ from intertwine.tasks.clouds._job import CloudJob, largest_change, network_datas
 from intertwine.tasks.clouds._memory import shapes_in_memory
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
-from intertwine.tasks.clouds._source import Sampling, read, read_again, rename_labels, stream
+from intertwine.tasks.clouds._source import Sampling, read, read_again, rename_labels, stream, warn_degenerate
 
 NetworkT = TypeVar("NetworkT", bound=CloudNetwork)
 
@@ -106,8 +106,9 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         notes = (
             ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
         )
-        table = evaluation_table(predictions, self.metrics(examples), augment)
-        return as_evaluation(table, name, len(examples), seed, notes)
+        metrics = self.metrics(examples)
+        table = evaluation_table(predictions, metrics, augment)
+        return as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
 
     def predict_rotated(
         self,
@@ -141,6 +142,10 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
                 if kind != "none":
                     matrices = random_rotations(normals[indices], kind, self.config["up"])
                     logits = self.logits(dataset.batch(indices, rotations=matrices))
+                broken = ~largest_change(logits, given).isfinite()
+                if broken.any():
+                    broken_name = dataset.clouds.names[int(indices[broken][0])]
+                    raise not_finite(f"rotation {kind}", broken_name, "labels")
                 if kind in batches:
                     confidence, predicted = self.probabilities(logits, given).max(1)
                     batches[kind].append((predicted, confidence, largest_change(logits - reference, given)))
@@ -166,6 +171,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         skipped: list[tuple[str, str]] = []
         for chunk in stream(resolve(data), Sampling.of_config(self.config), batch_size, strict=strict):
             skipped += chunk.clouds.skipped
+            warn_degenerate(chunk.clouds, data)
             yield chunk
         warn_skipped(skipped)
 

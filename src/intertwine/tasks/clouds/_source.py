@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -70,9 +71,24 @@ def read(
     else:
         labels: Literal["class", "part"] = "part" if parts else "class"
         clouds = read_shapes(source, **options, labels=labels, strict=strict, progress=progress)
+    if int(warn_degenerate(clouds, source)) == len(clouds):
+        raise UsageError(f"{source}: every cloud consists of equal points, so there is no shape to learn from")
     if sampling.normals and "normals" not in clouds.point_fields:
         raise UsageError(f"{source}: not every file has normals; leave --normals out")
     return clouds
+
+
+def warn_degenerate(clouds: PointCloudSet, source: str) -> int:
+    """How many clouds consist of equal points; a warning names some: they have no shape, and no direction."""
+    counts = clouds.counts
+    first = clouds.positions[clouds.offsets[:-1]].repeat_interleave(counts, 0)
+    distances = (clouds.positions - first).abs().amax(1)
+    extents = distances.new_zeros(len(clouds)).scatter_reduce(0, clouds.batch, distances, "amax")
+    names = [clouds.names[index] for index in (extents == 0).nonzero()[:, 0].tolist()]
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        warnings.warn(f"{source}: all points of {', '.join(names[:3])}{more} are equal: no shape", stacklevel=2)
+    return len(names)
 
 
 def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:

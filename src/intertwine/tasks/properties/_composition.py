@@ -12,7 +12,8 @@ from intertwine.tasks.properties._targets import Target
 
 Pooling = Literal["sum", "mean"]
 
-_RIDGE = 1e-8
+_RANK_TOLERANCE = 1e-12
+"""Singular values of the standardized counts below this share of the largest one are taken for zero."""
 
 
 def invariant_columns(target: Target) -> Tensor:
@@ -59,9 +60,12 @@ def features_of(counts: Tensor, pool: Pooling) -> Tensor:
 
 
 def fit_composition(counts: Tensor, values: Tensor, target: Target, pool: Pooling | None = None) -> Composition:
-    """The composition-only fit of one target, stabilized by a ridge of 1e-8 on standardized columns.
+    """The composition-only fit of one target: the least-squares fit, of minimum norm where it is not unique.
 
-        min_c sum_s |y_s - x_s c - c_0|^2 + 1e-8 S |sd(x) c|^2
+        min_c sum_s |y_s - x_s c - c_0|^2
+
+    The columns are standardized and their singular values are cut off relative to the largest one, so the fit does not
+    depend on the scale of the counts or of the values: adding an exact sum over atoms changes no residual.
 
     Args:
         counts: (S, K) float64, atoms of each element.
@@ -91,13 +95,23 @@ def _fit(counts: Tensor, values: Tensor, target: Target, pool: Pooling) -> Compo
     spread = (x - mean_x).square().mean(0).sqrt()
     moving = spread > 1e-12
     scaled = torch.where(moving, (x - mean_x) / torch.where(moving, spread, 1.0), 0.0)
-    ridge = _RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    solved = torch.linalg.solve(scaled.T @ scaled + ridge, scaled.T @ (y - mean_y))
+    solved = _least_squares(scaled, y - mean_y)
     coefficients = torch.where(moving, 1 / torch.where(moving, spread, 1.0), 0.0)[:, None] * solved
     constant = mean_y - mean_x @ coefficients
     residual = values - (x @ coefficients + constant)
     error = float(residual[:, invariant].square().mean().sqrt()) if invariant.any() else 0.0
     return Composition(coefficients, constant, pool, _scale(residual, values, target), error)
+
+
+def _least_squares(x: Tensor, y: Tensor) -> Tensor:
+    """The minimum-norm solution of x c = y in the least-squares sense, refined once on what the first one leaves."""
+    u, values, vh = torch.linalg.svd(x, full_matrices=False)
+    kept = values > _RANK_TOLERANCE * values.max() if len(values) else values > 0
+    inverse = torch.where(kept, 1 / torch.where(kept, values, 1.0), 0.0)
+    pseudoinverse: Tensor = vh.T @ (inverse[:, None] * u.T)
+    solution: Tensor = pseudoinverse @ y
+    refined: Tensor = solution + pseudoinverse @ (y - x @ solution)
+    return refined
 
 
 def _scale(residual: Tensor, values: Tensor, target: Target) -> Tensor:

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from intertwine._errors import UsageError
+from intertwine.tasks._bounds import check_features
 from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
 from intertwine.tasks.properties._hidden import check_hidden
 from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
 
+FORMULA = "formula"
+"""The value of `--group-by` that groups structures by the counts of their elements."""
 ENCODERS = ("message", "steerable")
 POOLS = ("mean", "sum")
 
@@ -29,11 +33,17 @@ class PropertiesOptions(FitOptions):
     hidden: str | None = option(
         None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
-    layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1)
-    cutoff: float = option(5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0)
+    layers: int = option(3, help="Layers of the encoder.", group="Model", minimum=1, maximum=64)
+    cutoff: float = option(
+        5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0, maximum=1000
+    )
     pool: str | None = option(
         None, help="Pooling over atoms; chosen for each target when not given.", group="Model", choices=POOLS
     )
+    group_by: str | None = option(
+        None, help="Keep structures together in the split: those of one formula, such as conformers, or those with the "
+        "same number in a field of the file.", group="Data", metavar="formula|FIELD",
+    )  # fmt: skip
     augment: bool = option(False, help="Random rotation of each training structure.", group="Training")
 
     public: ClassVar[tuple[str, ...]] = PUBLIC
@@ -42,6 +52,11 @@ class PropertiesOptions(FitOptions):
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
         check_source(self.data, self.public)
+        check_features("--hidden", self.hidden)
+        for target in self.targets:
+            check_features(f"--target {target.name}", target.rep)
+        if self.group_by not in (None, FORMULA) and self.data in self.public:
+            raise UsageError(f"--group-by {self.group_by}: {self.data} has no such field, only {FORMULA}")
         check_hidden(self.hidden, self.targets)
 
     @property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split
+from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split, stratified_split
+from intertwine.tasks._example_groups import check_parts, number
 from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
-from intertwine.tasks.properties._options import PropertiesOptions
+from intertwine.tasks.properties._options import FORMULA, PropertiesOptions
 from intertwine.tasks.properties._source import describe_source, read
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
@@ -33,10 +36,18 @@ def plan(
         UsageError: The data or the options are not what was expected.
     """
     source, targets = resolve(options.data), options.targets
-    structures = read(options.data, targets, progress)
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = make_split(len(structures), **amounts, seed=options.seed)
+    field = options.group_by if options.group_by != FORMULA else None
+    structures = read(options.data, targets, progress, group_field=field)
+    amounts: dict[str, Any] = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    if options.group_by is None:
+        split = make_split(len(structures), **amounts, seed=options.seed)
+    else:
+        groups = _groups(structures, field)
+        split = stratified_split([0] * len(structures), **amounts, seed=options.seed, groups=groups)
+        check_parts(len(split.validation), len(split.test), amounts["test"])
     train = structures.select(split.train)
+    for target in targets:
+        _check_varies(target, train, options.data)
     hidden = options.hidden or hidden_for(targets)
     config = {
         "data": describe_source(options.data, source, len(structures)),
@@ -57,6 +68,14 @@ def plan(
     return config, split.to_json(), structures
 
 
+def _groups(structures: PointCloudSet, field: str | None) -> list[int]:
+    """The group of each structure: by a field, or by the counts of its elements."""
+    if field is not None:
+        return number(structures.cloud_fields[field][:, 0].tolist())
+    counts = structures.composition(structures.distinct("numbers"))
+    return number([tuple(row) for row in counts.tolist()])
+
+
 def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling:
     """The option, else what is known of the public set, else the composition fit with the smaller residual."""
     if options.pool is not None:
@@ -67,7 +86,34 @@ def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, sour
     return fit_composition(counts, train.cloud_fields[target.name], target).pool
 
 
+def _check_varies(target: Target, train: PointCloudSet, source: str) -> None:
+    """Raise unless the target has different values in training.
+
+    Raises:
+        UsageError: It is constant: there is nothing to learn.
+    """
+    values = train.cloud_fields[target.name]
+    if len(train) > 1 and bool((values == values[:1]).all()):
+        text = " ".join(f"{value:.6g}" for value in values[0].tolist())
+        raise UsageError(
+            f'{source}: target "{target.name}" is {text} in all {len(train):,} training structures: there is nothing '
+            "to learn"
+        )
+
+
 def _neighbors(train: PointCloudSet, cutoff: float) -> float:
-    """Mean number of neighbors in the first thousand structures, at least one; it sets the scale of messages."""
+    """Mean number of neighbors in the first thousand structures, at least one; it sets the scale of messages.
+
+    Raises:
+        UsageError: No atom has a neighbor, so that no network could learn from positions.
+    """
     some = PointCloudDataset(train.select(range(min(len(train), 1000))), RadiusNeighbors(cutoff))
-    return round(max(1.0, some.avg_num_neighbors), 2)
+    mean = some.avg_num_neighbors
+    if mean == 0 and bool((train.counts > 1).any()):
+        raise UsageError(
+            f"--cutoff {cutoff:g}: no two atoms of the training structures are closer than that, so the model would "
+            "see no geometry; positions are in angstrom, and 5 is usual"
+        )
+    if mean < 1:
+        warnings.warn(f"--cutoff {cutoff:g}: an atom has only {mean:.2g} neighbors on average", stacklevel=2)
+    return round(max(1.0, mean), 2)

@@ -15,7 +15,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CHEMICAL_SYMBOLS, PointCloudSet, Split
 from intertwine.groups import SO3
 from intertwine.tasks._predictor import Predictor
-from intertwine.tasks._results import Evaluation, PredictionChunk
+from intertwine.tasks._results import Evaluation, PredictionChunk, not_finite
 from intertwine.tasks.properties._evaluation import evaluate_errors
 from intertwine.tasks.properties._job import network_inputs, structure_dataset
 from intertwine.tasks.properties._memory import structures_in_memory
@@ -68,7 +68,12 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
         for indices in torch.split(torch.arange(len(structures)), batch_size):
             batch = dataset.batch(indices, rotations=None if rotations is None else rotations[indices])
             output: Tensor = self.model(*network_inputs(batch.to(self.device)))
-            yield output.to("cpu", torch.float64)
+            values = output.to("cpu", torch.float64)
+            finite = values.isfinite().all(1)
+            if not finite.all():
+                broken = structures.names[int(indices[~finite][0])]
+                raise not_finite(name or "data", broken, " ".join(target.name for target in self.targets))
+            yield values
 
     @torch.inference_mode()
     def composition(self, structures: PointCloudSet) -> Tensor:

@@ -28,20 +28,26 @@ def file_rep(target: Target) -> Rep:
     return V * V if target.cartesian else O3().rep(target.rep)
 
 
-def read(source: str, targets: Sequence[Target], progress: ProgressCallback = no_progress) -> PointCloudSet:
+def read(
+    source: str, targets: Sequence[Target], progress: ProgressCallback = no_progress, *, group_field: str | None = None
+) -> PointCloudSet:
     """All structures of a source with these targets.
 
     Args:
         source: A path or the name of a public set.
         targets: What each must have.
         progress: Called with how many bytes of a public set, or how many files, are read.
+        group_field: A scalar besides, which says what belongs together.
 
     Raises:
         UsageError: A structure or a target is not what it must be.
     """
     if source in PUBLIC:
         return qm9([target.name for target in targets], progress=progress)
-    structures = read_structures(source, {target.name: file_rep(target) for target in targets}, progress=progress)
+    fields = {target.name: file_rep(target) for target in targets}
+    if group_field is not None:
+        fields.setdefault(group_field, O3().rep("0e"))
+    structures = read_structures(source, fields, progress=progress)
     values = {target.name: _learned(structures, target, source) for target in targets}
     return replace(structures, cloud_fields={**structures.cloud_fields, **values})
 

@@ -14,6 +14,7 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks._output import output_file
+from intertwine.tasks._record import provenance
 from intertwine.tasks.clouds._choices import ROTATIONS
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluation_table
@@ -75,6 +76,8 @@ class RunPage(ABC, Generic[PredictorT]):
             f"<style>\n{STYLE}</style>",
             *self.curves(),
             *self.tables(),
+            page.heading("Run"),
+            page.table(("", ""), provenance(path.parent)),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
         with output_file(path, force=True) as part:

@@ -10,9 +10,9 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line, show_table
-from intertwine.cli._options import check_positive
+from intertwine.cli._options import check_named, check_positive, check_seed
 from intertwine.cli._runs import INTERRUPTED
-from intertwine.tasks import next_run_folder
+from intertwine.tasks import check_run_place, make_run_folder
 from intertwine.tasks.properties import PropertiesOptions
 
 if TYPE_CHECKING:
@@ -35,9 +35,11 @@ def demo(
     """Train an equivariant encoder and two baselines on QM9, and compare their errors under rotation."""
     for name, value in (("--train", train), ("--test", test), ("--epochs", epochs)):
         check_positive(name, value)
+    check_seed(seed)
+    check_named("--output", output)
     _check_installed()
     screen = console()
-    folder = Path(output) if output is not None else next_run_folder("demo")
+    folder = check_run_place(Path(output)) if output is not None else make_run_folder("demo")
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)

@@ -9,7 +9,7 @@ import typer
 
 from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore
 from intertwine.cli._console import console, progress, show_line
-from intertwine.cli._options import check_data, check_positive
+from intertwine.cli._options import check_batch_size, check_data, check_named
 from intertwine.tasks import check_prediction_output
 
 
@@ -33,8 +33,8 @@ def predict(
     ] = None,
 ) -> int:
     """Predict for structures or shapes; memory does not grow with their number."""
-    if batch_size is not None:
-        check_positive("--batch-size", batch_size)
+    check_batch_size(batch_size)
+    check_named("--output", output)
     check_folder(checkpoint)
     check_data(data)
     if output is not None:

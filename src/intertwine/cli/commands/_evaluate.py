@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from intertwine.cli._checkpoint import CHECKPOINT_HELP, check_folder, restore, run_folder
 from intertwine.cli._console import console, progress, show_line, show_table
-from intertwine.cli._options import check_data, check_positive
+from intertwine.cli._options import check_batch_size, check_data, check_file_output, check_seed
+from intertwine.tasks import evaluation_path, output_file, resolve
 
 
 def evaluate(
@@ -31,12 +33,22 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            help="JSON file to write; by default evaluation.json in the run, or evaluation-DATA.json for other data.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file of --output if it exists.")] = False,
 ) -> int:
     """Evaluate a model on unseen structures: as given, and after a random rotation of each."""
-    if batch_size is not None:
-        check_positive("--batch-size", batch_size)
+    check_batch_size(batch_size)
+    check_seed(seed)
     check_folder(checkpoint)
     check_data(data)
+    if output is not None:
+        check_file_output(output, force=force)
     predictor, loaded = restore(checkpoint)
     predictor.check_protocols(protocol or ())
     screen = console()
@@ -47,10 +59,15 @@ def evaluate(
             examples, name, batch_size=batch_size, seed=seed, progress=report, protocols=protocol or ()
         )
     show_table(screen, found.columns, found.rows)
+    for columns, rows in found.details:
+        screen.print()
+        show_table(screen, columns, rows)
     for note in found.notes:
         show_line(screen, "note", note)
     content = {"checkpoint": str(loaded.folder), "epoch": loaded.epoch, **found.metrics}
-    path = run_folder(loaded) / "evaluation.json"
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    own = data is None or resolve(data) == predictor.config["data"]["source"]
+    path = Path(output) if output is not None else evaluation_path(run_folder(loaded), None if own else data)
+    with output_file(path, force=force or output is None) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     show_line(screen, "written", str(path))
     return 0

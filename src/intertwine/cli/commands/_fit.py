@@ -11,6 +11,7 @@ import typer
 from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
+from intertwine.cli._app_help import HELP_FLAGS, epilog
 from intertwine.cli._console import console, progress, show_line
 from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import Interrupted, guard
@@ -21,6 +22,20 @@ from intertwine.tasks import FitDisplay, FitInterrupted, RunResult
 if TYPE_CHECKING:
     from rich.console import Console
 
+EXAMPLES = {
+    "classify": (
+        "intertwine fit classify scans/ --minutes 10",
+        "intertwine fit classify furniture --encoder vector --augment z",
+    ),
+    "properties": (
+        "intertwine fit properties molecules.extxyz --target energy@eV --target dipole:1o",
+        "intertwine fit properties --config run.toml --epochs 100",
+    ),
+    "segment": (
+        "intertwine fit segment parts/ --minutes 10",
+        "intertwine fit segment --config runs/parts-1/config.json --seed 1",
+    ),
+}
 HELP = "Train a model on your own files; or resume a run."
 
 
@@ -38,13 +53,14 @@ class TaskGroup(SuggestingGroup):
         if cmd_name not in tasks.names():
             return None
         task = tasks.get(cmd_name)
-        single = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False, context_settings=HELP_FLAGS)
 
         def run(**values: Any) -> int:
             return _ended(lambda display: tasks.fit(cmd_name, display=display, **values))
 
         function = command_from(task.options, run, cmd_name, task.summary)
-        single.command(cmd_name)(guard(function))
+        usual = (f"intertwine fit {cmd_name} DATA", f"intertwine fit {cmd_name} --config run.toml")
+        single.command(cmd_name, epilog=epilog(EXAMPLES.get(cmd_name, usual)))(guard(function))
         return typer.main.get_command(single)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState, TrainingState
-from intertwine.training._upgrade import (
+from intertwine.training.checkpoints._state import ResumeState, TrainingState
+from intertwine.training.checkpoints._upgrade import (
     FORMAT,
     OLDEST,
     check_format,
@@ -30,6 +30,8 @@ from intertwine.training._upgrade import (
 WEIGHTS, METADATA, SPLIT, RESUME = "model.safetensors", "checkpoint.json", "split.json", "resume.pt"
 CONFIG = "config.json"
 _FIELDS = {"task": str, "config": dict, "metrics": dict, "monitor": str, "epoch": int, "step": int, "sha256": dict}
+_RUN_FIELDS = ("format", "intertwine", "task", "config", "settings")
+_CHECKSUM, _CHECKSUM_SINCE = "checksum", 3
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ class Run:
         task: Name of the task.
         config: The job's configuration.
         settings: The settings of the run.
+        record: What else the file says: the rest of its keys.
     """
 
     folder: Path
     task: str
     config: dict[str, Any]
     settings: Settings
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
@@ -132,7 +136,9 @@ def load_run(folder: str | Path) -> Run:
     check_format(found, run_folder, values.get("intertwine"))
     try:
         task, config = str(values["task"]), dict(values["config"])
-        return Run(run_folder, task, upgrade_config(config, task, found), Settings.from_json(values["settings"]))
+        settings = Settings.from_json(values["settings"])
+        record = {name: value for name, value in values.items() if name not in _RUN_FIELDS}
+        return Run(run_folder, task, upgrade_config(config, task, found), settings, record)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{run_folder / CONFIG} is damaged or foreign: {error}") from error
 
@@ -166,7 +172,16 @@ def checkpoint_files(
         "metrics": dict(metrics),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    return {**files, METADATA: to_json(metadata)}
+    return {**files, METADATA: to_json({**metadata, _CHECKSUM: checksum(metadata)})}
+
+
+def checksum(metadata: Mapping[str, Any]) -> str:
+    """The SHA-256 of the metadata, which hold the configuration and the SHA-256 of each other file.
+
+    It covers everything but itself, so a change of any byte of the configuration, the split or the weights is noticed.
+    """
+    content = {name: value for name, value in metadata.items() if name != _CHECKSUM}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def copy_weights(weights: Mapping[str, Tensor], model: nn.Module, source: Path) -> None:
@@ -201,15 +216,29 @@ def load_resume_state(folder: Path) -> ResumeState:
         UsageError: It is missing or damaged; one line.
     """
     metadata = _read_metadata(folder)
-    return ResumeState.decode(_read_verified(folder, RESUME, metadata), folder / RESUME, metadata["task"])
+    state = ResumeState.decode(_read_verified(folder, RESUME, metadata), folder / RESUME, metadata["task"])
+    for weights in (state.weights, state.average):
+        check_finite(weights or {}, folder / RESUME)
+    return state
 
 
 def _read_verified(folder: Path, name: str, metadata: Mapping[str, Any]) -> bytes:
     """A file of a checkpoint folder, whose SHA-256 must be the one in its metadata."""
     content = _read(folder / name)
     if hashlib.sha256(content).hexdigest() != metadata["sha256"].get(name):
-        raise UsageError(f"{folder / name} is damaged: its content is not what was saved; use another checkpoint")
+        raise UsageError(f"{folder / name} is damaged: its content is not what was saved{_advice(folder)}")
     return content
+
+
+def _advice(folder: Path) -> str:
+    """What to do about a damaged checkpoint: the other one of the run, if there is one."""
+    other = {"best": "last", "last": "best"}.get(folder.name)
+    if other is None or not (folder.parent / other / METADATA).exists():
+        return "; restore it from a copy, or train again"
+    if other == "last":
+        return f"; {folder.parent / other} is the state after the last epoch"
+    again = f"intertwine fit TASK DATA --config {folder.parent / CONFIG}"
+    return f"; {folder.parent / other} still predicts and evaluates; to train again with the same options: {again}"
 
 
 def _locate(folder: Path) -> Path:
@@ -246,6 +275,8 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     for name, kind in _FIELDS.items():
         if not isinstance(metadata.get(name), kind):
             raise UsageError(f'{path} is damaged: "{name}" is missing or not what it should be')
+    if metadata["format"] >= _CHECKSUM_SINCE and metadata.get(_CHECKSUM) != checksum(metadata):
+        raise UsageError(f"{path} is damaged: its content is not what was saved{_advice(folder)}")
     return metadata
 
 
@@ -254,9 +285,26 @@ def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Tensor
 
     content = _read_verified(folder, WEIGHTS, metadata)
     try:
-        return load(content)
+        weights = load(content)
     except Exception as error:
         raise UsageError(f"{folder / WEIGHTS} is damaged: {' '.join(str(error).split())}") from error
+    check_finite(weights, folder / WEIGHTS)
+    return weights
+
+
+def check_finite(weights: Mapping[str, Tensor], source: Path) -> None:
+    """Raise if a weight is NaN or infinite: whatever is computed with it means nothing.
+
+    Raises:
+        UsageError: The first one that is, with its name.
+    """
+    for name, value in weights.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise UsageError(
+                f"{source} is unusable: {count} of {value.numel()} numbers of {name} are NaN or infinite; use another "
+                "checkpoint, or train again"
+            )
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,31 @@
+"""Help flags and examples of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command that has `-h` besides `--help`."""
+
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "fit": ("intertwine fit classify scans/ --minutes 10", "intertwine fit --resume runs/scans-1"),
+    "evaluate": (
+        "intertwine evaluate runs/scans-1",
+        "intertwine evaluate runs/scans-1/best other/ --output a.json",
+    ),
+    "predict": ("intertwine predict runs/scans-1 new/ --output new.csv", "intertwine predict runs/qm9-1 new.extxyz"),
+    "audit": ("intertwine audit runs/scans-1", "intertwine audit model.py:net --samples 16"),
+    "basis": (
+        'intertwine basis "SO3: 1 x 1 -> 0 + 1 + 2"',
+        'intertwine basis "O3: 1o -> 1o"',
+    ),
+    "data": ("intertwine data", "intertwine data furniture"),
+    "demo": ("intertwine demo", "intertwine demo --train 500 --test 200 --epochs 3"),
+    "pattern": ("intertwine pattern p4m p4m.png", "intertwine pattern --detect tiles.png"),
+    "runs": ("intertwine runs", "intertwine runs runs/scans-1 runs/scans-2"),
+}
+
+
+def epilog(examples: Sequence[str]) -> str:
+    """The examples as the last lines of a help page, a paragraph each."""
+    return "\n\n".join(("Examples:", *examples))

@@ -1,0 +1,53 @@
+"""Bounds of options: what no machine could do is refused before anything is read or allocated."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from intertwine._errors import UsageError
+
+LARGEST_BATCH = 1_000_000
+SMALLEST_RATE, LARGEST_RATE = 1e-12, 1000.0
+LARGEST_SEED, LARGEST_SPLIT_SEED = 2**63 - 1, 2**32 - 1
+LARGEST_SAMPLE = 10_000_000
+"""Points of all clouds that are sampled of one shape."""
+_LARGEST_COUNT, _LARGEST_DEGREE = 4096, 11
+_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "LSB_JOBID", "MASTER_ADDR")
+"""Environment variables by which torchrun, SLURM, MPI, LSF or the user tell a process its place among the nodes."""
+
+
+def check_devices(devices: int, flag: str = "--devices") -> None:
+    """Raise if there are to be more processes than this machine has processors."""
+    most = max(2, os.cpu_count() or 1)
+    if devices > most:
+        raise UsageError(f"{flag} {devices}: this machine has {os.cpu_count()} processors; expected at most {most}")
+
+
+def check_nodes(nodes: int, environment: Mapping[str, str] | None = None) -> None:
+    """Raise if several machines are to train together and nothing has started this process as one of them.
+
+    Args:
+        nodes: Number of machines.
+        environment: Environment variables; those of the process by default.
+    """
+    variables = os.environ if environment is None else environment
+    if nodes > 1 and not any(name in variables for name in _LAUNCHERS):
+        raise UsageError(
+            f"--nodes {nodes} needs a launcher that starts this command on every node, such as torchrun --nnodes "
+            f"{nodes} --no-python ... intertwine fit, or srun; none has started this process"
+        )
+
+
+def check_features(flag: str, text: str | None) -> None:
+    """Raise if features such as 16x0e+8x1o are more, or of a higher degree, than memory could hold.
+
+    >>> check_features("--hidden", "16x0e+8x1o")
+    """
+    for number in re.findall(r"\d+(?=x|$)", text or ""):
+        if len(number) > 9 or int(number) > _LARGEST_COUNT:
+            raise UsageError(f"{flag} expects at most {_LARGEST_COUNT} copies of each irrep, got {number}")
+    for degree in re.findall(r"(\d+)[eo]", text or ""):
+        if len(degree) > 9 or int(degree) > _LARGEST_DEGREE:
+            raise UsageError(f"{flag} expects degrees up to {_LARGEST_DEGREE}, got {degree}")

@@ -1,0 +1,75 @@
+"""Groups of examples that stay together in a split: conformers of one molecule, scans of one object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from intertwine._errors import UsageError
+
+PARENT = "parent"
+"""The value of `--group-by` that groups files by their folder."""
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """The regular expression of `--group-by`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UsageError(f'--group-by "{pattern}" is not a regular expression: {error}') from error
+
+
+def groups_of_names(names: Sequence[str], pattern: str) -> list[int]:
+    r"""The group of each file, numbered in the order in which groups occur.
+
+    Args:
+        names: Paths.
+        pattern: `PARENT` for the folder, or a regular expression that is found in the path: its first parenthesis, or
+            all of it, names the group. It must be found in each.
+
+    Raises:
+        UsageError: It is not found in a name.
+
+    >>> groups_of_names(["cups/a_1.ply", "cups/a_2.ply", "cups/b_1.ply", "cups/c_1.ply"], r"(\w+)_")
+    [0, 0, 1, 2]
+    """
+    if pattern == PARENT:
+        return number([str(PurePath(name).parent) for name in names])
+    expression, keys = compile_pattern(pattern), []
+    for name in names:
+        match = expression.search(name)
+        if match is None:
+            raise UsageError(f'--group-by "{pattern}" is not found in "{name}"')
+        keys.append(match[1] if expression.groups else match[0])
+    return number(keys)
+
+
+def check_parts(validation: int, test: int, wanted: object) -> None:
+    """Raise if no group was small enough for a part.
+
+    Args:
+        validation: How many examples there are to validate on.
+        test: How many there are for the test.
+        wanted: How many were asked for the test: none are missed where none were wanted.
+    """
+    for name, size in (("validation", validation), ("test", test if wanted != 0 else 1)):
+        if size == 0:
+            raise UsageError(f"--group-by: no group is small enough for the {name} set; give a larger --{name}")
+
+
+def number(keys: Sequence[object]) -> list[int]:
+    """The keys as integers 0, 1, ... in the order in which they first occur.
+
+    Raises:
+        UsageError: There are fewer than three, which cannot be split.
+    """
+    numbers: dict[object, int] = {}
+    found = [numbers.setdefault(key, len(numbers)) for key in keys]
+    if len(numbers) < 3:
+        raise UsageError(f"--group-by gives {len(numbers)} groups; a split needs three at least")
+    return found
