@@ -27,7 +27,6 @@ from intertwine._errors import UsageError
 from intertwine.data import read_structures
 from intertwine.data._sampling import Cloud, ShapeError, sample
 from intertwine.data.readers import read_shape
-from intertwine.data.readers._point_files import check_extent
 
 SECONDS = 3.0
 _NASTY = ("nan", "inf", "1e300", "-1e999", "99999999999999999999", "-1", "0", "1e-320", "abc", "1,5", "1_0", "0x10", "")
@@ -163,7 +162,6 @@ def limit(seconds: int) -> Iterator[None]:
 
 def _read_shape(path: Path) -> dict[str, object]:
     shape = read_shape(path)
-    check_extent(shape)
     cloud = sample(shape, 64, 0)
     assert cloud.points.shape == (64, 3), "another number of points"
     assert np.isfinite(cloud.points).all(), "points that are not finite"

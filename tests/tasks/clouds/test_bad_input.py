@@ -21,6 +21,7 @@ WORKS = {
     "collinear.xyz": "".join(f"{k} {2 * k} {3 * k}\n" for k in range(9)),
     "coplanar.xyz": "".join(f"{k % 3} {k // 3} 0\n" for k in range(9)),
     "duplicates.xyz": "0 0 0\n1 0 0\n0 1 0\n0 0 1\n" * 5,
+    "all equal.xyz": "4 5 6\n" * 20,
     "far away.xyz": "".join(f"{1e7 + k} {k * k} {k % 4}\n" for k in range(9)),
     "no faces.off": off([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]),
     "triangle.off": off([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [(0, 1, 2)]),
@@ -29,7 +30,6 @@ SKIPPED = {
     "nan.xyz": ("0 0 nan\n1 1 1\n", "not finite"),
     "infinite.off": (off([(0, 0, 0), ("inf", 0, 0), (0, 1, 0)], [(0, 1, 2)]), ""),
     "empty.obj": ("", "empty"),
-    "equal.xyz": ("4 5 6\n" * 20, "all of its 20 points are equal"),
     "lying.ply": ("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", "begins like OFF"),
     "prose.xyz": ("Dear reader,\nthis is no shape.\n", ""),
 }

@@ -17,11 +17,8 @@ from intertwine.data.readers.meshes import MESH_SUFFIXES, check_binary_stl, is_b
 TEXT_SUFFIXES = (".xyz", ".txt", ".pts")
 SHAPE_SUFFIXES = (*MESH_SUFFIXES, *TEXT_SUFFIXES, ".npz")
 
-_LARGEST = 1e30
-"""A coordinate beyond which single precision has no squares."""
-
-_SMALLEST = 1e-12
-"""An extent, relative to the coordinates, below which all points are one."""
+_LARGEST = 1e307
+"""A coordinate beyond which differences might overflow."""
 
 _BEGINNINGS = {
     "PLY": re.compile(rb"ply\s"),
@@ -43,8 +40,8 @@ def read_shape(path: Path) -> Surface | Cloud:
     arrays points (P, 3) and, if wanted, normals and labels.
 
     Raises:
-        ShapeError: the file cannot be opened, is no regular file, is empty, is of another format than its name says, or
-            has nothing in it.
+        ShapeError: the file cannot be opened, is no regular file, is empty, is of another format than its name says,
+            has nothing in it, or a coordinate beyond 1e307.
     """
     suffix = path.suffix.lower()
     try:
@@ -59,24 +56,15 @@ def read_shape(path: Path) -> Surface | Cloud:
         shape: Surface | Cloud = read_npz(content)
     else:
         shape = read_text_cloud(content) if suffix in TEXT_SUFFIXES else read_mesh(path, content)
+    _check_size(shape.vertices if isinstance(shape, Surface) else shape.points)
     return shape
 
 
-def check_extent(shape: Surface | Cloud) -> None:
-    """Raises ShapeError if the shape has no extent that single precision can hold.
-
-    Raises:
-        ShapeError: finite coordinates beyond 1e30, or more points than one, all at one place.
-    """
-    points: Floats = shape.vertices if isinstance(shape, Surface) else shape.points
-    finite = points[np.isfinite(points).all(axis=1)]
-    largest = float(np.abs(finite).max(initial=0.0))
+def _check_size(points: Floats) -> None:
+    """Raise ShapeError if differences of finite coordinates might not be finite."""
+    largest = float(np.abs(points, where=np.isfinite(points), out=np.zeros_like(points)).max(initial=0.0))
     if largest > _LARGEST:
         raise ShapeError(f"a coordinate is {largest:.3g}; expected at most {_LARGEST:g}")
-    if len(points) < 2 or len(finite) < len(points):
-        return
-    if float(np.ptp(finite, axis=0).max()) <= _SMALLEST * largest:
-        raise ShapeError(f"all of its {len(points):,} points are equal")
 
 
 def _check_beginning(suffix: str, content: bytes) -> None:

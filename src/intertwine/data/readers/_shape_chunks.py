@@ -17,7 +17,7 @@ from intertwine.data._constructors import shapes
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
 from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, to_unit_sphere
-from intertwine.data.readers._point_files import SHAPE_SUFFIXES, check_extent, read_shape
+from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_folders import ShapeEntry, class_of_folder, list_shapes
 
 
@@ -137,7 +137,6 @@ def _sample(root: Path, entry: ShapeEntry, points: int, seed: int, normals: bool
 
 
 def _sample_shape(name: str, label: str, shape: Surface | Cloud, points: int, seed: int, normals: bool) -> _Sampled:
-    check_extent(shape)
     cloud = sample(shape, points, seed)
     if normals and cloud.normals is None:
         raise ShapeError("no normals, which this model needs")

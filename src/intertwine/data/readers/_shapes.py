@@ -24,7 +24,7 @@ from intertwine.data._ragged import offsets_from_counts
 from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
 from intertwine.data.readers._columns import COLOR, integer_labels
-from intertwine.data.readers._point_files import check_extent, read_shape
+from intertwine.data.readers._point_files import read_shape
 from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
 from intertwine.data.readers.meshes import require_trimesh
@@ -125,7 +125,6 @@ def _read_all(
 def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _ReadFile:
     try:
         shape = read_shape(entry.path)
-        check_extent(shape)
         if entry.labels is not None and isinstance(shape, Cloud) and with_parts:
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
         cloud = sample_in_unit_sphere(shape, *sampling)
