@@ -256,3 +256,13 @@ def test_a_reversal_of_time_and_space_is_no_proper_lorentz_transformation():
         assert not bool(G.contains(reversal @ g).any())
         assert bool(full.contains(reversal @ g).all())
     assert bool(G.contains(g).all())
+
+
+def test_the_generators_of_the_full_lorentz_group_reach_its_four_components():
+    space, time = FullLorentz().discrete_generators
+    components = {
+        (bool(torch.linalg.det(g) > 0), bool(g[0, 0] > 0)) for g in (space, time, space @ time, space @ space)
+    }
+    assert components == {(True, True), (True, False), (False, True), (False, False)}
+    assert float(space[0, 0]) == 1
+    assert float(time[0, 0]) == -1

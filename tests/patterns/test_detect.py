@@ -22,7 +22,14 @@ from intertwine.patterns._lattices import lattice_parameters
 from intertwine.patterns._pattern import waves_within
 from intertwine.patterns.detection._amplitudes import fit_amplitudes
 from intertwine.patterns.detection._autocorrelation import autocorrelation, find_lattice
-from intertwine.patterns.detection._detect import _fit_lattice, _normalize_image, _select_group
+from intertwine.patterns.detection._detect import (
+    _fit_lattice,
+    _larger_cell,
+    _noise_variance,
+    _normalize_image,
+    _select_group,
+    _superlattice_power,
+)
 from intertwine.patterns.detection._group_fit import fit_group, lattice_strain, wallpaper_settings
 
 SIZES = (72, 112, 168)
@@ -159,6 +166,9 @@ def test_large_pictures_are_reduced_and_positions_are_not():
     # The origin is one of the two centers of order 4.
     place = torch.linalg.solve(cell, found.origin - torch.tensor([321.0, 300.0], dtype=torch.float64))
     assert float((2 * place - (2 * place).round()).abs().max()) < 0.02
+    # To a tenth of a pixel, although the picture was reduced by two.
+    shift = cell @ (2 * place - (2 * place).round()) / 2
+    assert float(shift.norm()) < 0.1
 
 
 def test_autocorrelation_is_what_it_says():
@@ -236,6 +246,25 @@ def test_fine_noise_averages_out_of_large_pictures():
     found = detect(image + 3 * float(image.std()) * sign[:, None] * sign)
     assert found.name == "p4m"
     assert found.noise < 0.02
+
+
+def test_a_larger_cell_must_fit_twice_into_the_image():
+    """Every second column of cells differs: the cell is twice as wide, if two of them are seen."""
+    small = lattice_cell("square", 20.0, 0.0)
+    double = small @ torch.diag(torch.tensor([2.0, 1.0], dtype=torch.float64))
+    generator = torch.Generator().manual_seed(1)
+    image = random_pattern("p1", generator=generator, cell=small).sample((100, 100), small, (50.0, 50.0))
+    image = image + 0.5 * random_pattern("p1", generator=generator, cell=double).sample(
+        (100, 100), double, (50.0, 50.0)
+    )
+    amplitudes = fit_amplitudes(image - image.mean((-2, -1), keepdim=True), small)
+    superlattice = _superlattice_power(amplitudes)
+    noise = _noise_variance(superlattice)
+    found = _larger_cell(superlattice, amplitudes, noise, 0.03, 81)
+    assert found is not None
+    assert measures(amplitudes.cell @ found) == pytest.approx((20, 40, 90), rel=0.01)
+    for extent in (79, 60, 45):
+        assert _larger_cell(superlattice, amplitudes, noise, 0.03, extent) is None
 
 
 @pytest.mark.parametrize("level", [0.3, 1.0])
