@@ -5,9 +5,9 @@ import json
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.cli._audit_callable import FAIL, PASS, audit_callable
 from intertwine.cli._main import main
-from intertwine.cli._python_model import names_callable
+from intertwine.cli.commands._audit_callable import FAIL, PASS, audit_callable
+from intertwine.cli.commands._python_model import names_callable
 
 MODELS = """
 import torch

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from intertwine.training import Settings
-from intertwine.training._checkpoint import checksum
+from intertwine.training.checkpoints._checkpoint import checksum
 
 HEAD = 'Properties=species:S:1:pos:R:3 dipole="0.1 0.2 0.3" strain=1.0 moment="1 0 0 0 1 0 0 0 1"'
 

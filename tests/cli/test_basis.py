@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from intertwine._errors import UsageError
-from intertwine.cli._basis import basis
+from intertwine.cli.commands._basis import basis
 from intertwine.hom import _table
 
 
@@ -99,7 +99,7 @@ def test_help():
 
 
 def test_no_torch_before_there_is_work():
-    code = "import sys, intertwine.cli._basis; sys.exit('torch' in sys.modules)"
+    code = "import sys, intertwine.cli.commands._basis; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -114,3 +114,14 @@ def _app():
     app = typer.Typer()
     app.command()(basis)
     return app
+
+
+@pytest.mark.parametrize("text", ["C999999: regular -> regular", "SO(99999): vector -> vector", "SO3: V^99 -> V"])
+def test_what_does_not_fit_is_an_error_of_use(text):
+    with pytest.raises(UsageError, match="entries"):
+        run(text)
+
+
+def test_a_large_group_with_few_maps(capsys):
+    assert run("S99: V -> V") == 0
+    assert capsys.readouterr().out.startswith("2 maps (of 9,801 dense): identity, sum of the others;")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from intertwine.cli._demo import demo
+from intertwine.cli.commands._demo import demo
 
 
 def test_a_small_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from intertwine._errors import UsageError
-from intertwine.cli._pattern import pattern
+from intertwine.cli.commands._pattern import pattern
 from intertwine.patterns import WALLPAPERS, write_image
 
 pytest.importorskip("PIL")
@@ -100,3 +100,32 @@ def test_mistakes_are_one_line_and_leave_nothing_behind(run, tmp_path, arguments
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.png", "words.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["p5"], r'no wallpaper group "p5"; did you mean "p'),
+        (["p4mm"], r"give the image to write: intertwine pattern p4m p4m.png"),
+        (["p4m", "out.png", "--rotation", "inf"], "finite number of degrees, got inf"),
+        (["p4m", "out.png", "--rotation", "-inf"], "finite number of degrees, got -inf"),
+        (["p4m", "out.png", "--rotation", "nan"], "finite number of degrees, got nan"),
+        (["p4m", "out.png", "--cells", "nan"], "cells across are 1.5 to 24, got nan"),
+        (["p4m", "out.png", "--cells", "inf"], "cells across are 1.5 to 24, got inf"),
+        (["p4m", "out.png", "--cells", "-4"], "cells across are 1.5 to 24, got -4"),
+        (["p4m", "out.png", "--cells", "1e300"], "cells across are 1.5 to 24"),
+        (["p4m", "out.png", "--size", "0"], "32 to 8192 pixels"),
+        (["p4m", "out.png", "--size", "100000000"], "32 to 8192 pixels"),
+        (["p4m", "out.png", "--size", "9" * 6000], "--size expects a width"),
+        (["p4m", "out.png", "--seed", "9" * 30], r"whole number below 2\^63"),
+    ],
+)
+def test_absurd_options_are_refused(run, tmp_path, words, message):
+    with pytest.raises(UsageError, match=message):
+        run(*words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_finite_rotation_is_drawn(run):
+    assert run("p4m", "out.png", "--size", "64", "--rotation", "1e300").exit_code == 0
+    assert run("p4m", "out.png", "--size", "64", "--rotation", "-725", "--seed", "-1").exit_code == 0

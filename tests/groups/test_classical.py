@@ -246,3 +246,13 @@ def test_errors_of_use():
         MatrixGroup(algebra=SO3().lie_algebra).contains(torch.eye(3))
     with pytest.raises(ValueError, match="whole number n >= 1"):
         SL(0)
+
+
+def test_a_reversal_of_time_and_space_is_no_proper_lorentz_transformation():
+    """-1 keeps the metric and has determinant 1: only the arrow of time tells it from SO+(1,3)."""
+    G, full = Lorentz(), FullLorentz()
+    g = G.sample(5, generator=torch.Generator().manual_seed(0))
+    for reversal in (-G.identity, G.metric, -G.metric):
+        assert not bool(G.contains(reversal @ g).any())
+        assert bool(full.contains(reversal @ g).all())
+    assert bool(G.contains(g).all())

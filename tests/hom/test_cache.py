@@ -1,14 +1,17 @@
 """Bases are kept by value, in memory and in a folder; nobody can spoil them."""
 
 import logging
+import re
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 
-from intertwine.groups import SO3, Cyclic, Group, Lorentz
+from intertwine.groups import SE2, SO3, Cyclic, Group, Lorentz
 from intertwine.hom import _basis, intertwiners
-from intertwine.hom._cache import BasisCache, basis_path
+from intertwine.hom._cache import BasisCache, basis_path, store_basis
+from intertwine.hom._verify import verify_basis
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +85,85 @@ def test_a_damaged_file_is_solved_again(tmp_path, caplog, damage):
     caplog.clear()
     intertwiners(V, V, folder=tmp_path)
     assert not caplog.text
+
+
+def stored(tmp_path):
+    """A stored basis, its file, and the reps."""
+    V = Lorentz().vector
+    basis = intertwiners(V * V, V * V, folder=tmp_path)
+    (file,) = tmp_path.iterdir()
+    _basis.MEMORY.clear()
+    return V * V, basis, file
+
+
+def rotated(basis):
+    """The same maps as far as norms go, but one of them does not commute."""
+    wrong = basis.clone()
+    wrong[1] = torch.eye(basis.shape[-1], dtype=torch.float64).flip(0) / basis.shape[-1] ** 0.5
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda basis: basis[:2], "holds 2 maps, but characters count 4"),
+        (lambda basis: torch.cat([basis, basis[:1]]), "holds 5 maps, but characters count 4"),
+        (lambda basis: basis.to(torch.float32), "got torch.float32 of shape"),
+        (lambda basis: basis.to(torch.complex128), "got torch.complex128 of shape"),
+        (lambda basis: basis[0], "got torch.float64 of shape"),
+        (lambda basis: basis[:, :, :9], r"got torch.float64 of shape \(4, 16, 9\)"),
+        (lambda basis: basis.flatten(1).reshape(4, 8, 32), r"got torch.float64 of shape \(4, 8, 32\)"),
+        (lambda basis: 1.01 * basis, "not orthonormal"),
+        (lambda basis: torch.cat([basis[:3], basis[:1]]), "not orthonormal"),
+        (lambda basis: basis * torch.nan, "not orthonormal"),
+        (lambda basis: torch.linalg.qr(rotated(basis).flatten(1).T).Q.T.reshape(basis.shape), "do not commute"),
+    ],
+)
+def test_a_basis_that_is_not_the_basis_is_solved_again(tmp_path, caplog, spoil, message):
+    rep, basis, file = stored(tmp_path)
+    store_basis(file, spoil(basis).contiguous())  # with a right checksum
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(intertwiners(rep, rep, folder=tmp_path), basis)
+    assert "solving again" in caplog.text
+    assert re.search(message, caplog.text)
+    caplog.clear()
+    _basis.MEMORY.clear()
+    assert torch.equal(intertwiners(rep, rep, folder=tmp_path), basis)
+    assert not caplog.text
+
+
+def test_other_numbers_than_those_of_the_checksum_are_noticed(tmp_path, caplog):
+    rep, basis, file = stored(tmp_path)
+    with np.load(file) as content:
+        checksum = content["checksum"]
+    with file.open("wb") as stream:
+        np.savez_compressed(stream, basis=-basis.numpy(), checksum=checksum)  # a basis, but not the one
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(intertwiners(rep, rep, folder=tmp_path), basis)
+    assert "checksum" in caplog.text
+
+
+def test_the_file_of_another_pair_is_noticed(tmp_path, caplog):
+    V, W = SO3().rep("1x0 + 1x1"), SO3().rep("2x0 + 2x0")
+    other, target = basis_path(tmp_path, V, V), basis_path(tmp_path, W, W)
+    intertwiners(V, V, folder=tmp_path)
+    other.rename(target)
+    with caplog.at_level(logging.WARNING):
+        assert len(intertwiners(W, W, folder=tmp_path)) == 16
+    assert "checksum" in caplog.text
+
+
+def test_a_true_basis_of_any_kind_is_accepted():
+    G, C = SO3(), Cyclic(4)
+    for rep_in, rep_out in [
+        (G.rep("2x0 + 3x1"), G.rep("1x1 + 2x0 + 1x2")),
+        (G.vector**2, 2 * G.vector + G.trivial),
+        (2 * C.regular + C.vector, C.regular + 2 * C.vector),
+        (Lorentz().vector + 2 * Lorentz().trivial, Lorentz().vector.dual),
+        (SE2().vector, SE2().vector * SE2().vector),
+        (G.rep("1x1"), G.rep("1x2")),
+    ]:
+        verify_basis(intertwiners(rep_in, rep_out), rep_in, rep_out)
 
 
 def test_a_folder_that_refuses_costs_a_warning(tmp_path, caplog):

@@ -1,5 +1,7 @@
 """The matrix-free solver: golden ranks, the dense solution beside it, a certificate that notices what is wrong."""
 
+import math
+
 import pytest
 import torch
 
@@ -220,3 +222,40 @@ def test_too_large_a_basis_is_refused_before_it_is_solved():
         intertwiners(SO3().vector ** 9, SO3().vector ** 9)
     with pytest.raises(ValueError, match=r"dense basis of .* would have"):
         intertwiners(O3().vector ** 9, O3().vector ** 8)
+
+
+def test_the_rank_of_either_step_must_be_clear():
+    """Zero is at most 1e-9, nonzero more than 1e-6: anything between is refused, also in the second step."""
+    for value in (1.1e-9, 1e-7, 1e-6):
+        with pytest.raises(ArithmeticError, match="is not clear"):
+            count_zeros(torch.tensor([0.0, value, 1.0], dtype=torch.float64), "V")
+    for value, zeros in ((1e-9, 2), (1.1e-6, 1)):
+        assert count_zeros(torch.tensor([0.0, value, 1.0], dtype=torch.float64), "V") == zeros
+    with pytest.raises(ArithmeticError, match="is not clear"):
+        count_zeros(torch.tensor([0.0, math.nan], dtype=torch.float64), "V")
+
+
+def nearly(epsilon):
+    """diag(1, e^epsilon): whether it fixes the second coordinate is a matter of rounding."""
+    return MatrixGroup(torch.tensor([[[1.0, 0.0], [0.0, 1.0 + epsilon]]], dtype=torch.float64), title="nearly")
+
+
+def test_generators_that_nearly_fix_something_are_refused():
+    """Random projections: the generator is not orthogonal, so no orbits decide."""
+    change = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
+    back = torch.linalg.inv(change)
+    group = MatrixGroup(change @ nearly(1e-7).discrete_generators @ back, title="nearly")
+    with pytest.raises(ArithmeticError, match=r"is not clear|did not converge|breaks a constraint"):
+        solve_constraints(group.trivial, group.vector)
+
+
+def test_components_that_nearly_fix_something_are_refused():
+    """The second step: invariants of the identity component under a discrete generator."""
+    spin = torch.zeros(1, 4, 4, dtype=torch.float64)
+    spin[0, 0, 1], spin[0, 1, 0] = -1, 1
+    flip = torch.diag(torch.tensor([1.0, 1.0, 1.0, 1.0 + 2e-4], dtype=torch.float64))  # the Gram matrix has 4e-8
+    group = MatrixGroup(flip[None], spin, title="nearly")
+    with pytest.raises(ArithmeticError, match="is not clear"):
+        solve_constraints(group.trivial, group.vector)
+    clear = MatrixGroup(torch.diag(torch.tensor([1.0, 1.0, 1.0, -1.0]).double())[None], spin, title="clear")
+    assert len(solve_constraints(clear.trivial, clear.vector)) == 1

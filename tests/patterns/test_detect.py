@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,8 @@ from intertwine.patterns._lattices import lattice_parameters
 from intertwine.patterns._pattern import waves_within
 from intertwine.patterns.detection._amplitudes import fit_amplitudes
 from intertwine.patterns.detection._autocorrelation import autocorrelation, find_lattice
+from intertwine.patterns.detection._detect import _fit_lattice, _normalize_image, _select_group
+from intertwine.patterns.detection._group_fit import fit_group, lattice_strain, wallpaper_settings
 
 SIZES = (72, 112, 168)
 NOISE = 0.02
@@ -202,6 +205,67 @@ def test_the_repeat_is_found_with_sub_pixel_vectors():
 def test_bad_images_are_explained(image, message):
     with pytest.raises(ValueError, match=message):
         detect(image)
+
+
+@pytest.mark.parametrize("path", ["x.png", Path("x.png"), None])
+def test_a_path_is_explained(path):
+    with pytest.raises(TypeError, match=r"expected an image as a tensor .*, got .*; intertwine.patterns.read_image"):
+        detect(path)
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, math.inf, -0.1, 1.0])
+def test_bad_tolerances_are_explained(tolerance):
+    with pytest.raises(ValueError, match="tolerance expects a number from 0 to below 1"):
+        detect(picture("p4", (64, 64), 0)[0], tolerance=tolerance)
+
+
+def test_large_pictures_are_averaged_not_sampled():
+    image = torch.rand(2, 660, 700, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    pixels, factor = _normalize_image(image)
+    assert factor == 2
+    means = image.unfold(1, 2, 2).unfold(2, 2, 2).mean((-2, -1))
+    means = means - means.mean((-2, -1), keepdim=True)
+    assert torch.allclose(pixels, means / means.square().mean().sqrt(), atol=1e-12)
+
+
+def test_fine_noise_averages_out_of_large_pictures():
+    """One pixel black, the next one white: nothing of it is left in the average of four, all of it in a sample."""
+    cell = lattice_cell("square", 150.0, 10.0)
+    image = random_pattern("p4m", generator=torch.Generator().manual_seed(2)).sample((660, 660), cell, (321.0, 300.0))
+    sign = 1 - 2 * (torch.arange(660) % 2).to(torch.float64)
+    found = detect(image + 3 * float(image.std()) * sign[:, None] * sign)
+    assert found.name == "p4m"
+    assert found.noise < 0.02
+
+
+@pytest.mark.parametrize("level", [0.3, 1.0])
+def test_the_noise_is_measured(level):
+    """An amplitude of noise has the variance sigma^2 channels / pixels, before the blur that takes some of it."""
+    image, _ = picture("p2", (160, 160), seed=4, noise=0.0, channels=2)
+    generator = torch.Generator().manual_seed(5)
+    noisy = image + level * float(image.std()) * torch.randn(image.shape, generator=generator, dtype=torch.float64)
+    pixels, _ = _normalize_image(noisy)
+    sigma = level / (1 + level**2) ** 0.5
+    _, noise = _fit_lattice(pixels, find_lattice(pixels), 0.03)
+    assert 0.2 < noise / (2 * sigma**2 / 160**2) < 0.8
+
+
+@pytest.mark.parametrize("name", ["pmm", "pmg", "pgg"])
+def test_of_equally_large_groups_the_one_that_fits_best_is_named(name):
+    image, _ = picture(name, (120, 120), seed=11)
+    pixels, factor = _normalize_image(image)
+    estimate = find_lattice(pixels)
+    amplitudes, noise = _fit_lattice(pixels, estimate, 0.03)
+    names = ("pmm", "pmg", "pgg")
+    fits = [
+        fit_group(setting, amplitudes.waves, amplitudes.coefficients)
+        for setting in wallpaper_settings()
+        if setting.name in names and lattice_strain(setting, amplitudes.cell) < 0.01
+    ]
+    for each in (fits, fits[::-1]):
+        found = _select_group(each, amplitudes, noise, 0.99, estimate, factor, image.shape)
+        assert all(found.asymmetries[key] <= found.limits[key] for key in names)  # all are accepted
+        assert found.name == name
 
 
 @pytest.mark.parametrize("name", ["p31m", "pgg", "p4g"])

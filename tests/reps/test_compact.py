@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from intertwine.groups import (
+    SE2,
     SL,
     SO,
     SO2,
@@ -16,6 +17,7 @@ from intertwine.groups import (
     O,
     Octahedral,
     Scaling,
+    Sp,
     Symmetric,
 )
 from intertwine.reps import DefiningRep, NumericalIrrep, equivalence, irrep_table, solve_constraints, unitarize
@@ -155,12 +157,46 @@ def test_components_of_the_quaternionic_kind():
     assert torch.allclose(g[:, None] @ E, E @ g[:, None], atol=1e-10)
 
 
+def test_what_is_not_semisimple_is_refused_with_a_reason():
+    shears = MatrixGroup([[[1, 1], [0, 1]]], title="shears")
+    for rep in (shears.vector, SE2().vector):
+        with pytest.raises(ValueError, match=r"is not compact, .* need not be a sum of irreps at all: the shears"):
+            rep.decompose()
+
+
+def test_a_semisimple_group_in_another_basis_is_refused_with_another_reason():
+    change = torch.tensor([[1.0, 0.5], [0.0, 1.0]], dtype=torch.float64)
+    skew = MatrixGroup(algebra=change @ SL(2).lie_algebra @ torch.linalg.inv(change), title="skew")
+    with pytest.raises(ValueError, match=r"it is a sum of irreps, .* but not by an orthogonal change of basis"):
+        skew.vector.decompose()
+
+
 @pytest.mark.parametrize(
-    "group", [Lorentz(), SL(2), Scaling(2), MatrixGroup([[[1, 1], [0, 1]]], title="shears")], ids=str
+    ("group", "expected"),
+    [
+        (Lorentz(), [(1, 1, "real"), (1, 6, "complex"), (1, 9, "real")]),  # metric, (1, 0) + (0, 1), (1, 1)
+        (FullLorentz(), [(1, 1, "real"), (1, 6, "real"), (1, 9, "real")]),
+        (SL(2), [(1, 1, "real"), (1, 3, "real")]),
+        (SL(3), [(1, 3, "real"), (1, 6, "real")]),
+        (Sp(4), [(1, 1, "real"), (1, 5, "real"), (1, 10, "real")]),
+        (Scaling(2), [(4, 1, "real")]),
+    ],
+    ids=str,
 )
-def test_what_is_not_compact_is_refused_with_a_reason(group):
-    with pytest.raises(ValueError, match=r"the irreps of .* are not known, and .* is not compact, .* the shears"):
-        group.vector.decompose()
+def test_groups_closed_under_transposition_are_decomposed(group, expected):
+    V = group.vector
+    g = group.sample(8, generator=seeded())
+    for rep in (V, V * V, V.dual + 2 * group.trivial):
+        Q, irreps = rep.decompose()
+        assert torch.allclose(Q.T @ Q, torch.eye(rep.dim, dtype=torch.float64), atol=1e-12)
+        matrices = rep.matrix(g)
+        scale = float(matrices.abs().max())
+        assert float((matrices - Q @ irreps.matrix(g) @ Q.T).abs().max()) <= 1e-10 * scale
+    found = sorted((copies, irrep.dim, irrep.kind) for copies, irrep in (V * V).decompose().irreps.irreps)
+    assert found == expected
+    assert all(
+        irrep.orthogonal == (irrep == group.trivial) for _, irrep in (V * V + group.trivial).decompose().irreps.irreps
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ from intertwine.groups import (
     O3,
     SO2,
     SO3,
+    FiniteMatrixGroup,
     FullOctahedral,
     FullTetrahedral,
     Octahedral,
     Pyritohedral,
     Tetrahedral,
 )
+from intertwine.patterns.crystal import CRYSTAL_CLASSES, crystal_class
 from intertwine.reps import character_table
 
 
@@ -36,6 +38,49 @@ def test_point_groups_have_the_characters_of_spgrep(group) -> None:
     assert len(found) == len(table.characters)
     assert rows(found) == rows(table.characters.numpy())
     assert rows(found[:, ::-1]) != rows(table.characters.numpy())
+
+
+def point_groups():
+    pointgroup = pytest.importorskip("spgrep.symmetry.pointgroup")
+    return {name: np.array(settings[0]) for name, settings in pointgroup.pg_dataset.items()}
+
+
+def test_all_32_crystal_classes_are_known_to_spgrep() -> None:
+    found = {name: crystal_class(rotations.tolist()) for name, rotations in point_groups().items()}
+    assert len(found) == 32
+    assert found == {name: name for name in CRYSTAL_CLASSES[3]}
+
+
+@pytest.mark.parametrize("name", CRYSTAL_CLASSES[3])
+def test_all_32_point_groups_have_the_irreps_of_spgrep(name: str) -> None:
+    spgrep = pytest.importorskip("spgrep")
+    rotations = point_groups()[name]
+    group = FiniteMatrixGroup(torch.tensor(rotations, dtype=torch.float64))  # in the basis of a lattice, not orthogonal
+    assert group.order == len(rotations)
+    theirs = [
+        np.array([np.trace(matrix) for matrix in irrep])
+        for irrep in spgrep.get_crystallographic_pointgroup_irreps_from_symmetry(rotations)
+    ]
+    place = group.index(torch.tensor(rotations, dtype=torch.float64))
+    table = character_table(group)
+    assert rows(np.array(theirs)) == rows(table.characters[:, group.class_of[place]].numpy())
+    # Over the reals two conjugate complex characters make one irrep, a quaternionic one is taken twice.
+    expected, kinds = set(), {}
+    for chi in theirs:
+        indicator = round(float(np.mean([chi[int((place == k).nonzero())] for k in squares(group, place)]).real))
+        real = chi.real * (1 if indicator == 1 else 2)
+        kind = {1: "real", 0: "complex", -1: "quaternionic"}[indicator]
+        expected.add(tuple(np.round(real, 8) + 0))
+        kinds[tuple(np.round(real, 8) + 0)] = kind
+    g = torch.tensor(rotations, dtype=torch.float64)
+    ours = {tuple(np.round(irrep.character(g).numpy(), 8) + 0): irrep.kind for irrep in group.irreps()}
+    assert ours == kinds
+    assert set(ours) == expected
+
+
+def squares(group, place):
+    """The indices of the squares of the elements, in the order of spgrep."""
+    return [int(group.multiplication_table[k, k]) for k in place.tolist()]
 
 
 @pytest.mark.parametrize("name", ["so2_group", "o2_group", "so3_group", "o3_group"])

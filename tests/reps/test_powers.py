@@ -1,6 +1,7 @@
 """Symmetric and antisymmetric powers, and Cartesian tensors with symmetries of their indices."""
 
-from math import comb
+from itertools import combinations, permutations
+from math import comb, factorial
 
 import pytest
 import torch
@@ -147,3 +148,21 @@ def test_errors_of_use():
     for power in (-1, 1.5, True):
         with pytest.raises(ValueError, match="a power is a whole number"):
             O3().vector.symmetric_power(power)
+
+
+@pytest.mark.parametrize(("n", "power"), [(3, 2), (3, 3), (4, 2), (4, 3), (5, 4)])
+def test_the_antisymmetric_basis_has_the_sign_of_the_permutation(n, power):
+    """e_i1 ^ .. ^ e_ik, i1 < .. < ik: + in this order, the sign of the permutation in any other."""
+    basis = O(n).vector.antisymmetric_power(power).basis if n > 3 else O3().vector.antisymmetric_power(power).basis
+    for column, word in enumerate(combinations(range(n), power)):
+        for order in permutations(range(power)):
+            inversions = sum(order[i] > order[j] for i in range(power) for j in range(i + 1, power))
+            entry = float(basis[(*(word[k] for k in order), column)])
+            assert entry == pytest.approx((-1) ** inversions / factorial(power) ** 0.5)
+
+
+def test_the_top_antisymmetric_power_is_the_determinant():
+    g = O3().sample(6, generator=seeded())
+    top = O3().vector.antisymmetric_power(3)
+    assert torch.allclose(top.matrix(g)[:, 0, 0], torch.linalg.det(g), atol=1e-12)
+    assert float(top.basis[0, 1, 2, 0]) > 0

@@ -10,7 +10,7 @@ from training_toys import SILENT, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint, load_run
-from intertwine.training._checkpoint import checksum
+from intertwine.training.checkpoints._checkpoint import checksum
 
 
 @pytest.fixture(scope="module")

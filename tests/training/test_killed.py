@@ -7,7 +7,7 @@ import training_toys
 from training_toys import SILENT, Toy
 
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import load_resume_state
+from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 
 def log_without_seconds(folder):

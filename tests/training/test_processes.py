@@ -12,7 +12,7 @@ from training_toys import SILENT, Dying, Failing, Toy
 
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint
-from intertwine.training._checkpoint import load_resume_state
+from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 
 def resume_state(folder):

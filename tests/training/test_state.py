@@ -9,7 +9,7 @@ from torch import nn
 from intertwine._errors import UsageError
 from intertwine.training import Settings
 from intertwine.training._average import MovingAverage, snapshot
-from intertwine.training._state import ResumeState, TrainingState, learning_rate
+from intertwine.training.checkpoints._state import ResumeState, TrainingState, learning_rate
 
 
 def rates(settings, steps_per_epoch=10, seconds=lambda share: 0.0):

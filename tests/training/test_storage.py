@@ -11,7 +11,7 @@ import pytest
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
 from intertwine.training import _storage
-from intertwine.training._storage import replace_file, replace_folder, sole_writer
+from intertwine.training.checkpoints._storage import replace_file, replace_folder, sole_writer
 
 FILES = {"a": b"1" * 1000, "b": b"2"}
 
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path, monkeypatch):
 def test_a_writer_killed_again_and_again_leaves_a_whole_folder_each_time(tmp_path):
     """Every file of the folder holds the same number; two different ones would be a half-written folder."""
     code = (
-        "import sys, itertools; from pathlib import Path; from intertwine.training._storage import replace_folder\n"
+        "import sys, itertools; from pathlib import Path; from intertwine.training.checkpoints import replace_folder\n"
         "for n in itertools.count():\n"
         "    replace_folder(Path(sys.argv[1]), {name: str(n).encode() * 500 for name in 'abcd'})\n"
     )

@@ -12,10 +12,10 @@ from training_toys import SILENT, Toy
 from intertwine import tasks
 from intertwine._errors import UsageError
 from intertwine.training import Settings, fit, load_checkpoint, load_run
-from intertwine.training._checkpoint import load_resume_state
-from intertwine.training._upgrade import FORMAT, OLDEST, upgrade_resume_state
-from intertwine.training._upgrade_step import rename_key, rename_weights
-from intertwine.training._upgrade_steps import LAST_WITH, STEPS
+from intertwine.training.checkpoints._checkpoint import load_resume_state
+from intertwine.training.checkpoints._upgrade import FORMAT, OLDEST, upgrade_resume_state
+from intertwine.training.checkpoints._upgrade_step import rename_key, rename_weights
+from intertwine.training.checkpoints._upgrade_steps import LAST_WITH, STEPS
 
 STORED = Path(__file__).parent.parent / "fixtures" / "checkpoints"
 FOLDERS = sorted(path.parent for path in STORED.glob("format-*/*/best"))

@@ -9,20 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from intertwine._version import __version__
-from intertwine.cli import _audit, _basis, _data, _demo, _evaluate, _fit, _list_runs, _pattern, _predict
+from intertwine.cli import commands
 from intertwine.cli._app_help import EXAMPLES, HELP_FLAGS, epilog
 from intertwine.cli._groups import SuggestingGroup
 from intertwine.cli._interrupts import guard
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    "evaluate": _evaluate.evaluate,
-    "predict": _predict.predict,
-    "audit": _audit.audit,
-    "basis": _basis.basis,
-    "data": _data.data,
-    "demo": _demo.demo,
-    "pattern": _pattern.pattern,
-    "runs": _list_runs.runs,
+    "evaluate": commands.evaluate,
+    "predict": commands.predict,
+    "audit": commands.audit,
+    "basis": commands.basis,
+    "data": commands.data,
+    "demo": commands.demo,
+    "pattern": commands.pattern,
+    "runs": commands.runs,
 }
 
 
@@ -46,10 +46,10 @@ def command() -> Any:
     app = typer.Typer(name="intertwine", cls=SuggestingGroup, invoke_without_command=True, context_settings=HELP_FLAGS)
     app.callback()(_root)
     app.add_typer(
-        _fit.app,
+        commands.fit_app,
         name="fit",
-        cls=_fit.TaskGroup,
-        help=_fit.HELP,
+        cls=commands.TaskGroup,
+        help=commands.FIT_HELP,
         epilog=epilog(EXAMPLES["fit"]),
         invoke_without_command=True,
         context_settings=HELP_FLAGS,

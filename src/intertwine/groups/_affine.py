@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine.groups._group import Group
 from intertwine.groups._orthogonal import O2, O3, SO2, SO3
 
@@ -24,6 +25,7 @@ def homogeneous(linear: Tensor, translation: Tensor) -> Tensor:
 
 
 def _infinitesimal_translations(n: int) -> Tensor:
+    check_entries(n * (n + 1) ** 2, f"the generators of T({n})")
     basis = torch.zeros(n, n + 1, n + 1, dtype=torch.float64)
     basis[:, :n, n] = torch.eye(n, dtype=torch.float64)
     return basis
@@ -46,6 +48,7 @@ class Translations(Group):
     def __post_init__(self) -> None:
         if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < 1:
             raise ValueError(f"Translations(n) takes a whole number n >= 1, got {self.n!r}")
+        check_entries((self.n + 1) ** 2, f"the matrices of {self.name}")
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine.groups._group import Group
 from intertwine.groups._logarithm import half_angle_vector, unit_quaternion
 from intertwine.groups._orthogonal import SO, SO3
@@ -94,6 +95,7 @@ class _Sized(Group):
         if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < self._least() or self.n % self._least():
             kind = "whole" if self._least() == 1 else "even"
             raise ValueError(f"{type(self).__name__}(n) takes a {kind} number n >= {self._least()}, got {self.n!r}")
+        check_entries(self.n**2, f"the matrices of {self.name}")
 
     def _least(self) -> int:
         return 1
@@ -127,6 +129,7 @@ class SL(_Sized):
     def lie_algebra(self) -> Tensor:
         """The matrices of trace zero: E_ij for i != j, row by row, then E_ii - E_nn."""
         n = self.n
+        check_entries(n**4, f"the generators of {self.name}")
         units = torch.eye(n * n, dtype=torch.float64).reshape(n, n, n, n)
         off = [units[i, j] for i in range(n) for j in range(n) if i != j]
         return torch.stack([*off, *(units[i, i] - units[-1, -1] for i in range(n - 1))]) if n > 1 else units[0, :0]
@@ -179,6 +182,7 @@ class Sp(_Sized):
     @property
     def lie_algebra(self) -> Tensor:
         """J S for the symmetric S = E_ij + E_ji (E_ii), i <= j, row by row: ``(n (n + 1) / 2, n, n)``."""
+        check_entries(self.n**4, f"the generators of {self.name}")
         units = torch.eye(self.n**2, dtype=torch.float64).reshape(self.n, self.n, self.n, self.n)
         pairs = [(i, j) for i in range(self.n) for j in range(i, self.n)]
         symmetric = [units[i, j] if i == j else units[i, j] + units[j, i] for i, j in pairs]

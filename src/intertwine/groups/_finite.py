@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries, show_count
 from intertwine._cached_constant import cached_constant
 from intertwine._late_binding import implementation
 from intertwine.groups import _cayley
@@ -199,8 +200,9 @@ def check_listable(name: str, order: int) -> None:
         ValueError: If there are more than 50,000 elements.
     """
     if order > LARGEST:
+        shown = order if order < 10**9 else show_count(order)
         raise ValueError(
-            f"{name} has {order} elements, of which at most {LARGEST} are listed; draw some with sample(n)"
+            f"{name} has {shown} elements, of which at most {LARGEST} are listed; draw some with sample(n)"
         )
 
 
@@ -211,8 +213,32 @@ def _elements(group: FiniteGroup) -> Tensor:
 
 @cached_constant
 def _table(group: FiniteGroup) -> Tensor:
+    check_entries(group.order**2, f"the multiplication table and the regular representation of {group.name}")
     elements = group.elements
-    return torch.stack([group.index(g @ elements) for g in elements])
+    found = _table_by_projection(elements)
+    return torch.stack([group.index(g @ elements) for g in elements]) if found is None else found
+
+
+def _table_by_projection(elements: Tensor) -> Tensor | None:
+    """The Cayley table from one random linear functional, which tells elements apart; None where rounding is too near.
+
+    Tr(r^T g h) for all pairs is one product of matrices; the place of each among the sorted Tr(r^T g) names g h.
+    """
+    r = torch.randn(elements.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    flat = elements.flatten(1)
+    keys, order = (flat @ r.flatten()).sort()
+    scale = max(1.0, float(keys.abs().max()))
+    gap = float(keys.diff().min()) if len(keys) > 1 else scale
+    if not gap > 1e-8 * scale:
+        return None
+    rows = []
+    for part in torch.split(elements, max(1, 2**22 // len(elements))):
+        products = (part.mT @ r).flatten(1) @ flat.T
+        place = torch.searchsorted(keys, products - gap / 2).clamp_max(len(keys) - 1)
+        if not float((keys[place] - products).abs().max()) < 1e-3 * gap:
+            return None
+        rows.append(order[place])
+    return torch.cat(rows)
 
 
 @cached_constant

@@ -14,10 +14,15 @@ from typing import Literal, NamedTuple, Protocol, cast
 import torch
 from torch import Tensor
 
+from intertwine._bounds import show_count
+from intertwine._errors import UsageError
 from intertwine._late_binding import implementation
 from intertwine.groups._lie_group import MatrixLieGroup
 
 Kind = Literal["real", "complex", "quaternionic"]
+
+MOST_FACTORS = 1000
+"""The largest power of a representation."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,7 +167,8 @@ class Rep(ABC):
             ``group.irreps()``.
 
         Raises:
-            ValueError: If the rep is not orthogonal or its irreps are not known.
+            ValueError: If the rep is not orthogonal and, for a group that is not compact such as the Lorentz group, not
+                self-adjoint either: rho(g^T) = rho(g)^T.
 
         Example:
             >>> from intertwine.groups import SO3
@@ -247,12 +253,14 @@ class Rep(ABC):
     def __pow__(self, power: int) -> Rep:
         if not isinstance(power, int) or isinstance(power, bool) or power < 0:
             raise ValueError(f"a tensor power is a whole number, at least 0, got {power!r}")
+        if power > MOST_FACTORS:
+            raise UsageError(f"a tensor power is at most {MOST_FACTORS:,}, got {show_count(power)}")
         return _reps().tensor_product(self.group, (self,) * power)
 
 
 @dataclass(frozen=True, repr=False)
 class Irrep(Rep):
-    """A representation, irreducible over the reals, by orthogonal matrices."""
+    """A representation, irreducible over the reals, by orthogonal matrices; self-adjoint for groups not compact."""
 
     @property
     @abstractmethod

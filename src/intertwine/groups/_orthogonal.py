@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine._cached_constant import cached_constant
 from intertwine.groups._describe import describe_orthogonal, describe_orthogonal_2d, describe_orthogonal_3d
 from intertwine.groups._group import Group
@@ -161,6 +162,7 @@ class _AnyDimension(OrthogonalGroup):
     def __post_init__(self) -> None:
         if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < 4:
             raise ValueError(f"{type(self).__name__}(n) takes a whole number n >= 4, got {self.n!r}; SO(n) makes all")
+        check_entries(self.n**2, f"the matrices of {self.name}")
 
     @property
     def _size(self) -> int:
@@ -216,6 +218,7 @@ def O(n: int) -> OrthogonalGroup:  # noqa: E743, N802
 @cached_constant
 def infinitesimal_rotations(n: int) -> Tensor:
     """A basis ``(n (n - 1) / 2, n, n)`` of the antisymmetric matrices; n = 3 about x, y and z, else from i to j > i."""
+    check_entries(n**3 * (n - 1) // 2, f"the generators of SO({n})")
     pairs = [(1, 2), (2, 0), (0, 1)] if n == 3 else [(i, j) for i in range(n) for j in range(i + 1, n)]
     basis = torch.zeros(len(pairs), n, n, dtype=torch.float64)
     for each, (i, j) in zip(basis, pairs, strict=True):

@@ -9,6 +9,7 @@ from math import factorial
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine.groups._finite import FiniteGroup, check_listable
 
 
@@ -19,6 +20,7 @@ class _Permutations(FiniteGroup):
     def __post_init__(self) -> None:
         if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < 1:
             raise ValueError(f"{type(self).__name__}(n) takes a whole number n >= 1, got {self.n!r}")
+        check_entries(self.n**2, f"the matrices of {self.name}")
 
     @property
     def dimension(self) -> int:
@@ -155,6 +157,7 @@ class Alternating(_Permutations):
         """The cycles (1 2 k), ``(n - 2, n, n)``; the identity for n < 3."""
         if self.n < 3:
             return self.identity[None]
+        check_entries((self.n - 2) * self.n**2, f"the generators of {self.name}")
         images = torch.arange(self.n).repeat(self.n - 2, 1)
         images[:, 0], images[:, 1] = 1, torch.arange(2, self.n)
         images[torch.arange(self.n - 2), torch.arange(2, self.n)] = 0

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from intertwine.groups._describe import describe_orthogonal_2d, describe_orthogonal_3d
-from intertwine.groups._finite import FiniteGroup
+from intertwine.groups._finite import FiniteGroup, check_listable
 from intertwine.groups._matrix import FiniteMatrixGroup
 
 _PHI = (1 + 5**0.5) / 2
@@ -78,9 +78,14 @@ class Cyclic(_PlanarFiniteGroup):
         return f"C_{self.n}"
 
     @property
+    def order(self) -> int:
+        """The number n."""
+        return self.n
+
+    @property
     def discrete_generators(self) -> Tensor:
         """The rotation by 360 / n degrees."""
-        return _rotations(self.n)[1 % self.n].unsqueeze(0)
+        return _rotation(1 % self.n, self.n).unsqueeze(0)
 
     def _list_elements(self) -> Tensor:
         return _rotations(self.n)
@@ -106,9 +111,14 @@ class Dihedral(_PlanarFiniteGroup):
         return f"D_{self.n}"
 
     @property
+    def order(self) -> int:
+        """Twice n."""
+        return 2 * self.n
+
+    @property
     def discrete_generators(self) -> Tensor:
         """The rotation by 360 / n degrees and the reflection y -> -y."""
-        return self._list_elements()[[1 % self.n, self.n]]
+        return torch.stack([_rotation(1 % self.n, self.n), torch.diag(torch.tensor([1, -1], dtype=torch.float64))])
 
     def _list_elements(self) -> Tensor:
         rotations = _rotations(self.n)
@@ -130,8 +140,16 @@ def _sine(k: int, n: int) -> float:
 
 
 def _rotations(n: int) -> Tensor:
-    rows = [[[_cosine(k, n), -_sine(k, n)], [_sine(k, n), _cosine(k, n)]] for k in range(n)]
-    return torch.tensor(rows, dtype=torch.float64)
+    check_listable(f"C_{n}", n)
+    return torch.tensor([_rotation_rows(k, n) for k in range(n)], dtype=torch.float64)
+
+
+def _rotation(k: int, n: int) -> Tensor:
+    return torch.tensor(_rotation_rows(k, n), dtype=torch.float64)
+
+
+def _rotation_rows(k: int, n: int) -> list[list[float]]:
+    return [[_cosine(k, n), -_sine(k, n)], [_sine(k, n), _cosine(k, n)]]
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from intertwine.hom._cache import BasisCache, basis_path, load_basis, store_basis
-from intertwine.hom._count import character_count, check_groups, merged_terms
+from intertwine.hom._count import check_groups, merged_terms
 from intertwine.hom._null_space import null_space
 from intertwine.hom._schur import schur, schur_dimension
 from intertwine.reps import Generators, Rep, irrep_table
@@ -31,7 +31,7 @@ def intertwiners(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None)
         rep_in: How the group acts on the inputs.
         rep_out: How it acts on the outputs; of the same group.
         folder: Where bases are kept from one program to the next, such as ``data.user_cache() / "bases"``; in memory
-            only when not given.
+            only when not given. What is read is verified, and computed again where it is damaged.
 
     Returns:
         A basis ``(k, dim_out, dim_in)`` of Hom_G(rep_in, rep_out), float64, orthonormal in the Frobenius product.
@@ -51,12 +51,13 @@ def intertwiners(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None)
         2
     """
     check_groups(rep_in, rep_out)
+    check_size(rep_in.dim * rep_out.dim, rep_in, rep_out)
     known = MEMORY.get(rep_in, rep_out)
     if known is not None and folder is None:
         return known
     path = None if folder is None else basis_path(folder, rep_in, rep_out)
     if path is not None and path.is_file() and known is None:
-        known = load_basis(path, (rep_out.dim, rep_in.dim))
+        known = load_basis(path, rep_in, rep_out)
     basis = _solved(rep_in, rep_out) if known is None else known
     MEMORY.put(rep_in, rep_out, basis)
     if path is not None and (known is None or not path.is_file()):
@@ -69,36 +70,6 @@ def _solved(rep_in: Rep, rep_out: Rep) -> Tensor:
         return null_space(rep_in, rep_out)
     check_size(schur_dimension(rep_in, rep_out) * rep_in.dim * rep_out.dim, rep_in, rep_out)
     return schur(rep_in, rep_out)
-
-
-def hom_dimension(rep_in: Rep, rep_out: Rep) -> int:
-    """How many linear maps commute: sum over irreps of e m_in m_out, with e = 1, 2, 4 for real, complex, quaternionic.
-
-    For sums of irreps from their multiplicities m, for any other reps by characters. Nothing is solved.
-
-    Args:
-        rep_in: How the group acts on the inputs.
-        rep_out: How it acts on the outputs; of the same group.
-
-    Raises:
-        ValueError: If the groups differ, or the group is not reductive or too large to list, and has no characters to
-            count with.
-
-    Example:
-        >>> from intertwine.groups import O3
-        >>> hom_dimension(O3().rep("8x0e + 4x1o"), O3().rep("8x0e + 2x1o + 1x2e"))
-        72
-    """
-    check_groups(rep_in, rep_out)
-    if rep_in.irreps is not None and rep_out.irreps is not None and irrep_table(rep_in.group).complete:
-        return schur_dimension(rep_in, rep_out)
-    count = character_count(rep_in, rep_out)
-    if count is None:
-        raise ValueError(
-            f"{rep_in.group} has no characters to count the maps {rep_in} -> {rep_out} with;"
-            " len(intertwiners(rep_in, rep_out)) solves for them"
-        )
-    return count.dimension
 
 
 def _is_decomposed(rep_in: Rep, rep_out: Rep) -> bool:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import zipfile
+import zlib
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from intertwine._atomic import atomic_file
+from intertwine.hom._verify import verify_basis
 from intertwine.reps import CONVENTION_VERSION, DirectSum, Dual, Rep, TensorProduct
 
-FORMAT = 1
+FORMAT = 2
 """Counts changes of how a basis is chosen within its space, and of the files."""
 LARGEST_MEMORY = 2**25
 """The most numbers that are cached in memory: 256 MB."""
@@ -94,26 +97,38 @@ def _digest(rep: Rep, digest: hashlib._Hash) -> None:
     digest.update(b")")
 
 
-def load_basis(path: Path, shape: tuple[int, int]) -> Tensor | None:
-    """The stored basis ``(k, *shape)``; None when there is none, or, with a warning, when it is damaged."""
+def load_basis(path: Path, rep_in: Rep, rep_out: Rep) -> Tensor | None:
+    """The stored basis ``(k, dim_out, dim_in)``; None when there is none, or, with a warning, when it is damaged.
+
+    Its checksum, dtype, shape and rank are verified, and that its maps are orthonormal and commute with the group.
+    """
     if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            basis = torch.from_numpy(file["basis"])
-        if basis.dtype != torch.float64 or basis.ndim != 3 or tuple(basis.shape[1:]) != shape:
-            raise ValueError(f"it holds {basis.dtype} of shape {tuple(basis.shape)}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            stored, checksum = file["basis"], str(file["checksum"])
+        if checksum != _checksum(path, stored):
+            raise ValueError("its checksum is that of other numbers")
+        basis = torch.from_numpy(stored)
+        verify_basis(basis, rep_in, rep_out)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         _log.warning("%s is damaged (%s): solving again", path, error)
         return None
     return basis
 
 
+def _checksum(path: Path, basis: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of the name of the file and of the numbers in it."""
+    head = f"{path.name} {basis.dtype} {basis.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(basis).tobytes()).hexdigest()
+
+
 def store_basis(path: Path, basis: Tensor) -> None:
     """Store a basis, whole or not at all; a folder that refuses costs a warning, no more."""
+    numbers = basis.numpy()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, basis=basis.numpy())
+            np.savez_compressed(file, basis=numbers, checksum=np.array(_checksum(path, numbers)))
     except OSError as error:
         _log.warning("could not write %s (%s): it is solved again next time", path, error.strerror or error)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import Group, Symmetric
-from intertwine.hom._cycle_types import symmetric_classes
+from intertwine.hom._cycle_types import partition_count, symmetric_classes
 from intertwine.hom._weights import component_trace, invariant_count
 from intertwine.reps import DirectSum, Generators, Rep, TensorProduct
 from intertwine.reps.solve import discrete_constraints, orbit_signs
@@ -18,6 +18,8 @@ MOST_ELEMENTS = 10_000
 """The largest finite group that is listed from its generators."""
 MOST_COMPONENTS = 1000
 """The largest finite group of representatives of the components of a Lie group that is listed."""
+MOST_PERMUTED = 32
+"""The largest n of a symmetric group whose conjugacy classes are listed: 8,349."""
 _WORK = 10**9
 _CHUNK = 2**22
 _UNBOUNDED = 1e6
@@ -161,7 +163,8 @@ def discrete_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count |
     """Count for a discrete group: characters of elements or classes, or the orbits of what it permutes."""
     group = rep_in.group
     if isinstance(group, Symmetric) and len(generators.discrete) and _is_whole(group, generators):
-        found = character_inner_product(rep_in, rep_out, *symmetric_classes(group.n))
+        few = group.n <= MOST_PERMUTED and partition_count(group.n) * (_entries(rep_in) + _entries(rep_out)) <= _WORK
+        found = character_inner_product(rep_in, rep_out, *symmetric_classes(group.n)) if few else None
     else:
         elements = listed(group, generators)
         found = None if elements is None else character_inner_product(rep_in, rep_out, elements)

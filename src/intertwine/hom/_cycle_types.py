@@ -24,6 +24,20 @@ def partitions(n: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
             yield (part, *rest)
 
 
+def partition_count(n: int) -> int:
+    """The number of partitions of n, which is that of the conjugacy classes of S_n, by Euler's recurrence.
+
+    Example:
+        >>> partition_count(4), partition_count(99)
+        (5, 169229875)
+    """
+    ways = [1] + [0] * n
+    for part in range(1, n + 1):
+        for total in range(part, n + 1):
+            ways[total] += ways[total - part]
+    return ways[n]
+
+
 def class_size(cycles: tuple[int, ...]) -> int:
     """How many permutations have these cycle lengths: n! / prod (length^count count!)."""
     counts = Counter(cycles)

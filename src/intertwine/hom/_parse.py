@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from intertwine import groups
+from intertwine._bounds import check_digits
 from intertwine._errors import UsageError
 from intertwine.groups import Group
 from intertwine.hom._generator_rep import generator_rep, parse_matrices
@@ -45,6 +46,10 @@ _KEYWORDS: dict[str, Callable[[Group], Rep]] = {
     "regular": lambda group: group.regular,
     "V": lambda group: group.vector,
 }
+_LONGEST = 5000
+"""The most characters of a line."""
+_DEEPEST = 50
+"""The most brackets within each other."""
 EXAMPLE = '"SO3: 1 x 1 -> 0 + 1 + 2"'
 
 
@@ -69,6 +74,9 @@ def parse_hom(text: str) -> HomSpace:
         >>> rep_in.dim, rep_out.dim
         (9, 19)
     """
+    if len(text) > _LONGEST:
+        raise UsageError(f'expected "GROUP: IN -> OUT" of at most {_LONGEST:,} characters, got {len(text):,}')
+    check_digits(text)
     name, colon, maps = text.rpartition(":")
     before, arrow, after = maps.partition("->")
     if not colon or not arrow or "->" in after:
@@ -163,7 +171,7 @@ class _Parser:
     """Recursive descent; ``at`` is the position in the text."""
 
     def __init__(self, group: Group, text: str, named_reps: Mapping[str, Rep]) -> None:
-        self.group, self.text, self.at = group, text, 0
+        self.group, self.text, self.at, self.depth = group, text, 0, 0
         self.keywords = {word: partial(make, group) for word, make in _KEYWORDS.items()}
         self.named_reps = named_reps
         self.pattern = irrep_table(group).pattern
@@ -211,7 +219,11 @@ class _Parser:
         if label:
             return self.group.irrep(label[1])
         if self.take(r"\s*\(\s*"):
+            self.depth += 1
+            if self.depth > _DEEPEST:
+                raise UsageError(f"expected at most {_DEEPEST} brackets within each other")
             inner = self.sum()
+            self.depth -= 1
             if not self.take(r"\s*\)"):
                 raise self.error("a closing bracket")
             return inner

@@ -10,11 +10,17 @@ from typing import Any
 
 from torch import Tensor
 
+from intertwine._bounds import shorten, show_count
+from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
 from intertwine.hom._count import Count, character_count, merged_terms
 from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.reps import Rep, TensorProduct
 
+MOST_ENTRIES = 2**17
+"""The most entries of one map in a table."""
+LARGEST_GROUP = 24
+"""The largest n of a Lie group of n x n matrices in a table."""
 _WIDEST = 12
 _VISIBLE = 5e-4
 
@@ -131,7 +137,7 @@ def tabulate(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None) -> 
         folder: Where bases are kept from one program to the next; see ``intertwiners``.
 
     Raises:
-        ValueError: If the groups differ, or the basis would not fit into memory.
+        ValueError: If the groups differ, or the maps are too large for a table; ``intertwiners`` takes larger ones.
         ArithmeticError: If the constraints and the characters disagree.
 
     Example:
@@ -140,10 +146,32 @@ def tabulate(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None) -> 
         >>> tabulate(G.vector * G.vector, G.rep("0 + 1 + 2")).summary()
         '3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree'
     """
+    _check_cost(rep_in, rep_out)
     rows: list[MapRow] = []
     for (copies_in, term_in), (copies_out, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
         rows += _pair_rows(term_in, term_out, copies_in * copies_out, folder)
     return MapTable(rep_in, rep_out, tuple(rows), character_count(rep_in, rep_out))
+
+
+def _check_cost(rep_in: Rep, rep_out: Rep) -> None:
+    """Refuse a table that takes more than a few seconds.
+
+    Raises:
+        UsageError: If a map between two terms, or the Lie algebra, is too large.
+    """
+    group, shown = rep_in.group, shorten(f"{rep_in} -> {rep_out}")
+    for (_, term_in), (_, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
+        entries = term_in.dim * term_out.dim
+        if entries > MOST_ENTRIES:
+            raise UsageError(
+                f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a"
+                " table: take smaller representations, or one irrep at a time"
+            )
+    if group.order is None and group.dimension > LARGEST_GROUP:
+        raise UsageError(
+            f"the generators of {group} are {group.dimension} x {group.dimension} matrices, larger than the"
+            f" {LARGEST_GROUP} x {LARGEST_GROUP} of a table: take a smaller group"
+        )
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, radians, sin
+from math import cos, fmod, isfinite, radians, sin
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from intertwine._bounds import show_count
 from intertwine._errors import UsageError
 from intertwine.patterns._lattices import lattice_cell, lattice_parameters
 from intertwine.patterns._pattern import random_pattern
@@ -49,12 +50,16 @@ class Canvas:
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 32 or max(self.width, self.height) > 8192:
             raise UsageError(f"pictures are 32 to 8192 pixels wide and high, got {self.width} x {self.height}")
+        if not isfinite(self.rotation):
+            raise UsageError(f"the rotation expects a finite number of degrees, got {self.rotation:g}")
         if not _MIN_CELLS <= self.cells <= _MAX_CELLS:
             raise UsageError(f"cells across are {_MIN_CELLS:g} to {_MAX_CELLS:g}, got {self.cells:g}")
 
     def cell(self, name: str) -> Tensor:
         """The cell of a wallpaper group on this canvas: ``(2, 2)``, columns are lattice vectors in pixels, y down."""
-        cell = lattice_cell(WALLPAPERS[name].lattice, min(self.width, self.height) / self.cells, -self.rotation)
+        cell = lattice_cell(
+            WALLPAPERS[name].lattice, min(self.width, self.height) / self.cells, -fmod(self.rotation, 360.0)
+        )
         if WALLPAPERS[name].lattice != "centered":
             return cell
         # A rhombus is rotated so that its mirror lines are horizontal and vertical.
@@ -82,6 +87,8 @@ def draw_pattern(name: str, canvas: Canvas | None = None, *, seed: int = 0, pale
     """
     canvas = canvas or Canvas()
     name = wallpaper(name).name
+    if not -(2**63) <= seed < 2**63:
+        raise UsageError(f"the seed expects a whole number below 2^63, got {show_count(seed)}")
     generator = torch.Generator().manual_seed(seed)
     default_palette = int(torch.randint(len(PALETTES), (), generator=generator))
     if palette is not None and palette not in PALETTES:

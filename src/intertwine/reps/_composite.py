@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from intertwine._bounds import show_count
+from intertwine._errors import UsageError
 from intertwine.groups import Group, Irrep, Rep
+
+MOST_TERMS = 1_000_000
+"""The most terms of a direct sum of which neighbors differ."""
 
 
 def _check_group(group: Group, rep: Rep) -> None:
@@ -44,6 +49,8 @@ def direct_sum(group: Group, terms: Iterable[tuple[int, Rep]]) -> Rep:
         if copies < 0:
             raise ValueError(f"the number of copies is at least 0, got {copies} of {rep}")
         inner = rep.terms
+        if len(inner) > 1 and copies * len(inner) > MOST_TERMS:
+            raise UsageError(f"a direct sum has at most {MOST_TERMS:,} terms, got {show_count(copies)} copies of {rep}")
         expanded = ((copies * inner[0][0], inner[0][1]),) if len(inner) == 1 else inner * copies
         for count, term in expanded:
             if flat and flat[-1][1] == term:

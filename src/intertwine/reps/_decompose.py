@@ -1,4 +1,4 @@
-"""Decomposition of an orthogonal representation into irreps (Maschke, Peter and Weyl).
+"""Decomposition of a representation into irreps (Maschke, Peter and Weyl).
 
     rho(g) = Q (m_1 rho_1 + m_2 rho_2 + ...)(g) Q^T
 
@@ -13,10 +13,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from intertwine._bounds import check_entries
 from intertwine.groups import Decomposition, Irrep, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
 from intertwine.reps.irreps import components, irrep_table
-from intertwine.reps.solve import canonical_basis
+from intertwine.reps.solve import canonical_basis, is_self_adjoint, is_semisimple
 
 Columns = list[tuple[Irrep, Tensor]]
 """Irreps, and isometries ``(dim, irrep.dim)`` that commute: the columns of Q, block by block."""
@@ -24,13 +25,20 @@ Columns = list[tuple[Irrep, Tensor]]
 
 def decompose(rep: Rep) -> Decomposition:
     """The change of basis to irreps; see ``Rep.decompose``."""
+    check_entries(rep.dim**2, f"the matrices of {rep}")
     group = rep.group
-    if not group.compact:
-        raise ValueError(
-            f"cannot decompose {rep!r}: the irreps of {group} are not known, and {group} is not compact, so a rep need"
-            " not be a sum of irreps at all: the shears [[1, t], [0, 1]] fix a line and no complement of it"
+    if not group.compact and not is_self_adjoint(rep):
+        semisimple = len(group.discrete_generators) == 0 and is_semisimple(group)
+        reason = (
+            "it is a sum of irreps, as all reps of a semisimple group are, but not by an orthogonal change of basis,"
+            " since rho(g^T) = rho(g)^T does not hold; take another basis"
+            if semisimple
+            else f"the irreps of {group} are not known, {group} is not compact, and rho(g^T) = rho(g)^T does not hold,"
+            " so a rep need not be a sum of irreps at all: the shears [[1, t], [0, 1]] fix a line and no complement of"
+            " it"
         )
-    if not rep.orthogonal:
+        raise ValueError(f"cannot decompose {rep!r}: {reason}")
+    if group.compact and not rep.orthogonal:
         raise ValueError(
             f"cannot decompose {rep!r}: its matrices are not known to be orthogonal; unitarize(rep) finds a basis"
             " in which those of a finite group are"

@@ -12,9 +12,9 @@ from intertwine.training._job import FitResult, Job
 from intertwine.training._settings import Settings, check_tensorboard
 
 if TYPE_CHECKING:
-    from intertwine.training._checkpoint import Checkpoint, Run, load_checkpoint, load_run
     from intertwine.training._fit import fit
     from intertwine.training._random import normal_per_example
+    from intertwine.training.checkpoints import Checkpoint, Run, load_checkpoint, load_run
 
 __all__ = [
     "Checkpoint",
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Checkpoint": "_checkpoint",
-    "Run": "_checkpoint",
+    "Checkpoint": "checkpoints",
+    "Run": "checkpoints",
     "fit": "_fit",
-    "load_checkpoint": "_checkpoint",
-    "load_run": "_checkpoint",
+    "load_checkpoint": "checkpoints",
+    "load_run": "checkpoints",
     "normal_per_example": "_random",
 }
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from intertwine.training._settings import Settings
-from intertwine.training._state import TrainingState
+from intertwine.training.checkpoints import TrainingState
 
 _NOT_METRICS = ("epoch", "step", "learning_rate", "train_loss", "seconds")
 

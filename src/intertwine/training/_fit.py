@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
-from intertwine.training._checkpoint import CONFIG, SPLIT, load_checkpoint, load_resume_state, to_json
 from intertwine.training._job import FitResult, Job
 from intertwine.training._log import LOG, write_log
 from intertwine.training._settings import Settings, check_tensorboard
-from intertwine.training._state import ResumeState, TrainingState
-from intertwine.training._storage import replace_file, sole_writer
-from intertwine.training._upgrade import FORMAT
+from intertwine.training.checkpoints import (
+    CONFIG,
+    FORMAT,
+    SPLIT,
+    ResumeState,
+    TrainingState,
+    load_checkpoint,
+    load_resume_state,
+    replace_file,
+    sole_writer,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console

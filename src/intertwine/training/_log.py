@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from intertwine.training._storage import replace_file
+from intertwine.training.checkpoints import replace_file
 
 LOG = "metrics.csv"
 EVENTS = "tensorboard"

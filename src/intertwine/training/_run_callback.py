@@ -12,13 +12,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from intertwine._errors import UsageError
 from intertwine.training._average import snapshot
-from intertwine.training._checkpoint import checkpoint_files
 from intertwine.training._display import Display
 from intertwine.training._log import EVENTS, LOG, EventLog, append_log
-from intertwine.training._state import ResumeState
 from intertwine.training._stopping import Interrupted, StopRequest
-from intertwine.training._storage import replace_folder
 from intertwine.training._training_module import TrainingModule
+from intertwine.training.checkpoints import ResumeState, checkpoint_files, replace_folder
 
 
 class RunCallback(Callback):

@@ -23,9 +23,9 @@ from intertwine.training._job import Job
 from intertwine.training._process_group import LocalEnvironment, ProcessRank, process_group
 from intertwine.training._run_callback import RunCallback
 from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState
 from intertwine.training._stopping import StopRequest
 from intertwine.training._training_module import TrainingModule
+from intertwine.training.checkpoints import ResumeState
 
 
 def is_launched_externally(settings: Settings) -> bool:

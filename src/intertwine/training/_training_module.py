@@ -23,10 +23,9 @@ from intertwine.training._batches import (
     train_steps,
     validation_steps,
 )
-from intertwine.training._checkpoint import copy_weights
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState, learning_rate
+from intertwine.training.checkpoints import ResumeState, copy_weights, learning_rate
 
 
 class TrainingModule(lightning.LightningModule):

@@ -26,7 +26,7 @@ from intertwine._errors import UsageError
 from intertwine.training._job import Job
 from intertwine.training._process_group import ProcessRank
 from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState
+from intertwine.training.checkpoints import ResumeState
 
 
 class WorkerProcesses:

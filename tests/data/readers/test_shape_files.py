@@ -8,8 +8,9 @@ import pytest
 
 from intertwine._errors import UsageError
 from intertwine.data._sampling import Cloud, ShapeError, Surface, sample
-from intertwine.data.readers import _meshes, read_shape
-from intertwine.data.readers._meshes import COLOR
+from intertwine.data.readers import read_shape
+from intertwine.data.readers._columns import COLOR
+from intertwine.data.readers.meshes import _formats
 
 trimesh = pytest.importorskip("trimesh")
 
@@ -268,7 +269,7 @@ def test_a_file_that_is_gone(tmp_path):
 
 
 def test_what_to_install(tmp_path, monkeypatch):
-    path = box(tmp_path, "off")
-    monkeypatch.setattr(_meshes, "find_spec", lambda name: None)
+    path = box(tmp_path, "glb")
+    monkeypatch.setattr(_formats, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "intertwine\[shapes\]"'):
         read_shape(path)

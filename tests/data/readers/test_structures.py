@@ -80,14 +80,14 @@ def test_info_comes_before_results_and_nothing_is_calculated(tmp_path, width):
         def get_property(self, *args, **kwargs):
             raise AssertionError("calculated")
 
-    from intertwine.data.readers._structure_record import _target
+    from intertwine.data.readers._structure_targets import target_of
 
     atoms = Atoms("H", info={"energy": 1.0})
     atoms.calc = Lazy(atoms, energy=2.0, dipole=np.array([1.0, 2.0, 3.0]))
-    assert _target(atoms, "energy", width(1), "here").tolist() == [1.0]
-    assert _target(atoms, "dipole", width(3), "here").tolist() == [1.0, 2.0, 3.0]
+    assert target_of(atoms, "energy", width(1), "here").tolist() == [1.0]
+    assert target_of(atoms, "dipole", width(3), "here").tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(UsageError, match='no target "magmom"'):
-        _target(atoms, "magmom", width(1), "here")
+        target_of(atoms, "magmom", width(1), "here")
 
 
 def test_other_formats_through_ase(tmp_path, width):
@@ -170,13 +170,13 @@ def test_what_is_before_a_bad_frame_is_there_already(file):
         (ATOM + WATER.replace("3\n", "4\n", 1), r"frame 2: it says 4 atoms, but only 3 follow: is the file whole\?"),
         (ATOM + WATER.replace("3\n", "4\n", 1) + "\n\n" + ATOM, r"frame 2: it says 4 atoms, but only 3 follow"),
         (ATOM + "99999999999\n", r"frame 2: it says 99999999999 atoms, but only 0 follow"),
+        (ATOM + f"{10**30}\n", r"frame 2: it says 10+ atoms, but only 0 follow"),
         (ATOM + "0\n\n", r"frame 2: a structure needs at least one atom, this one has 0"),
         (ATOM + "-3\n\n", r"frame 2: a structure needs at least one atom, this one has -3"),
         (
             ATOM + ATOM.replace("2.0", "two"),
             r"frame 2: cannot be read: ValueError: could not convert .* 'two'",
         ),
-        (ATOM + ATOM.replace("2.0", "1.5*^-6"), r"frame 2: cannot be read: .*1.5\*\^-6"),
         (ATOM + ATOM.replace("H 1.0 2.0 3.0", "H 1.0 2.0"), r"frame 2: cannot be read: "),
         (WATER + ATOM.replace("2.0", "nan"), r"frame 2: the coordinates of atom 1 are not finite: 1 nan 3"),
         (WATER.replace("H 0.0 0.7572", "H -inf 0.7572"), r"frame 1: the coordinates of atom 2 are not finite: -inf"),

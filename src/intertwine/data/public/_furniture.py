@@ -26,7 +26,7 @@ from intertwine.data._sampling import Surface
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
 from intertwine.data.public._debian import DebianPackage, package_files
 from intertwine.data.public._mesh_set import pack_surfaces, sample_surfaces
-from intertwine.data.readers import read_mesh, require_trimesh
+from intertwine.data.readers import read_mesh
 
 PACKAGE = DebianPackage(
     "sweethome3d-furniture", "1.8-1", 119782356, "3ccb90c63f9525e887a767b9cd5c8b6933b8b6b2973a615a5359ee68a2118668"
@@ -107,7 +107,6 @@ def meshes(progress: ProgressCallback = no_progress) -> dict[str, Tensor]:
     }
     tensors = load_cached(path, key)
     if tensors is None:
-        require_trimesh()
         found: dict[str, Surface] = {}
         wanted = {row.model for row in rows}
         with PACKAGE.open(progress) as package:

@@ -1,11 +1,10 @@
 """Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
 
-from intertwine.data.readers._meshes import join_surfaces, read_mesh, require_trimesh
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shapes import read_shapes
 from intertwine.data.readers._structures import iter_structures, read_structures
-from intertwine.data.readers._vrml import read_vrml
+from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, require_trimesh
 
 __all__ = [
     "SHAPE_SUFFIXES",

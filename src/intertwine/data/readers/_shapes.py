@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,11 +23,13 @@ from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
 from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
-from intertwine.data.readers._meshes import COLOR, MESH_SUFFIXES, integer_labels, require_trimesh
+from intertwine.data.readers._columns import COLOR, integer_labels
 from intertwine.data.readers._point_files import read_shape
+from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
+from intertwine.data.readers.meshes import require_trimesh
 
-_FORMAT = 2
+_FORMAT = 3
 _MAX_PARTS = 256
 
 
@@ -110,8 +113,8 @@ class _ReadFile(NamedTuple):
 def _read_all(
     entries: Sequence[ShapeEntry], sampling: _Sampling, labels: str, progress: ProgressCallback
 ) -> list[_ReadFile]:
-    if any(entry.path.suffix.lower() in MESH_SUFFIXES for entry in entries):
-        require_trimesh()
+    for suffix in {entry.path.suffix for entry in entries}:
+        require_trimesh(suffix)
     result = []
     for entry in entries:
         result.append(_read_file(entry, sampling, labels == "part"))
@@ -134,7 +137,7 @@ def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _Rea
 
 def _labels_beside(path: Path, count: int) -> Any:
     try:
-        labels = integer_labels(np.loadtxt(path, dtype=np.float64, ndmin=1))
+        labels = integer_labels(np.loadtxt(BytesIO(read_regular_file(path)), dtype=np.float64, ndmin=1))
     except (OSError, ValueError) as error:
         raise ShapeError(f"{path.name}: {str(error).splitlines()[0][:100]}") from error
     if labels is None or labels.shape != (count,):

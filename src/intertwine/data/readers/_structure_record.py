@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,14 +12,15 @@ import numpy.typing as npt
 
 from intertwine._errors import UsageError
 from intertwine.data._elements import CHEMICAL_SYMBOLS
+from intertwine.data.readers._structure_targets import target_of
 from intertwine.data.readers._xyz import read_xyz_frames
 
 if TYPE_CHECKING:
     from intertwine.reps import Rep
 
 XYZ_SUFFIXES = (".xyz", ".extxyz")
-_PER_ATOM = ("forces", "stresses", "charges", "magmoms", "energies", "born_effective_charges")
-_MAX_KEYS = 12
+_LARGEST = 1e6
+"""In Angstrom: a coordinate beyond which there is no molecule."""
 
 
 class StructureRecord(NamedTuple):
@@ -109,40 +109,21 @@ def _record(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> 
         raise UsageError(f"{location}: the coordinates of atom {atom + 1} are not finite: {x:g} {y:g} {z:g}")
     if len(numbers) > 1 and not positions.any():
         raise UsageError(f'{location}: every atom is at the origin: is the column of coordinates called "pos"?')
-    values = {name: _target(atoms, name, rep, location) for name, rep in targets.items()}
+    _check_places(positions, location)
+    values = {name: target_of(atoms, name, rep, location) for name, rep in targets.items()}
     return StructureRecord(numbers, positions, values, path.name, number)
 
 
-def _target(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
-    """A frame's value: from `atoms.info`, else from the results that came with the file; nothing is calculated."""
-    results = dict(getattr(atoms.calc, "results", None) or {})
-    known = {
-        key: value for key, value in {**results, **atoms.info}.items() if key not in _PER_ATOM or key in atoms.info
-    }
-    if name not in known:
-        if name in results or name in atoms.arrays:
-            raise UsageError(f'{location}: "{name}" is given per atom; a target is one value per structure')
-        raise UsageError(f'{location}: no target "{name}"; {_known_targets(name, list(known))}')
-    value = np.asarray(known[name])
-    if value.dtype.kind not in "iuf":
-        raise UsageError(f'{location}: target "{name}" is not numeric: {str(known[name])[:40]}')
-    shape = tuple(length for length in value.shape if length != 1)
-    if value.size != rep.dim or not (len(shape) < 2 or shape == (3, 3)):
-        came = "one number" if not shape else f"shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers"
+def _check_places(positions: npt.NDArray[np.float64], location: str) -> None:
+    """Raise UsageError if a coordinate is beyond any molecule, or two atoms have one place."""
+    farthest = int(np.abs(positions).max(axis=1).argmax())
+    if np.abs(positions[farthest]).max() > _LARGEST:
+        x, y, z = positions[farthest]
         raise UsageError(
-            f'{location}: target "{name}" as {rep} has {rep.dim} component{"s"[: rep.dim - 1]}, the file has {came}'
+            f"{location}: atom {farthest + 1} is at {x:g} {y:g} {z:g} Angstrom; expected at most {_LARGEST:g}"
         )
-    if not np.isfinite(value).all():
-        raise UsageError(
-            f'{location}: target "{name}" is not finite: {" ".join(f"{number:g}" for number in value.flat)}'
-        )
-    return value.astype(np.float64).reshape(-1)
-
-
-def _known_targets(name: str, keys: list[str]) -> str:
-    if not keys:
-        return "this frame has none at all"
-    close = get_close_matches(name, keys, 1)
-    question = f'did you mean "{close[0]}"? ' if close else ""
-    more = f" and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else ""
-    return f"{question}this frame has {', '.join(sorted(keys)[:_MAX_KEYS])}{more}"
+    order = np.lexsort(positions.T)
+    same = (positions[order[1:]] == positions[order[:-1]]).all(axis=1)
+    if same.any():
+        first, second = sorted(order[int(same.argmax()) :][:2] + 1)
+        raise UsageError(f"{location}: atoms {first} and {second} are at the same place")

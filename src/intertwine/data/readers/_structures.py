@@ -18,6 +18,7 @@ from intertwine.data._constructors import molecules
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
+from intertwine.data.readers._regular_files import irregular
 from intertwine.data.readers._structure_record import XYZ_SUFFIXES, StructureRecord, read_records
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def read_structures(
     Args:
         path: .xyz, .extxyz, or another format that ase reads (told by its name or content); or a folder.
         targets: name -> representation; each is looked up in every frame's info, then in the results that the file
-            brings (ase puts energy and dipole there), and must have `rep.dim` numbers; 3 x 3 counts as nine, by rows.
+            brings (ase puts energy and dipole there), and must have `rep.dim` numbers; 3 x 3 counts as nine, by rows,
+            and so do the six numbers xx yy zz yz xz xy that ase makes of a stress.
         progress: called with (bytes read, bytes in all).
 
     Returns:
@@ -95,6 +97,8 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if not path.is_dir():
+        if reason := irregular(path):
+            raise UsageError(f"{path} is {reason}")
         return [path]
     every = sorted(path.iterdir(), key=lambda file: file.name)
     files = [file for file in every if file.suffix.lower() in XYZ_SUFFIXES and not file.name.startswith(".")]

@@ -6,16 +6,24 @@ nothing is dropped.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from itertools import islice, takewhile
 from pathlib import Path
 
 from intertwine._errors import UsageError
+from intertwine.data.readers._regular_files import irregular
+from intertwine.data.readers._xyz_dialects import standard_atoms, standard_comment
+
+_WORDS_OF_QM9, _LINES_AFTER_QM9 = 17, 3
+"""QM9's own files: words of the comment; frequencies, SMILES and InChI after the atoms."""
 
 
 def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
     """Each frame of the file as text: the number of atoms, the comment, the atoms. Memory: one frame.
+
+    Dialects are rewritten as by `standard_atoms`.
 
     Args:
         path: the file, UTF-8.
@@ -25,6 +33,8 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
         UsageError: it is not text, a frame does not begin with a number of atoms, has none, or has fewer than it says.
     """
     frame = 0
+    if reason := irregular(path):
+        raise UsageError(f"{path} is {reason}")
     try:
         with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
             for line in file:
@@ -37,13 +47,15 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
                 frame += 1
                 atoms = _number_of_atoms(line, f"{path}, frame {frame}")
                 comment = next(file, "")
-                lines = list(islice(file, atoms))
+                lines = list(islice(file, min(atoms, sys.maxsize)))
                 found = sum(1 for _ in takewhile(str.strip, lines))
                 if found < atoms:
                     raise UsageError(
                         f"{path}, frame {frame}: it says {atoms} atoms, but only {found} follow: is the file whole?"
                     )
-                yield "".join([line, comment, *lines])
+                if comment.startswith("gdb ") and len(comment.split()) == _WORDS_OF_QM9:
+                    list(islice(file, _LINES_AFTER_QM9))
+                yield "".join([line, standard_comment(comment), *standard_atoms(lines, comment)])
                 report(raw.tell())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}, after frame {frame}: this is not a text file in UTF-8") from error

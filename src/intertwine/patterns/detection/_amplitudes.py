@@ -79,7 +79,7 @@ class _PlaneWaves:
         return ((coefficients[:, None, :] * self.down.T) @ self.across).real
 
 
-class _LeastSquaresFit:
+class LeastSquaresFit:
     """Least-squares fit of the plane waves of a lattice to an image."""
 
     def __init__(self, image: Tensor, cell: Tensor, waves: Tensor) -> None:
@@ -96,17 +96,28 @@ class _LeastSquaresFit:
 
     def step(self) -> Tensor:
         """The Gauss-Newton step ``(2, 2)`` of the inverse cell, with the amplitudes eliminated."""
-        slopes = []
+        return self.solve_slopes(self.slopes()).reshape(2, 2)
+
+    def phase_slope(self, axis: int) -> Tensor:
+        """The derivative ``(C, H, W)`` by the phase along one axis of the reciprocal lattice."""
+        return self.plane_waves.sum(self.coefficients * (2j * pi * self.waves[:, axis]))
+
+    def slopes(self) -> list[Tensor]:
+        """The derivatives by the four entries of the inverse cell."""
         x, y = self.plane_waves.steps
+        slopes = []
         for axis in (0, 1):
-            derivative = self.coefficients * (2j * pi * self.waves[:, axis])
-            slope = self.plane_waves.sum(derivative)
+            slope = self.phase_slope(axis)
             slopes += [slope * x, slope * y[:, None]]
+        return slopes
+
+    def solve_slopes(self, slopes: list[Tensor]) -> Tensor:
+        """The Gauss-Newton step ``(n,)`` along the derivatives of n parameters."""
         free = [slope - self.plane_waves.sum(self.solve(slope)) for slope in slopes]
         matrix = torch.stack([slope.flatten() for slope in free], -1)
         normal = matrix.T @ matrix
         change: Tensor = torch.linalg.lstsq(normal, matrix.T @ self.residual.flatten()).solution
-        return change.reshape(2, 2)
+        return change
 
 
 def fit_amplitudes(image: Tensor, cell: Tensor) -> Amplitudes:
@@ -125,7 +136,7 @@ def fit_amplitudes(image: Tensor, cell: Tensor) -> Amplitudes:
     image = gaussian_blur(image, _BLUR / (2 * pi * radius), crop=True)
     for part in (0.35, 0.6, 1.0):
         for _ in range(_MAX_STEPS):
-            fit = _LeastSquaresFit(image, cell, waves_within(cell, max(radius * part, sqrt(20 / (pi * area)))))
+            fit = LeastSquaresFit(image, cell, waves_within(cell, max(radius * part, sqrt(20 / (pi * area)))))
             change = fit.step()
             inverse = torch.linalg.inv(cell)
             # No step shifts the phase of the lattice by more than a fifth of a period anywhere in the image.
@@ -135,7 +146,7 @@ def fit_amplitudes(image: Tensor, cell: Tensor) -> Amplitudes:
             if float(change.abs().max()) * reach < _CONVERGED:
                 break
     cell = reduced_cell(cell)
-    fit = _LeastSquaresFit(image, cell, waves_within(cell, radius))
+    fit = LeastSquaresFit(image, cell, waves_within(cell, radius))
     nonzero = fit.waves.abs().sum(-1) > 0
     centered = image - image.mean((-2, -1), keepdim=True)
     explained = 1 - float(fit.residual.square().sum() / centered.square().sum())

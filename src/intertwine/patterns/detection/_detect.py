@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import sqrt
 from statistics import median
@@ -15,13 +16,18 @@ from intertwine.patterns._lattices import reduced_cell
 from intertwine.patterns.detection._amplitudes import Amplitudes, fit_amplitudes
 from intertwine.patterns.detection._autocorrelation import LatticeEstimate, find_lattice
 from intertwine.patterns.detection._detection import Detection
-from intertwine.patterns.detection._group_fit import GroupFit, fit_group, is_compatible, wallpaper_settings
+from intertwine.patterns.detection._group_fit import GroupFit, fit_group, lattice_strain, wallpaper_settings
+from intertwine.patterns.detection._perspective import SMALLEST, estimate_perspective, rectify
 
 TOLERANCE = 0.03
 """Asymmetry, relative to the amplitude of the pattern, that still counts as symmetric."""
 STRAIN = 0.01
 """Relative deviation of lattice vectors from the lengths and angles that a group requires."""
 
+_STRAIN_OF_VIEW = 2.0
+"""The strain of the lattice that is allowed for each unit of perspective: a tilt also shortens one direction."""
+_SUSPICIOUS_STRAIN = 0.1
+"""The strain up to which a group that the amplitudes have, but the lattice has not, casts doubt."""
 _MIN_SIZE = 32
 _MAX_SIZE = 640
 _SIGMAS = 5.0
@@ -36,12 +42,14 @@ _MIN_RESIDUAL_PART = 0.3
 def detect(image: Tensor, *, tolerance: float = TOLERANCE) -> Detection:
     """The lattice and the wallpaper group of an image.
 
-    1. The lattice: the smallest cell on whose points the autocorrelation is near its maximum.
+    1. The lattice: the smallest cell on whose points the autocorrelation is near its maximum. If the image shows it in
+       perspective, the image is rectified first.
     2. Lattice vectors and Fourier amplitudes by least squares on the pixels. The noise is estimated between the points
        of the reciprocal lattice; significant amplitudes there enlarge the cell, systematic absences make it smaller.
     3. Each group compatible with the lattice is tested at all origins. It is accepted if the part of the amplitudes
        that is not invariant is consistent with noise (5 standard deviations) or less than the tolerance.
-    4. The largest accepted group is the result.
+    4. The largest accepted group is the result. A larger one that the amplitudes have and only the lattice denies, as
+       when a pattern is photographed at an angle, lowers the confidence.
 
     Args:
         image: ``(C, H, W)`` or ``(H, W)``, any real dtype and scale: several cells of a pattern, in any orientation.
@@ -52,6 +60,7 @@ def detect(image: Tensor, *, tolerance: float = TOLERANCE) -> Detection:
 
     Raises:
         UsageError: If the image is too small, constant, not finite or not an image.
+        TypeError: If it is not a tensor, such as a path: ``read_image`` reads a file.
 
     Reference:
         S. Hovmoeller, Ultramicroscopy 41 (1992) 121, for tests of amplitudes under each plane group; K. Kanatani, IEEE
@@ -63,25 +72,53 @@ def detect(image: Tensor, *, tolerance: float = TOLERANCE) -> Detection:
         >>> detect(pattern.sample((96, 96), lattice_cell("square", 23.7, rotation=12.0))).name
         'p4g'
     """
+    if not 0 <= tolerance < 1:
+        raise UsageError(f"tolerance expects a number from 0 to below 1, got {tolerance}")
     pixels, factor = _normalize_image(image)
     estimate = find_lattice(pixels)
     if estimate is None or not estimate.significant:
         return Detection.aperiodic(0.0 if estimate is None else estimate.height)
+    pixels, estimate, perspective = _rectified(pixels, estimate)
     amplitudes, noise = _fit_lattice(pixels, estimate, tolerance)
     if _is_one_dimensional(amplitudes, noise, tolerance):
         return Detection.aperiodic(estimate.height, "stripes repeat in one direction only")
     if amplitudes.explained < _MIN_EXPLAINED:
         return Detection.aperiodic(estimate.height)
+    strain = STRAIN + _STRAIN_OF_VIEW * float(perspective.norm())
+    strains = [(setting, lattice_strain(setting, amplitudes.cell)) for setting in wallpaper_settings()]
     fits = [
-        fit_group(setting, amplitudes.waves, amplitudes.coefficients)
-        for setting in wallpaper_settings()
-        if is_compatible(setting, amplitudes.cell, STRAIN)
+        fit_group(setting, amplitudes.waves, amplitudes.coefficients) for setting, each in strains if each <= strain
     ]
-    return _select_group(fits, amplitudes, noise, tolerance, estimate, factor, image.shape)
+    found = _select_group(fits, amplitudes, noise, tolerance, estimate, factor, image.shape)
+    found = replace(found, perspective=tuple(perspective.tolist()))
+    assert found.group is not None, "p1 is always accepted"
+    for setting, each in strains:
+        doubt = (each - strain) / _SUSPICIOUS_STRAIN
+        if 0 < doubt < found.confidence and setting.group.order > found.group.order:
+            fit = fit_group(setting, amplitudes.waves, amplitudes.coefficients)
+            if _asymmetry(fit, amplitudes, noise) <= _limit(fit, amplitudes, noise, tolerance):
+                found = replace(found, confidence=doubt)
+    return found
+
+
+def _rectified(pixels: Tensor, estimate: LatticeEstimate) -> tuple[Tensor, LatticeEstimate, Tensor]:
+    """The image without perspective, its lattice, and the perspective that was removed, zero where there is none."""
+    perspective = estimate_perspective(pixels, estimate.cell)
+    if float(perspective.norm()) >= SMALLEST:
+        flat = rectify(pixels, perspective)
+        better = find_lattice(flat) if min(flat.shape[-2:]) >= _MIN_SIZE else None
+        if better is not None and better.significant and better.height > estimate.height:
+            return flat / flat.square().mean().sqrt(), better, perspective
+    return pixels, estimate, torch.zeros(2, dtype=torch.float64)
 
 
 def _normalize_image(image: Tensor) -> tuple[Tensor, int]:
     """The image as ``(C, H, W)``, float64, of mean zero and variance one, and the factor it was downscaled by."""
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"expected an image as a tensor (channels, height, width), got {type(image).__name__};"
+            " intertwine.patterns.read_image(path) reads one from a file"
+        )
     if image.dim() == 2:
         image = image.unsqueeze(0)
     if image.dim() != 3:
@@ -204,6 +241,18 @@ def _larger_cell(
     return None if strongest is None else strongest[1]
 
 
+def _asymmetry(fit: GroupFit, amplitudes: Amplitudes, noise: float) -> float:
+    """The part of the power that is not invariant, beyond what noise makes."""
+    expected = noise / len(amplitudes.coefficients) * fit.degrees_of_freedom
+    return max(fit.asymmetry - expected, 0.0) / fit.power
+
+
+def _limit(fit: GroupFit, amplitudes: Amplitudes, noise: float, tolerance: float) -> float:
+    """The largest such part that is accepted."""
+    channels = len(amplitudes.coefficients)
+    return _asymmetry_threshold(noise, fit.degrees_of_freedom, fit.power, tolerance, channels) / fit.power
+
+
 def _select_group(
     fits: list[GroupFit],
     amplitudes: Amplitudes,
@@ -214,19 +263,15 @@ def _select_group(
     shape: torch.Size,
 ) -> Detection:
     """The largest accepted group, its cell and origin in pixels of the original image, and its confidence."""
-    channels = len(amplitudes.coefficients)
     residuals: dict[str, float] = {}
     limits: dict[str, float] = {}
     best: dict[str, GroupFit] = {}
     for fit in fits:
-        expected = noise / channels * fit.degrees_of_freedom
-        asymmetry = max(fit.asymmetry - expected, 0.0) / fit.power
+        asymmetry = _asymmetry(fit, amplitudes, noise)
         name = fit.setting.name
         if name not in residuals or asymmetry < residuals[name]:
             residuals[name], best[name] = asymmetry, fit
-            limits[name] = (
-                _asymmetry_threshold(noise, fit.degrees_of_freedom, fit.power, tolerance, channels) / fit.power
-            )
+            limits[name] = _limit(fit, amplitudes, noise, tolerance)
     accepted = [name for name in residuals if residuals[name] <= limits[name]]
     order = max(best[name].setting.group.order for name in accepted)
     name = min((name for name in accepted if best[name].setting.group.order == order), key=residuals.__getitem__)

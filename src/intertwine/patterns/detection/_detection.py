@@ -29,6 +29,8 @@ class Detection:
         noise: Noise relative to the amplitude of the pattern.
         asymmetries: For every group compatible with the lattice, the part of the amplitude that is not invariant.
         limits: For each of them, the largest accepted asymmetry.
+        perspective: What was removed first, (0, 0) for none: a point u of the flat pattern is seen at u / (1 + q . u),
+            from the center of the image in units of half its longer side. ``cell`` and ``origin`` are of the flat one.
         reason: Why no lattice was found, if none was.
     """
 
@@ -40,6 +42,7 @@ class Detection:
     noise: float = 0.0
     asymmetries: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
+    perspective: tuple[float, ...] = (0.0, 0.0)
     reason: str = ""
 
     @staticmethod
@@ -86,6 +89,7 @@ class Detection:
                 "b": self.cell[:, 1].tolist(),
                 "origin": self.origin.tolist(),
                 "noise": self.noise,
+                "perspective": list(self.perspective),
                 "generators": self.generators(),
                 "asymmetries": dict(self.asymmetries),
                 "limits": dict(self.limits),
@@ -99,9 +103,11 @@ class Detection:
         turn = math.degrees(math.atan2(-float(self.cell[1, 0]), float(self.cell[0, 0]))) % 360
         refused = {name: value for name, value in self.asymmetries.items() if value > self.limits[name]}
         system, missed = WALLPAPERS[self.name].lattice, self.asymmetries[self.name]
+        tilt = 2 * math.hypot(*self.perspective)
         lines = [
             f"group       {self.name}, confidence {self.confidence:.2f}",
             f"lattice     {system}, a {a:.2f} px, b {b:.2f} px, angle {angle:.1f} degrees, a at {turn:.1f}",
+            *([f"perspective {tilt:.1%}, removed; positions are of the flat pattern"] if tilt else []),
             f"symmetry    {self.elements()}",
             *(f"generator   {text}" for text in self.generators()),
             f"evidence    {self.name} misses {missed:.1%} of the amplitude, {self.limits[self.name]:.1%} is allowed",

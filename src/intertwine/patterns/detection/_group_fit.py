@@ -52,16 +52,13 @@ def wallpaper_settings() -> tuple[Setting, ...]:
     return tuple(found.values())
 
 
-def is_compatible(setting: Setting, cell: Tensor, strain: float) -> bool:
-    """Whether all W of a setting are isometries of the lattice, up to a relative strain of lengths."""
+def lattice_strain(setting: Setting, cell: Tensor) -> float:
+    """The relative deviation of lengths by which the W of a setting fail to be isometries of the lattice."""
     metric = cell.T @ cell
     back = torch.linalg.inv(metric)
-    for operation in setting.group.elements:
-        W = torch.tensor(operation.linear, dtype=torch.float64)
-        stretch = torch.linalg.eigvals(back @ W.T @ metric @ W).real
-        if float((stretch - 1).abs().max()) > 2 * strain:
-            return False
-    return True
+    linear = torch.tensor([operation.linear for operation in setting.group.elements], dtype=torch.float64)
+    stretch = torch.linalg.eigvals(back @ linear.mT @ metric @ linear).real
+    return float((stretch - 1).abs().max()) / 2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from functools import singledispatch
 
 from torch import Tensor
 
+from intertwine._bounds import check_digits, check_entries
 from intertwine._errors import UsageError
 from intertwine.groups import FiniteGroup, Group, Irrep, Rep
 from intertwine.reps._composite import direct_sum
@@ -91,11 +92,14 @@ class IrrepTable(ABC):
             if label[0].group != self.group:
                 raise ValueError(f"{label[0]!r} is an irrep of {label[0].group}, not of {self.group}")
             return label[0]
+        for item in label:
+            check_digits(str(item)) if isinstance(item, str) else None
         plain = [item if isinstance(item, int) and not isinstance(item, bool) else str(item).strip() for item in label]
         found = self.read(*plain)
         if found is None:
             shown = ", ".join(repr(item) for item in plain)
             raise UsageError(f"{self.group} has no irrep ({shown}); it has {self.describe_labels()}")
+        check_entries(found.dim**2, f"the matrices of the irrep {found} of {self.group}")
         return found
 
     def rep(self, text: object) -> Rep:
@@ -109,6 +113,7 @@ class IrrepTable(ABC):
         return direct_sum(self.group, self._terms(str(text)))
 
     def _terms(self, text: str) -> Iterator[tuple[int, Irrep]]:
+        check_digits(text)
         term = re.compile(rf"\s*(?:(\d+)\s*x\s*)?({self.pattern})\s*(\+|$)")
         start, more = 0, bool(text.strip())
         while more:

@@ -1,4 +1,4 @@
-"""Irreps found numerically inside a rep of a compact group that has no table of irreps, such as SO(4).
+"""Irreps found numerically inside a rep of a group that has no table of irreps, such as SO(4) or the Lorentz group.
 
 A symmetric matrix that commutes with the rep has irreducible eigenspaces when it is generic; a map that commutes joins
 two of them exactly when they are equivalent, and aligns their bases.
@@ -72,6 +72,11 @@ class NumericalIrrep(Irrep):
         return _KINDS[len(self._class.endomorphisms)]
 
     @property
+    def orthogonal(self) -> bool:
+        """Whether the base is: the irreps of the Lorentz group but the trivial one are not."""
+        return self.base.orthogonal
+
+    @property
     def endomorphisms(self) -> Tensor:
         """The identity, then antisymmetric E with E^2 = -1: ``(e, dim, dim)``."""
         return self._class.endomorphisms.clone()
@@ -98,7 +103,7 @@ class NumericalIrrep(Irrep):
 
 
 def components(rep: Rep) -> list[tuple[Irrep, Tensor]]:
-    """The irreps in a rep of a compact group, each with its isometry ``(rep.dim, irrep.dim)``; equal ones together."""
+    """The irreps of an orthogonal or self-adjoint rep, isometries ``(rep.dim, irrep.dim)``, equal ones together."""
     found: list[tuple[Irrep, Tensor]] = []
     for index, each in enumerate(_classes(rep)):
         component = NumericalIrrep(rep.group, rep, index)

@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
+from intertwine._errors import UsageError
 from intertwine.groups import O3, SO3, Irrep, Rep
 from intertwine.reps._composite import direct_sum
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._planar import highest_frequency
-from intertwine.reps.irreps._wigner import wigner_d
+from intertwine.reps.irreps._wigner import LARGEST_DEGREE, wigner_d
 from intertwine.reps.solve import wigner_3j
+
+_STRIDE = 30
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,6 +75,10 @@ def _angular_momenta(degree: int) -> Tensor:
     vector = SO3().lie_algebra
     if degree == 1:
         return vector
+    if degree > LARGEST_DEGREE:
+        raise UsageError(f"the irreps of rotations are computed up to degree {LARGEST_DEGREE}, got {degree}")
+    if degree > _STRIDE:
+        _angular_momenta(degree - _STRIDE)  # so that the recursion stays shallow
     below = _angular_momenta(degree - 1)
     p = wigner_3j(degree - 1, 1, degree) * sqrt(2 * degree + 1)
     return torch.einsum("aim,dab,bin->dmn", p, below, p) + torch.einsum("aim,dij,ajn->dmn", p, vector, p)

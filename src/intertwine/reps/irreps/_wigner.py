@@ -13,7 +13,11 @@ import torch
 from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
+from intertwine._errors import UsageError
 from intertwine.reps.solve import wigner_3j
+
+LARGEST_DEGREE = 200
+"""The highest degree: an isometry has 1.3e8 entries there."""
 
 
 @cached_constant
@@ -38,6 +42,8 @@ def wigner_matrices(max_degree: int, rotation: Tensor) -> list[Tensor]:
         raise ValueError(f"rotations are (..., 3, 3) matrices, got shape {tuple(rotation.shape)}")
     if max_degree < 0:
         raise ValueError(f"the degree is at least 0, got {max_degree}")
+    if max_degree > LARGEST_DEGREE:
+        raise UsageError(f"Wigner matrices are computed up to degree {LARGEST_DEGREE}, got {max_degree}")
     matrices = [torch.ones_like(rotation[..., :1, :1]), rotation]
     for degree in range(2, max_degree + 1):
         p = _isometry(degree).to(rotation)

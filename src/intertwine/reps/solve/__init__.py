@@ -10,7 +10,7 @@ The package ``irreps`` stands on this one, and the decomposition into irreps on 
 """
 
 from intertwine.reps.solve._canonical_basis import canonical_basis
-from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces
+from intertwine.reps.solve._casimir import APART, Subspace, casimir, eigenspaces, is_self_adjoint, is_semisimple
 from intertwine.reps.solve._characters import (
     CharacterTable,
     RealCharacter,
@@ -21,7 +21,7 @@ from intertwine.reps.solve._characters import (
 from intertwine.reps.solve._clebsch_gordan import wigner_3j
 from intertwine.reps.solve._constraints import Expected, check_size, solve_constraints
 from intertwine.reps.solve._equivalence import ChangedBasis, equivalence, unitarize
-from intertwine.reps.solve._generators import Generators, discrete_constraints, factors
+from intertwine.reps.solve._generators import Generators, discrete_constraints, factors, lie_constraints
 from intertwine.reps.solve._signed_permutations import orbit_signs, signed_permutation
 
 __all__ = [
@@ -41,6 +41,9 @@ __all__ = [
     "equivalence",
     "factors",
     "frobenius_schur",
+    "is_self_adjoint",
+    "is_semisimple",
+    "lie_constraints",
     "orbit_signs",
     "real_characters",
     "signed_permutation",

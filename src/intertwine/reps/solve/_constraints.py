@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._bounds import LARGEST_ENTRIES, shorten, show_count
 from intertwine.groups import Rep
 from intertwine.reps.solve._canonical_basis import canonical_basis
 from intertwine.reps.solve._generators import Constraint, Generators, discrete_constraints, lie_constraints
@@ -28,8 +29,12 @@ from intertwine.reps.solve._signed_permutations import orbit_basis, orbit_signs
 
 RESIDUAL = 1e-10
 """The largest entry of a violated constraint that a solution may have."""
-LARGEST = 2**28
+LARGEST = LARGEST_ENTRIES
 """The most entries that a basis may have: 2 GB in float64."""
+
+
+UNKNOWN = 24
+"""The number of maps that memory is kept for where their dimension is not known beforehand."""
 
 
 class Expected(NamedTuple):
@@ -72,6 +77,9 @@ def solve_constraints(
     size, what = rep_out.dim * rep_in.dim, f"{rep_in} -> {rep_out}"
     if size == 0:
         return torch.zeros(0, rep_out.dim, rep_in.dim, dtype=torch.float64)
+    unknown = expected.connected is None and expected.total is None
+    for maps in (1, UNKNOWN if unknown else 1):
+        check_size(size * maps, rep_in, rep_out)
     free = len(generators.algebra) == len(generators.discrete) == 0
     check_size(size * (size if free else max(1, expected.connected or expected.total or 0)), rep_in, rep_out)
     with torch.device("cpu"):
@@ -98,8 +106,9 @@ def check_size(entries: int, rep_in: Rep, rep_out: Rep) -> None:
     """
     if entries > LARGEST:
         raise ValueError(
-            f"the dense basis of {rep_in} -> {rep_out} would have {entries:.1e} entries, more than {LARGEST:.1e};"
-            " take it apart into the terms of the sums, or decompose() the reps and work irrep by irrep"
+            f"the dense basis of {shorten(f'{rep_in} -> {rep_out}')} would have {show_count(entries)} entries, more"
+            f" than {show_count(LARGEST)}; take it apart into the terms of the sums, or decompose() the reps and"
+            " work irrep by irrep"
         )
 
 

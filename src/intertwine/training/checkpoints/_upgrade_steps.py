@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intertwine.training._upgrade_step import UpgradeStep, rename_key, rename_weights
+from intertwine.training.checkpoints._upgrade_step import UpgradeStep, rename_key, rename_weights
 
 LAST_WITH = {1: "intertwine 0.1.0 at commit 199b1b5"}
 """For each format that is no longer read, the last version that reads it."""

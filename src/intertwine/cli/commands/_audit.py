@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from intertwine._errors import UsageError
-from intertwine.cli._audit_callable import FAIL, PASS, audit_callable
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive
-from intertwine.cli._python_model import names_callable
+from intertwine.cli.commands._audit_callable import FAIL, PASS, audit_callable
+from intertwine.cli.commands._python_model import names_callable
 from intertwine.tasks import AuditSettings
 
 MODEL_HELP = "Checkpoint, such as runs/qm9-1/best; or module:name or file.py:name of a model in Python."

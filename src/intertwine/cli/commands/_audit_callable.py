@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from intertwine._errors import UsageError
-from intertwine.cli._python_model import foreign_code, load_python_object
+from intertwine.cli.commands._python_model import foreign_code, load_python_object
 
 if TYPE_CHECKING:
     from intertwine.auditing import Declaration

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from intertwine._errors import UsageError
-from intertwine.training._upgrade_step import Change, UpgradeStep
-from intertwine.training._upgrade_steps import LAST_WITH, STEPS
+from intertwine.training.checkpoints._upgrade_step import Change, UpgradeStep
+from intertwine.training.checkpoints._upgrade_steps import LAST_WITH, STEPS
 
 FORMAT = 3
 """The format that this version writes."""

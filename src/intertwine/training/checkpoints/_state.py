@@ -17,7 +17,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.training._settings import Settings
-from intertwine.training._upgrade import FORMAT, upgrade_resume_state
+from intertwine.training.checkpoints._upgrade import FORMAT, upgrade_resume_state
 
 
 @dataclass

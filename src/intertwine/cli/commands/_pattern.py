@@ -12,7 +12,7 @@ from intertwine.cli._console import console, show_line, show_table
 
 SUCCESS, NOT_PERIODIC = 0, 1
 
-_SIZE = re.compile(r"(\d+)(?:x(\d+))?")
+_SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?")
 
 
 def pattern(
@@ -48,9 +48,16 @@ def pattern(
         return _detect(detect, json=json)
     if group is None:
         return _list()
+    name = _known_group(group)
     if output is None:
-        raise UsageError(f"give the image to write: intertwine pattern {group} {group}.png")
+        raise UsageError(f"give the image to write: intertwine pattern {name} {name}.png")
     return _draw(group, output, motif, _pixels(size), cells, rotation, seed, palette)
+
+
+def _known_group(group: str) -> str:
+    from intertwine.patterns import wallpaper
+
+    return wallpaper(group).name
 
 
 def _pixels(size: str) -> tuple[int, int]:

@@ -16,8 +16,8 @@ from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
-from intertwine.training._state import ResumeState, TrainingState
-from intertwine.training._upgrade import (
+from intertwine.training.checkpoints._state import ResumeState, TrainingState
+from intertwine.training.checkpoints._upgrade import (
     FORMAT,
     OLDEST,
     check_format,

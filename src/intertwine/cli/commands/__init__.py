@@ -1,0 +1,27 @@
+"""The commands: one file each, as functions that the root command registers."""
+
+from intertwine.cli.commands._audit import audit
+from intertwine.cli.commands._basis import basis
+from intertwine.cli.commands._data import data
+from intertwine.cli.commands._demo import demo
+from intertwine.cli.commands._evaluate import evaluate
+from intertwine.cli.commands._fit import HELP as FIT_HELP
+from intertwine.cli.commands._fit import TaskGroup
+from intertwine.cli.commands._fit import app as fit_app
+from intertwine.cli.commands._list_runs import runs
+from intertwine.cli.commands._pattern import pattern
+from intertwine.cli.commands._predict import predict
+
+__all__ = [
+    "FIT_HELP",
+    "TaskGroup",
+    "audit",
+    "basis",
+    "data",
+    "demo",
+    "evaluate",
+    "fit_app",
+    "pattern",
+    "predict",
+    "runs",
+]

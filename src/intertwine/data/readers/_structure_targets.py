@@ -1,0 +1,105 @@
+"""Targets of a structure: one value each, from what its file says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from intertwine._errors import UsageError
+
+if TYPE_CHECKING:
+    from intertwine.reps import Rep
+
+_PER_ATOM = ("forces", "stresses", "charges", "magmoms", "energies", "born_effective_charges")
+_VOIGT_NAMES = ("stress", "virial", "virials")
+_VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
+"""Where each entry of a symmetric 3 x 3 matrix stands among xx yy zz yz xz xy."""
+
+_LARGEST = 1e30
+_MAX_KEYS = 12
+
+
+def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
+    """A frame's value: from `atoms.info`, else from the results that came with the file; nothing is calculated.
+
+    A stress or virial of six numbers is in Voigt's order, xx yy zz yz xz xy, as ase has it; it becomes the symmetric
+    matrix of nine, by rows, as any other matrix is read.
+
+    Args:
+        atoms: ase's.
+        name: the target's.
+        rep: what it must be: `rep.dim` numbers.
+        location: file and frame, for the message.
+
+    Raises:
+        UsageError: the target is missing, per atom, no number, not finite, too large, or of another length.
+    """
+    known = _known(atoms)
+    if name not in known:
+        if name in atoms.arrays or name in _results(atoms):
+            raise UsageError(f'{location}: "{name}" is given per atom; a target is one value per structure')
+        raise UsageError(f'{location}: no target "{name}"; {_known_targets(name, list(known))}')
+    value = np.asarray(known[name])
+    if value.dtype.kind not in "iuf":
+        raise UsageError(f'{location}: target "{name}" is not numeric: {str(known[name])[:40]}')
+    if name.lower() in _VOIGT_NAMES and value.shape == (6,):
+        value = value[np.array(_VOIGT)]
+    _check_shape(value, name, rep, location)
+    if value.shape == (3, 3) and not _is_of_matrices(rep):
+        raise UsageError(
+            f'{location}: target "{name}" is a 3 x 3 matrix in the file, no components of {rep}; '
+            f'a symmetric one is asked for as "{name}:ij=ji"'
+        )
+    if not np.isfinite(value).all() or np.abs(value).max(initial=0) > _LARGEST:
+        what = "is too large" if np.isfinite(value).all() else "is not finite"
+        raise UsageError(f'{location}: target "{name}" {what}: {" ".join(f"{number:g}" for number in value.flat)}')
+    return value.astype(np.float64).reshape(-1)
+
+
+def _results(atoms: Any) -> Mapping[str, Any]:
+    return dict(getattr(atoms.calc, "results", None) or {})
+
+
+def _known(atoms: Any) -> dict[str, Any]:
+    """What the file says of the whole structure."""
+    together = {**_results(atoms), **atoms.info}
+    return {key: value for key, value in together.items() if key not in _PER_ATOM or key in atoms.info}
+
+
+def _check_shape(value: npt.NDArray[Any], name: str, rep: Rep, location: str) -> None:
+    shape = tuple(length for length in value.shape if length != 1)
+    if value.size == rep.dim and (len(shape) < 2 or shape == (3, 3)):
+        return
+    came = "one number" if not shape else f"shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers"
+    way = ""
+    if value.size == 9:
+        came = "a 3 x 3 matrix" if len(shape) > 1 else came
+        way = f'; a symmetric 3 x 3 matrix, which the file has by rows, is asked for as "{name}:ij=ji"'
+    raise UsageError(
+        f'{location}: target "{name}" as {rep} has {rep.dim} component{"s"[: rep.dim - 1]}, the file has {came}{way}'
+    )
+
+
+def _is_of_matrices(rep: Rep) -> bool:
+    """Whether nine numbers of this representation can be a matrix by rows: M -> R M R^T, or invariants."""
+    if not hasattr(rep, "group"):
+        return True
+    rotation = rep.group.sample(1, generator=torch.Generator().manual_seed(0))[0]
+    matrix = rep.matrix(rotation)
+    product = torch.kron(rotation, rotation).to(matrix)
+    invariant = torch.eye(len(matrix), dtype=matrix.dtype)
+    return any(bool(torch.allclose(matrix, law, atol=1e-6)) for law in (product, invariant))
+
+
+def _known_targets(name: str, keys: list[str]) -> str:
+    if not keys:
+        return "this frame has none at all"
+    close = get_close_matches(name, keys, 1)
+    question = f'did you mean "{close[0]}"? ' if close else ""
+    more = f" and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else ""
+    return f"{question}this frame has {', '.join(sorted(keys)[:_MAX_KEYS])}{more}"
