@@ -20,6 +20,7 @@ def safe_norm(vectors: Tensor, dim: int = -1) -> Tensor:
         The shape of ``vectors`` without that axis.
 
     Example:
+        >>> import torch
         >>> safe_norm(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
         [5.0, 0.0]
     """
@@ -38,6 +39,7 @@ def safe_normalize(vectors: Tensor) -> Tensor:
         ``(..., 3)``.
 
     Example:
+        >>> import torch
         >>> safe_normalize(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()[1]
         [0.0, 0.0, 0.0]
     """
