@@ -20,7 +20,8 @@ from torch import nn
 from training_toys import SILENT, Exploding, Toy
 
 from intertwine._errors import UsageError
-from intertwine.training import Settings, _log, _storage, fit, load_checkpoint
+from intertwine.training import Settings, _log, fit, load_checkpoint
+from intertwine.training.checkpoints import _storage
 from intertwine.training.checkpoints._checkpoint import load_resume_state
 
 SETTINGS = Settings(epochs=4, batch_size=8, learning_rate=0.05, ema=0.9, seed=5)

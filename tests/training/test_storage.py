@@ -10,7 +10,7 @@ import pytest
 
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
-from intertwine.training import _storage
+from intertwine.training.checkpoints import _storage
 from intertwine.training.checkpoints._storage import replace_file, replace_folder, sole_writer
 
 FILES = {"a": b"1" * 1000, "b": b"2"}
@@ -31,7 +31,7 @@ def test_a_folder_is_replaced_whole(tmp_path):
 DEADLY = """
 import os, shutil, sys
 from pathlib import Path
-from intertwine.training import _storage
+from intertwine.training.checkpoints import _storage
 
 folder, left = Path(sys.argv[1]), int(sys.argv[2])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import check_devices
+from intertwine.tasks._bounds import LARGEST_EPOCHS, check_devices
 from intertwine.tasks._display import FitDisplay
 from intertwine.tasks._record import run_record
 from intertwine.tasks._registry import get
@@ -135,6 +135,8 @@ def resume(
         raise UsageError(f'no run to resume: "{run}" is not a folder; expected one such as runs/qm9-1')
     if devices is not None:
         check_devices(devices)
+    if epochs is not None and epochs > LARGEST_EPOCHS:
+        raise UsageError(f"--epochs expects at most {LARGEST_EPOCHS:,}, got {epochs}")
     from intertwine.training import load_checkpoint, load_run
 
     found = load_run(run if run.name else run.resolve())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from intertwine._errors import UsageError
 
-LARGEST_BATCH = 1_000_000
+LARGEST_BATCH, LARGEST_EPOCHS = 1_000_000, 1_000_000_000
 SMALLEST_RATE, LARGEST_RATE = 1e-12, 1000.0
 LARGEST_SEED, LARGEST_SPLIT_SEED = 2**63 - 1, 2**32 - 1
 LARGEST_SAMPLE = 10_000_000

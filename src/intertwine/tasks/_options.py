@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hi
 from intertwine._errors import UsageError
 from intertwine.tasks._bounds import (
     LARGEST_BATCH,
+    LARGEST_EPOCHS,
     LARGEST_RATE,
     LARGEST_SPLIT_SEED,
     SMALLEST_RATE,
@@ -181,7 +182,7 @@ class FitOptions:
         maximum=LARGEST_SPLIT_SEED,
     )  # fmt: skip
     epochs: int = option(
-        Settings.epochs, help="Passes over the training set.", group="Training", minimum=1, maximum=1_000_000_000
+        Settings.epochs, help="Passes over the training set.", group="Training", minimum=1, maximum=LARGEST_EPOCHS
     )
     batch_size: int = option(
         Settings.batch_size, help="Structures in a step, over all devices.", group="Training", minimum=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intertwine._errors import UsageError
+from intertwine._version import __version__
 from intertwine.cli._console import console, progress, show_line, show_table
 from intertwine.cli._options import check_named, check_positive, check_seed
 from intertwine.cli._runs import INTERRUPTED
@@ -66,7 +68,15 @@ def demo(
     show_table(screen, columns, cells)
     screen.print()
     path = folder / "report.html"
-    write_page(results, TARGET, UNIT, _lead(train, test, epochs, results[0].seconds), path)
+    command = f"intertwine demo --train {train} --test {test} --epochs {epochs} --seed {seed}"
+    origin = [
+        ("intertwine", __version__),
+        ("date", datetime.now(UTC).isoformat(timespec="seconds")),
+        ("seed", str(seed)),
+        ("command", command),
+        ("data", "qm9"),
+    ]
+    write_page(results, TARGET, UNIT, _lead(train, test, epochs, results[0].seconds), path, origin)
     say("report", str(path))
     return 0
 

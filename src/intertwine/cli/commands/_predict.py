@@ -19,7 +19,7 @@ def predict(
     output: Annotated[
         str | None,
         typer.Option(
-            help="File to write, in the format of its suffix (.csv, .extxyz, .npz); or, for some tasks, a new folder.",
+            help="File to write: .csv; of properties also .extxyz; of segmentations also .npz, or a new folder.",
             show_default=False,
         ),
     ] = None,

@@ -32,7 +32,14 @@ def comparison_table(results: Sequence[ArmResult], unit: str) -> tuple[tuple[str
     return columns, [*cells, ("composition only", composition, composition, "0", "-", "-")]
 
 
-def write_page(results: Sequence[ArmResult], target: str, unit: str, lead: Sequence[str], path: Path) -> None:
+def write_page(
+    results: Sequence[ArmResult],
+    target: str,
+    unit: str,
+    lead: Sequence[str],
+    path: Path,
+    origin: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the self-contained page of a comparison.
 
     Args:
@@ -41,6 +48,7 @@ def write_page(results: Sequence[ArmResult], target: str, unit: str, lead: Seque
         unit: Its unit.
         lead: Paragraphs that say what was done.
         path: Where to.
+        origin: Rows of a table about the run: version, date, seed, command and data.
 
     Raises:
         ValueError: If matplotlib is not installed.
@@ -60,6 +68,7 @@ def write_page(results: Sequence[ArmResult], target: str, unit: str, lead: Seque
         for fragment in (page.heading(f"Audit: {result.arm.name}"), html_section(result.report))
     ]
     body = [*map(page.paragraph, lead), page.table(*comparison_table(results, unit)), learning, parity, *audits]
+    body += [page.heading("Run"), page.table(("", ""), origin)] if origin else []
     path.write_text(page.page(f"{target.capitalize()}, equivariant and not", body), encoding="utf-8")
 
 
