@@ -31,6 +31,7 @@ def predictor(config, split, structures):
 def from_memory(monkeypatch, structures):
     """Sources that are not files."""
     monkeypatch.setattr(base, "check_source", lambda data, public: None)
+    monkeypatch.setattr(base, "check_still_there", lambda source, way: None)
     monkeypatch.setattr(base, "resolve", lambda data: data)
     monkeypatch.setattr(_predictor, "read", lambda source, targets, progress: structures)
     monkeypatch.setattr(_predictor, "read_again", lambda config, progress: structures)
