@@ -19,6 +19,7 @@ from intertwine.groups import (
     Symmetric,
     Tetrahedral,
 )
+from intertwine.groups._finite import _table_by_projection
 
 FLIP = MatrixGroup([[[1, 0], [0, -1]]])
 FROBENIUS = MatrixGroup(torch.stack([torch.eye(7)[[*range(1, 7), 0]], torch.eye(7)[[2 * k % 7 for k in range(7)]]]))
@@ -190,3 +191,16 @@ def test_samples_of_permutations_are_uniform():
 def test_float32_generators_close():
     generators = Icosahedral().discrete_generators.float()
     assert FiniteMatrixGroup(generators).order == 60
+
+
+@pytest.mark.parametrize("group", [*GROUPS, Cyclic(1), Dihedral(50)], ids=str)
+def test_the_table_by_projection_is_the_table(group):
+    elements = group.elements
+    table = _table_by_projection(elements)
+    assert table is not None
+    assert torch.equal(table, torch.stack([group.index(g @ elements) for g in elements]))
+
+
+def test_elements_that_a_projection_cannot_tell_apart_are_left_to_the_slow_way():
+    twice = torch.stack([torch.eye(2), torch.eye(2)]).to(torch.float64)
+    assert _table_by_projection(twice) is None

@@ -167,8 +167,21 @@ def test_what_is_not_semisimple_is_refused_with_a_reason():
 def test_a_semisimple_group_in_another_basis_is_refused_with_another_reason():
     change = torch.tensor([[1.0, 0.5], [0.0, 1.0]], dtype=torch.float64)
     skew = MatrixGroup(algebra=change @ SL(2).lie_algebra @ torch.linalg.inv(change), title="skew")
-    with pytest.raises(ValueError, match=r"it is a sum of irreps, .* but not by an orthogonal change of basis"):
-        skew.vector.decompose()
+    for rep in (skew.vector, SL(2).adjoint):  # the group, or only the basis of the Lie algebra
+        with pytest.raises(ValueError, match=r"it is a sum of irreps, .* but not by an orthogonal change of basis"):
+            rep.decompose()
+
+
+@pytest.mark.parametrize("group", [Lorentz(), SL(3), SE2()], ids=str)
+def test_the_dual_of_the_algebra_is_the_derivative_of_the_dual(group):
+    X = 0.3 * group.lie_algebra
+    rep = group.vector.dual
+    assert torch.allclose(torch.linalg.matrix_exp(rep.algebra(X)), rep.matrix(torch.linalg.matrix_exp(X)), atol=1e-12)
+
+
+def test_minus_one_copy_is_refused():
+    with pytest.raises(ValueError, match="the number of copies is at least 0, got -1"):
+        -1 * SO3().vector
 
 
 @pytest.mark.parametrize(
