@@ -53,6 +53,17 @@ def test_memory_forgets_the_oldest():
     assert memory.get(reps[0], reps[0]) is None  # too large to keep
 
 
+def test_memory_holds_as_many_entries_as_it_says():
+    memory = BasisCache(entries=18)
+    first, second = SO3().irrep(1), SO3().irrep(2)
+    memory.put(first, first, torch.ones(2, 3, 3))  # exactly full
+    assert memory.get(first, first) is not None
+    memory.put(first, first, torch.ones(1, 3, 3))  # replaced, not added
+    memory.put(second, second, torch.ones(1, 3, 3))
+    assert memory.get(first, first).shape == (1, 3, 3)
+    assert memory.get(second, second) is not None
+
+
 def test_a_folder_keeps_bases_from_one_program_to_the_next(tmp_path, monkeypatch):
     V = Lorentz().vector
     basis = intertwiners(V * V, V * V, folder=tmp_path / "bases")

@@ -24,7 +24,7 @@ from intertwine.groups import (
     Sp,
     Symmetric,
 )
-from intertwine.hom import character_count, hom_dimension
+from intertwine.hom import character_count, hom_dimension, intertwiners
 from intertwine.hom._count import character_inner_product, conjugacy_classes, list_elements
 from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
 from intertwine.hom._schur import schur
@@ -163,3 +163,11 @@ def test_orbits_with_signs_equal_the_dense_null_space(dense_null_space):
             assert torch.allclose(basis.reshape(dense.shape), dense, atol=1e-12)
     V = Cyclic(3).vector
     assert orbit_signs(discrete_constraints(V, V, Cyclic(3).discrete_generators)) is None
+
+
+def test_weights_tell_a_rep_from_its_dual():
+    """SL(3): the vector is not its dual; two vectors make one covector, by the volume form."""
+    V = SL(3).vector
+    for rep_in, rep_out, dimension in [(V, V, 1), (V, V.dual, 0), (V.dual, V, 0), (V * V, V.dual, 1), (V * V, V, 0)]:
+        assert character_count(rep_in, rep_out).dimension == dimension
+        assert len(intertwiners(rep_in, rep_out)) == dimension
