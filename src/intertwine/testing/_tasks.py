@@ -150,11 +150,13 @@ class TaskTests:
         config, split = (json.loads(json.dumps(values)) for values in (run.job.config, run.job.split))
         job = contract.build(run.task, config, split)
         assert job.config == run.job.config, "the configuration changes on the way through JSON"
-        assert (job.train_size(), job.validation_size()) == (run.job.train_size(), run.job.validation_size())
+        sizes, expected = ((some.train_size(), some.validation_size()) for some in (job, run.job))
+        assert sizes == expected, f"expected {expected} examples to train and validate on, got {sizes}"
         job.model.load_state_dict(run.job.model.state_dict())
         left, right = _validation_metrics(job), _validation_metrics(run.job)
         assert job.monitor in left, f'the monitored metric "{job.monitor}" is not among {", ".join(left)}'
-        assert left == pytest.approx(right, rel=1e-4, abs=1e-6, nan_ok=True)
+        same = pytest.approx(right, rel=1e-4, abs=1e-6, nan_ok=True)
+        assert left == same, f"the metrics of validation change: {left} after {right}"
 
     def test_resumes(self, run: TaskRun, tmp_path: Path) -> None:
         """A run can be made longer."""
