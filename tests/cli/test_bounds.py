@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from intertwine.tasks._bounds import check_nodes
+from intertwine.tasks.options import check_nodes
 
 PROPERTIES = [
     (["--devices", "1000"], "--devices 1000: this machine has"),

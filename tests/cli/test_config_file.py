@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from intertwine.tasks._config_file import read_config
-from intertwine.tasks._record import command_line
+from intertwine.tasks.options import read_config
 from intertwine.tasks.properties import PropertiesOptions
+from intertwine.tasks.runs import command_line
 
 TOML = """
 task = "properties"

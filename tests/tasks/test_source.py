@@ -7,8 +7,8 @@ import pytest
 from intertwine._errors import UsageError
 from intertwine.data import RECIPES
 from intertwine.tasks._registry import get, names
-from intertwine.tasks._runs import RUNS, make_run_folder, remove_empty_folder
 from intertwine.tasks._source import PUBLIC, PUBLIC_TASKS, check_source, fingerprint, resolve, stem
+from intertwine.tasks.runs import RUNS, make_run_folder, remove_empty_folder
 
 
 def test_public_sets_are_those_that_have_recipes():

@@ -13,9 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from intertwine.tasks._api import FitInterrupted, RunResult, fit, load, restore, resume
-from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_SEED
 from intertwine.tasks._display import FitDisplay
-from intertwine.tasks._options import OPTION, FitOptions, flag, option, share
 from intertwine.tasks._output import (
     check_output,
     check_output_folder,
@@ -25,11 +23,20 @@ from intertwine.tasks._output import (
 )
 from intertwine.tasks._registry import get, names
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, PredictionResult, PredictionWriter
-from intertwine.tasks._run_summary import RunSummary, differing_options, find_runs, summarize
-from intertwine.tasks._runs import check_checkpoint_folder, check_run_place, evaluation_path, make_run_folder
 from intertwine.tasks._source import PUBLIC, check_source, progress_unit, resolve
 from intertwine.tasks._suggestions import nearest, unknown
 from intertwine.tasks._task import Task
+from intertwine.tasks.options import LARGEST_BATCH, LARGEST_SEED, OPTION, FitOptions, flag, option, share
+from intertwine.tasks.runs import (
+    RunSummary,
+    check_checkpoint_folder,
+    check_run_place,
+    differing_options,
+    evaluation_path,
+    find_runs,
+    make_run_folder,
+    summarize,
+)
 
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import LARGEST_EPOCHS, check_devices
 from intertwine.tasks._display import FitDisplay
-from intertwine.tasks._record import run_record
 from intertwine.tasks._registry import get
-from intertwine.tasks._runs import check_checkpoint_folder, check_run_folder, make_run_folder, remove_empty_folder
 from intertwine.tasks._source import check_still_there
+from intertwine.tasks.options import LARGEST_EPOCHS, check_devices
+from intertwine.tasks.runs import (
+    check_checkpoint_folder,
+    check_run_folder,
+    make_run_folder,
+    remove_empty_folder,
+    run_record,
+)
 
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor

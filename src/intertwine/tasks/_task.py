@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.tasks._options import FitOptions
 from intertwine.tasks._source import progress_unit
+from intertwine.tasks.options import FitOptions
 
 if TYPE_CHECKING:
     from intertwine.tasks._predictor import Predictor

@@ -5,7 +5,6 @@ A group class gets its own table by ``irrep_table.register(GroupClass, IrrepTabl
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import singledispatch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from intertwine._bounds import check_digits, check_entries
 from intertwine._errors import UsageError
+from intertwine._terms import read_terms
 from intertwine.groups import FiniteGroup, Group, Irrep, Rep
 from intertwine.reps._composite import direct_sum
 from intertwine.reps._elementary import Adjoint, DefiningRep, Regular, Trivial
@@ -113,19 +113,8 @@ class IrrepTable(ABC):
         return direct_sum(self.group, self._terms(str(text)))
 
     def _terms(self, text: str) -> Iterator[tuple[int, Irrep]]:
-        check_digits(text)
-        term = re.compile(rf"\s*(?:(\d+)\s*x\s*)?({self.pattern})\s*(\+|$)")
-        start, more = 0, bool(text.strip())
-        while more:
-            match = term.match(text, start)
-            if match is None:
-                piece = re.match(r"[^+]*\+?(?=\s*\+|\s*$)|[^+]*", text[start:])
-                shown = piece.group().strip() if piece else ""
-                raise UsageError(
-                    f'cannot read "{shown}" in "{text}": expected MULTIPLICITYxIRREP such as {self._example_term()}'
-                )
-            yield int(match[1] or 1), self.irrep(match[2])
-            start, more = match.end(), match[3] == "+"
+        terms = read_terms(text, self.pattern, self._example_term())
+        return ((copies, self.irrep(name)) for copies, name in terms)
 
     def _example_term(self) -> str:
         return self.example.split(" + ")[-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from intertwine.tasks._options import option
 from intertwine.tasks.clouds import CloudOptions
+from intertwine.tasks.options import option
 
 
 @dataclass(kw_only=True)

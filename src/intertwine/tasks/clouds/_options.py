@@ -6,12 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import LARGEST_BATCH, LARGEST_RATE, LARGEST_SAMPLE, SMALLEST_RATE, check_features
 from intertwine.tasks._example_groups import compile_pattern
-from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
 from intertwine.tasks.clouds._choices import AXES, GROUPS, ROTATIONS
 from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, check_group, check_size
+from intertwine.tasks.options import (
+    LARGEST_BATCH,
+    LARGEST_RATE,
+    LARGEST_SAMPLE,
+    SMALLEST_RATE,
+    FitOptions,
+    check_features,
+    option,
+)
 from intertwine.training import Settings
 
 

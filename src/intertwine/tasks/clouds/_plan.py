@@ -9,12 +9,12 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
 from intertwine.tasks._example_groups import check_parts, groups_of_names
-from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
 from intertwine.tasks.clouds._source import Sampling, describe_source, read
+from intertwine.tasks.options import share
 
 _CHANNELS = 128
 _CUTOFF_MARGIN = 1.2

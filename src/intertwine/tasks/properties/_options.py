@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import check_features
-from intertwine.tasks._options import FitOptions, option
 from intertwine.tasks._source import check_source
+from intertwine.tasks.options import FitOptions, check_features, option
 from intertwine.tasks.properties._hidden import check_hidden
 from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
 

@@ -9,8 +9,8 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split, stratified_split
 from intertwine.tasks._example_groups import check_parts, number
-from intertwine.tasks._options import share
 from intertwine.tasks._source import resolve
+from intertwine.tasks.options import share
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
 from intertwine.tasks.properties._options import FORMULA, PropertiesOptions

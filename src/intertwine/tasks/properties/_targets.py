@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from intertwine._errors import UsageError
+from intertwine._terms import read_spherical_terms
 from intertwine.data import QM9_TARGETS
 from intertwine.tasks._suggestions import unknown
 
@@ -17,7 +17,6 @@ CARTESIAN = "ij=ji"
 PUBLIC = ("qm9",)
 """The public sets that have targets."""
 
-_IRREP = re.compile(r"(?:(\d+)x)?(\d+)([eo])")
 _AXES = "xyz"
 
 
@@ -91,15 +90,15 @@ def parse_irreps(rep: str, name: str) -> list[tuple[int, int, str]]:
     Raises:
         UsageError: It does not parse.
     """
-    blocks = []
-    for term in rep.replace(" ", "").split("+"):
-        match = _IRREP.fullmatch(term)
-        if match is None or match[1] == "0":
-            raise UsageError(
-                f'{name}: "{rep}" is not a representation; expected irreps such as 0e (scalar), 1o (vector), '
-                f"0e+2e, or {CARTESIAN} (symmetric 3x3 matrix)"
-            )
-        blocks.append((int(match[1] or 1), int(match[2]), match[3]))
+    try:
+        blocks = list(read_spherical_terms(rep))
+    except UsageError:
+        blocks = []
+    if not blocks or any(copies == 0 for copies, _, _ in blocks):
+        raise UsageError(
+            f'{name}: "{rep}" is not a representation; expected irreps such as 0e (scalar), 1o (vector), '
+            f"0e+2e, or {CARTESIAN} (symmetric 3x3 matrix)"
+        )
     return blocks
 
 

@@ -14,7 +14,6 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks._output import output_file
-from intertwine.tasks._record import provenance
 from intertwine.tasks.clouds._choices import ROTATIONS
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluation_table
@@ -22,6 +21,7 @@ from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.tasks.clouds.report._confusion_tables import STYLE
 from intertwine.tasks.clouds.report._gallery import GALLERY_SIZE, GalleryItem, gallery, orientations
+from intertwine.tasks.runs import provenance
 
 _BATCH_SIZE = 32
 _ERRORS_FIRST = 6

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from intertwine._errors import UsageError
+from intertwine._terms import read_terms
 
 LARGEST_BATCH, LARGEST_EPOCHS = 1_000_000, 1_000_000_000
 SMALLEST_RATE, LARGEST_RATE = 1e-12, 1000.0
@@ -45,9 +45,9 @@ def check_features(flag: str, text: str | None) -> None:
 
     >>> check_features("--hidden", "16x0e+8x1o")
     """
-    for number in re.findall(r"\d+(?=x|$)", text or ""):
-        if len(number) > 9 or int(number) > _LARGEST_COUNT:
-            raise UsageError(f"{flag} expects at most {_LARGEST_COUNT} copies of each irrep, got {number}")
-    for degree in re.findall(r"(\d+)[eo]", text or ""):
-        if len(degree) > 9 or int(degree) > _LARGEST_DEGREE:
-            raise UsageError(f"{flag} expects degrees up to {_LARGEST_DEGREE}, got {degree}")
+    whole = (text or "").strip()
+    for copies, irrep in [(int(whole), "")] if whole.isdigit() else read_terms(whole):
+        if copies > _LARGEST_COUNT:
+            raise UsageError(f"{flag} expects at most {_LARGEST_COUNT} copies of each irrep, got {copies}")
+        if irrep[:-1].isdigit() and irrep[-1] in "eo" and int(irrep[:-1]) > _LARGEST_DEGREE:
+            raise UsageError(f"{flag} expects degrees up to {_LARGEST_DEGREE}, got {irrep[:-1]}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine._errors import UsageError
-from intertwine.tasks._runs import RUNS
+from intertwine.tasks.runs._runs import RUNS
 
 METRICS = "metrics.csv"
 

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks._config_file import options_to_json
-from intertwine.tasks._options import OPTION, FitOptions, flag
 from intertwine.tasks._source import resolve
+from intertwine.tasks.options import OPTION, FitOptions, flag, options_to_json
 
 
 def run_record(task: str, options: FitOptions) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from intertwine._errors import UsageError
-from intertwine.tasks._bounds import (
+from intertwine.tasks._source import stem
+from intertwine.tasks._suggestions import unknown
+from intertwine.tasks.options._bounds import (
     LARGEST_BATCH,
     LARGEST_EPOCHS,
     LARGEST_RATE,
@@ -24,9 +26,7 @@ from intertwine.tasks._bounds import (
     check_devices,
     check_nodes,
 )
-from intertwine.tasks._config_file import read_config
-from intertwine.tasks._source import stem
-from intertwine.tasks._suggestions import unknown
+from intertwine.tasks.options._config_file import read_config
 from intertwine.training import Settings, check_tensorboard
 
 OPTION = "intertwine"

@@ -6,7 +6,7 @@ import pytest
 
 from intertwine._errors import UsageError
 from intertwine.tasks import FitOptions, nearest, option, share, unknown
-from intertwine.tasks._options import check_rules, flag
+from intertwine.tasks.options import check_rules, flag
 from intertwine.training import Settings
 
 

@@ -1,0 +1,35 @@
+"""Options of a task: their declaration, their bounds, and files that keep them."""
+
+from intertwine.tasks.options._bounds import (
+    LARGEST_BATCH,
+    LARGEST_EPOCHS,
+    LARGEST_RATE,
+    LARGEST_SAMPLE,
+    LARGEST_SEED,
+    SMALLEST_RATE,
+    check_devices,
+    check_features,
+    check_nodes,
+)
+from intertwine.tasks.options._config_file import options_to_json, read_config
+from intertwine.tasks.options._fit_options import OPTION, FitOptions, check_rules, flag, option, share
+
+__all__ = [
+    "LARGEST_BATCH",
+    "LARGEST_EPOCHS",
+    "LARGEST_RATE",
+    "LARGEST_SAMPLE",
+    "LARGEST_SEED",
+    "OPTION",
+    "SMALLEST_RATE",
+    "FitOptions",
+    "check_devices",
+    "check_features",
+    "check_nodes",
+    "check_rules",
+    "flag",
+    "option",
+    "options_to_json",
+    "read_config",
+    "share",
+]
