@@ -19,6 +19,8 @@ from intertwine.reps import Rep, TensorProduct
 
 MOST_ENTRIES = 2**17
 """The most entries of one map in a table."""
+MOST_NUMBERS = 2**22
+"""The most entries of all maps between two terms in a table."""
 LARGEST_GROUP = 24
 """The largest n of a Lie group of n x n matrices in a table."""
 _WIDEST = 12
@@ -146,32 +148,43 @@ def tabulate(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None) -> 
         >>> tabulate(G.vector * G.vector, G.rep("0 + 1 + 2")).summary()
         '3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree'
     """
-    _check_cost(rep_in, rep_out)
+    count = _check_cost(rep_in, rep_out)
     rows: list[MapRow] = []
     for (copies_in, term_in), (copies_out, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
         rows += _pair_rows(term_in, term_out, copies_in * copies_out, folder)
-    return MapTable(rep_in, rep_out, tuple(rows), character_count(rep_in, rep_out))
+    return MapTable(rep_in, rep_out, tuple(rows), count)
 
 
-def _check_cost(rep_in: Rep, rep_out: Rep) -> None:
-    """Refuse a table that takes more than a few seconds.
+def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
+    """The count by characters, if there is one; refuse a table that takes more than a few seconds.
 
     Raises:
-        UsageError: If a map between two terms, or the Lie algebra, is too large.
+        UsageError: If the maps between two terms, or the Lie algebra, are too large.
     """
     group, shown = rep_in.group, shorten(f"{rep_in} -> {rep_out}")
-    for (_, term_in), (_, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
+    advice = "take smaller representations, or one irrep at a time"
+    pairs = list(product(merged_terms(rep_in), merged_terms(rep_out)))
+    for (_, term_in), (_, term_out) in pairs:
         entries = term_in.dim * term_out.dim
         if entries > MOST_ENTRIES:
             raise UsageError(
                 f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a"
-                " table: take smaller representations, or one irrep at a time"
+                f" table: {advice}"
             )
     if group.order is None and group.dimension > LARGEST_GROUP:
         raise UsageError(
             f"the generators of {group} are {group.dimension} x {group.dimension} matrices, larger than the"
             f" {LARGEST_GROUP} x {LARGEST_GROUP} of a table: take a smaller group"
         )
+    for (_, term_in), (_, term_out) in pairs:
+        pair = character_count(term_in, term_out)
+        numbers = 0 if pair is None else pair.dimension * term_in.dim * term_out.dim
+        if pair is not None and numbers > MOST_NUMBERS:
+            raise UsageError(
+                f"{pair.dimension:,} maps {shorten(f'{term_in} -> {term_out}')} commute, by characters; they have"
+                f" {show_count(numbers)} entries, more than the {show_count(MOST_NUMBERS)} of a table: {advice}"
+            )
+    return character_count(rep_in, rep_out)
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:

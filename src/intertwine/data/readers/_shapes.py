@@ -129,7 +129,10 @@ def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _Rea
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
         cloud = sample_in_unit_sphere(shape, *sampling)
         if with_parts and cloud.labels is None:
-            raise ShapeError("no part labels; expected an integer label or a color for each point or face")
+            raise ShapeError(
+                "no part labels; expected an integer label or a color for each point or face; of text, a header such"
+                ' as "x y z label" names the columns'
+            )
     except ShapeError as error:
         return _ReadFile(None, str(error))
     return _ReadFile(cloud if with_parts else cloud._replace(labels=None))

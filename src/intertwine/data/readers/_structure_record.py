@@ -14,6 +14,7 @@ from intertwine._errors import UsageError
 from intertwine.data._elements import CHEMICAL_SYMBOLS
 from intertwine.data.readers._structure_targets import target_of
 from intertwine.data.readers._xyz import read_xyz_frames
+from intertwine.data.readers._xyz_atoms import explain_atoms
 
 if TYPE_CHECKING:
     from intertwine.reps import Rep
@@ -57,13 +58,14 @@ def read_records(path: Path, targets: Mapping[str, Rep], report: Callable[[int],
 def _read_xyz(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
     from ase.io import read
 
-    for number, text in enumerate(read_xyz_frames(path, report), 1):
+    for number, frame in enumerate(read_xyz_frames(path, report), 1):
         try:
-            yield read(StringIO(text), index=0, format="extxyz")
+            yield read(StringIO(frame.text), index=0, format="extxyz")
         except Exception as error:  # ase raises what it meets: KeyError, ValueError, IndexError, OSError ...
             if isinstance(error, KeyError) and error.args and error.args[0] not in CHEMICAL_SYMBOLS:
                 raise UsageError(f'{path}, frame {number}: unknown element "{error.args[0]}"') from error
-            raise UsageError(f"{path}, frame {number}: cannot be read: {_brief(error)}") from error
+            reason = explain_atoms(frame.text, frame.line) or f"cannot be read: {_brief(error)}"
+            raise UsageError(f"{path}, frame {number}: {reason}") from error
 
 
 def _read_with_ase(path: Path) -> Iterator[Any]:
