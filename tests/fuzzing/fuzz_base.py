@@ -21,14 +21,15 @@ DATA = {"properties": "mols.extxyz", "classify": "classes", "segment": "parts"}
 MODEL = '''"""Models to audit."""
 import sys
 
-import torch
 from torch import nn
+
+import intertwine
 
 
 class Layer(nn.Module):
     """Equivariant."""
 
-    rep_in = rep_out = "2x0e + 1x1o"
+    rep_in = rep_out = intertwine.O3().rep("2x0e + 1x1o")
 
     def forward(self, x):
         """The input."""

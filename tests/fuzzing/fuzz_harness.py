@@ -105,15 +105,19 @@ def faults(case: Case, outcome: Outcome) -> list[str]:
 
 def run_case(case: Case, base: Path, hang: float = HANG) -> Outcome:
     """Run one input in a child process, in a copy of the base folder."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as root:
-        folder = Path(root) / "folder"
+    root = base.parent / "work"  # the same for all: runs know their data by the whole path
+    shutil.rmtree(root, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+        folder = root / "folder"
+        root.mkdir()
         shutil.copytree(base, folder, symlinks=True)
         try:
             case.prepare(folder)
         except Exception as error:
             raise AssertionError(f"{case}: its preparation failed") from error
         before = set(_files(folder))
-        streams = [Path(root) / name for name in ("out", "err", "code")]
+        streams = [root / name for name in ("out", "err", "code")]
         child = os.fork()
         if child == 0:
             _child(case, folder, streams)

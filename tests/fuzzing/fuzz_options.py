@@ -189,7 +189,7 @@ def value(draw: Draw, path: str, option: Any) -> tuple[str, str]:
     flag = option.opts[0]
     if (path, flag) in OWN:
         return draw.one_of(*OWN[path, flag])
-    kind = option.type.name
+    kind = kind_of(option)
     if kind in ("integer", "float"):
         return number(draw, path, flag, kind == "integer")
     said = rules(path, flag)
@@ -244,8 +244,11 @@ def one_option(draw: Draw) -> Case:
 
 
 def kind_of(option: Any) -> str:
-    """The name of the type of an option."""
-    return str(option.type.name)
+    """"integer", "float" or "text", as old and new versions of the parser say it."""
+    descriptor = getattr(option, "type_descriptor", None)
+    if descriptor is None:
+        return str(option.type.name)
+    return {int: "integer", float: "float"}.get(descriptor.annotation, "text")
 
 
 def misspelled(draw: Draw) -> Case:
@@ -297,28 +300,24 @@ def mutated(draw: Draw, word: str) -> str:
     )
 
 
+UNTOLD = {"--devices", "--nodes", "--detect", "--resume", "--cache", "--tensorboard"}
+"""Options that `several_options` leaves out."""
+
+
 def several_options(draw: Draw) -> Case:
-    """A command with several odd values, duplicates and flags."""
+    """A command with several odd values, duplicates and flags; of a repeated option the last value counts."""
     path = draw.choice([path for path in USUAL if path != "demo"])
-    words, known = USUAL[path], EITHER
-    for _ in range(draw.randint(2, 4)):
-        option = draw.choice(parameters(path) or [None])
-        if option is None or option.opts[0] in (
-            "--devices",
-            "--nodes",
-            "--detect",
-            "--resume",
-            "--cache",
-            "--tensorboard",
-        ):
-            continue
+    words, wrong = USUAL[path], dict[str, bool]()
+    options = [item for item in parameters(path) if item.opts[0] not in UNTOLD]
+    for option in draw.choices(options, k=draw.randint(2, 4)) if options else ():
+        flag = option.opts[0]
         if option.is_flag:
-            words = (*words, option.opts[0])
+            words = (*words, flag)
             continue
         text, told = value(draw, path, option)
-        words = (*words, option.opts[0], text)
-        known = WRONG if told == WRONG and kind_of(option) in ("integer", "float") and text in NO_NUMBERS else known
-    return Case("options", words, known)
+        words = (*words, flag, text)
+        wrong[flag] = told == WRONG and kind_of(option) in ("integer", "float") and text in NO_NUMBERS
+    return Case("options", words, WRONG if any(wrong.values()) else EITHER)
 
 
 def wrong_run(draw: Draw) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -228,14 +229,27 @@ def character_count(rep_in: Rep, rep_out: Rep) -> Count | None:
     """
     check_groups(rep_in, rep_out)
     generators = Generators.of(rep_in.group)
-    total, method = 0, "characters" if len(generators.algebra) == 0 else "weights"
+    counts: list[tuple[int, Count]] = []
     for copies_out, term_out in merged_terms(rep_out):
         for copies_in, term_in in merged_terms(rep_in):
             count = count_terms(term_in, term_out, generators).total
             if count is None:
                 return None
-            total += copies_in * copies_out * count.dimension
-            method = method if count.method in ("characters", "weights") else count.method
+            counts.append((copies_in * copies_out, count))
+    return total_count(counts, "characters" if len(generators.algebra) == 0 else "weights")
+
+
+def total_count(counts: Iterable[tuple[int, Count]], method: str) -> Count:
+    """The count of sums from those of their terms.
+
+    Args:
+        counts: How often each pair of terms occurs, and its count.
+        method: How such a group is usually counted.
+    """
+    total = 0
+    for copies, count in counts:
+        total += copies * count.dimension
+        method = method if count.method in ("characters", "weights") else count.method
     return Count(total, method)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from intertwine._bounds import shorten, show_count
 from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
-from intertwine.hom._count import Count, character_count, merged_terms
+from intertwine.hom._count import Count, character_count, merged_terms, total_count
 from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.reps import Rep, TensorProduct
 
@@ -176,15 +176,19 @@ def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
             f"the generators of {group} are {group.dimension} x {group.dimension} matrices, larger than the"
             f" {LARGEST_GROUP} x {LARGEST_GROUP} of a table: take a smaller group"
         )
-    for (_, term_in), (_, term_out) in pairs:
+    counts: list[tuple[int, Count | None]] = []
+    for (copies_in, term_in), (copies_out, term_out) in pairs:
         pair = character_count(term_in, term_out)
+        counts.append((copies_in * copies_out, pair))
         numbers = 0 if pair is None else pair.dimension * term_in.dim * term_out.dim
         if pair is not None and numbers > MOST_NUMBERS:
             raise UsageError(
                 f"{pair.dimension:,} maps {shorten(f'{term_in} -> {term_out}')} commute, by characters; they have"
                 f" {show_count(numbers)} entries, more than the {show_count(MOST_NUMBERS)} of a table: {advice}"
             )
-    return character_count(rep_in, rep_out)
+    known = [(copies, pair) for copies, pair in counts if pair is not None]
+    usual = "characters" if group.order is not None else "weights"
+    return total_count(known, usual) if len(known) == len(counts) else None
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:

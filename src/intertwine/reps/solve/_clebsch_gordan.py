@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import comb, sqrt
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,11 +51,12 @@ def _real_basis(degree: int) -> Tensor:
 
 @cached_constant
 def _wigner_3j(l1: int, l2: int, l3: int) -> Tensor:
-    coefficients = torch.zeros(2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1, dtype=torch.complex128)
+    table = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1), dtype=np.complex128)
     for m1 in range(-l1, l1 + 1):
         for m2 in range(max(-l2, -l3 - m1), min(l2, l3 - m1) + 1):
             value = _complex_coefficient(l1, m1, l2, m2, l3, m1 + m2)
-            coefficients[l1 + m1, l2 + m2, l3 + m1 + m2] = value
+            table[l1 + m1, l2 + m2, l3 + m1 + m2] = value
+    coefficients = torch.from_numpy(table)
     q1, q2, q3 = _real_basis(l1), _real_basis(l2), _real_basis(l3)
     tensor = torch.einsum("ij,ikn->jkn", q1, coefficients)
     tensor = torch.einsum("kl,jkn->jln", q2, tensor)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
+from intertwine._bounds import show_count
 from intertwine._errors import UsageError
 from intertwine.tasks._source import stem
 from intertwine.tasks._suggestions import unknown
@@ -21,6 +22,7 @@ from intertwine.tasks.options._bounds import (
     LARGEST_BATCH,
     LARGEST_EPOCHS,
     LARGEST_RATE,
+    LARGEST_SEED,
     LARGEST_SPLIT_SEED,
     SMALLEST_RATE,
     check_devices,
@@ -128,8 +130,10 @@ def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
 
 def _check_bounds(name: str, value: Number, rules: Mapping[str, Any]) -> None:
     minimum, above, maximum = rules["minimum"], rules["above"], rules["maximum"]
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{flag(name)} expects a finite number, got {value}")
+    if maximum is None and value > LARGEST_SEED:
+        raise UsageError(f"{flag(name)} expects at most {LARGEST_SEED:,}, got {show_count(value)}")
     if minimum is not None and value < minimum:
         raise UsageError(f"{flag(name)} expects at least {minimum}, got {value}")
     if above is not None and value <= above:
