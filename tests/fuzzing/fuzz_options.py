@@ -244,7 +244,7 @@ def one_option(draw: Draw) -> Case:
 
 
 def kind_of(option: Any) -> str:
-    """"integer", "float" or "text", as old and new versions of the parser say it."""
+    """ "integer", "float" or "text", as old and new versions of the parser say it."""
     descriptor = getattr(option, "type_descriptor", None)
     if descriptor is None:
         return str(option.type.name)
