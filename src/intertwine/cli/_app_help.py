@@ -17,7 +17,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "audit": ("intertwine audit runs/scans-1", "intertwine audit model.py:net --samples 16"),
     "basis": (
         'intertwine basis "SO3: 1 x 1 -> 0 + 1 + 2"',
-        'intertwine basis "O3: 1o -> 1o"',
+        'intertwine basis "SO3: V^5 -> V^5" --count',
     ),
     "data": ("intertwine data", "intertwine data furniture"),
     "demo": ("intertwine demo", "intertwine demo --train 500 --test 200 --epochs 3"),

@@ -20,7 +20,7 @@ def check_positive(flag: str, value: float) -> None:
     if value <= 0:
         raise UsageError(f"{flag} expects a positive number, got {value}")
     if value > LARGEST_SEED:
-        raise UsageError(f"{flag} expects at most {LARGEST_SEED:,}, got {show_count(value)}")
+        raise UsageError(f"{flag} expects at most {LARGEST_SEED:,}, got {show_count(int(value))}")
 
 
 def check_samples(value: int) -> None:

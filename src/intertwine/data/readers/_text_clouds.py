@@ -70,7 +70,8 @@ def read_text_cloud(content: bytes, *, scan: bool = False) -> Cloud:
 class _Beginning(NamedTuple):
     """What comes before the table, and its lines."""
 
-    count: int | None
+    said: int | None
+    """The number of points, where a first line says it."""
     remarks: int
     header: list[str]
     rows: list[str]

@@ -133,7 +133,7 @@ def _check_bounds(name: str, value: Number, rules: Mapping[str, Any]) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{flag(name)} expects a finite number, got {value}")
     if maximum is None and value > LARGEST_SEED:
-        raise UsageError(f"{flag(name)} expects at most {LARGEST_SEED:,}, got {show_count(value)}")
+        raise UsageError(f"{flag(name)} expects at most {LARGEST_SEED:,}, got {show_count(int(value))}")
     if minimum is not None and value < minimum:
         raise UsageError(f"{flag(name)} expects at least {minimum}, got {value}")
     if above is not None and value <= above:
