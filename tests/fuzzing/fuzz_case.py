@@ -15,6 +15,10 @@ def as_it_is(folder: Path) -> None:
     """Change nothing."""
 
 
+def no_fault() -> None:
+    """Plant nothing."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A command line, run in a copy of the folder of `write_base`.
@@ -24,12 +28,14 @@ class Case:
         arguments: The words after `intertwine`.
         known: One of WRONG, RIGHT, EITHER.
         prepare: Changes the copy before the command runs.
+        plant: Changes the program, in the process of this input alone.
     """
 
     kind: str
     arguments: tuple[str, ...]
     known: str
     prepare: Callable[[Path], None] = as_it_is
+    plant: Callable[[], None] = no_fault
 
     def __str__(self) -> str:
         return f"[{self.kind}, {self.known}] intertwine {' '.join(repr(word)[:120] for word in self.arguments)}"

@@ -8,6 +8,7 @@ to, and a child that waits for ever is killed by the clock.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import resource
 import shutil
@@ -152,6 +153,7 @@ def _child(case: Case, folder: Path, streams: list[Path]) -> None:
         sys.argv = ["intertwine", *case.arguments]
         from intertwine import cli
 
+        case.plant()
         end = str(cli.main(list(case.arguments)))
     except BaseException:
         traceback.print_exc()
@@ -204,7 +206,8 @@ def preload() -> None:
     import torch
 
     torch.set_num_threads(1)
-    intertwine.cli.main(["--version"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        intertwine.cli.main(["--version"])
 
 
 def make_base(folder: Path) -> Path:

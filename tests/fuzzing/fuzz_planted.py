@@ -12,12 +12,12 @@ from fuzz_case import RIGHT, WRONG, Case
 def _replace(name: str, function: Any) -> Any:
     """Replaces a name of the module of the entry point, in the process of the input."""
 
-    def prepare(folder: Path) -> None:
+    def plant() -> None:
         from intertwine.cli import _main
 
         setattr(_main, name, function)
 
-    return prepare
+    return plant
 
 
 def _raise(*_: object, **__: object) -> None:
@@ -45,13 +45,13 @@ def _litter(*_: object, **__: object) -> None:
 
 
 PLANTED: dict[str, Case] = {
-    "traceback": Case("planted", ("runs",), RIGHT, _replace("_show_warnings", _raise)),
-    "unexpected": Case("planted", ("runs",), RIGHT, _replace("command", _raise)),
-    "hang": Case("planted", ("runs",), RIGHT, _replace("command", _sleep)),
-    "slow error": Case("planted", ("runs",), WRONG, _replace("command", _burn)),
-    "files left by an error": Case("planted", ("runs",), WRONG, _replace("command", _litter)),
+    "traceback": Case("planted", ("runs",), RIGHT, plant=_replace("_show_warnings", _raise)),
+    "unexpected": Case("planted", ("runs",), RIGHT, plant=_replace("command", _raise)),
+    "hang": Case("planted", ("runs",), RIGHT, plant=_replace("command", _sleep)),
+    "slow error": Case("planted", ("runs",), WRONG, plant=_replace("command", _burn)),
+    "files left by an error": Case("planted", ("runs",), WRONG, plant=_replace("command", _litter)),
     "silent acceptance": Case("planted", ("--version",), WRONG),
     "refused though right": Case("planted", ("runs", "nope"), RIGHT),
-    "unclear": Case("planted", ("runs", "nope"), WRONG, _replace("_print_error", lambda text, code: code)),
+    "unclear": Case("planted", ("runs", "nope"), WRONG, plant=_replace("_print_error", lambda text, code: code)),
 }
 """The fault that each must be found with."""

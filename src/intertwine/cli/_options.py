@@ -25,9 +25,9 @@ def check_positive(flag: str, value: float) -> None:
 
 def check_samples(value: int) -> None:
     """Raise unless a number of random group elements is one that an audit can draw."""
-    check_positive("--samples", value)
     if value > LARGEST_AUDIT:
         raise UsageError(f"--samples expects at most {LARGEST_AUDIT:,}, got {show_count(value)}")
+    check_positive("--samples", value)
 
 
 def check_data(data: str | None) -> None:

@@ -23,6 +23,10 @@ MOST_NUMBERS = 2**22
 """The most entries of all maps between two terms in a table."""
 LARGEST_GROUP = 24
 """The largest n of a Lie group of n x n matrices in a table."""
+MOST_NAMED = 256
+"""The most maps between two terms that are looked at for a name."""
+_MOST_PRODUCTS = 2**28
+"""The most multiplications of the singular value decomposition by which other bases are found."""
 _WIDEST = 12
 _VISIBLE = 5e-4
 
@@ -192,10 +196,12 @@ def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:
-    """The maps between two terms, in the basis in which most of them have a name."""
+    """The maps between two terms, in the basis in which most of them have a name; many maps have none."""
     basis = intertwiners(rep_in, rep_out, folder=folder)
+    if len(basis) > MOST_NAMED:
+        return [MapRow(None, rep_in, rep_out, copies, matrix) for matrix in basis]
     names = [name_map(rep_in, rep_out, matrix) for matrix in basis]
-    if None in names and len(basis) > 1:
+    if None in names and len(basis) > 1 and len(basis) * basis.numel() <= _MOST_PRODUCTS:
         other = named_basis(rep_in, rep_out, basis)
         found = [name_map(rep_in, rep_out, matrix) for matrix in other]
         if found.count(None) < names.count(None):

@@ -317,3 +317,9 @@ def test_progress_of_other_formats_is_told_a_file_at_a_time(tmp_path):
     seen, size = [], (tmp_path / "a.traj").stat().st_size
     read_structures(tmp_path / "a.traj", progress=lambda done, of: seen.append((done, of)))
     assert seen == [(size, size)]
+
+
+def test_xyz_without_its_ending_is_checked_as_xyz(file):
+    assert len(read_structures(file(WATER + ATOM, "no_ending")).names) == 2
+    with pytest.raises(UsageError, match=r"it says 999999999999999999 atoms, but only 1 follow"):
+        read_structures(file("999999999999999999\n\nH 0 0 0\n", "no_ending"))

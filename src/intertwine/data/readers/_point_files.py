@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from intertwine._regular_files import read_regular_file
 from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface
 from intertwine.data.readers._npz_clouds import read_npz
-from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._text_clouds import is_header, read_text_cloud
 from intertwine.data.readers.meshes import MESH_SUFFIXES, check_binary_stl, is_binary_stl, read_mesh
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
+from intertwine._regular_files import read_regular_file
 from intertwine.data._cache import load_cached, store_cached, user_cache
 from intertwine.data._constructors import shapes
 from intertwine.data._packing import pack_clouds, unpack_clouds
@@ -25,7 +26,6 @@ from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
 from intertwine.data.readers._columns import COLOR, integer_labels
 from intertwine.data.readers._point_files import read_shape
-from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
 from intertwine.data.readers.meshes import require_trimesh
 

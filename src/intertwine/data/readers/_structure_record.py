@@ -47,7 +47,7 @@ def read_records(path: Path, targets: Mapping[str, Rep], report: Callable[[int],
     """
     number = 0
     is_xyz = path.suffix.lower() in XYZ_SUFFIXES
-    for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path):
+    for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path, report):
         number += 1
         yield _record(atoms, targets, path, number)
     if not number:
@@ -68,16 +68,23 @@ def _read_xyz(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
             raise UsageError(f"{path}, frame {number}: {reason}") from error
 
 
-def _read_with_ase(path: Path) -> Iterator[Any]:
+def _read_with_ase(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
+    """Structures of another format; XYZ of another name is read as XYZ, since ase does not check its counts."""
     from ase.io import iread
+    from ase.io.formats import filetype
 
     if not path.stat().st_size:
         return
     number = 0
     try:
+        if filetype(str(path)) in ("xyz", "extxyz"):
+            yield from _read_xyz(path, report)
+            return
         for atoms in iread(path, index=":", do_not_split_by_at_sign=True):
             number += 1
             yield atoms
+    except UsageError:
+        raise
     except Exception as error:
         location = f"{path}, frame {number + 1}" if number else str(path)
         raise UsageError(f"{location}: ase cannot read this: {_brief(error)}") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from intertwine._errors import UsageError
-from intertwine.data.readers._regular_files import irregular
+from intertwine._regular_files import irregular
 from intertwine.data.readers._xyz_dialects import standard_atoms, standard_comment
 
 _WORDS_OF_QM9, _LINES_AFTER_QM9 = 17, 3

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.tasks._source import stem
 
 RUNS = Path("runs")
@@ -102,7 +103,7 @@ def evaluation_path(run: Path, data: str | None, protocols: Sequence[str] = (), 
     for number in itertools.count(1):
         path = run / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
         try:
-            if json.loads(path.read_text(encoding="utf-8"))["data"] == data:
+            if json.loads(read_regular_file(path))["data"] == data:
                 return path
         except FileNotFoundError:
             return path
