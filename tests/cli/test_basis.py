@@ -117,6 +117,27 @@ def _app():
     return app
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "C500: regular -> regular",
+            "500 maps commute, by characters; a map of regular -> regular has 250,000 entries",
+        ),
+        ("C999999: regular -> regular", "999,999 maps commute, by characters; a map of"),
+        ("SO3: V^6 -> V^6", "4,213 maps commute, by characters; a map of"),
+        ("Icosahedral: V^12 -> V", "maps commute, by characters; a map of"),
+        ("SU2: 1000 -> 1000", "a map of 1000 -> 1000 has 4,004,001 entries"),
+    ],
+)
+def test_what_is_too_large_for_a_table_is_counted_where_that_is_quick(text, said):
+    before = time.process_time()
+    with pytest.raises(UsageError, match="of a table") as caught:
+        run(text)
+    assert said in str(caught.value)
+    assert time.process_time() - before < 1
+
+
 @pytest.mark.parametrize("text", ["C999999: regular -> regular", "SO(99999): vector -> vector", "SO3: V^99 -> V"])
 def test_what_does_not_fit_is_an_error_of_use(text):
     with pytest.raises(UsageError, match="entries"):

@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each input runs in a fork")
 TOOL = Path(__file__).parents[2] / "tools" / "fuzz_cli.py"
-COUNT, SEED = 180, 0
+COUNT, SEED = 160, 0
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ MOST_COMPONENTS = 1000
 """The largest finite group of representatives of the components of a Lie group that is listed."""
 MOST_PERMUTED = 32
 """The largest n of a symmetric group whose conjugacy classes are listed: 8,349."""
+MOST_INDICES = 2**24
+"""The most entries of a map whose orbits are counted."""
 _WORK = 10**9
 _CHUNK = 2**22
 
@@ -149,6 +151,8 @@ def discrete_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count |
         found = None if elements is None else character_inner_product(rep_in, rep_out, elements)
     if found is not None:
         return Count(found, "characters")
+    if rep_in.dim * rep_out.dim > MOST_INDICES:
+        return None
     orbits = orbit_signs(discrete_constraints(rep_in, rep_out, generators.discrete))
     if orbits is not None:
         return Count(int(orbits[0].amax()) + 1, "orbits")

@@ -15,7 +15,9 @@ from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
 from intertwine.hom._count import Count, character_count, merged_terms, total_count
 from intertwine.hom._named_basis import name_map, named_basis
+from intertwine.hom._regular import regular_count
 from intertwine.reps import Rep, TensorProduct
+from intertwine.reps.solve import factors
 
 MOST_ENTRIES = 2**17
 """The most entries of one map in a table."""
@@ -27,6 +29,8 @@ MOST_NAMED = 256
 """The most maps between two terms that are looked at for a name."""
 _MOST_PRODUCTS = 2**28
 """The most multiplications of the singular value decomposition by which other bases are found."""
+_MOST_FACTORS, _LARGEST_FACTOR = 20, 64
+"""Products that are counted although they are too large for a table."""
 _WIDEST = 12
 _VISIBLE = 5e-4
 
@@ -171,9 +175,11 @@ def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
     for (_, term_in), (_, term_out) in pairs:
         entries = term_in.dim * term_out.dim
         if entries > MOST_ENTRIES:
+            number = _quick_count(term_in, term_out)
+            counted = "" if number is None else f"{number:,} maps commute, by characters; "
             raise UsageError(
-                f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a"
-                f" table: {advice}"
+                f"{counted}a map of {shown} has {show_count(entries)} entries, more than the"
+                f" {show_count(MOST_ENTRIES)} of a table: {advice}"
             )
     if group.order is None and group.dimension > LARGEST_GROUP:
         raise UsageError(
@@ -193,6 +199,21 @@ def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
     known = [(copies, pair) for copies, pair in counts if pair is not None]
     usual = "characters" if group.order is not None else "weights"
     return total_count(known, usual) if len(known) == len(counts) else None
+
+
+def _quick_count(rep_in: Rep, rep_out: Rep) -> int | None:
+    """The count for reps that are too large for a table; None where it would take long."""
+    known = regular_count(rep_in, rep_out)
+    if known is not None:
+        return known
+    parts = [*factors(rep_in), *factors(rep_out)]
+    if len(parts) > _MOST_FACTORS or any(part.dim > _LARGEST_FACTOR for part in parts):
+        return None
+    try:
+        count = character_count(rep_in, rep_out)
+    except ArithmeticError:
+        return None
+    return None if count is None else count.dimension
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:
