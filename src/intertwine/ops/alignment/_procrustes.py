@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -52,7 +54,7 @@ def nearest_rotation(matrices: Tensor) -> Tensor:
     """
     if matrices.shape[-2:] != (3, 3):
         raise UsageError(f"nearest_rotation expects matrices (..., 3, 3), got {tuple(matrices.shape)}")
-    rotations: Tensor = _NearestRotation.apply(matrices)
+    rotations: Tensor = _NearestRotation.apply(matrices)  # type: ignore[no-untyped-call]
     return rotations
 
 
@@ -67,22 +69,25 @@ class _NearestRotation(torch.autograd.Function):
         u, _, vh = torch.linalg.svd(wide)
         sign = torch.linalg.det(u) * torch.linalg.det(vh)
         rotations = torch.cat([u[..., :2], u[..., 2:] * sign[..., None, None]], dim=-1) @ vh
-        return rotations.to(matrices.dtype)
+        nearest: Tensor = rotations.to(matrices.dtype)
+        return nearest
 
     @staticmethod
-    def setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         ctx.save_for_backward(inputs[0], output)
         ctx.save_for_forward(inputs[0], output)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:  # type: ignore[override]
-        matrices, rotations = ctx.saved_tensors  # type: ignore[attr-defined]
-        return rotations @ _rotation_rate(matrices, rotations, grad)
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        matrices, rotations = ctx.saved_tensors
+        gradient: Tensor = rotations @ _rotation_rate(matrices, rotations, grad)
+        return gradient
 
     @staticmethod
-    def jvp(ctx: torch.autograd.function.FunctionCtx, tangent: Tensor) -> Tensor:  # type: ignore[override]
-        matrices, rotations = ctx.saved_tensors  # type: ignore[attr-defined]
-        return rotations @ _rotation_rate(matrices, rotations, tangent)
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        matrices, rotations = ctx.saved_tensors
+        rate: Tensor = rotations @ _rotation_rate(matrices, rotations, tangent)
+        return rate
 
 
 def _rotation_rate(matrices: Tensor, rotations: Tensor, changes: Tensor) -> Tensor:
@@ -113,4 +118,5 @@ def _cross_matrix(vectors: Tensor) -> Tensor:
     """The antisymmetric matrix of a vector: ``A x = a x x``."""
     x, y, z = vectors.unbind(-1)
     zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    matrices: Tensor = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    return matrices
