@@ -62,5 +62,5 @@ def regular_maps(rep_in: Rep, rep_out: Rep) -> Tensor | None:
         for part in rest:
             matrices = torch.einsum("gij,gkl->gikjl", matrices, part.matrix(elements)).flatten(3).flatten(1, 2)
         basis = matrices.permute(2, 1, 0).reshape(size, *(part.dim for part in rest), group.order)
-        basis = basis.movedim(-1, place + 1) / group.order**0.5
-    return basis.reshape(size, rep_out.dim, rep_in.dim)
+        placed: Tensor = basis.movedim(-1, place + 1) / group.order**0.5
+    return placed.reshape(size, rep_out.dim, rep_in.dim)
