@@ -78,6 +78,7 @@ def test_clouds(here, run, words, said):
         (["fit", "properties", "socket", "--target", "a"], "neither a file nor a folder"),
         (["demo", "--output", ""], "--output expects"),
         (["demo", "--output", "mine.extxyz"], "mine.extxyz is a file"),
+        (["demo", "--output", "/proc/nowhere"], "/proc/nowhere: cannot make the folder"),
         (["evaluate", "x", "--batch-size", "9999999999"], "--batch-size expects at most"),
         (["evaluate", "x", "--seed", "-1"], "--seed expects"),
         (["evaluate", ".", "--output", ""], "--output expects"),

@@ -41,7 +41,7 @@ def demo(
     check_named("--output", output)
     _check_installed()
     screen = console()
-    folder = check_run_place(Path(output)) if output is not None else make_run_folder("demo")
+    folder = make_run_folder("demo") if output is None else _make_folder(Path(output))
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
@@ -79,6 +79,17 @@ def demo(
     write_page(results, TARGET, UNIT, _lead(train, test, epochs, results[0].seconds), path, origin)
     say("report", str(path))
     return 0
+
+
+def _make_folder(folder: Path) -> Path:
+    """Make the folder of the run, or take an old one, before anything is read."""
+    try:
+        check_run_place(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {folder}: cannot make the folder: {(error.strerror or str(error)).lower()}"
+        ) from None
+    return folder
 
 
 def _check_installed() -> None:
