@@ -51,6 +51,8 @@ def invariant_count(rep_in: Rep, rep_out: Rep, algebra: Tensor) -> int | None:
         The dimension; None when the algebra is not reductive, acts in a way that does not decompose, or has more
         weights than fit.
     """
+    if len(algebra) - algebra.shape[-1] > 2 * _MOST_ROOTS:  # the rank is at most the size of the matrices
+        return None
     x = generic_element(algebra)
     adjoint = _adjoint(algebra, x) if _is_reductive(algebra) else None
     roots = None if adjoint is None else _spectrum(adjoint)

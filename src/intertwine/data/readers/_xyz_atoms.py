@@ -13,7 +13,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "S": ("a word", str),
     "R": ("a number", float),
     "I": ("a whole number", int),
-    "L": ("T or F", lambda word: ("T", "F", "True", "False").index(word)),
+    "L": ("T or F", str),
 }
 
 
