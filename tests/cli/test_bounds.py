@@ -78,6 +78,8 @@ def test_clouds(here, run, words, said):
         (["fit", "properties", "socket", "--target", "a"], "neither a file nor a folder"),
         (["demo", "--output", ""], "--output expects"),
         (["demo", "--output", "mine.extxyz"], "mine.extxyz is a file"),
+        (["demo", "--train", "99999999"], "asked for 99,999,999 + 500 + 2,000 of 130,831 structures"),
+        (["fit", "properties", "qm9", "--target", "gap", "--test", "130832"], "asked for 130,832 of 130,831"),
         (["demo", "--output", "/proc/nowhere"], "/proc/nowhere: cannot make the folder"),
         (["evaluate", "x", "--batch-size", "9999999999"], "--batch-size expects at most"),
         (["evaluate", "x", "--seed", "-1"], "--seed expects"),

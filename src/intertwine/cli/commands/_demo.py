@@ -40,6 +40,7 @@ def demo(
     check_seed(seed)
     check_named("--output", output)
     _check_installed()
+    options = _options(train, test, seed)
     screen = console()
     folder = make_run_folder("demo") if output is None else _make_folder(Path(output))
 
@@ -56,7 +57,7 @@ def demo(
     from intertwine.training import Settings
 
     with progress(screen, "qm9", "bytes") as report:
-        config, split, structures = plan(_options(train, test, seed), report)
+        config, split, structures = plan(options, report)
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
     settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)

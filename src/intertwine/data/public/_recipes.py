@@ -19,10 +19,12 @@ class Recipe:
     Args:
         description: one line: what, how much, where from, license.
         load: fetches or reads it, caches it, returns it; takes a progress callback.
+        size: how many structures it has at most; None where that is not known beforehand.
     """
 
     description: str
     load: Callable[[ProgressCallback], PointCloudSet]
+    size: int | None = None
 
 
 def _load_qm9(progress: ProgressCallback = no_progress) -> PointCloudSet:
@@ -45,15 +47,19 @@ def _load_circuit_parts(progress: ProgressCallback = no_progress) -> PointCloudS
 
 RECIPES: dict[str, Recipe] = {
     "qm9": Recipe(
-        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)", _load_qm9
+        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)",
+        _load_qm9,
+        130_831,
     ),
     "furniture": Recipe(
         "426 models in 14 classes, for classification: Debian's sweethome3d-furniture (120 MB; CC-BY 3.0 and CC0)",
         _load_furniture,
+        426,
     ),
     "circuit-parts": Recipe(
         "1,297 electronic parts, 7 part labels, for segmentation: Debian's kicad-packages3d (379 MB; CC-BY-SA 4.0)",
         _load_circuit_parts,
+        1297,
     ),
 }
 """What `intertwine data NAME` knows."""

@@ -27,6 +27,7 @@ from intertwine.tasks.options._bounds import (
     SMALLEST_RATE,
     check_devices,
     check_nodes,
+    check_split_size,
 )
 from intertwine.tasks.options._config_file import read_config
 from intertwine.training import Settings, check_tensorboard
@@ -122,7 +123,8 @@ def _accepted(hint: Any) -> tuple[type, ...]:
 
 
 def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+    odd = isinstance(value, (list, tuple)) and not all(isinstance(item, str) for item in value)
+    if odd or not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         kinds = [kind for kind in accepted if kind is not type(None) and not (kind is int and float in accepted)]
         words = dict.fromkeys(_WORDS.get(kind, "a list of texts") for kind in kinds)
         raise UsageError(f"{flag(name)} expects {' or '.join(words)}, got {value!r}")
@@ -247,8 +249,9 @@ class FitOptions:
             UsageError: The first thing that is wrong.
         """
         check_rules(self)
-        for name in ("train", "validation", "test"):
-            share(name, getattr(self, name))
+        shares = [share(name, getattr(self, name)) for name in ("train", "validation", "test")]
+        if self.data in self.public:
+            check_split_size(self.data, [each for each in shares if isinstance(each, int)])
         if self.output is not None and not self.output.strip():
             raise UsageError(f'--output expects the name of a folder, got "{self.output}"')
         check_devices(self.devices)
