@@ -36,7 +36,7 @@ def test_no_input_makes_a_fault(base):
 
 
 def test_planted_faults_are_found(base):
-    done = fuzz("--planted", "--hang", 4, "--base", base)
+    done = fuzz("--planted", "--hang", 12, "--base", base)
     found = json.loads(done.stdout)
     assert {name for name, kinds in found.items() if name in kinds} == set(found), done.stdout
     assert len(found) == 8
