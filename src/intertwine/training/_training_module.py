@@ -100,6 +100,11 @@ class TrainingModule(lightning.LightningModule):
             weights, self.settings.learning_rate, weight_decay=self.settings.weight_decay
         )
         if self.resume_state.optimizer is not None:
+            saved, current = (
+                state["param_groups"][0] for state in (self.resume_state.optimizer, optimizer.state_dict())
+            )
+            if ("momentum" in saved) != ("momentum" in current):
+                raise UsageError(f"cannot resume {self.folder}: it was started with another optimizer")
             optimizer.load_state_dict(self.resume_state.optimizer)
             for group in optimizer.param_groups:
                 group["weight_decay"] = self.settings.weight_decay

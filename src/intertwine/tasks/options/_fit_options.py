@@ -27,7 +27,7 @@ from intertwine.tasks.options._bounds import (
     check_nodes,
 )
 from intertwine.tasks.options._config_file import read_config
-from intertwine.training import Settings, check_tensorboard
+from intertwine.training import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 OPTION = "intertwine"
 """The key of a field's metadata under which `option` keeps its arguments."""
@@ -192,6 +192,10 @@ class FitOptions:
         Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
         minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
     )  # fmt: skip
+    optimizer: str = option(
+        Settings.optimizer, help="Optimizer: adamw, or muon, which orthogonalizes the momentum of matrices.",
+        group="Training", choices=list(OPTIMIZER_NAMES),
+    )  # fmt: skip
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
@@ -265,6 +269,7 @@ class FitOptions:
         return Settings(
             epochs=self.epochs,
             batch_size=self.batch_size,
+            optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             minutes=self.minutes,
             patience=self.patience,

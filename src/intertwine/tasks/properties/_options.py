@@ -9,12 +9,12 @@ from typing import ClassVar
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
 from intertwine.tasks.options import FitOptions, check_features, option
+from intertwine.tasks.properties._encoders import ENCODERS
 from intertwine.tasks.properties._hidden import check_hidden
 from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
 
 FORMULA = "formula"
 """The value of `--group-by` that groups structures by the counts of their elements."""
-ENCODERS = ("message", "steerable")
 POOLS = ("mean", "sum")
 
 
@@ -28,7 +28,7 @@ class PropertiesOptions(FitOptions):
         group="Target",
         metavar="NAME[:REP][@UNIT]",
     )
-    encoder: str = option("steerable", help="Architecture of the encoder.", group="Model", choices=ENCODERS)
+    encoder: str = option("steerable", help="Architecture of the encoder.", group="Model", choices=list(ENCODERS))
     hidden: str | None = option(
         None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
