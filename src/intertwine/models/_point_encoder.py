@@ -24,11 +24,11 @@ class PointEncoder(nn.Module):
         rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
             of O(3)).
         rep_out: Representation of the output, likewise.
-        layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"depthwise"``: NequIP and
-            MACE; ``"equiformer"``: attention over SO(2) convolutions; ``"attention"``: SE(3)-Transformer; ``"egnn"``:
-            E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant under O(3). ``"lifted"``:
-            group convolutions, equivariant under a finite group of rotations. ``"message"``: message passing on
-            relative positions, equivariant under translations and permutations only.
+        layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"depthwise"``: NequIP
+            and MACE; ``"equiformer"``: attention over SO(2) convolutions; ``"attention"``: SE(3)-Transformer;
+            ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant under O(3).
+            ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``: message
+            passing on relative positions, equivariant under translations and permutations only.
         hidden: Representation between the layers; ``None`` for the default of the family.
         layers: Number of interactions.
         lmax: Highest degree of the spherical harmonics (steerable, attention, depthwise).
