@@ -92,7 +92,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {**defaults, "momentum": momentum, "betas": betas, "eps": eps})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the weights; a closure evaluates the loss again and is returned, as in torch."""
         loss = None
         if closure is not None:
