@@ -165,6 +165,9 @@ def share(name: str, text: str | float | int | None) -> Number | None:
     return value
 
 
+OPTIMIZER_HELP = "Optimizer: adamw, or muon, which orthogonalizes the momentum of weights that are matrices."
+
+
 @dataclass(kw_only=True)
 class FitOptions:
     """What every task's `fit` understands."""
@@ -192,10 +195,7 @@ class FitOptions:
         Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
         minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
     )  # fmt: skip
-    optimizer: str = option(
-        Settings.optimizer, help="Optimizer: adamw, or muon, which orthogonalizes the momentum of matrices.",
-        group="Training", choices=list(OPTIMIZER_NAMES),
-    )  # fmt: skip
+    optimizer: str = option(Settings.optimizer, help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
