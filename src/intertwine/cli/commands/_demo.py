@@ -59,7 +59,7 @@ def demo(
     with progress(screen, "qm9", "bytes") as report:
         config, split, structures = plan(options, report)
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
-    settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
+    settings = Settings(epochs=epochs, batch_size=32, optimizer="muon", learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
         say("interrupted", f"resume with: intertwine demo --output {folder}")

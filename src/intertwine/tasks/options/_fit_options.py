@@ -30,7 +30,7 @@ from intertwine.tasks.options._bounds import (
     check_split_size,
 )
 from intertwine.tasks.options._config_file import read_config
-from intertwine.training import Settings, check_tensorboard
+from intertwine.training import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 OPTION = "intertwine"
 """The key of a field's metadata under which `option` keeps its arguments."""
@@ -171,6 +171,9 @@ def share(name: str, text: str | float | int | None) -> Number | None:
     return value
 
 
+OPTIMIZER_HELP = "Optimizer: adamw, or muon, which orthogonalizes the momentum of weights that are matrices."
+
+
 @dataclass(kw_only=True)
 class FitOptions:
     """What every task's `fit` understands."""
@@ -198,6 +201,7 @@ class FitOptions:
         Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
         minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
     )  # fmt: skip
+    optimizer: str = option(Settings.optimizer, help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
@@ -272,6 +276,7 @@ class FitOptions:
         return Settings(
             epochs=self.epochs,
             batch_size=self.batch_size,
+            optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             minutes=self.minutes,
             patience=self.patience,
