@@ -13,6 +13,7 @@ Each stands on those above it.
 from intertwine.ops.functions import (
     bessel_basis,
     circle_grid,
+    piecewise_polynomial,
     product_grid,
     safe_norm,
     safe_normalize,
@@ -68,6 +69,7 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
+    "piecewise_polynomial",
     "VN_EPSILON",
     "Chunk",
     "Coupling",
