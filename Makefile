@@ -27,7 +27,7 @@ check: $(STAMP)  ## style, types and the examples in the docstrings
 
 bench: $(STAMP)  ## ours beside its peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
-	$(BIN)/python benchmarks/run.py $(ONLY)
+	$(BIN)/python benchmarks/run.py $(ONLY) $(if $(FORCE),--force)
 
 dist: $(STAMP)  ## a wheel, installed and tried in an empty environment
 	rm -rf dist build/empty

@@ -69,7 +69,6 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
-    "piecewise_polynomial",
     "VN_EPSILON",
     "Chunk",
     "Coupling",
@@ -92,6 +91,7 @@ __all__ = [
     "knn_table",
     "path_basis",
     "path_weights",
+    "piecewise_polynomial",
     "principal_axes",
     "product_grid",
     "radius_graph",
