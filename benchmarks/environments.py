@@ -1,4 +1,4 @@
-"""Environments of peers that live beside the library's own: under `build/`, made from PyPI when they are first asked."""
+"""Environments of peers beside the library's own, under `build/`, made from PyPI when they are first asked for."""
 
 from __future__ import annotations
 

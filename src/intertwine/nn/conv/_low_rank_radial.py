@@ -88,10 +88,10 @@ def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_b
 @torch.no_grad()
 def _basis(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor, values: Tensor) -> Tensor | None:
     """``(nodes, r)``, of unit mean square: spans the values and their changes; ``None`` where it is no shorter."""
-    generator, changed = torch.Generator().manual_seed(0), {}
+    changed = {}
     for name, parameter in parameters.items():
-        step = _STEP * parameter.detach().square().mean().sqrt()
-        changed[name] = parameter + step * torch.randn(parameter.shape, dtype=parameter.dtype, generator=generator)
+        irregular = torch.cos(torch.arange(parameter.numel(), dtype=parameter.dtype).square()).view(parameter.shape)
+        changed[name] = parameter + _STEP * parameter.square().mean().sqrt() * irregular
     changes = (functional_call(network, changed, (inputs,)) - values) * (_WEIGHT_OF_CHANGES / _STEP)
     samples = torch.cat([values, changes], 1)
     try:

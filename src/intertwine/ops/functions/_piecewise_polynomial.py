@@ -48,7 +48,7 @@ _evaluate.register_autograd(_derivative, setup_context=_setup)
 
 def _differentiate(coefficients: Tensor) -> Tensor:
     """Coefficients of the derivatives in x."""
-    intervals, order, functions = coefficients.shape
+    intervals, order = coefficients.shape[:2]
     if order == 1:
         return torch.zeros_like(coefficients)
     factors = 2 * intervals * torch.arange(1, order, dtype=coefficients.dtype, device=coefficients.device)
