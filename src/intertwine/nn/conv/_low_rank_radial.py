@@ -21,7 +21,7 @@ from intertwine.ops import bessel_basis, piecewise_polynomial
 
 INTERVALS, ORDER = 64, 6
 TOLERANCE = 2e-6
-_MIN_WIDTH, _MIN_EDGES, _MULTIPLE = 32, 4096, 4
+_MIN_EDGES, _MULTIPLE = 4096, 4
 _STEP, _WEIGHT_OF_CHANGES = 1e-2, 0.1
 
 
@@ -40,7 +40,8 @@ class LowRankRadial(NamedTuple):
         """Weights ``(n * H, c)`` on the radial functions as weights ``(n * r, c)`` on the basis functions."""
         if self.coefficients is None:
             return weights
-        return (self.coefficients @ weights.unflatten(0, (-1, self.coefficients.shape[1]))).flatten(0, 1)
+        folded: Tensor = self.coefficients @ weights.unflatten(0, (-1, self.coefficients.shape[1]))
+        return folded.flatten(0, 1)
 
 
 def _nodes() -> tuple[Tensor, Tensor]:
@@ -64,7 +65,7 @@ def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_b
         where the error would be seen; and where the rank may not depend on the values: compiled, exported, batched.
 
     Error: over [0, cutoff] the root mean square of what is left out is at most ``TOLERANCE`` times that of the
-    functions, and about three times as much for their derivatives in the parameters of the network.
+    functions, and about ten times as much for their derivatives in the parameters of the network.
     """
     parameters = dict(network.named_parameters())
     dtypes = {lengths.dtype, *(parameter.dtype for parameter in parameters.values())}
@@ -103,5 +104,5 @@ def _basis(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor, va
     rank = -(-rank // _MULTIPLE) * _MULTIPLE
     if rank > 0.85 * values.shape[1]:
         return None
-    basis = torch.linalg.qr(samples @ directions[:, -rank:]).Q
+    basis: Tensor = torch.linalg.qr(samples @ directions[:, -rank:]).Q
     return basis * len(inputs) ** 0.5
