@@ -35,7 +35,7 @@ mutate: $(STAMP)  ## the share of small changes of the sources that the tests no
 
 bench: $(STAMP)  ## ours beside its peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
-	$(BIN)/python benchmarks/run.py $(ONLY)
+	$(BIN)/python benchmarks/run.py $(ONLY) $(if $(FORCE),--force)
 
 dist: $(STAMP)  ## a wheel, installed and tried in an empty environment
 	rm -rf dist build/empty

@@ -22,6 +22,7 @@ from intertwine.ops.alignment import (
 from intertwine.ops.functions import (
     bessel_basis,
     circle_grid,
+    piecewise_polynomial,
     product_grid,
     safe_norm,
     safe_normalize,
@@ -102,6 +103,7 @@ __all__ = [
     "nearest_rotation",
     "path_basis",
     "path_weights",
+    "piecewise_polynomial",
     "principal_axes",
     "procrustes",
     "product_grid",
