@@ -69,8 +69,8 @@ class RotatedVolumes(RotatedImages):
 
         g: f(x) -> rho(g) f(g^-1 x)
 
-    Axes are those of :class:`Volumes`; interpolation and attributes those of :class:`RotatedImages`. Cost: the square of
-    the number of voxels, for each channel.
+    Axes are those of :class:`Volumes`; interpolation and attributes those of :class:`RotatedImages`. Cost: the square
+    of the number of voxels, for each channel.
 
     Example:
         >>> from intertwine.groups import SO3

@@ -34,7 +34,7 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points
+from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points, linear_upsample
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -94,6 +94,7 @@ __all__ = [
     "knn_graph",
     "knn_interpolate",
     "knn_table",
+    "linear_upsample",
     "path_basis",
     "path_weights",
     "principal_axes",

@@ -49,8 +49,8 @@ class GridConv(GridLayer):
         gain: Scale of the output at initialization, for independent inputs of unit variance.
 
     Raises:
-        ValueError: If the groups differ, the group moves neither plane nor space, or a size does not fit; in ``forward``
-            if the shape does not fit or the outputs of a stride lie off the center.
+        ValueError: If the groups differ, the group moves neither plane nor space, or a size does not fit; in
+            ``forward`` if the shape does not fit or the outputs of a stride lie off the center.
 
     Law: ``conv(rho_in(g) f(g^-1 x)) = rho_out(g) conv(f)(g^-1 x)``: exactly for rotations by 90 degrees and reflections
     of the grid that belong to the group, and for whole-pixel shifts away from the border; between them up to aliasing,
@@ -60,7 +60,7 @@ class GridConv(GridLayer):
     Cesa, Lang, Weiler, A program to build E(N)-equivariant steerable CNNs, ICLR 2022.
 
     Example:
-        >>> from intertwine.groups import Cyclic, SO3
+        >>> from intertwine.groups import SO3, Cyclic
         >>> C8 = Cyclic(8)
         >>> lift = GridConv(3 * C8.trivial, 8 * C8.regular, kernel_size=7)
         >>> lift(torch.ones(1, 3, 28, 28)).shape
@@ -69,6 +69,10 @@ class GridConv(GridLayer):
         >>> volumes(torch.ones(1, 1, 9, 9, 9)).shape
         torch.Size([1, 5, 9, 9, 9])
     """
+
+    zero: Tensor
+    order_in: Tensor | None
+    order_out: Tensor | None
 
     def __init__(
         self,
@@ -87,14 +91,18 @@ class GridConv(GridLayer):
     ) -> None:
         rep_in, rep_out = same_group("GridConv", rep_in=rep_in, rep_out=rep_out)
         super().__init__(rep_in, rep_out)
+        if not (rep_in.orthogonal and rep_out.orthogonal):
+            raise ValueError(f"GridConv needs orthogonal representations, got {rep_in} and {rep_out}")
         _check_sizes(kernel_size=kernel_size, stride=stride, dilation=dilation, groups=groups)
         if padding_mode not in _PAD:
             raise ValueError(f"padding_mode is one of {', '.join(_PAD)}, got {padding_mode!r}")
         self.kernel_size, self.stride, self.dilation, self.groups = kernel_size, stride, dilation, groups
         self.padding, self.padding_mode, self.gain = self._padding(padding), padding_mode, gain
         self.basis = default_basis(rep_in.group) if basis is None else basis
-        terms_in, self._order_in = _gathered(_share(rep_in, groups))
-        terms_out, self._order_out = _gathered(_share(rep_out, groups))
+        terms_in, order_in = _gathered(_share(rep_in, groups))
+        terms_out, order_out = _gathered(_share(rep_out, groups))
+        self.register_buffer("order_in", order_in, persistent=False)
+        self.register_buffer("order_out", order_out, persistent=False)
         self.weights, self.kernels = nn.ParameterList(), nn.ModuleList()
         self._routes: list[list[int | None]] = []
         for copies_out, term_out in terms_out:
@@ -110,6 +118,7 @@ class GridConv(GridLayer):
         self._sizes_in = [(copies, term.dim) for copies, term in terms_in]
         self._sizes_out = [(copies, term.dim) for copies, term in terms_out]
         self._make_bias(bias)
+        self.register_buffer("zero", torch.zeros((), dtype=torch.float32), persistent=False)
         self._frozen: tuple[list[Tensor], Tensor] | None = None
         self.reset_parameters()
 
@@ -156,18 +165,14 @@ class GridConv(GridLayer):
 
     def filter(self) -> Tensor:
         """The dense filter ``(rep_out.dim, rep_in.dim / groups, ...)``, as that of ``torch.nn.functional.conv2d``."""
-        with torch.autocast(self._device_type(), enabled=False):
+        with torch.autocast(self.zero.device.type, enabled=False):
             rows = [self._row(o, routes) for o, routes in enumerate(self._routes)]
             whole = torch.cat(rows, 1) if len(rows) != 1 else rows[0]
-            for axis, order in ((1, self._order_out), (2, self._order_in)):
+            for axis, order in ((1, self.order_out), (2, self.order_in)):
                 if order is not None:
-                    whole = whole.index_select(axis, torch.tensor(order, device=whole.device))
+                    whole = whole.index_select(axis, order)
             pixels = (self.kernel_size,) * self.dimension
             return whole.flatten(0, 1).unflatten(-1, pixels)
-
-    def _device_type(self) -> str:
-        first = next(self.parameters(), None)
-        return "cpu" if first is None else first.device.type
 
     def _row(self, o: int, routes: list[int | None]) -> Tensor:
         """The filters ``(groups, copies dim_out, all dim_in, pixels)`` of one term of the output."""
@@ -177,15 +182,14 @@ class GridConv(GridLayer):
         for (copies_in, dim_in), w in zip(self._sizes_in, routes, strict=True):
             if w is None:
                 shape = (self.groups, copies_out * dim_out, copies_in * dim_in, pixels)
-                like = next(self.parameters(), torch.zeros(0))
-                blocks.append(like.new_zeros(shape))
+                blocks.append(self.zero.new_zeros(shape))
             else:
                 filters = self.kernels[w](self.weights[w])  # groups, copies_out, copies_in, dim_out, dim_in, pixels
                 blocks.append(filters.transpose(2, 3).flatten(3, 4).flatten(1, 2))
         return torch.cat(blocks, 2) if len(blocks) != 1 else blocks[0]
 
     def _kept_filter(self) -> Tensor:
-        """The filter, kept between calls in evaluation without gradients as long as the weights have the same values."""
+        """The filter, kept between calls in evaluation without gradients while the weights have the same values."""
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.filter()
         weights = [weight.detach() for weight in self.weights]
@@ -291,7 +295,7 @@ def _share(rep: Rep, groups: int) -> Rep:
     return share
 
 
-def _gathered(rep: Rep) -> tuple[list[tuple[int, Rep]], list[int] | None]:
+def _gathered(rep: Rep) -> tuple[list[tuple[int, Rep]], Tensor | None]:
     """Equal terms together, and where each channel of the representation is then; None where it stays in place."""
     places: dict[Rep, list[int]] = {}
     start = 0
@@ -299,6 +303,6 @@ def _gathered(rep: Rep) -> tuple[list[tuple[int, Rep]], list[int] | None]:
         places.setdefault(term, []).extend(range(start, start + copies * term.dim))
         start += copies * term.dim
     terms = [(len(where) // term.dim, term) for term, where in places.items()]
-    order = [channel for where in places.values() for channel in where]
-    position = sorted(range(start), key=order.__getitem__)
-    return terms, None if position == list(range(start)) else position
+    order = torch.tensor([channel for where in places.values() for channel in where], dtype=torch.int64)
+    in_place = torch.equal(order, torch.arange(start))
+    return terms, None if in_place else order.argsort()

@@ -2,6 +2,6 @@
 
 from intertwine.ops.grids._harmonics import circular_harmonics, gaussian_rings
 from intertwine.ops.grids._points import kernel_points
-from intertwine.ops.grids._pool import gaussian_pool
+from intertwine.ops.grids._pool import gaussian_pool, linear_upsample
 
-__all__ = ["circular_harmonics", "gaussian_pool", "gaussian_rings", "kernel_points"]
+__all__ = ["circular_harmonics", "gaussian_pool", "gaussian_rings", "kernel_points", "linear_upsample"]

@@ -1,6 +1,8 @@
-"""Antialiased reduction of the resolution of images and volumes."""
+"""Coarser and finer grids of images and volumes, symmetric about the center."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,6 +37,40 @@ def gaussian_pool(images: Tensor, stride: int, sigma: float, dimension: int) -> 
     for axis in range(dimension):
         images = (images.transpose(-1, -1 - axis) @ _matrix(images, -1 - axis, stride, sigma)).transpose(-1, -1 - axis)
     return images
+
+
+def linear_upsample(images: Tensor, sizes: Sequence[int], stride: int, dimension: int) -> Tensor:
+    """Linear interpolation from the grid that :func:`gaussian_pool` makes back to a finer one.
+
+    Args:
+        images: ``(..., [depth,] height, width)``, with values at multiples of the stride from the center.
+        sizes: The numbers of pixels along each axis of the finer grid.
+        stride: The ratio of the resolutions.
+        dimension: 2 for images, 3 for volumes.
+
+    Returns:
+        The same number of axes. Beyond the outermost values the image is constant.
+
+    Law: that of :func:`gaussian_pool`.
+
+    Example:
+        >>> linear_upsample(torch.tensor([[[1.0, 3.0]]]), (1, 4), 2, 2).flatten().tolist()
+        [1.0, 1.5, 2.5, 3.0]
+    """
+    for axis in range(dimension):
+        matrix = _interpolation(images, -1 - axis, sizes[dimension - 1 - axis], stride)
+        images = (images.transpose(-1, -1 - axis) @ matrix).transpose(-1, -1 - axis)
+    return images
+
+
+def _interpolation(images: Tensor, axis: int, size: int, stride: int) -> Tensor:
+    """The weights ``(N, N')`` of linear interpolation."""
+    coarse = images.shape[axis]
+    places = stride * (images.new_ones(coarse, dtype=torch.float64).cumsum(0) - (coarse + 1) / 2)
+    finer = images.new_ones(size, dtype=torch.float64).cumsum(0) - (size + 1) / 2
+    inside = torch.minimum(torch.maximum(finer, places[0]), places[-1])
+    weights = (1 - (places[:, None] - inside).abs() / stride).relu()
+    return weights.to(images.dtype)
 
 
 def _matrix(images: Tensor, axis: int, stride: int, sigma: float) -> Tensor:
