@@ -143,7 +143,7 @@ class TestOptions:
 
     def test_text(self):
         conv = GridConv("1x0", SO3().rep("1x0 + 1x1"), 3)
-        assert str(conv.rep_in) == "1x0"
+        assert conv.rep_in == SO3().trivial
         assert conv.dimension == 3
 
     @pytest.mark.parametrize("mode", ["zeros", "circular", "reflect", "replicate"])
@@ -247,7 +247,7 @@ class TestKeptFilter:
             else:
                 conv.double().weights[0].mul_(2)
                 image = image.double()
-            torch.testing.assert_close(conv(image), 2 * before.to(image))
+            torch.testing.assert_close(conv(image), 2 * before.to(image), rtol=1e-4, atol=1e-5)
 
     def test_gradients_flow_in_evaluation(self):
         conv, image = self._pair()

@@ -1,4 +1,4 @@
-"""Group convolutions and steerable convolutions are one network in two bases; harmonic networks are the plane's case."""
+"""Group convolutions and steerable convolutions are one network in two bases; harmonic networks are a case."""
 
 import math
 

@@ -120,7 +120,8 @@ class RingBasis(KernelBasis):
     symmetries of the grid.
 
     Args:
-        sigma: The width of the Gaussian, in pixels. Wider rings alias less, but are cut off at the edge of the filter.
+        sigma: The width of the Gaussian, in pixels. Wider rings alias less.
+        outer_sigma: That of the outermost ring, which the edge of the filter cuts off: a narrower one is cut less.
         band_limit: The highest wave number along a ring, in radians for each pixel; that of the pixels is pi.
 
     Raises:
@@ -135,26 +136,28 @@ class RingBasis(KernelBasis):
         [1, 2, 3]
     """
 
-    sigma: float = 0.45
+    sigma: float = 0.6
+    outer_sigma: float = 0.43
     band_limit: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.sigma > 0 or not self.band_limit > 0:
-            raise ValueError(f"sigma and band_limit must be positive, got {self.sigma} and {self.band_limit}")
+        if not min(self.sigma, self.outer_sigma, self.band_limit) > 0:
+            raise ValueError(f"the widths and the band limit of rings must be positive, got {self}")
 
-    def rings(self, kernel_size: int) -> list[tuple[float, int]]:
-        """The radius and the highest degree of each ring, from the innermost."""
+    def rings(self, kernel_size: int) -> list[tuple[float, int, float]]:
+        """The radius, the highest degree and the width of each ring, from the innermost."""
         radii = [(kernel_size - 1) / 2 % 1 + step for step in range((kernel_size + 1) // 2)]
-        return [(r, max(floor(self.band_limit * r + 1e-9), min(int(2 * r), 2))) for r in radii]
+        limits = [max(floor(self.band_limit * r + 1e-9), min(int(2 * r), 2)) for r in radii]
+        return list(zip(radii, limits, [self.sigma] * (len(radii) - 1) + [self.outer_sigma], strict=True))
 
     def kernels(self, rep_in: Rep, rep_out: Rep, kernel_size: int) -> Tensor:
         """See :meth:`KernelBasis.kernels`."""
         points, rings = kernel_points(kernel_size, rep_in.group.dimension), self.rings(kernel_size)
-        angular = angular_kernels(rep_in, rep_out, max(limit for _, limit in rings), points)
+        angular = angular_kernels(rep_in, rep_out, max(limit for _, limit, _ in rings), points)
         found = [torch.zeros(0, rep_out.dim, rep_in.dim, len(points), dtype=torch.float64)]
-        for radius, limit in rings:
+        for radius, limit, sigma in rings:
             for degree, kernels in enumerate(angular[: limit + 1]):
-                profile = smooth_ring(radius, degree, self.sigma, points)
+                profile = smooth_ring(radius, degree, sigma, points)
                 filters = kernels * (profile / profile.norm())
                 found.append(filters[filters.flatten(1).norm(dim=1) > _VANISHING])
         return torch.cat(found)
@@ -164,9 +167,9 @@ class RingBasis(KernelBasis):
         points = kernel_points(kernel_size, group.dimension)
         rotated = torch.einsum("hji,xj->hxi", group.elements, points)  # h^-1 x
         found = []
-        for radius, limit in self.rings(kernel_size):
+        for radius, limit, sigma in self.rings(kernel_size):
             for degree in range(limit + 1):
-                profile = smooth_ring(radius, degree, self.sigma, points)
+                profile = smooth_ring(radius, degree, sigma, points)
                 found.append((harmonics(degree, rotated) * (profile / profile.norm())[:, None]).mT)
         functions = torch.cat(found, 1)
         return functions[:, functions[0].norm(dim=-1) > _VANISHING]
@@ -180,8 +183,8 @@ def default_basis(group: Group) -> KernelBasis:
 def _grid_group(group: Group) -> FiniteGroup:
     if not isinstance(group, FiniteGroup) or not preserves_grid(group):
         raise ValueError(
-            f"{group} does not map the pixels of a kernel to each other: use RingBasis(), or a group of rotations by 90 "
-            "degrees and reflections"
+            f"{group} does not map the pixels of a kernel to each other: use RingBasis(), or a group of rotations by "
+            "90 degrees and reflections"
         )
     return group
 

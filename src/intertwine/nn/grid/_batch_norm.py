@@ -30,7 +30,7 @@ class GridBatchNorm(GridLayer):
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` exactly, in training as well, for one g that moves the whole batch.
 
-    Reference: Ioffe and Szegedy, ICML 2015; Cohen and Welling, ICML 2016; Weiler et al., 3D steerable CNNs, NeurIPS 2018.
+    Reference: Ioffe and Szegedy, ICML 2015; Cohen and Welling, ICML 2016; Weiler et al., NeurIPS 2018.
 
     Example:
         >>> from intertwine.groups import Cyclic

@@ -87,11 +87,8 @@ class GridFourierNonlinearity(GridLayer):
         self._widths = [irrep.dim // len(irrep.endomorphisms) for _, irrep in irreps]
         channels = {copies / width for (copies, _), width in zip(irreps, self._widths, strict=True)}
         if len(channels) != 1 or not next(iter(channels)).is_integer():
-            raise ValueError(
-                f"functions on {self.rep_in.group} have the same number of times "
-                f"{direct_sum(self.rep_in.group, [(w, i) for (_, i), w in zip(irreps, self._widths, strict=True)])}, got "
-                f"{self.rep_in}: see band_limited_regular"
-            )
+            each = direct_sum(self.rep_in.group, [(w, i) for (_, i), w in zip(irreps, self._widths, strict=True)])
+            raise ValueError(f"functions have a number of times {each}, got {self.rep_in}: see band_limited_regular")
         self.channels = int(next(iter(channels)))
         self._sizes = [(copies, irrep.dim) for copies, irrep in irreps]
         nodes, weights = _nodes(self.rep_in.group, samples, max(_degree(irrep) for _, irrep in irreps), oversampling)

@@ -57,9 +57,7 @@ def smooth_ring(radius: float, degree: int, sigma: float, points: Tensor) -> Ten
     if points.shape[-1] == 2:
         bessel = torch.from_numpy(special.ive(degree, z))
     else:
-        at_zero = torch.full_like(distance, float(degree == 0))
-        regular = torch.from_numpy(
-            special.ive(degree + 0.5, np.maximum(z, 1e-12)) * np.sqrt(np.pi / 2 / np.maximum(z, 1e-12))
-        )
-        bessel = torch.where(torch.from_numpy(z) > 1e-12, regular, at_zero)
+        safe = np.maximum(z, 1e-12)
+        spherical = np.sqrt(np.pi / 2 / safe) * special.ive(degree + 0.5, safe)
+        bessel = torch.from_numpy(np.where(z > 1e-12, spherical, float(degree == 0)))
     return torch.exp(-(distance - radius).square() / (2 * sigma**2)) * bessel
