@@ -108,8 +108,8 @@ def _curve(net, angles):
 
 @pytest.mark.parametrize(("group", "bound"), [(Cyclic(8), 0.05), (Cyclic(16), 0.05), (SO2(), 0.05)], ids=str)
 def test_error_curve_on_smooth_images(group, bound):
-    """Small at the elements of the group, where filters are interpolated, and rounding at quarter turns; a network
-    without the group changes far more.
+    """Small between the symmetries of the grid, and the error of the interpolation of the image at quarter turns; a
+    network without the group changes far more.
     """
     torch.manual_seed(1)
     options = {"widths": (4, 4), "kernel_size": 5, "pool_after": (), "head": ()}
@@ -117,7 +117,7 @@ def test_error_curve_on_smooth_images(group, bound):
     plain = GCNN(Cyclic(1).trivial, 8 * Cyclic(1).trivial, **{**options, "widths": (16, 16)}).double().eval()
     angles = [45.0, 90.0]
     error, control = _curve(net, angles), _curve(plain, angles)
-    assert error[1] < 1e-10
+    assert error[1] < 1e-8
     assert error[0] < bound
     assert control[0] > 3 * error[0]
 
