@@ -61,7 +61,8 @@ class BasisKernel(PairKernel):
 
     def forward(self, weight: Tensor) -> Tensor:
         """See :meth:`PairKernel.forward`."""
-        return (weight @ self.basis()).unflatten(-1, self.shape)
+        result: Tensor = (weight @ self.basis()).unflatten(-1, self.shape)
+        return result
 
 
 class RotatedKernel(PairKernel):
@@ -115,11 +116,13 @@ def sampled_kernels(rep_in: Rep, rep_out: Rep, kernel_size: int, basis: KernelBa
     if len(kernels) == 0:
         return kernels
     norms = kernels.flatten(1).norm(dim=1) / sqrt(rep_out.dim)
-    return kernels / norms[:, None, None, None]
+    result: Tensor = kernels / norms[:, None, None, None]
+    return result
 
 
 @cached_constant
 def sampled_functions(group: FiniteGroup, kernel_size: int, basis: KernelBasis) -> Tensor:
     """The scalar functions of a basis ``(order, functions, pixels)``, each of norm one at the identity."""
     functions = basis.functions(group, kernel_size)
-    return functions / functions[0].norm(dim=-1)[:, None]
+    result: Tensor = functions / functions[0].norm(dim=-1)[:, None]
+    return result
