@@ -92,8 +92,8 @@ def _cached_maps(rep_in: Rep, rep_out: Rep, degree: int) -> Tensor:
     with torch.device("cpu"), torch.inference_mode(False), torch.no_grad():
         harmonic = harmonic_rep(group, degree)
         if not isinstance(group, FiniteGroup):
-            result: Tensor = intertwiners(harmonic * rep_in, rep_out).unflatten(-1, (harmonic.dim, rep_in.dim))
-            return result
+            maps = intertwiners(harmonic * rep_in, rep_out)
+            return maps.reshape(len(maps), rep_out.dim, harmonic.dim, rep_in.dim)
         matrices = [rep.matrix(group.elements) for rep in (rep_out, harmonic, rep_in)]
         count = round(float(torch.stack([m.diagonal(dim1=-2, dim2=-1).sum(-1) for m in matrices]).prod(0).mean()))
         shape = tuple(m.shape[-1] for m in matrices)
