@@ -181,8 +181,8 @@ class VoxelCNN(GCNN):
         >>> from intertwine.groups import Octahedral
         >>> G = Octahedral()
         >>> net = VoxelCNN(G.trivial, 10 * G.trivial, widths=(2, 2), kernel_size=3, pool_after=(1,))
-        >>> net(torch.randn(1, 1, 9, 9, 9)).shape
-        torch.Size([1, 10])
+        >>> net(torch.randn(2, 1, 9, 9, 9)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
