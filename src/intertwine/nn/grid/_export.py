@@ -33,6 +33,7 @@ def export_grid(module: nn.Module) -> fx.GraphModule:
         A module with the same output, up to rounding.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> from intertwine.nn import GridConv
         >>> plain = export_grid(nn.Sequential(GridConv(Cyclic(4).trivial, Cyclic(4).regular, 3)))
