@@ -7,6 +7,7 @@
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
+- grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 
 Each stands on those above it.
 """
@@ -43,6 +44,7 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
+from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -92,14 +94,18 @@ __all__ = [
     "centers",
     "chunks",
     "circle_grid",
+    "circular_harmonics",
     "depthwise_conv",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
+    "gaussian_pool",
     "gram_schmidt",
+    "kernel_points",
     "knn_graph",
     "knn_interpolate",
     "knn_table",
+    "linear_upsample",
     "nearest_rotation",
     "path_basis",
     "path_weights",
@@ -121,6 +127,7 @@ __all__ = [
     "silu",
     "similarity_alignment",
     "smooth_cutoff",
+    "smooth_ring",
     "so2_conv",
     "so2_weights",
     "sphere_grid",
