@@ -1,4 +1,4 @@
-"""Data: many point clouds in flat arrays, images beside them, the readers and writers of users' files, public sets, splits, batches.
+"""Data: sets of point clouds and of images, the readers and writers of users' files, public sets, splits, batches.
 
 Every public name is loaded when it is first used: what the command line needs to answer a typing error (`QM9_TARGETS`,
 `RECIPES`, `user_cache`) imports neither torch nor ase.

@@ -22,7 +22,7 @@ _IDX_PARTS = {"train": "train", "t10k": "test", "test": "test", "val": "validati
 
 
 class ImageArrays(NamedTuple):
-    """Images of one part of a split ("" for none): (N, ...) with labels (N,) or masks (N, H, W), where there are any."""
+    """Images of one part of a split ("" for none): (N, ...), and labels (N,) or masks (N, H, W)."""
 
     part: str
     images: npt.NDArray[Any]

@@ -118,7 +118,8 @@ def write_mask(path: str | os.PathLike[str], mask: Tensor, colors: list[tuple[in
         colors: Red, green and blue, 0 to 255, of class 0, 1, ...
     """
     image = _pillow().fromarray(mask.numpy())
-    image.putpalette([value for color in colors for value in color])
+    entries = [value for color in colors for value in color]
+    image.putpalette(entries + [0] * (768 - len(entries)))
     image.save(path, format="PNG")
 
 

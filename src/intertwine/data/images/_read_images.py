@@ -17,7 +17,14 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._split import SPLIT_PARTS, Split, split_from_parts
 from intertwine.data.images._arrays import ImageArrays, idx_files, is_idx, read_idx_images, read_npz_images
 from intertwine.data.images._entries import ImageEntry, has_masks, list_folder, list_masks, list_table
-from intertwine.data.images._image_file import IMAGE_SUFFIXES, ImageHeader, read_header, read_image, read_mask
+from intertwine.data.images._image_file import (
+    IMAGE_SUFFIXES,
+    ImageFile,
+    ImageHeader,
+    read_header,
+    read_image,
+    read_mask,
+)
 from intertwine.data.images._image_set import IGNORED, ImageSet
 from intertwine.data.images._labels import label_fields, mask_classes
 from intertwine.data.images._layout import ImageLayout, fit_mask
@@ -156,11 +163,15 @@ def _headers(
     """The entries that look like images, with their sizes, and the others."""
     kept, headers, skipped = [], [], []
     for entry in entries:
-        header = _attempt(entry, lambda: read_header(entry.path), strict, skipped)
+        header = _attempt(_read_entry_header, entry, strict, skipped)
         if header is not None:
             kept.append(entry)
             headers.append(header)
     return kept, headers, skipped
+
+
+def _read_entry_header(entry: ImageEntry) -> ImageHeader:
+    return read_header(entry.path)
 
 
 def _decoded(
@@ -174,38 +185,38 @@ def _decoded(
     """The entries that can be read, their pixels and masks, and what was done to them; bad ones join `skipped`."""
     read, pixels, masks, remarks = [], [], [], Counter[str]()
     for number, entry in enumerate(entries, 1):
-        found = _attempt(entry, lambda: read_image(entry.path), strict, skipped)
-        if found is not None and entry.mask is not None:
-            mask = _attempt(entry, lambda: _mask(entry, found.pixels), strict, skipped)
-            if mask is None:
-                continue
-            masks.append(fit_mask(mask, layout.size, IGNORED))
+        found = _attempt(_read_entry, entry, strict, skipped)
         if found is not None:
+            image, mask = found
             read.append(entry)
-            pixels.append(layout.apply(found.pixels))
-            remarks.update(found.remarks)
+            pixels.append(layout.apply(image.pixels))
+            masks += [] if mask is None else [fit_mask(mask, layout.size, IGNORED)]
+            remarks.update(image.remarks)
             if sizes is not None:
-                sizes.append((found.pixels.shape[1], found.pixels.shape[2]))
+                sizes.append((image.pixels.shape[1], image.pixels.shape[2]))
         progress(number, len(entries))
     said = tuple(f"{remark} ({count:,} {'file' if count == 1 else 'files'})" for remark, count in remarks.items())
     return read, pixels, masks, said
 
 
-def _mask(entry: ImageEntry, pixels: Tensor) -> Tensor:
-    assert entry.mask is not None, "the caller has looked"
+def _read_entry(entry: ImageEntry) -> tuple[ImageFile, Tensor | None]:
+    """The image of an entry, and its mask."""
+    image = read_image(entry.path)
+    if entry.mask is None:
+        return image, None
     mask = read_mask(entry.mask)
-    if mask.shape != pixels.shape[1:]:
-        raise UsageError(f"{entry.mask}: {' x '.join(map(str, mask.shape))}, its image {pixels.shape[1]} x "
-                         f"{pixels.shape[2]}")  # fmt: skip
-    return mask
+    if mask.shape != image.pixels.shape[1:]:
+        sizes = [" x ".join(map(str, shape)) for shape in (mask.shape, image.pixels.shape[1:])]
+        raise UsageError(f"{entry.mask} is {sizes[0]}, its image {sizes[1]}")
+    return image, mask
 
 
 def _attempt(
-    entry: ImageEntry, read: Callable[[], ResultT], strict: bool, skipped: list[tuple[str, str]]
+    read: Callable[[ImageEntry], ResultT], entry: ImageEntry, strict: bool, skipped: list[tuple[str, str]]
 ) -> ResultT | None:
     """What `read` returns; None, and the reason in `skipped`, where the file is bad."""
     try:
-        return read()
+        return read(entry)
     except UsageError as error:
         if strict or "pip install" in str(error):
             raise

@@ -1,4 +1,4 @@
-"""Public data sets: QM9, furniture, circuit parts, digits and clothing, and the recipes by which `intertwine data NAME` gets them.
+"""Public data sets: molecules, shapes, digits and clothing, and the recipes by which `intertwine data NAME` gets them.
 
 The recipes import neither torch nor ase; the sets are loaded when they are first used.
 """
