@@ -1,4 +1,4 @@
-"""Group actions on data: vectors, point clouds, images, arrays, and tuples and dicts of these."""
+"""Group actions on data: vectors, point clouds, images, volumes, arrays, and tuples and dicts of these."""
 
 from intertwine.actions._action import Action, LinearAction, as_action
 from intertwine.actions._arrays import Array, Indices
@@ -7,6 +7,7 @@ from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._points import PointCloud, PointFeatures, PointSubset
 from intertwine.actions._transform import Transform
 from intertwine.actions._tuple import TupleAction
+from intertwine.actions._volumes import RotatedVolumes, Volumes
 
 __all__ = [
     "Action",
@@ -19,7 +20,9 @@ __all__ = [
     "PointFeatures",
     "PointSubset",
     "RotatedImages",
+    "RotatedVolumes",
     "Transform",
     "TupleAction",
+    "Volumes",
     "as_action",
 ]

@@ -56,13 +56,16 @@ class Images(Action):
     margin: int = 0
 
     def __post_init__(self) -> None:
+        self._check_group()
+        if self.step < 0 or self.stride < 1 or self.margin < 0 or (self.reach or 0) < 0:
+            raise ValueError(f"step, reach and margin are at least 0 pixels and stride 1, got {self}")
+
+    def _check_group(self) -> None:
         if not _preserves_grid(_planar(self.rep)):
             raise ValueError(
                 f"{self.rep.group.name} does not map the pixel grid to itself: use RotatedImages, which interpolates, "
                 "or a group of rotations by 90 degrees such as Cyclic(4)"
             )
-        if self.step < 0 or self.stride < 1 or self.margin < 0 or (self.reach or 0) < 0:
-            raise ValueError(f"step, reach and margin are at least 0 pixels and stride 1, got {self}")
 
     @property
     def group(self) -> Group:
@@ -77,12 +80,12 @@ class Images(Action):
 
     def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A uniform element; uniform shifts."""
-        _check_image(self.rep, data)
+        check_grid(self.rep, data)
         linear = self.group.sample(generator=generator)
         if not self.step:
             return Transform(linear)
         shift = []
-        for size in (data.shape[-1], data.shape[-2]):
+        for size in data.shape[: -1 - self.group.dimension : -1]:
             steps = (size // 2 if self.reach is None else self.reach) // self.step
             shift.append(self.step * int(torch.randint(-steps, steps + 1, (), generator=generator)))
         return Transform(linear, torch.tensor(shift, dtype=torch.float64))
@@ -93,19 +96,26 @@ class Images(Action):
 
     def __call__(self, transform: Transform, data: Tensor) -> Tensor:
         """Rotate the grid, apply the representation to the channels, shift."""
-        _check_image(self.rep, data)
+        check_grid(self.rep, data)
         if transform.linear is not None:
-            data = _mix_channels(self.rep, transform, _rotate_grid(transform.linear, data))
+            data = mix_channels(self.rep, transform, self._rotate(transform.linear, data))
         if transform.translation is None or not bool(transform.translation.any()):
             return data
-        right, up = (transform.translation / self.stride).tolist()
-        if not (right.is_integer() and up.is_integer()):
+        pixels = (transform.translation / self.stride).tolist()
+        if not all(shift.is_integer() for shift in pixels):
             shift = tuple(int(x) for x in transform.translation.tolist())
             raise ValueError(
                 f"a shift by {shift} pixels is not a whole-pixel shift of an image of stride {self.stride}: "
                 f"use Images(rep, step={self.stride}) on the input"
             )
-        return data.roll((int(right), -int(up)), (-1, -2))
+        return self._shift([int(shift) for shift in pixels], data)
+
+    def _rotate(self, g: Tensor, data: Tensor) -> Tensor:
+        return _rotate_grid(g, data)
+
+    def _shift(self, pixels: list[int], data: Tensor) -> Tensor:
+        right, up = pixels
+        return data.roll((right, -up), (-1, -2))
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """Two images of standard normal noise, ``(2, rep.dim, 16, 16)``."""
@@ -113,17 +123,17 @@ class Images(Action):
 
     def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> Action | None:
         """Images of features, with the ratio of the sizes as stride; linear where the spatial axes were pooled."""
-        if features.ndim == data.ndim and features.shape[-3] == rep.dim and features.shape[-1] > 1:
-            return Images(rep, stride=max(1, round(data.shape[-1] / features.shape[-1])), margin=self.margin)
+        if is_grid(rep, features, data):
+            return type(self)(rep, stride=max(1, round(data.shape[-1] / features.shape[-1])), margin=self.margin)
         return LinearAction(rep) if features.ndim == 2 and features.shape[-1] == rep.dim else None
 
     def compared_region(self, data: Tensor) -> Tensor:
         """All pixels but the margin."""
-        return data if self.margin == 0 else _inner(data, self.margin)
+        return data if self.margin == 0 else _inner(data, self.margin, self.group.dimension)
 
     def components(self, data: Tensor) -> Iterator[Component]:
         """The irreps of the channels."""
-        return irrep_components(self.rep, data.movedim(-3, -1))
+        return irrep_components(self.rep, data.movedim(-1 - self.group.dimension, -1))
 
 
 @dataclass(frozen=True)
@@ -156,9 +166,12 @@ class RotatedImages(Action):
     margin: int = 2
 
     def __post_init__(self) -> None:
-        _planar(self.rep)
+        self._check_group()
         if self.margin < 0:
             raise ValueError(f"margin is at least 0 pixels, got {self.margin}")
+
+    def _check_group(self) -> None:
+        _planar(self.rep)
 
     @property
     def group(self) -> Group:
@@ -172,15 +185,18 @@ class RotatedImages(Action):
 
     def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
         """A Haar element."""
-        _check_image(self.rep, data)
+        check_grid(self.rep, data)
         return Transform(self.group.sample(generator=generator))
 
     def __call__(self, transform: Transform, data: Tensor) -> Tensor:
         """Resample the rotated image and apply the representation to the channels."""
-        _check_image(self.rep, data)
-        return (
-            data if transform.linear is None else _mix_channels(self.rep, transform, _resample(transform.linear, data))
-        )
+        check_grid(self.rep, data)
+        if transform.linear is None:
+            return data
+        return mix_channels(self.rep, transform, self._resample(transform.linear, data))
+
+    def _resample(self, g: Tensor, data: Tensor) -> Tensor:
+        return _resample(g, data)
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """A sum of Gaussians, ``(1, rep.dim, 41, 41)``, close to zero at the border."""
@@ -194,32 +210,34 @@ class RotatedImages(Action):
 
     def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> Action | None:
         """Images of features; linear where the spatial axes were pooled."""
-        if features.ndim == data.ndim and features.shape[-3] == rep.dim and features.shape[-1] > 1:
-            return RotatedImages(rep, self.margin)
+        if is_grid(rep, features, data):
+            return type(self)(rep, self.margin)
         return LinearAction(rep) if features.ndim == 2 and features.shape[-1] == rep.dim else None
 
     def lossless_part(self, data: Tensor) -> Tensor:
         """The low-pass filtered image; the strength of what it removes estimates what the grid cannot represent."""
-        height, width = data.shape[-2:]
-        y = torch.fft.fftfreq(height, 0.5, dtype=torch.float64, device=data.device)
-        x = torch.fft.fftfreq(width, 0.5, dtype=torch.float64, device=data.device)
-        low = y[:, None].square() + x.square() <= _PASS_BAND**2
-        smooth: Tensor = torch.fft.ifft2(torch.fft.fft2(data.to(torch.float64)) * low).real
+        axes = tuple(range(-self.group.dimension, 0))
+        frequencies = [
+            torch.fft.fftfreq(data.shape[axis], 0.5, dtype=torch.float64, device=data.device) for axis in axes
+        ]
+        low = sum(f.square() for f in torch.meshgrid(*frequencies, indexing="ij")) <= _PASS_BAND**2
+        smooth: Tensor = torch.fft.ifftn(torch.fft.fftn(data.to(torch.float64), dim=axes) * low, dim=axes).real
         return smooth.to(data.dtype)
 
     def compared_region(self, data: Tensor) -> Tensor:
-        """The largest disk inside the image, less the margin."""
-        height, width = data.shape[-2:]
-        radius = (min(height, width) - 1) / 2 - self.margin
+        """The largest disk or ball inside the image, less the margin."""
+        sizes = data.shape[-self.group.dimension :]
+        radius = (min(sizes) - 1) / 2 - self.margin
         if radius < 0:
-            raise ValueError(f"a margin of {self.margin} pixels leaves nothing of an image {height} x {width}")
-        y = torch.arange(height, dtype=torch.float64, device=data.device) - (height - 1) / 2
-        x = torch.arange(width, dtype=torch.float64, device=data.device) - (width - 1) / 2
-        return data * (y[:, None].square() + x.square() <= radius**2)
+            shape = " x ".join(map(str, sizes))
+            raise ValueError(f"a margin of {self.margin} pixels leaves nothing of an image {shape}")
+        axes = [torch.arange(size, dtype=torch.float64, device=data.device) - (size - 1) / 2 for size in sizes]
+        distance = sum(x.square() for x in torch.meshgrid(*axes, indexing="ij"))
+        return data * (distance <= radius**2)
 
     def components(self, data: Tensor) -> Iterator[Component]:
         """The irreps of the channels."""
-        return irrep_components(self.rep, data.movedim(-3, -1))
+        return irrep_components(self.rep, data.movedim(-1 - self.group.dimension, -1))
 
 
 def _planar(rep: Rep) -> Group:
@@ -235,15 +253,30 @@ def _preserves_grid(group: Group) -> bool:
     return group.order is not None and bool(torch.equal(group.elements, group.elements.round()))
 
 
-def _check_image(rep: Rep, data: Tensor) -> None:
-    if not isinstance(data, Tensor) or data.ndim < 3 or data.shape[-3] != rep.dim:
+def check_grid(rep: Rep, data: Tensor) -> None:
+    """Check that data are fields of a representation on the grid of the plane or space that its group moves.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    d = rep.group.dimension
+    if not isinstance(data, Tensor) or data.ndim < d + 1 or data.shape[-1 - d] != rep.dim:
         got = tuple(data.shape) if isinstance(data, Tensor) else type(data).__name__
-        raise ValueError(f"expected images (..., {rep.dim}, height, width), channels of type {rep}, got {got}")
+        kind, axes = ("images", "height, width") if d == 2 else ("volumes", "depth, height, width")
+        raise ValueError(f"expected {kind} (..., {rep.dim}, {axes}), channels of type {rep}, got {got}")
 
 
-def _mix_channels(rep: Rep, transform: Transform, data: Tensor) -> Tensor:
+def is_grid(rep: Rep, features: Tensor, data: Tensor) -> bool:
+    """Whether features of a network on the grid ``data`` are on a grid of more than one pixel as well."""
+    channel = -1 - rep.group.dimension
+    return features.ndim == data.ndim and features.shape[channel] == rep.dim and features.shape[-1] > 1
+
+
+def mix_channels(rep: Rep, transform: Transform, data: Tensor) -> Tensor:
     """rho(g) on the channels."""
-    return torch.einsum("ij,...jhw->...ihw", rep_matrix(rep, transform).to(data), data)
+    channel = -1 - rep.group.dimension
+    mixed = torch.tensordot(rep_matrix(rep, transform).to(data), data.movedim(channel, 0), 1)
+    return mixed.movedim(0, channel)
 
 
 def _rotate_grid(g: Tensor, data: Tensor) -> Tensor:
@@ -279,8 +312,11 @@ def _resample(g: Tensor, data: Tensor) -> Tensor:
     return torch.stack(rows, -2).reshape(data.shape).to(data.dtype)
 
 
-def _inner(data: Tensor, margin: int) -> Tensor:
-    height, width = data.shape[-2:]
-    if 2 * margin >= min(height, width):
-        raise ValueError(f"a margin of {margin} pixels leaves nothing of an image {height} x {width}")
-    return data[..., margin : height - margin, margin : width - margin]
+def _inner(data: Tensor, margin: int, dimension: int) -> Tensor:
+    sizes = data.shape[-dimension:]
+    if 2 * margin >= min(sizes):
+        shape = " x ".join(map(str, sizes))
+        raise ValueError(f"a margin of {margin} pixels leaves nothing of an image {shape}")
+    for axis in range(-dimension, 0):
+        data = data.narrow(axis, margin, data.shape[axis] - 2 * margin)
+    return data

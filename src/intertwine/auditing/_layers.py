@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action, LinearAction, PointCloud, PointFeatures, PointSubset
+from intertwine.actions import Action, Images, LinearAction, PointCloud, PointFeatures, PointSubset, RotatedImages
 from intertwine.auditing._measure import cast
 from intertwine.groups import O3
 from intertwine.reps import Rep
@@ -90,6 +90,9 @@ def declared_action(module: nn.Module, output: Any, input_action: Action, data: 
             if isinstance(found, LinearAction):
                 return PointSubset(action.rep) if 1 < len(output) < len(data[1]) else found
             return action
+        if isinstance(action, Images | RotatedImages) and isinstance(input_action, Images | RotatedImages):
+            # the shifts, strides and elements are those of the network's input
+            return input_action.feature_action(action.rep, output, data) if isinstance(output, Tensor) else None
         return action
     rep = _rep(module)
     if rep is None or not isinstance(output, Tensor):

@@ -1,4 +1,4 @@
-"""Networks on point clouds: encoders, their families of interactions, and frames that make any network equivariant."""
+"""Networks on point clouds, images and volumes: encoders, families of interactions, frames, group convolutions."""
 
 from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
@@ -20,27 +20,51 @@ from intertwine.models.families import (
     rotation_group,
 )
 from intertwine.models.frames import Canonicalization, FrameAverage, LearnedFrame, PrincipalFrame
+from intertwine.models.grid import (
+    GCNN,
+    Fields,
+    FourierFields,
+    GatedFields,
+    GridNetwork,
+    HarmonicNetwork,
+    NormFields,
+    RegularFields,
+    UNet,
+    VoxelCNN,
+    WideResNet,
+)
 
 __all__ = [
     "DGCNN",
+    "GCNN",
     "AttentionFamily",
     "Canonicalization",
     "EGNNFamily",
     "Family",
+    "Fields",
+    "FourierFields",
     "FrameAverage",
+    "GatedFields",
+    "GridNetwork",
+    "HarmonicNetwork",
     "HierarchicalEncoder",
     "InteractionConfig",
     "LearnedFrame",
     "LiftedFamily",
     "MessageFamily",
+    "NormFields",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
+    "RegularFields",
     "ScalarBatchNorm",
     "SteerableFamily",
+    "UNet",
     "VectorDGCNN",
     "VectorFamily",
     "VectorPointNet",
+    "VoxelCNN",
+    "WideResNet",
     "describe_family",
     "get_family",
     "known_families",

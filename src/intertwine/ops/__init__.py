@@ -6,6 +6,7 @@
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
+- grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 
 Each stands on those above it.
 """
@@ -33,6 +34,7 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
+from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points, linear_upsample
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -80,14 +82,19 @@ __all__ = [
     "centers",
     "chunks",
     "circle_grid",
+    "circular_harmonics",
     "depthwise_conv",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
+    "gaussian_pool",
+    "gaussian_rings",
     "gram_schmidt",
+    "kernel_points",
     "knn_graph",
     "knn_interpolate",
     "knn_table",
+    "linear_upsample",
     "path_basis",
     "path_weights",
     "principal_axes",

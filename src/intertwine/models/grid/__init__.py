@@ -1,0 +1,20 @@
+"""Networks on images and volumes: group convolutional, steerable, harmonic, residual, and U-Nets."""
+
+from intertwine.models.grid._fields import Fields, FourierFields, GatedFields, NormFields, RegularFields
+from intertwine.models.grid._gcnn import GCNN, HarmonicNetwork, VoxelCNN
+from intertwine.models.grid._network import GridNetwork
+from intertwine.models.grid._residual import UNet, WideResNet
+
+__all__ = [
+    "GCNN",
+    "Fields",
+    "FourierFields",
+    "GatedFields",
+    "GridNetwork",
+    "HarmonicNetwork",
+    "NormFields",
+    "RegularFields",
+    "UNet",
+    "VoxelCNN",
+    "WideResNet",
+]
