@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +12,21 @@ from torch import Tensor, nn
 from intertwine import actions
 from intertwine.groups import O2, SO2, Cyclic, Dihedral, Group
 from intertwine.models import GCNN, HarmonicNetwork, UNet, WideResNet
+from intertwine.reps import Rep
 from intertwine.tasks.images._choices import CONTINUOUS
+
+
+@dataclass(frozen=True)
+class PixelSymmetries(actions.Images):
+    """The elements of a larger group that map pixels to pixels: features of that group are restricted to them."""
+
+    def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> actions.Action | None:
+        """As `actions.Images`, of the restricted features; None where these elements are not in the group of `rep`."""
+        try:
+            restricted = rep if rep.group == self.group else rep.restrict(self.group)
+        except ValueError:
+            return None
+        return super().feature_action(restricted, features, data)
 
 
 class ImageNetwork(nn.Module):
@@ -53,14 +68,14 @@ class ImageNetwork(nn.Module):
         self.rep_in, self.rep_out = channels * subgroup.trivial, outputs * subgroup.trivial
 
     @property
-    def action_in(self) -> actions.Images:
+    def action_in(self) -> PixelSymmetries:
         """Rotations by 90 degrees and reflections of the images that the network commutes with."""
-        return actions.Images(self.rep_in, step=0)
+        return PixelSymmetries(self.rep_in, step=0)
 
     @property
     def action_out(self) -> actions.Action:
         """None of numbers of an image; that of images of numbers of pixels."""
-        return actions.Images(self.rep_out, step=0) if self.dense else actions.LinearAction(self.rep_out)
+        return PixelSymmetries(self.rep_out, step=0) if self.dense else actions.LinearAction(self.rep_out)
 
     def forward(self, images: Tensor) -> Tensor:
         """The outputs of images ``(B, C, H, W)``, 0 to 1: ``(B, outputs)`` or ``(B, outputs, H, W)``."""

@@ -26,7 +26,7 @@ class ImageOptions(FitOptions):
     """Options of `intertwine fit images`."""
 
     data: str = option(
-        "", help="Folder CLASS/FILE, or images/ and masks/; a table (.csv), IDX or .npz; or a public set (rotated-mnist).",
+        "", help="Folder CLASS/FILE, or images/ and masks/; a .csv, IDX or .npz file; or a public set (rotated-mnist).",
         metavar="DATA", argument=True,
     )  # fmt: skip
     labels: str | None = option(

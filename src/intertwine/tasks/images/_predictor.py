@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, Split, unfit_mask
@@ -93,12 +93,22 @@ class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
         curve = turned.curve(size, progress) if "turned" in wanted else []
         return as_evaluation(given, curve, self.metrics(), name, len(examples), drift_advice(self.config))
 
-    def audit_inputs(self, examples: ImageSet, name: str) -> list[tuple[Any, ...]]:
+    def audit_inputs(self, examples: ImageSet, name: str) -> list[Tensor]:
         """Batches of images in float64."""
         return [
-            (examples.batch(indices, torch.float64).images,)
+            examples.batch(indices, torch.float64).images
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
         ]
+
+    @property
+    def claims_symmetry(self) -> bool:
+        """Not of a plain network."""
+        return bool(self.config["network"]["name"] != "plain")
+
+    def export_module(self) -> tuple[nn.Module, Tensor]:
+        """Ordinary convolutions, from images (B, C, H, W), 0 to 1, to logits (or standardized numbers)."""
+        example = torch.zeros(2, self.layout.channels, self.layout.size, self.layout.size)
+        return self.model.cpu().export(), example
 
     def audit_note(self, examples: ImageSet) -> str:
         """What the audit does not see."""

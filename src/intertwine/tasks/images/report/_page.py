@@ -71,7 +71,7 @@ class ImagePage:
             page.table(found.columns, found.rows),
             page.heading("Images"),
             page.paragraph(
-                "The slider turns the images, or drag one. Beneath is the prediction for the image turned by that angle "
+                "The slider turns the images, or drag one. Beneath is the prediction for the image turned so "
                 f"(bilinear; every {_MASK_TURN if self.kind == 'masks' else TURN} degrees). Errors come first."
             ),
             self.gallery(),
@@ -96,8 +96,8 @@ class ImagePage:
         remarks = f" Of the files: {'; '.join(data['remarks'])}." if data["remarks"] else ""
         return [
             f"{sizes[0]} images of {layout['size']} x {layout['size']} pixels for training, {sizes[1]} for validation "
-            f"and {sizes[2]} for the test: {target_text(self.config['target'])}. Random changes in training: {changes}. "
-            f"The network is {network_text(self.config['network'])}; it has {weights:,} weights.{remarks}",
+            f"and {sizes[2]} for the test: {target_text(self.config['target'])}. Random changes in training: {changes}."
+            f" The network is {network_text(self.config['network'])}; it has {weights:,} weights.{remarks}",
             f"The figures are of the {'test' if len(split.test) else 'validation'} split. "
             f"{measured[0].upper()}{measured[1:]}.",
         ]
@@ -185,7 +185,7 @@ class ImagePage:
             fragments += [
                 page.heading("Confusion matrix"),
                 page.paragraph(
-                    f"True classes by rows, predicted classes by columns, {what} as given; shades are shares of the row."
+                    f"True classes by rows, predicted ones by columns, {what} as given; shades are shares of the row."
                 ),
                 confusion_table(torch.tensor(self.given["confusion"]), self.config["target"]["classes"]),
             ]

@@ -110,7 +110,8 @@ def _figure(item: TurnedItem) -> str:
     over = '<img class="over" alt="">' if item.overlays is not None else ""
     label = f"{item.file}, {item.truth}; the slider turns it"
     return (
-        f'<figure class="turned"><div class="view"><img class="base" src="{png(colors)}" alt="{escape(label)}">{over}</div>'
+        f'<figure class="turned"><div class="view"><img class="base" src="{png(colors)}" alt="{escape(label)}">'
+        f"{over}</div>"
         f'<figcaption><span class="said">{escape(item.said[0])}</span>{escape("; is " + item.truth)}'
         f'<span class="file" title="{escape(item.file)}">{escape(item.file)}</span></figcaption>'
         '<div class="bars"></div></figure>\n'
