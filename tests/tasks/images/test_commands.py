@@ -183,7 +183,7 @@ def test_tiny_images(place, capsys, size):
     folder = place / f"tiny{size}"
     for name in "ab":
         (folder / name).mkdir(parents=True)
-        for number in range(4):
+        for number in range(8):
             pixels = np.random.default_rng(number).integers(0, 255, (size, size)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     assert "larger than the images" in run(capsys, "fit", "images", folder, "--kernel-size", "3", code=2).err
