@@ -34,7 +34,7 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points, linear_upsample
+from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -88,7 +88,6 @@ __all__ = [
     "edge_wigner_d",
     "farthest_point_sampling",
     "gaussian_pool",
-    "gaussian_rings",
     "gram_schmidt",
     "kernel_points",
     "knn_graph",
@@ -111,6 +110,7 @@ __all__ = [
     "segment_sum",
     "silu",
     "smooth_cutoff",
+    "smooth_ring",
     "so2_conv",
     "so2_weights",
     "sphere_grid",

@@ -142,7 +142,7 @@ class GridUpsample(GridLayer):
 
     def transform(self, fields: Tensor) -> Tensor:
         """Interpolate."""
-        return self.resize(fields, [size * self.scale for size in fields.shape[2:]])
+        return self.resize(fields, [fields.shape[2 + axis] * self.scale for axis in range(self.dimension)])
 
     def resize(self, fields: Tensor, sizes: Sequence[int]) -> Tensor:
         """Interpolate to the grid of a field that was pooled by ``scale``, of these sizes."""
