@@ -19,7 +19,8 @@ STEP = 15
 """Degrees between two angles of the curve."""
 CURVE_IMAGES = 1000
 """The curve is measured on at most so many images."""
-DRIFT_WORTH_SAYING = 0.1
+_LARGE_DRIFT, _EXACT = 0.1, 1e-3
+"""Changes of the outputs above which there is something to be done: at any angle, and at multiples of 90 degrees."""
 
 
 class Point(NamedTuple):
@@ -136,7 +137,7 @@ def drift_text(curve: Sequence[Point], advice: str) -> str:
     drift = mean_drift(curve)
     text = f"a rotation changes the outputs by {100 * drift:.1f} % of their norm"
     text += f", one by 90, 180 or 270 degrees by {100 * exact:.1g} %"
-    return f"{text}; {advice}" if drift > DRIFT_WORTH_SAYING and advice else text
+    return f"{text}; {advice}" if drift > _LARGE_DRIFT or exact > _EXACT else text
 
 
 def drift_advice(config: dict[str, Any]) -> str:
