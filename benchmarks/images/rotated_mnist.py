@@ -122,10 +122,10 @@ def job_of(images, network, train, augment, seed):
 
 
 @torch.inference_mode()
-def test_error(model, images, batch=500):
+def error_percent(model, images):
     model.eval()
     wrong = 0
-    for indices in images.split.test.split(batch):
+    for indices in images.split.test.split(500):
         part = images.batch(indices)
         wrong += int((model(part.images).argmax(1) != part.image_fields["classes"]).sum())
     return 100 * wrong / len(images.split.test)
@@ -153,7 +153,7 @@ def measure(images, network, train, augment, seed, arguments):
         "augment": augment,
         "seed": seed,
         "parameters": sum(weight.numel() for weight in job.model.parameters()),
-        "error_percent": round(test_error(job.model, images), 3),
+        "error_percent": round(error_percent(job.model, images), 3),
         "minutes": round(minutes, 2),
         "epochs": len(result.history),
     }

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,9 +90,8 @@ def load_exported(path: Path, name: str) -> Callable[[Tensor], Tensor]:
             return outputs
 
         return run_program
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    runtime: Any = import_module("onnxruntime")
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     key = session.get_inputs()[0].name
 
     def run_session(inputs: Tensor) -> Tensor:

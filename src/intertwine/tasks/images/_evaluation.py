@@ -11,6 +11,7 @@ from torch import Tensor
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageSet
 from intertwine.tasks._results import Evaluation, not_finite
+from intertwine.tasks.clouds import Table
 from intertwine.tasks.images._job import rotate_batch
 from intertwine.tasks.images._metrics import Metrics
 from intertwine.tasks.images._targets import Target
@@ -92,7 +93,9 @@ def as_evaluation(
         images: How many there are.
         advice: What to do about a large drift.
     """
-    rows, details, notes = [], [], [f"{images:,} images ({name})"]
+    rows: list[tuple[str, ...]] = []
+    details: list[Table] = []
+    notes = [f"{images:,} images ({name})"]
     content: dict[str, Any] = {"data": name, "images": images}
     if given is not None:
         rows.append(("as given", *metrics.cells(given), "-"))

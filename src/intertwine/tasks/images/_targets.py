@@ -47,7 +47,8 @@ class Target(ABC):
         difference, size = ((part - part.mean(1, keepdim=True)) if part.shape[1] > 1 else part for part in
                             (rotated - expected, expected))  # fmt: skip
         norms = [part.double().flatten(1).norm(dim=1) for part in (difference, size)]
-        return norms[0] / norms[1].clamp_min(1e-12)
+        relative: Tensor = norms[0] / norms[1].clamp_min(1e-12)
+        return relative
 
 
 class ClassTarget(Target):
@@ -130,7 +131,8 @@ class MaskTarget(Target):
         expected = self.rotate_outputs(given, degrees)
         parts = (inside * (part - part.mean(1, keepdim=True)) for part in (rotated - expected, expected))
         difference, whole = (part.double().flatten(1).norm(dim=1) for part in parts)
-        return difference / whole.clamp_min(1e-12)
+        relative: Tensor = difference / whole.clamp_min(1e-12)
+        return relative
 
 
 def rotate_masks(masks: Tensor, degrees: Tensor | float) -> Tensor:
