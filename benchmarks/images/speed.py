@@ -1,8 +1,8 @@
 """Speed of group convolutions: beside the ordinary convolution with filters of the same size, and beside escnn.
 
 The network is 1 -> 8 -> 16 -> 16 regular fields of C_8 with filters of 7, 5 and 5 pixels and ReLU, on a batch of 32
-images of 28 x 28. All candidates do a step each in turn; the medians of the rounds are printed, with their ratios to the
-ordinary convolution.
+images of 28 x 28. All candidates do a step each in turn; the medians of the rounds are printed, with their ratios to
+the ordinary convolution.
 
     python benchmarks/images/speed.py            escnn is measured where it is installed
 """
@@ -110,7 +110,8 @@ def main():
     net = networks["intertwine"].double().eval()
     turned = net(torch.rot90(images.double(), 1, (-2, -1)))
     expected = torch.rot90(net(images.double()), 1, (-2, -1)).unflatten(1, (-1, ORDER)).roll(2, 2).flatten(1, 2)
-    print(f"a quarter turn commutes up to {float((turned - expected).abs().max() / expected.abs().max()):.1e}")
+    error = ((turned - expected).abs().max() / expected.abs().max()).item()
+    print(f"a quarter turn commutes up to {error:.1e}")
     from intertwine.nn import export_grid
 
     networks["intertwine"] = net.float().train()

@@ -112,7 +112,7 @@ def test_masks_are_written_in_the_size_of_their_images(place, capsys):
 
 
 def test_numbers_are_predicted_in_their_unit(place, capsys):
-    iw.fit("images", place / "numbers" / "labels.csv", output=place / "radius", **SMALL)
+    iw.fit("images", place / "numbers" / "labels.csv", output=place / "radius", model="harmonic", **SMALL)
     run(capsys, "predict", place / "radius", place / "numbers" / "labels.csv", "--output", place / "radii.csv")
     values = [float(row["value"]) for row in csv.DictReader((place / "radii.csv").open())]
     assert len(values) == 20

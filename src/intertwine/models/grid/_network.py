@@ -121,11 +121,8 @@ class Readout(nn.Module):
             layers: list[nn.Module] = []
             real = torch.float32  # whatever the default is
             for before, after in pairwise(sizes):
-                layers += [
-                    nn.Linear(before, after, bias=False, dtype=real),
-                    nn.BatchNorm1d(after, dtype=real),
-                    nn.ELU(),
-                ]
+                linear = nn.Linear(before, after, bias=False, dtype=real)
+                layers += [linear, nn.BatchNorm1d(after, dtype=real), nn.ELU()]
             self.perceptron = nn.Sequential(*layers, nn.Linear(sizes[-1], rep_out.dim, dtype=real))
             self.pool = GridSpatialPool(self.local.rep_out)
         else:

@@ -185,7 +185,9 @@ class GridConv(GridLayer):
                 blocks.append(self.zero.new_zeros(shape))
             else:
                 filters = self.kernels[w](self.weights[w])  # groups, copies_out, copies_in, dim_out, dim_in, pixels
-                blocks.append(filters.transpose(2, 3).flatten(3, 4).flatten(1, 2))
+                blocks.append(
+                    filters.transpose(2, 3).reshape(self.groups, copies_out * dim_out, copies_in * dim_in, pixels)
+                )
         return torch.cat(blocks, 2) if len(blocks) != 1 else blocks[0]
 
     def _kept_filter(self) -> Tensor:

@@ -95,11 +95,11 @@ class RotatedKernel(PairKernel):
 
     def forward(self, weight: Tensor) -> Tensor:
         """See :meth:`PairKernel.forward`."""
-        batch = weight.shape[:-2]
-        rotated = (self.matrices() @ weight.flatten(0, -3)).unflatten(1, (self.order, self.dim))
-        filters = torch.bmm(rotated.transpose(0, 1).flatten(1, 2), self.functions())  # h, (copies dim), pixels
-        filters = filters.unflatten(1, (*batch, self.dim))
-        return filters.movedim(0, -3 if self.to_regular else -2)
+        first = weight.movedim(-2, 0)  # dim, copies, functions
+        rotated = self.matrices() @ first.flatten(1)
+        filters = torch.bmm(rotated.view(self.order, -1, first.shape[-1]), self.functions())
+        filters = filters.view(self.order, self.dim, *first.shape[1:-1], -1)
+        return filters.movedim((0, 1), (-3, -2) if self.to_regular else (-2, -3))
 
 
 def pair_kernel(rep_in: Rep, rep_out: Rep, kernel_size: int, basis: KernelBasis) -> PairKernel:
