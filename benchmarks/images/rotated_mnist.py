@@ -75,7 +75,7 @@ class EscnnNetwork(nn.Module):
 
 
 NETWORKS = {
-    "z2": lambda: ours(iw.Cyclic(1), widths=(20,) * 7, basis=PixelBasis(), **NARROW),
+    "z2": lambda: ours(iw.Cyclic(1), widths=(21,) * 7, basis=PixelBasis(), **NARROW),
     "p4": lambda: ours(iw.Cyclic(4), widths=(10,) * 7, basis=PixelBasis(), **NARROW),
     "harmonic": harmonic,
     "c8": lambda: ours(iw.Cyclic(8), **LARGE),
