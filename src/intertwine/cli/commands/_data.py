@@ -12,7 +12,7 @@ from intertwine.data import RECIPES, user_cache
 from intertwine.tasks import unknown
 
 if TYPE_CHECKING:
-    from intertwine.data import PointCloudSet
+    from intertwine.data import ImageSet, PointCloudSet
 
 
 def data(
@@ -36,7 +36,22 @@ def data(
     return 0
 
 
-def _summary(name: str, clouds: PointCloudSet) -> Iterator[tuple[str, str]]:
+def _summary(name: str, found: PointCloudSet | ImageSet) -> Iterator[tuple[str, str]]:
+    from intertwine.data import ImageSet
+
+    return _image_summary(name, found) if isinstance(found, ImageSet) else _cloud_summary(name, found)
+
+
+def _image_summary(name: str, images: ImageSet) -> Iterator[tuple[str, str]]:
+    counts = images.label_counts("classes")
+    yield name, f"{len(images):,} images, {' x '.join(map(str, images.pixels.shape[1:]))}, in {len(counts)} classes"
+    yield "classes", ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    if images.split is not None:
+        sizes = (len(part) for part in (images.split.train, images.split.validation, images.split.test))
+        yield "split", "{:,} / {:,} / {:,} (training, validation, test)".format(*sizes)
+
+
+def _cloud_summary(name: str, clouds: PointCloudSet) -> Iterator[tuple[str, str]]:
     if "classes" not in clouds.label_names:
         yield name, f"{len(clouds):,} structures, {', '.join(clouds.cloud_fields)}"
         return

@@ -1,4 +1,4 @@
-"""Public data sets: QM9, furniture and circuit parts, and the recipes by which `intertwine data NAME` gets them.
+"""Public data sets: molecules, shapes, digits and clothing, and the recipes by which `intertwine data NAME` gets them.
 
 The recipes import neither torch nor ase; the sets are loaded when they are first used.
 """
@@ -13,18 +13,37 @@ from intertwine.data.public._recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from intertwine.data.public._circuit_parts import circuit_parts
+    from intertwine.data.public._digits import fashion_mnist, mnist, rotated_mnist
     from intertwine.data.public._furniture import furniture
     from intertwine.data.public._qm9 import qm9
 
-__all__ = ["QM9_TARGETS", "RECIPES", "Recipe", "TargetInfo", "circuit_parts", "furniture", "qm9"]
+__all__ = [
+    "QM9_TARGETS",
+    "RECIPES",
+    "Recipe",
+    "TargetInfo",
+    "circuit_parts",
+    "fashion_mnist",
+    "furniture",
+    "mnist",
+    "qm9",
+    "rotated_mnist",
+]
 
-_SETS = ("circuit_parts", "furniture", "qm9")
+_HOMES = {
+    "circuit_parts": "_circuit_parts",
+    "fashion_mnist": "_digits",
+    "furniture": "_furniture",
+    "mnist": "_digits",
+    "qm9": "_qm9",
+    "rotated_mnist": "_digits",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _SETS:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}._{name}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -2,102 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
 import tarfile
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from intertwine._errors import UsageError
-from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data._cache import user_cache
-
-_LOOK_EVERY = 0.3
-_AT_ONCE = 1 << 20
+from intertwine.data.public._package import RegistryPackage
 
 
-@dataclass(frozen=True)
-class DebianPackage:
-    """One version of one package, pinned.
+class DebianPackage(RegistryPackage):
+    """One version of one Debian package, pinned."""
 
-    Args:
-        name: of the package.
-        version: of the package.
-        size: of the file, in bytes.
-        sha256: of the file.
-    """
-
-    name: str
-    version: str
-    size: int
-    sha256: str
+    kind: ClassVar[str] = "a Debian package"
+    client: ClassVar[str] = "apt-get"
+    advice: ClassVar[str] = "apt-get update may help, or "
 
     @property
     def file_name(self) -> str:
         """What the registry calls the file."""
         return f"{self.name}_{self.version}_all.deb"
 
-    @contextmanager
-    def open(self, progress: ProgressCallback = no_progress) -> Iterator[Path]:
-        """The package's file, checked; fetched into a temporary folder unless it has been put into the cache by hand.
+    @property
+    def arguments(self) -> Sequence[str]:
+        """Of apt-get."""
+        return ("download", f"{self.name}={self.version}")
 
-        Args:
-            progress: called with (bytes fetched, bytes in all).
-
-        Raises:
-            UsageError: there is no apt-get, it fails, or what came is another file than the one that is pinned.
-        """
-        folder = user_cache() / "packages"
-        if (folder / self.file_name).is_file():
-            self._check(folder / self.file_name)
-            yield folder / self.file_name
-            return
-        if shutil.which("apt-get") is None:
-            raise UsageError(f"{self.name} is a Debian package and there is no apt-get here; {self._by_hand(folder)}")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            self._fetch(Path(temporary), folder, progress)
-            self._check(Path(temporary) / self.file_name)
-            yield Path(temporary) / self.file_name
-
-    def _fetch(self, temporary: Path, folder: Path, progress: ProgressCallback) -> None:
-        command = ["apt-get", "download", f"{self.name}={self.version}"]
-        with (
-            tempfile.TemporaryFile("w+") as said,
-            subprocess.Popen(command, cwd=temporary, stdout=subprocess.DEVNULL, stderr=said, text=True) as process,
-        ):
-            while True:
-                try:
-                    process.wait(_LOOK_EVERY)
-                    break
-                except subprocess.TimeoutExpired:
-                    progress(sum(file.stat().st_size for file in temporary.iterdir()), self.size)
-            said.seek(0)
-            complaints = [line[2:].strip() for line in said.read().splitlines() if line.startswith("E:")]
-        if process.returncode or not (temporary / self.file_name).is_file():
-            reason = complaints[0] if complaints else f"exit code {process.returncode}"
-            raise UsageError(
-                f"apt-get could not fetch {self.name} {self.version} ({reason}); "
-                f"apt-get update may help, or {self._by_hand(folder)}"
-            )
-
-    def _by_hand(self, folder: Path) -> str:
-        return f"put {self.file_name} (sha256 {self.sha256}) into {folder}"
-
-    def _check(self, path: Path) -> None:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_AT_ONCE):
-                digest.update(block)
-        if digest.hexdigest() != self.sha256:
-            raise UsageError(
-                f'"{path}" is not the {self.name} that is pinned: expected sha256 {self.sha256}; delete it'
-            )
+    def complaint(self, text: str) -> str:
+        """The first error."""
+        return next((line[2:].strip() for line in text.splitlines() if line.startswith("E:")), "")
 
 
 def package_list(path: Path) -> list[str]:

