@@ -75,9 +75,7 @@ def family_encoder(
     return NormReadout(encoder) if norms else encoder
 
 
-def _flat(
-    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
-) -> PointEncoder:
+def _flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]) -> PointEncoder:
     """All layers on all points."""
     hidden = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     rep_out = before_norms(hidden, rep_out) if norms else rep_out
