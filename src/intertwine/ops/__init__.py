@@ -1,5 +1,6 @@
 """Plain functions on tensors, without parameters: what the layers of :mod:`intertwine.nn` are made of.
 
+- alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
@@ -10,6 +11,14 @@
 Each stands on those above it.
 """
 
+from intertwine.ops.alignment import (
+    RigidMotion,
+    Similarity,
+    nearest_rotation,
+    procrustes,
+    rigid_alignment,
+    similarity_alignment,
+)
 from intertwine.ops.functions import (
     bessel_basis,
     circle_grid,
@@ -74,7 +83,9 @@ __all__ = [
     "EdgeVectors",
     "Graph",
     "IrrepLabel",
+    "RigidMotion",
     "SO2Coupling",
+    "Similarity",
     "avg_pool_neighbors",
     "bessel_basis",
     "centers",
@@ -88,12 +99,15 @@ __all__ = [
     "knn_graph",
     "knn_interpolate",
     "knn_table",
+    "nearest_rotation",
     "path_basis",
     "path_weights",
     "principal_axes",
+    "procrustes",
     "product_grid",
     "radius_graph",
     "resolve_batch",
+    "rigid_alignment",
     "safe_norm",
     "safe_normalize",
     "segment_apply",
@@ -103,6 +117,7 @@ __all__ = [
     "segment_softmax",
     "segment_sum",
     "silu",
+    "similarity_alignment",
     "smooth_cutoff",
     "so2_conv",
     "so2_weights",

@@ -74,7 +74,7 @@ def synchronize_moments(mean: Tensor, variance: Tensor, count: int) -> tuple[Ten
     total = totals[-1].detach().clamp_min(1)
     overall = totals[:-1] / total
     spread = count * (variance.double() + (mean.double() - overall).square())
-    return overall.to(mean), (_sum_over_processes(spread) / total).to(variance), float(totals[-1])
+    return overall.to(mean), (_sum_over_processes(spread) / total).to(variance), float(totals[-1].detach())
 
 
 def synchronized_batch_norm(norm: torch.nn.BatchNorm1d, values: Tensor) -> Tensor:
