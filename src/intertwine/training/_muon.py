@@ -55,8 +55,7 @@ class Muon(torch.optim.Optimizer):
         m <- mu m + (1 - mu) g,    w <- (1 - lr decay) w - 0.2 lr sqrt(max(rows, columns)) orthogonalize(n)
 
     with Nesterov's ``n = mu m + (1 - mu) g``. A weight of shape ``(..., rows, columns)`` is a stack of matrices. All
-    directions of a matrix learn at one rate, whatever their gradients: in an equivariant network those that tell one
-    neighborhood from another are small beside those of the mean, and AdamW, which rescales entries, leaves them slow.
+    directions of a matrix learn at one rate, whatever the sizes of their gradients.
 
     Args:
         parameters: The weights.

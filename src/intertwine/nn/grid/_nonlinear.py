@@ -73,10 +73,17 @@ class GridPointwiseNonlinearity(GridLayer):
         return f"{self.rep_in}, {self.function}"
 
 
+SHORTEST = 0.1
+"""The length below which a norm nonlinearity is linear; fields have lengths of about one."""
+
+
 class GridNormNonlinearity(GridLayer):
     """A function of the length of each copy with a learned bias: the nonlinearity of harmonic networks.
 
-        v -> relu(|v| + b) v / |v|,      permuted components: s -> relu(s + b)
+        v -> relu(1 + b / max(|v|, e)) v,      invariant components: s -> relu(s + b)
+
+    From the length e = 0.1 on this is ``relu(|v| + b) v / |v|``. Below it is linear: with a positive bias the
+    formula of the reference is not continuous at zero, where it gives rounding errors the length b.
 
     Args:
         rep_in: Representation of input and output, by orthogonal matrices.
@@ -107,8 +114,8 @@ class GridNormNonlinearity(GridLayer):
             if trivial:
                 parts.append(functional.relu(part + bias.view(axes)))
             else:
-                norm = component_norm(part)
-                parts.append(part * (functional.relu(norm + bias.view(axes)) / torch.where(norm == 0, 1.0, norm)))
+                length = component_norm(part).clamp_min(SHORTEST)
+                parts.append(part * functional.relu(1 + bias.view(axes) / length))
         return join_terms(parts, fields)
 
 
