@@ -111,7 +111,15 @@ class TestNonlinearities:
         """relu(|v| + b) v / |v|: with b = -1 a vector of length 3 has length 2."""
         layer = GridNormNonlinearity(SO2().rep("1x1"))
         torch.nn.init.constant_(layer.bias, -1)
-        assert layer(torch.tensor([0.0, 3.0]).view(1, 2, 1, 1)).flatten().tolist() == [0, 2]
+        assert layer(torch.tensor([0.0, 3.0]).view(1, 2, 1, 1)).flatten().tolist() == pytest.approx([0, 2])
+
+    def test_rounding_errors_stay_small(self):
+        """With a bias of 1, vectors of length 1e-7 do not become vectors of length 1."""
+        layer = GridNormNonlinearity(SO2().rep("1x1"))
+        torch.nn.init.constant_(layer.bias, 1)
+        lengths = torch.tensor([0.0, 1e-7, 0.05, 0.1, 0.2])
+        images = torch.stack([torch.zeros(5), lengths]).T.view(5, 2, 1, 1)
+        assert layer(images)[:, 1].flatten().tolist() == pytest.approx([0, 1.1e-6, 0.55, 1.1, 1.2])
 
     @pytest.mark.parametrize("function", ["relu", "elu", "tanh"])
     def test_fourier_on_a_finite_group_is_pointwise(self, function):
