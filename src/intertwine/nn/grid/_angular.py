@@ -51,7 +51,7 @@ def angular_kernels(rep_in: Rep, rep_out: Rep, lmax: int, points: Tensor) -> lis
         points: ``(N, dimension)``, float64.
 
     Returns:
-        For each degree ``(k, dim_out, dim_in, N)``, float64; at zero, which has no direction, the average of the kernel.
+        For each degree ``(k, dim_out, dim_in, N)``, float64; at zero, which has no direction, its average.
     """
     group = rep_in.group
     if isinstance(group, SO2 | O2 | SO3 | O3):

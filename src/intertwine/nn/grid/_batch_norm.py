@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.hom import hom_dimension
-from intertwine.nn.grid._layer import GridLayer, join_terms, permutes, split_terms
+from intertwine.nn.grid._layer import GridLayer, join_terms, permutes, split_axis, split_terms
 from intertwine.nn.norm import is_distributed, synchronize_moments
 from intertwine.reps import Rep
 
@@ -182,10 +182,9 @@ class GridLayerNorm(GridLayer):
             joined = joined * (joined.square().mean(1, keepdim=True) + self.eps).rsqrt()
             for i, part in zip(places, split_terms(joined, [self._sizes[i] for i in places]), strict=True):
                 normal[i] = part
-        weights = self.weight.split([copies for copies, _ in self._sizes])
-        shifts = iter(
-            self.bias.split([copies for (copies, _), yes in zip(self._sizes, self._shifted, strict=True) if yes])
-        )
+        weights = split_axis(self.weight, [copies for copies, _ in self._sizes], 0)
+        counts = [copies for (copies, _), shifted in zip(self._sizes, self._shifted, strict=True) if shifted]
+        shifts = iter(split_axis(self.bias, counts, 0))
         axes = (-1, 1) + (1,) * self.dimension
         scaled = []
         for part, weight, shifted in zip(normal, weights, self._shifted, strict=True):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral, FiniteGroup, Group
 from intertwine.nn._constant import Constant
-from intertwine.nn.grid._layer import GridLayer, join_terms, split_terms
+from intertwine.nn.grid._layer import GridLayer, join_terms, split_axis, split_terms
 from intertwine.nn.grid._nonlinear import Pointwise, pointwise_function
 from intertwine.reps import Irrep, Rep, SO3Fourier, direct_sum
 
@@ -119,7 +119,7 @@ class GridFourierNonlinearity(GridLayer):
         projected = self.projection() @ self._function(self.sampling() @ pixels)
         found = [
             block.unflatten(2, (width, dim)).flatten(1, 2).unflatten(-1, fields.shape[2:])
-            for block, width, (_, dim) in zip(projected.split(sizes, 2), self._widths, self._sizes, strict=True)
+            for block, width, (_, dim) in zip(split_axis(projected, sizes, 2), self._widths, self._sizes, strict=True)
         ]
         return join_terms(found, fields)
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intertwine.groups import FiniteGroup, Group
-from intertwine.nn.grid._layer import GridLayer, check_permutes, join_terms, permutes, split_terms
-from intertwine.ops import safe_norm
+from intertwine.nn.grid._layer import GridLayer, check_permutes, component_norm, join_terms, permutes, split_terms
 from intertwine.reps import Regular, Rep, as_rep, direct_sum
 
 Reduce = Literal["max", "mean"]
@@ -56,7 +55,7 @@ class GridInvariants(GridLayer):
             if permuted:
                 parts.append(part.amax(2, keepdim=True) if self.reduce == "max" else part.mean(2, keepdim=True))
             else:
-                parts.append(safe_norm(part, dim=2).unsqueeze(2))
+                parts.append(component_norm(part))
         return join_terms(parts, fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -118,8 +119,14 @@ def check_permutes(rep: Rep, layer: str) -> None:
 
 def split_terms(fields: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
     """``(B, dim, ...)`` to ``(B, copies, width, ...)`` for each pair of copies and width."""
-    parts = fields.split([copies * width for copies, width in sizes], 1)
+    parts = split_axis(fields, [copies * width for copies, width in sizes], 1)
     return [part.unflatten(1, size) for part, size in zip(parts, sizes, strict=True)]
+
+
+def split_axis(fields: Tensor, sizes: list[int], axis: int) -> list[Tensor]:
+    """The blocks of these sizes along an axis; unlike those of ``torch.split`` their number is known to a tracer."""
+    starts = accumulate(sizes, initial=0)
+    return [fields.narrow(axis, start, size) for start, size in zip(starts, sizes, strict=False)]
 
 
 def join_terms(parts: list[Tensor], like: Tensor) -> Tensor:
@@ -128,3 +135,10 @@ def join_terms(parts: list[Tensor], like: Tensor) -> Tensor:
     if len(flat) == 1:
         return flat[0]
     return torch.cat(flat, 1) if flat else like.new_zeros((like.shape[0], 0, *like.shape[2:]))
+
+
+def component_norm(part: Tensor) -> Tensor:
+    """The norms ``(B, copies, 1, ...)`` of ``(B, copies, width, ...)``; the gradient at zero is zero."""
+    squared = part.square().sum(2, keepdim=True)
+    zero = squared == 0
+    return torch.where(zero, 1.0, squared).sqrt().masked_fill(zero, 0.0)

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.nn._blocks import Blocks
-from intertwine.nn.grid._layer import GridLayer, check_permutes, join_terms, split_terms
+from intertwine.nn.grid._layer import GridLayer, check_permutes, component_norm, join_terms, split_axis, split_terms
 from intertwine.nn.nonlinear import SIGMOID_GAIN, SILU_GAIN
-from intertwine.ops import safe_norm
 from intertwine.reps import Rep, as_rep, direct_sum
 
 Pointwise = Literal["relu", "elu", "silu", "gelu", "tanh"]
@@ -103,12 +102,12 @@ class GridNormNonlinearity(GridLayer):
     def transform(self, fields: Tensor) -> Tensor:
         """Scale each copy."""
         parts, axes = [], (-1, 1) + (1,) * self.dimension
-        biases = self.bias.split([copies for copies, _ in self._sizes])
+        biases = split_axis(self.bias, [copies for copies, _ in self._sizes], 0)
         for part, bias, trivial in zip(split_terms(fields, self._sizes), biases, self._trivial, strict=True):
             if trivial:
                 parts.append(functional.relu(part + bias.view(axes)))
             else:
-                norm = safe_norm(part, dim=2).unsqueeze(2)
+                norm = component_norm(part)
                 parts.append(part * (functional.relu(norm + bias.view(axes)) / torch.where(norm == 0, 1.0, norm)))
         return join_terms(parts, fields)
 
@@ -144,7 +143,7 @@ class GridGate(GridLayer):
     def transform(self, fields: Tensor) -> Tensor:
         """Scale each copy by its gate."""
         counts = [0 if trivial else n for (n, _), trivial in zip(self._sizes, self._trivial, strict=True)]
-        scales = (SIGMOID_GAIN * fields[:, : self._gates].sigmoid()).split(counts, 1)
+        scales = split_axis(SIGMOID_GAIN * fields[:, : self._gates].sigmoid(), counts, 1)
         parts = split_terms(fields[:, self._gates :], self._sizes)
         gated = [
             SILU_GAIN * functional.silu(part) if trivial else part * scale.unsqueeze(2)
