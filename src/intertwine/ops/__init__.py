@@ -7,10 +7,23 @@
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
+- filters: steerable filters, their bases and interpolation functions, oriented energy
 
 Each stands on those above it.
 """
 
+from intertwine.ops.filters import (
+    AngularDecomposition,
+    Filter,
+    OrientedEnergy,
+    PolynomialFilter,
+    SampledFilter,
+    angular_decomposition,
+    filter_kernels,
+    gaussian_derivative,
+    hilbert_fit,
+    oriented_energy,
+)
 from intertwine.ops.functions import (
     bessel_basis,
     circle_grid,
@@ -70,13 +83,19 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
-    "VN_EPSILON",
+    "AngularDecomposition",
     "Chunk",
     "Coupling",
     "EdgeVectors",
+    "Filter",
     "Graph",
     "IrrepLabel",
+    "OrientedEnergy",
+    "PolynomialFilter",
     "SO2Coupling",
+    "SampledFilter",
+    "VN_EPSILON",
+    "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
     "centers",
@@ -87,14 +106,18 @@ __all__ = [
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
+    "filter_kernels",
+    "gaussian_derivative",
     "gaussian_pool",
     "gaussian_rings",
     "gram_schmidt",
+    "hilbert_fit",
     "kernel_points",
     "knn_graph",
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "oriented_energy",
     "path_basis",
     "path_weights",
     "principal_axes",
