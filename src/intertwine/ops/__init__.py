@@ -8,6 +8,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
+- local_features: SIFT keypoints and descriptors, matching
 
 Each stands on those above it.
 """
@@ -48,6 +49,7 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points, linear_upsample
+from intertwine.ops.local_features import Keypoints, match_descriptors, sift
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -83,6 +85,7 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
+    "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
     "Coupling",
@@ -90,11 +93,11 @@ __all__ = [
     "Filter",
     "Graph",
     "IrrepLabel",
+    "Keypoints",
     "OrientedEnergy",
     "PolynomialFilter",
     "SO2Coupling",
     "SampledFilter",
-    "VN_EPSILON",
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
@@ -117,6 +120,7 @@ __all__ = [
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "match_descriptors",
     "oriented_energy",
     "path_basis",
     "path_weights",
@@ -132,6 +136,7 @@ __all__ = [
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "sift",
     "silu",
     "smooth_cutoff",
     "so2_conv",

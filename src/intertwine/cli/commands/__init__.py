@@ -8,6 +8,7 @@ from intertwine.cli.commands._evaluate import evaluate
 from intertwine.cli.commands._fit import HELP as FIT_HELP
 from intertwine.cli.commands._fit import TaskGroup
 from intertwine.cli.commands._fit import app as fit_app
+from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
@@ -21,6 +22,7 @@ __all__ = [
     "demo",
     "evaluate",
     "fit_app",
+    "keypoints",
     "pattern",
     "predict",
     "runs",
