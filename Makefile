@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench dist format clean help
+.PHONY: demo test check peers bench dist format clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +24,11 @@ check: $(STAMP)  ## style, types and the examples in the docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q --doctest-modules src
+
+peers: $(STAMP)  ## the tests beside escnn, which gfortran has to compile
+	@command -v gfortran > /dev/null || { echo "error: escnn needs a Fortran compiler; install one, such as apt install gfortran"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
 
 bench: $(STAMP)  ## ours beside its peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"

@@ -5,7 +5,7 @@
 
 A run is kept in build/shapes/; one that is there is not made again. Arms differ in the encoder, in what stands around
 it, in how clouds are turned in training, and in whether they are told the vertical, which then turns with the cloud;
-they have equally many parameters, within ten per cent, and see as many clouds.
+each has 100,000 parameters within ten per cent, and all see as many clouds.
 """
 
 from __future__ import annotations

@@ -81,10 +81,10 @@ def spread(values: list[float]) -> str:
 
 
 def rows(arms: Iterable[str], score: str) -> list[tuple[str, ...]]:
-    """A row of the table for each arm of which there are runs."""
+    """A row of the table for each arm of which there are runs of all seeds."""
     made = []
     for arm in arms:
-        if found := results(arm):
+        if len(found := results(arm)) >= len(SEEDS):
             shares = [[100 * each["judged"][turn][score] for each in found] for turn in ROTATIONS]
             made.append(
                 (

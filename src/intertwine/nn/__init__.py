@@ -85,6 +85,7 @@ from intertwine.nn.vector import (
     from_vector_layout,
     to_vector_layout,
 )
+from intertwine.ops import procrustes
 
 __all__ = [
     "AttentiveSelfInteraction",
@@ -159,6 +160,7 @@ __all__ = [
     "identity_neighborhood",
     "load_e3nn_weights",
     "pad_to_heads",
+    "procrustes",
     "regular_copies",
     "to_vector_layout",
 ]

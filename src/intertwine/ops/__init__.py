@@ -1,5 +1,6 @@
 """Plain functions on tensors, without parameters: what the layers of :mod:`intertwine.nn` are made of.
 
+- alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
@@ -24,6 +25,13 @@ from intertwine.ops.filters import (
     gaussian_derivative,
     hilbert_fit,
     oriented_energy,
+from intertwine.ops.alignment import (
+    RigidMotion,
+    Similarity,
+    nearest_rotation,
+    procrustes,
+    rigid_alignment,
+    similarity_alignment,
 )
 from intertwine.ops.functions import (
     bessel_basis,
@@ -85,7 +93,6 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
-    "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
     "Coupling",
@@ -96,8 +103,11 @@ __all__ = [
     "Keypoints",
     "OrientedEnergy",
     "PolynomialFilter",
+    "RigidMotion",
     "SO2Coupling",
     "SampledFilter",
+    "Similarity",
+    "VN_EPSILON",
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
@@ -121,13 +131,16 @@ __all__ = [
     "knn_table",
     "linear_upsample",
     "match_descriptors",
+    "nearest_rotation",
     "oriented_energy",
     "path_basis",
     "path_weights",
     "principal_axes",
+    "procrustes",
     "product_grid",
     "radius_graph",
     "resolve_batch",
+    "rigid_alignment",
     "safe_norm",
     "safe_normalize",
     "segment_apply",
@@ -138,6 +151,7 @@ __all__ = [
     "segment_sum",
     "sift",
     "silu",
+    "similarity_alignment",
     "smooth_cutoff",
     "so2_conv",
     "so2_weights",

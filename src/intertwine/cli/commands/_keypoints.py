@@ -122,7 +122,7 @@ def _match(
 
 def _show(screen: Console, first: str, second: str, found: ImageMatches, model: TwoViewGeometry | None) -> None:
     for name, image, points in zip((first, second), found.images, found.keypoints, strict=True):
-        show_line(screen, name, f"{image.shape[2]} x {image.shape[1]} pixels, {points.count:,} keypoints")
+        show_line(screen, name, f"{image.shape[2]} x {image.shape[1]} pixels, {len(points.positions):,} keypoints")
     for remark in found.remarks:
         show_line(screen, "note", remark)
     show_line(screen, "matches", f"{len(found.pairs):,}")

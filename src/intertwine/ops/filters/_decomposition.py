@@ -1,8 +1,8 @@
 """Angular decomposition of filters: minimal bases of rotated copies and their interpolation functions.
 
-In polar coordinates a filter is ``f(r u) = sum_l A_l(r) . Y_l(u)`` with the circular or spherical harmonics Y_l, and its
-copy rotated by g is ``f^g(x) = f(g^-1 x)``, with the coefficients ``rho_l(g) A_l(r)``: the copies span a representation
-of SO(2) or SO(3). The filter is steerable, ``f^g = sum_j k_j(g) f^{g_j}``, iff the copies ``f^{g_j}`` span it.
+In polar coordinates a filter is ``f(r u) = sum_l A_l(r) . Y_l(u)`` with the circular or spherical harmonics Y_l, and
+its copy rotated by g is ``f^g(x) = f(g^-1 x)``, with the coefficients ``rho_l(g) A_l(r)``: the copies span a
+representation of SO(2) or SO(3). The filter is steerable, ``f^g = sum_j k_j(g) f^{g_j}``, iff the copies ``f^{g_j}`` span it.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class AngularDecomposition:
         """Rotations of `basis_size` copies that span all others.
 
         Returns:
-            ``(basis_size, dimension, dimension)``, float64. In the plane equal steps of 180 degrees over their number for
-            an even or odd filter, of 360 degrees otherwise, where these span; else those of 16 times as many rotations
-            that a pivoted QR decomposition takes.
+            ``(basis_size, dimension, dimension)``, float64. In the plane equal steps of 180 degrees over their number
+            for an even or odd filter, of 360 degrees otherwise, where these span; else those of 16 times as
+            many rotations that a pivoted QR decomposition takes.
         """
         count = self.basis_size
         if self.dimension == 2:
@@ -184,7 +184,6 @@ def angular_decomposition(
     if not bool(torch.isfinite(values).all()):
         raise UsageError("expected a filter with finite values, got infinite or missing ones")
     values = values * measure.sqrt()[:, None]
-    square = float((values.square() @ shares).sum())
     norm = sqrt(float((values.square() @ shares).sum()))
     coefficients, rest = {}, values
     for l, harmonics in enumerate(_harmonics(degree, directions)):
@@ -222,4 +221,5 @@ def _compress(coefficients: Tensor, norm: float) -> Tensor:
     """``U S`` of a matrix, without the singular values that are zero; at least one column."""
     left, values, _ = torch.linalg.svd(coefficients, full_matrices=False)
     rank = max(int((values > _CUTOFF * norm).sum()), 1)
-    return left[:, :rank] * values[:rank]
+    result: Tensor = left[:, :rank] * values[:rank]
+    return result

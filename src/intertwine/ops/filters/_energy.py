@@ -53,7 +53,8 @@ class OrientedEnergy(NamedTuple):
         orders = torch.arange(1, (count - 1) // 2 + 1, dtype=angles.dtype)
         steps = angles[:, None] - torch.arange(count, dtype=angles.dtype) * pi / count
         weights = (1 + 2 * torch.cos(2 * steps[..., None] * orders).sum(-1)) / count
-        return torch.tensordot(weights.to(self.samples), self.samples, 1)
+        energy: Tensor = torch.tensordot(weights.to(self.samples), self.samples, 1)
+        return energy
 
 
 def oriented_energy(images: Tensor, sigma: float = 1.5, order: int = 2) -> OrientedEnergy:
@@ -90,7 +91,8 @@ def oriented_energy(images: Tensor, sigma: float = 1.5, order: int = 2) -> Orien
     even, odd = (_steered(images, each, angles) for each in pair)
     samples = even.square() + odd.square()
     waves = torch.stack([torch.full_like(angles, 0.5), (2 * angles).cos(), (2 * angles).sin()]) * 2 / count
-    return OrientedEnergy(*torch.tensordot(waves.to(samples), samples, 1), samples)
+    mean, cosine, sine = torch.tensordot(waves.to(samples), samples, 1)
+    return OrientedEnergy(mean, cosine, sine, samples)
 
 
 def _steered(images: Tensor, function: PolynomialFilter, angles: Tensor) -> Tensor:
@@ -103,4 +105,5 @@ def _steered(images: Tensor, function: PolynomialFilter, angles: Tensor) -> Tens
     flat = images.reshape(-1, 1, *images.shape[-2:])
     padded = functional.pad(flat, (reach,) * 4, mode="replicate")
     responses = functional.conv2d(padded, kernels[:, None]).movedim(1, 0)
-    return torch.tensordot(k.to(images), responses, 1).reshape(len(angles), *images.shape)
+    steered: Tensor = torch.tensordot(k.to(images), responses, 1)
+    return steered.reshape(len(angles), *images.shape)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import pi, sqrt
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from numpy.polynomial import hermite
 from scipy.special import dawsn
@@ -133,9 +134,10 @@ def hilbert_fit(order: int, sigma: float = sqrt(0.5), dimension: int = 2) -> Pol
     return PolynomialFilter(tuple(float(c) for c in coefficients), sigma, dimension)
 
 
-def _dawson_derivative(order: int, x: np.ndarray) -> np.ndarray:
+def _dawson_derivative(order: int, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The derivatives of Dawson's function: F' = 1 - 2 x F, F^(n+1) = -2 x F^(n) - 2 n F^(n-1)."""
-    before, here = dawsn(x), 1 - 2 * x * dawsn(x)
+    before: npt.NDArray[np.float64] = dawsn(x)
+    here: npt.NDArray[np.float64] = 1 - 2 * x * before
     for n in range(1, order):
         before, here = here, -2 * x * here - 2 * n * before
     return here

@@ -16,7 +16,7 @@ _CHUNK = 512
 
 
 def describe(gradient: Tensor, positions: Tensor, levels: Tensor, scales: Tensor, angles: Tensor) -> Tensor:
-    """Descriptors of 4 x 4 cells with 8 orientations, from the gradient at points of a grid that turns with the keypoint.
+    """Descriptors of 4 x 4 cells with 8 orientations, from the gradient on a grid that turns with the keypoint.
 
     The gradient at the ``20 x 20`` points is bilinear; each vote is shared among the next cells and bins (trilinear),
     with a Gaussian weight of half the width. The vector is normalized, clipped at 0.2, and normalized again.
@@ -61,7 +61,8 @@ def _describe(gradient: Tensor, positions: Tensor, levels: Tensor, scales: Tenso
     tiny = torch.finfo(gradient.dtype).tiny
     histogram = histogram / histogram.norm(dim=1, keepdim=True).clamp_min(tiny)
     histogram = histogram.clamp_max(_CLIP)
-    return histogram / histogram.norm(dim=1, keepdim=True).clamp_min(tiny)
+    result: Tensor = histogram / histogram.norm(dim=1, keepdim=True).clamp_min(tiny)
+    return result
 
 
 def _cell_shares(u: Tensor, v: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ def _bilinear(gradient: Tensor, levels: Tensor, x: Tensor, y: Tensor) -> tuple[T
     fx, fy = x - column, y - row
     place = (levels[:, None] * height + row.to(torch.int64)) * width + column.to(torch.int64)
     taps = ((0, (1 - fx) * (1 - fy)), (1, fx * (1 - fy)), (width, (1 - fx) * fy), (width + 1, fx * fy))
-    parts = []
-    for part in gradient.reshape(2, -1):
-        parts.append(sum(part[place + step] * weight for step, weight in taps) * inside)
-    return parts[0], parts[1]
+    dx, dy = (
+        torch.stack([part[place + step] * weight for step, weight in taps]).sum(0) * inside
+        for part in gradient.reshape(2, -1)
+    )
+    return dx, dy

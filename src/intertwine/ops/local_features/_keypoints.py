@@ -27,8 +27,3 @@ class Keypoints(NamedTuple):
     def select(self, index: Tensor | slice) -> Keypoints:
         """The keypoints of an index or mask."""
         return Keypoints(*(values[index] for values in self))
-
-    @property
-    def count(self) -> int:
-        """N, the number of keypoints."""
-        return len(self.positions)
