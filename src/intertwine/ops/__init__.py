@@ -14,6 +14,14 @@
 Each stands on those above it.
 """
 
+from intertwine.ops.alignment import (
+    RigidMotion,
+    Similarity,
+    nearest_rotation,
+    procrustes,
+    rigid_alignment,
+    similarity_alignment,
+)
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -25,13 +33,6 @@ from intertwine.ops.filters import (
     gaussian_derivative,
     hilbert_fit,
     oriented_energy,
-from intertwine.ops.alignment import (
-    RigidMotion,
-    Similarity,
-    nearest_rotation,
-    procrustes,
-    rigid_alignment,
-    similarity_alignment,
 )
 from intertwine.ops.functions import (
     bessel_basis,
@@ -56,8 +57,18 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import circular_harmonics, gaussian_pool, gaussian_rings, kernel_points, linear_upsample
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.grids import (
+    circular_harmonics,
+    gaussian_pool,
+    gaussian_rings,
+    kernel_points,
+    linear_upsample,
+)
+from intertwine.ops.local_features import (
+    Keypoints,
+    match_descriptors,
+    sift,
+)
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -93,6 +104,7 @@ from intertwine.ops.vector_neurons import (
 )
 
 __all__ = [
+    "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
     "Coupling",
@@ -107,7 +119,6 @@ __all__ = [
     "SO2Coupling",
     "SampledFilter",
     "Similarity",
-    "VN_EPSILON",
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
