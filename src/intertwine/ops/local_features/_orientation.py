@@ -46,7 +46,7 @@ def orientations(gradient: Tensor, positions: Tensor, levels: Tensor, scales: Te
         return torch.zeros(0, dtype=torch.int64), positions.new_zeros(0)
     parts = zip(positions.split(_CHUNK), levels.split(_CHUNK), scales.split(_CHUNK), strict=True)
     histogram = torch.cat([_histogram(gradient, *part) for part in parts])
-    smooth = sum(weight * histogram.roll(shift - 2, 1) for shift, weight in enumerate(_SMOOTHING))
+    smooth = torch.stack([w * histogram.roll(shift - 2, 1) for shift, w in enumerate(_SMOOTHING)]).sum(0)
     left, right = smooth.roll(1, 1), smooth.roll(-1, 1)
     peak = (smooth > left) & (smooth > right) & (smooth >= _PEAK * smooth.amax(1, keepdim=True))
     keypoint, place = peak.nonzero(as_tuple=True)

@@ -85,9 +85,11 @@ def _estimate(kind: str, first: Any, second: Any, threshold: float) -> tuple[Any
     cv2.setRNGSeed(0)
     try:
         if kind == "homography":
-            return cv2.findHomography(first, second, cv2.USAC_MAGSAC, threshold, maxIters=10_000, confidence=0.9999)
-        if kind == "fundamental":
-            return cv2.findFundamentalMat(first, second, cv2.USAC_MAGSAC, threshold, 0.9999, 10_000)
-        return cv2.findEssentialMat(first, second, np.eye(3), cv2.USAC_MAGSAC, 0.9999, threshold)
+            matrix, mask = cv2.findHomography(first, second, cv2.USAC_MAGSAC, threshold, maxIters=10_000, confidence=0.9999)
+        elif kind == "fundamental":
+            matrix, mask = cv2.findFundamentalMat(first, second, cv2.USAC_MAGSAC, threshold, 0.9999, 10_000)
+        else:
+            matrix, mask = cv2.findEssentialMat(first, second, np.eye(3), cv2.USAC_MAGSAC, 0.9999, threshold)
     except cv2.error:  # degenerate points
         return None, None
+    return matrix, mask
