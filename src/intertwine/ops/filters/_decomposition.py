@@ -1,8 +1,9 @@
 """Angular decomposition of filters: minimal bases of rotated copies and their interpolation functions.
 
 In polar coordinates a filter is ``f(r u) = sum_l A_l(r) . Y_l(u)`` with the circular or spherical harmonics Y_l, and
-its copy rotated by g, ``f^g(x) = f(g^-1 x)``, has the coefficients ``rho_l(g) A_l(r)``: the copies span a representation
-of SO(2) or SO(3). The filter is steerable, ``f^g = sum_j k_j(g) f^{g_j}``, iff the copies ``f^{g_j}`` span it.
+its copy rotated by g, ``f^g(x) = f(g^-1 x)``, has the coefficients ``rho_l(g) A_l(r)``: the copies span a
+representation of SO(2) or SO(3). The filter is steerable, ``f^g = sum_j k_j(g) f^{g_j}``, iff the copies ``f^{g_j}``
+span it.
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def _estimate(kind: str, first: Any, second: Any, threshold: float) -> tuple[Any
     cv2.setRNGSeed(0)
     try:
         if kind == "homography":
-            matrix, mask = cv2.findHomography(first, second, cv2.USAC_MAGSAC, threshold, maxIters=10_000, confidence=0.9999)
+            matrix, mask = cv2.findHomography(
+                first, second, cv2.USAC_MAGSAC, threshold, maxIters=10_000, confidence=0.9999
+            )
         elif kind == "fundamental":
             matrix, mask = cv2.findFundamentalMat(first, second, cv2.USAC_MAGSAC, threshold, 0.9999, 10_000)
         else:
