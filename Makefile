@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check peers bench dist format clean help
+.PHONY: demo test check peers mutate bench dist format clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,9 +30,12 @@ peers: $(STAMP)  ## the tests beside escnn, which gfortran has to compile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
 
+mutate: $(STAMP)  ## the share of small changes of the sources that the tests notice
+	$(BIN)/python tools/mutate.py $(ONLY)
+
 bench: $(STAMP)  ## ours beside its peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
-	$(BIN)/python benchmarks/run.py $(ONLY)
+	$(BIN)/python benchmarks/run.py $(ONLY) $(if $(FORCE),--force)
 
 dist: $(STAMP)  ## a wheel, installed and tried in an empty environment
 	rm -rf dist build/empty

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -27,6 +31,38 @@ def paired(ours: Callable[[], object], peer: Callable[[], object], repeats: int 
     ours(), peer()
     pairs = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
     return Ratio(median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs))
+
+
+def in_turn(steps: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """Medians of steps that give their seconds, A B C A B C ..., after one warm-up of each."""
+    for step in steps.values():
+        step()
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeats):
+        for name, step in steps.items():
+            found[name].append(step())
+    return {name: median(times) for name, times in found.items()}
+
+
+@contextmanager
+def busy_processor() -> Iterator[None]:
+    """Keep one processor busy meanwhile."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def require_idle(force: bool, limit: float = 0.5) -> None:
+    """Refuse to measure beside other work."""
+    load = os.getloadavg()[0]
+    if load > limit and not force:
+        sys.exit(
+            f"error: the load of the last minute is {load:.2f}, above {limit}: other programs would be measured too. "
+            "Wait, or measure all the same: make bench FORCE=1 (python benchmarks/run.py --force)"
+        )
 
 
 def seconds(function: Callable[[], object]) -> float:

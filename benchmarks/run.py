@@ -1,4 +1,4 @@
-"""`make bench [ONLY=name]`: ours beside its peers in one run, on the same function with the same weights."""
+"""`make bench [ONLY=name] [FORCE=1]`: ours beside its peers in one run, on the same function with the same weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from building import building
 from degrees import degrees
 from harmonics import harmonics
 from layers import convolution, forces
-from measure import machine
+from measure import machine, require_idle
 from scaling import scaling
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -30,7 +30,9 @@ PEERS = ["e3nn", "cuequivariance-torch", "sphericart-torch"]
 
 def main() -> None:
     """Run the sections that were named, or all; those that were not keep their place in the file."""
-    wanted = sys.argv[1:] or [section.__name__ for section in SECTIONS]
+    named = [name for name in sys.argv[1:] if name != "--force"]
+    require_idle("--force" in sys.argv)
+    wanted = named or [section.__name__ for section in SECTIONS]
     peers = ", ".join(f"{peer} {version(peer)}" for peer in PEERS)
     head = f"""# Measured
 

@@ -84,7 +84,8 @@ def atomic_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 def find_intact(folder: Path) -> Path | None:
     """Where the complete content of an `atomic_folder` is: `folder`, else ``folder.old``, else None. Only reads."""
-    return next((place for place in (folder, _old(folder)) if place.is_dir()), None)
+    places = (folder, _old(folder)) if folder.name else (folder,)
+    return next((place for place in places if place.is_dir()), None)
 
 
 def recover(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import typer
@@ -116,10 +117,82 @@ def _app():
     return app
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "C500: regular -> regular",
+            "500 maps commute, by characters; a map of regular -> regular has 250,000 entries",
+        ),
+        ("C999999: regular -> regular", "999,999 maps commute, by characters; a map of"),
+        ("SO3: V^6 -> V^6", "4,213 maps commute, by characters; a map of"),
+        ("Icosahedral: V^12 -> V", "maps commute, by characters; a map of"),
+        ("SU2: 1000 -> 1000", "a map of 1000 -> 1000 has 4,004,001 entries"),
+    ],
+)
+def test_what_is_too_large_for_a_table_is_counted_where_that_is_quick(text, said):
+    before = time.process_time()
+    with pytest.raises(UsageError, match="of a table") as caught:
+        run(text)
+    assert said in str(caught.value)
+    assert time.process_time() - before < 1
+
+
 @pytest.mark.parametrize("text", ["C999999: regular -> regular", "SO(99999): vector -> vector", "SO3: V^99 -> V"])
 def test_what_does_not_fit_is_an_error_of_use(text):
     with pytest.raises(UsageError, match="entries"):
         run(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SO3: V^5 -> V^5", "603 maps (of 59,049 dense), by weights"),
+        ("C500: regular -> regular", "500 maps (of 250,000 dense), by characters"),
+        ("C999999: regular -> V", "2 maps (of 1,999,998 dense), by characters"),
+        ("D999999: V x V -> V x V", "3 maps (of 16 dense), by characters"),
+        ("S4: V x V x V -> V", "15 maps (of 256 dense), by characters"),
+        ("SO3: 1 -> 2", "0 maps (of 15 dense), by weights"),
+    ],
+)
+def test_the_count_alone(text, said, capsys):
+    assert run(text, "--count") == 0
+    assert capsys.readouterr().out == said + "\n"
+
+
+def test_the_count_alone_as_json(capsys):
+    assert run("SO3: 1 x 1 -> 2", "--count", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["characters"] == {"dimension": 1, "method": "weights"}
+
+
+def test_no_count_without_characters():
+    with pytest.raises(UsageError, match="no characters to count"):
+        run("SE2: V -> V", "--count")
+    with pytest.raises(UsageError, match="--plot draws the maps"):
+        run("SO3: 1 -> 1", "--count", "--plot", "a.png")
+
+
+def test_maps_that_are_too_many_are_counted():
+    with pytest.raises(UsageError, match=r"^603 maps .* commute, by characters; they have .* entries, more than"):
+        run("SO3: V^5 -> V^5")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("C300: regular -> V", "2 maps (of 600 dense)"),
+        ("D300: regular -> V", "2 maps (of 1,200 dense)"),
+        ("C999999: V -> V", "2 maps (of 4 dense): identity, quarter turn;  characters agree"),
+        ("D999999: V -> V", "1 map (of 4 dense): identity;  characters agree"),
+        ("SU2: 20 x 20 -> 20", "1 map (of 68,921 dense)"),
+        ("SL(24): V -> V", "1 map (of 576 dense): identity"),
+    ],
+)
+def test_what_is_within_bounds_takes_a_second(text, said, capsys):
+    before = time.process_time()
+    assert run(text, "--limit", "0") == 0
+    assert capsys.readouterr().out.startswith(said)
+    assert time.process_time() - before < 2.5
 
 
 def test_a_large_group_with_few_maps(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def test_clouds(here, run, words, said):
         (["fit", "properties", "socket", "--target", "a"], "neither a file nor a folder"),
         (["demo", "--output", ""], "--output expects"),
         (["demo", "--output", "mine.extxyz"], "mine.extxyz is a file"),
+        (["demo", "--train", "99999999"], "asked for 99,999,999 + 500 + 2,000 of 130,831 structures"),
+        (["fit", "properties", "qm9", "--target", "gap", "--test", "130832"], "asked for 130,832 of 130,831"),
+        (["demo", "--output", "/proc/nowhere"], "/proc/nowhere: cannot make the folder"),
         (["evaluate", "x", "--batch-size", "9999999999"], "--batch-size expects at most"),
         (["evaluate", "x", "--seed", "-1"], "--seed expects"),
         (["evaluate", ".", "--output", ""], "--output expects"),
@@ -84,6 +88,16 @@ def test_clouds(here, run, words, said):
         (["predict", "x", "y", "--output", ""], "--output expects"),
         (["runs", "nowhere"], 'no run or folder of runs "nowhere"'),
         (["runs", ".", "mine"], "no run"),
+        (["audit", "/"], "/ is not a checkpoint"),
+        (["audit", "x", "--samples", "9" * 400], "--samples expects at most 100,000"),
+        (["audit", "x", "--samples", "1000000000"], "--samples expects at most 100,000"),
+        (["audit", "x", "--seed", "-1"], "--seed expects"),
+        (["fit", "properties", "mine.extxyz", "--target", "dipole:1o", "--patience", "9" * 400], "--patience expects"),
+        (["fit", "properties", "mine.extxyz", "--target", "dipole:1o", "--minutes", "1e300"], "--minutes expects"),
+        (["pattern", "--detect", "pipe"], "pipe is a pipe or a device"),
+        (["pattern", "p4", "a.png", "--motif", "/dev/zero"], "/dev/zero is a pipe or a device"),
+        (["basis", "./pipe: V -> V"], "cannot read pipe: a named pipe, not a file"),
+        (["basis", "/dev/zero: V -> V"], "cannot read /dev/zero: a device, not a file"),
     ],
 )
 def test_other_commands(here, run, words, said):
@@ -91,6 +105,24 @@ def test_other_commands(here, run, words, said):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket")
         refused(run, words, said)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.json", "split.json"])
+def test_a_pipe_in_a_checkpoint_is_not_waited_for(trained, run, tmp_path, monkeypatch, name):
+    shutil.copytree(trained / "runs" / "mine-1", tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / "best" / name).unlink()
+    os.mkfifo(tmp_path / "run" / "best" / name)
+    assert "a named pipe, not a file" in run("evaluate", "run/best", code=2).err
+
+
+def test_a_pipe_in_a_run_is_not_waited_for(trained, run, tmp_path, monkeypatch):
+    shutil.copytree(trained / "runs" / "mine-1", tmp_path / "runs" / "run")
+    monkeypatch.chdir(tmp_path)
+    for name, words in (("last/resume.pt", ("fit", "--resume", "runs/run")), ("config.json", ("runs", "runs/run"))):
+        (tmp_path / "runs" / "run" / name).unlink()
+        os.mkfifo(tmp_path / "runs" / "run" / name)
+        run(*words, code=2)
 
 
 def test_a_launcher_may_start_several_nodes():

@@ -74,6 +74,8 @@ def test_a_run_from_a_file_and_a_run_from_its_configuration(run, toml, here):
         ("a.toml", 'data = "mine.extxyz"\ntarget = ["a"]\nepochs = "3"', "--epochs expects a whole number"),
         ("a.json", '{"data": "mine.extxyz", "target": ["a"], "epochs": null}', "--epochs expects a whole number"),
         ("a.json", '{"data": null}', "missing argument DATA"),
+        ("a.json", '{"data": "mine.extxyz", "target": ["a", 2]}', "--target expects a list of texts, got ['a', 2]"),
+        ("a.json", '{"data": "mine.extxyz", "target": [["a"]]}', "--target expects a list of texts"),
         ("a.json", '{"data": 3, "target": ["a"]}', "--data expects text"),
         ("a.json", '{"task": "properties", "config": {}, "settings": {}}', "does not hold the options of its run"),
     ],

@@ -73,6 +73,15 @@ def test_evaluating_other_data(model, run, write, trained):
     assert json.loads((model.parent / "evaluation-other.json").read_text())["structures"] == 5
 
 
+def test_the_last_checkpoint_is_evaluated_into_its_own_file(model, run):
+    run("evaluate", model.parent)
+    own = (model.parent / "evaluation.json").read_bytes()
+    found = run("evaluate", model.parent / "last")
+    assert found.out.splitlines()[-1].endswith("runs/mine-1/evaluation.last.json")
+    assert json.loads((model.parent / "evaluation.last.json").read_text())["checkpoint"].endswith("last")
+    assert (model.parent / "evaluation.json").read_bytes() == own
+
+
 def test_evaluating_into_a_file(model, run, tmp_path):
     run("evaluate", model, "--output", tmp_path / "a.json")
     content = (tmp_path / "a.json").read_bytes()

@@ -23,10 +23,14 @@ from intertwine.groups import (
     O,
     Sp,
     Symmetric,
+    Tetrahedral,
 )
 from intertwine.hom import character_count, hom_dimension, intertwiners
 from intertwine.hom._count import character_inner_product, conjugacy_classes, list_elements
 from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
+from intertwine.hom._null_space import null_space
+from intertwine.hom._planar_count import planar_count
+from intertwine.hom._regular import regular_count, regular_maps
 from intertwine.hom._schur import schur
 from intertwine.hom._weights import component_trace, invariant_count
 from intertwine.reps import Generators
@@ -171,3 +175,52 @@ def test_weights_tell_a_rep_from_its_dual():
     for rep_in, rep_out, dimension in [(V, V, 1), (V, V.dual, 0), (V.dual, V, 0), (V * V, V.dual, 1), (V * V, V, 0)]:
         assert character_count(rep_in, rep_out).dimension == dimension
         assert len(intertwiners(rep_in, rep_out)) == dimension
+
+
+@pytest.mark.parametrize(
+    "group", [Cyclic(1), Cyclic(2), Cyclic(7), Cyclic(12), Dihedral(1), Dihedral(5), Dihedral(8)], ids=str
+)
+def test_planar_groups_in_closed_form_and_by_all_elements(group):
+    V, R = group.vector, group.regular
+    reps = [V, V * V, V * V * V, *group.irreps(), R, R * V, (V + 2 * group.trivial) * V]
+    for rep_in in reps:
+        for rep_out in reps:
+            by_elements = character_inner_product(rep_in, rep_out, group.elements)
+            assert planar_count(rep_in, rep_out) == by_elements
+            known = regular_count(rep_in, rep_out)
+            assert known in (None, by_elements)
+    assert regular_count(R, V) == V.dim
+    assert regular_count(V, V) is None
+    assert planar_count(Symmetric(3).vector, Symmetric(3).vector) is None
+
+
+@pytest.mark.parametrize("n", [3, 999_999, 10**6, 10**9])
+def test_planar_groups_of_any_order(n):
+    V = Cyclic(n).vector
+    assert character_count(V, V) == (2, "characters")
+    assert character_count(V * V, V * V).dimension == 6
+    W = Dihedral(n).vector
+    assert character_count(W, W) == (1, "characters")
+    assert character_count(W * W, W).dimension == (1 if n == 3 else 0)
+
+
+@pytest.mark.parametrize("group", [Cyclic(5), Dihedral(4), Tetrahedral(), Symmetric(4)], ids=str)
+def test_frobenius_reciprocity_against_the_solver(group):
+    V, R = group.vector, group.regular
+    for rep_in, rep_out in ((R, V), (V, R), (V * R, V), (V, R * V), (R, V * V)):
+        maps = regular_maps(rep_in, rep_out)
+        assert maps.shape == (regular_count(rep_in, rep_out), rep_out.dim, rep_in.dim)
+        flat = maps.flatten(1)
+        assert torch.allclose(flat @ flat.T, torch.eye(len(maps), dtype=torch.float64))
+        solved = null_space(rep_in, rep_out).flatten(1)
+        assert len(solved) == len(maps)
+        assert torch.allclose(flat.T @ flat, solved.T @ solved, atol=1e-9)
+        g = group.sample(5)
+        assert torch.allclose(rep_out.matrix(g)[:, None] @ maps, maps @ rep_in.matrix(g)[:, None], atol=1e-10)
+    assert regular_maps(V, V) is None
+
+
+def test_too_many_roots_are_not_multiplied_out():
+    V = SL(24).vector
+    assert invariant_count(V, V, SL(24).lie_algebra) is None
+    assert invariant_count(SL(4).vector, SL(4).vector, SL(4).lie_algebra) == 1

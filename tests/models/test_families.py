@@ -11,7 +11,10 @@ class TestFamilies(FamilyTests):
     def families(self):
         return {
             "attention": FamilyCase("attention", {"hidden": "6x0e + 3x1o"}),
+            "depthwise": FamilyCase("depthwise", {"hidden": "6x0e + 3x1o"}),
+            "depthwise, squares": FamilyCase({"name": "depthwise", "correlation": 2}, {"hidden": "6x0e + 3x1o"}),
             "egnn": FamilyCase("egnn", {"hidden": "6x0e + 3x1o"}),
+            "equiformer": FamilyCase("equiformer", {"hidden": "6x0e + 3x1o"}),
             "lifted": FamilyCase("lifted", {"hidden": "2"}),
             "message": FamilyCase("message", {"hidden": "6x0e + 3x1o"}, equivariant=False),
             "steerable": FamilyCase("steerable", {"hidden": "6x0e + 3x1o"}),

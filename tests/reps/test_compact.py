@@ -63,6 +63,17 @@ def test_products_of_spins():
         SU2().irrep("2/2")
 
 
+def test_products_of_whole_spins_are_those_of_rotations():
+    two, three = SU2().irrep(2), SU2().irrep(3)
+    assert str(check(two * three)) == "1x1 + 1x2 + 1x3 + 1x4 + 1x5"
+    Q, irreps = irrep_table(SU2()).product(two, three)
+    assert str(irreps) == "1x1 + 1x2 + 1x3 + 1x4 + 1x5"
+    rotations = irrep_table(SO3())
+    assert torch.equal(Q, rotations.product(rotations.irrep(2), rotations.irrep(3))[0])
+    assert irrep_table(SU2()).product(two, SU2().vector) is None
+    assert irrep_table(SU2()).product(SU2().vector, SU2().vector) is None
+
+
 def test_permutations_of_many_things_need_no_list():
     group = Symmetric(10)
     assert str(check(group.vector)) == "1x[10] + 1x[9,1]"

@@ -276,7 +276,8 @@ def mix_channels(rep: Rep, transform: Transform, data: Tensor) -> Tensor:
     """rho(g) on the channels."""
     channel = -1 - rep.group.dimension
     mixed = torch.tensordot(rep_matrix(rep, transform).to(data), data.movedim(channel, 0), 1)
-    return mixed.movedim(0, channel)
+    result: Tensor = mixed.movedim(0, channel)
+    return result
 
 
 def _rotate_grid(g: Tensor, data: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": commands.evaluate,
     "predict": commands.predict,
     "audit": commands.audit,
+    "export": commands.export,
     "basis": commands.basis,
     "data": commands.data,
     "demo": commands.demo,

@@ -15,9 +15,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "predict": ("intertwine predict runs/scans-1 new/ --output new.csv", "intertwine predict runs/qm9-1 new.extxyz"),
     "audit": ("intertwine audit runs/scans-1", "intertwine audit model.py:net --samples 16"),
+    "export": ("intertwine export runs/photos-1", "intertwine export runs/photos-1 --format onnx --output photos.onnx"),
     "basis": (
         'intertwine basis "SO3: 1 x 1 -> 0 + 1 + 2"',
-        'intertwine basis "O3: 1o -> 1o"',
+        'intertwine basis "SO3: V^5 -> V^5" --count',
     ),
     "data": ("intertwine data", "intertwine data furniture"),
     "demo": ("intertwine demo", "intertwine demo --train 500 --test 200 --epochs 3"),

@@ -5,14 +5,29 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from intertwine._bounds import show_count
 from intertwine._errors import UsageError
 from intertwine.tasks import LARGEST_BATCH, LARGEST_SEED, check_output, check_source
+
+LARGEST_AUDIT = 100_000
+"""The most random group elements of an audit."""
 
 
 def check_positive(flag: str, value: float) -> None:
     """Raise unless a number is positive and finite."""
-    if not (math.isfinite(value) and value > 0):
+    if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{flag} expects a positive number, got {value}")
+    if value <= 0:
+        raise UsageError(f"{flag} expects a positive number, got {value}")
+    if value > LARGEST_SEED:
+        raise UsageError(f"{flag} expects at most {LARGEST_SEED:,}, got {show_count(int(value))}")
+
+
+def check_samples(value: int) -> None:
+    """Raise unless a number of random group elements is one that an audit can draw."""
+    if value > LARGEST_AUDIT:
+        raise UsageError(f"--samples expects at most {LARGEST_AUDIT:,}, got {show_count(value)}")
+    check_positive("--samples", value)
 
 
 def check_data(data: str | None) -> None:

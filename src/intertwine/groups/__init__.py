@@ -3,6 +3,7 @@
 from intertwine.groups._affine import E2, E3, SE2, SE3, AffineGroup, Translations
 from intertwine.groups._cayley import cayley_closure
 from intertwine.groups._classical import SL, SU2, Scaling, Sp, right_multiplication
+from intertwine.groups._closure import list_elements
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Decomposition, Group, Homomorphism, Irrep, Kind, Rep
 from intertwine.groups._homomorphism import (
@@ -107,6 +108,7 @@ __all__ = [
     "direct_product",
     "factor_embeddings",
     "left_projection",
+    "list_elements",
     "point_stabilizer",
     "right_multiplication",
     "right_projection",

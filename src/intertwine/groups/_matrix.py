@@ -11,14 +11,11 @@ import torch
 from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
+from intertwine.groups._closure import MAX_ORDER, list_elements
 from intertwine.groups._finite import FiniteGroup
 from intertwine.groups._group import Group
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]
-MAX_ORDER = 10_000
-"""The most elements that are looked for among the products of generators."""
-_CHUNK = 500
-_SAME = 1e-4
 _STEPS = 64
 """Steps of the random walk that draws an element: its distance from Haar falls by a factor with each."""
 
@@ -230,33 +227,5 @@ def _orthogonal(group: MatrixGroup) -> Tensor:
 
 @lru_cache(maxsize=128)
 def _close(generators: Matrices) -> Tensor | None:
-    """All products of the generators, by length; None when they are too many, or come closer than rounding would."""
-    with torch.device("cpu"), torch.inference_mode(False):
-        steps = torch.tensor(generators, dtype=torch.float64)
-        found = torch.eye(steps.shape[-1], dtype=torch.float64)[None]
-        frontier = found
-        while len(frontier):
-            fresh = []
-            for chunk in torch.split(frontier, _CHUNK):
-                products = (chunk[:, None] @ steps).flatten(0, 1)
-                if float(products.abs().max()) > 1e6 or len(found) > MAX_ORDER:
-                    return None
-                new, clear = _new_products(products, found)
-                if not clear:
-                    return None
-                found = torch.cat([found, new])
-                fresh.append(new)
-            frontier = torch.cat(fresh)
-        return found
-
-
-def _new_products(products: Tensor, found: Tensor) -> tuple[Tensor, bool]:
-    """The products that are not among those found, each once; and whether equal and different are clearly apart."""
-    flat, known = products.flatten(1), found.flatten(1)
-    scale = float(known.abs().max())
-    to_known = torch.cdist(flat, known) / scale
-    among = torch.cdist(flat, flat) / scale
-    distances = torch.cat([to_known.flatten(), among.flatten()])
-    clear = not bool(((distances > _SAME / 10) & (distances < 10 * _SAME)).any())
-    earlier = (among < _SAME).tril(-1).any(1)
-    return products[~((to_known < _SAME).any(1) | earlier)], clear
+    """All products of the generators, once for each group."""
+    return list_elements(torch.tensor(generators, dtype=torch.float64))

@@ -9,6 +9,7 @@ from torch import Tensor
 from intertwine.hom._cache import BasisCache, basis_path, load_basis, store_basis
 from intertwine.hom._count import check_groups, merged_terms
 from intertwine.hom._null_space import null_space
+from intertwine.hom._regular import regular_maps
 from intertwine.hom._schur import schur, schur_dimension
 from intertwine.reps import Generators, Rep, irrep_table
 from intertwine.reps.solve import check_size, factors, signed_permutation
@@ -68,6 +69,9 @@ def intertwiners(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None)
 def _solved(rep_in: Rep, rep_out: Rep) -> Tensor:
     if not _is_decomposed(rep_in, rep_out):
         return null_space(rep_in, rep_out)
+    closed_form = regular_maps(rep_in, rep_out)
+    if closed_form is not None:
+        return closed_form
     check_size(schur_dimension(rep_in, rep_out) * rep_in.dim * rep_out.dim, rep_in, rep_out)
     return schur(rep_in, rep_out)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from intertwine.groups import Group, Symmetric
+from intertwine.groups import FiniteGroup, Group, Symmetric, list_elements
 from intertwine.hom._cycle_types import partition_count, symmetric_classes
+from intertwine.hom._planar_count import planar_count
+from intertwine.hom._regular import regular_count
 from intertwine.hom._weights import component_trace, invariant_count
 from intertwine.reps import DirectSum, Generators, Rep, TensorProduct
 from intertwine.reps.solve import discrete_constraints, orbit_signs
@@ -20,9 +23,10 @@ MOST_COMPONENTS = 1000
 """The largest finite group of representatives of the components of a Lie group that is listed."""
 MOST_PERMUTED = 32
 """The largest n of a symmetric group whose conjugacy classes are listed: 8,349."""
+MOST_INDICES = 2**24
+"""The most entries of a map whose orbits are counted."""
 _WORK = 10**9
 _CHUNK = 2**22
-_UNBOUNDED = 1e6
 
 
 class Count(NamedTuple):
@@ -81,37 +85,10 @@ def whole(mean: float, what: str) -> int:
     return round(mean)
 
 
-def list_elements(generators: Tensor, limit: int = MOST_ELEMENTS) -> Tensor | None:
-    """All products of the generators ``(k, n, n)``, the identity first; None when too many or too many ways to them."""
-    identity = torch.eye(generators.shape[-1], dtype=torch.float64).unsqueeze(0)
-    found = set(_fingerprints(identity))
-    listed, frontier, products_made = [identity], identity, 0
-    while len(frontier):
-        products = (frontier[:, None] @ generators).flatten(0, 1)
-        products_made += len(products)
-        if products_made > 4 * limit or not float(products.abs().max() if len(products) else 0.0) < _UNBOUNDED:
-            return None
-        fresh = []
-        for place, mark in enumerate(_fingerprints(products)):
-            if mark not in found:
-                found.add(mark)
-                fresh.append(place)
-        if len(found) > limit:
-            return None
-        frontier = products[fresh]
-        listed.append(frontier)
-    return torch.cat(listed)
-
-
-def _fingerprints(g: Tensor) -> list[bytes]:
-    """Each matrix ``(m, n, n)`` to six digits; the shift keeps the entries of common matrices away from the edges."""
-    return [row.tobytes() for row in (g * 1e6 + 0.123456).floor().to(torch.int64).flatten(1).numpy()]
-
-
 @lru_cache(maxsize=32)
 def _listed_once(generators: bytes, size: int) -> Tensor | None:
     matrices = torch.frombuffer(bytearray(generators), dtype=torch.float64).reshape(-1, size, size)
-    return list_elements(matrices)
+    return list_elements(matrices, MOST_ELEMENTS)
 
 
 def listed(group: Group, generators: Generators) -> Tensor | None:
@@ -145,14 +122,13 @@ def conjugacy_classes(elements: Tensor, generators: Tensor) -> tuple[Tensor, Ten
     Returns:
         ``(classes, n, n)``, and the share of the group that each class has, ``(classes,)``, float64.
     """
-    place = {mark: k for k, mark in enumerate(_fingerprints(elements))}
     conjugated = generators[:, None] @ elements @ torch.linalg.inv(generators)[:, None]
-    moves = [[place[mark] for mark in _fingerprints(each)] for each in conjugated]
+    moves = [torch.cdist(each.flatten(1), elements.flatten(1)).argmin(1) for each in conjugated]
     graph = torch.arange(len(elements))
     for _ in elements:  # every element takes the least number of what generators conjugate it into
         before = graph.clone()
         for move in moves:
-            graph = torch.minimum(graph, graph[torch.tensor(move)])
+            graph = torch.minimum(graph, graph[move])
         if torch.equal(graph, before):
             break
     first, sizes = graph.unique(return_counts=True)
@@ -162,6 +138,11 @@ def conjugacy_classes(elements: Tensor, generators: Tensor) -> tuple[Tensor, Ten
 def discrete_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count | None:
     """Count for a discrete group: characters of elements or classes, or the orbits of what it permutes."""
     group = rep_in.group
+    if isinstance(group, FiniteGroup) and len(generators.discrete) and _is_whole(group, generators):
+        known = regular_count(rep_in, rep_out)
+        known = planar_count(rep_in, rep_out) if known is None else known
+        if known is not None:
+            return Count(known, "characters")
     if isinstance(group, Symmetric) and len(generators.discrete) and _is_whole(group, generators):
         few = group.n <= MOST_PERMUTED and partition_count(group.n) * (_entries(rep_in) + _entries(rep_out)) <= _WORK
         found = character_inner_product(rep_in, rep_out, *symmetric_classes(group.n)) if few else None
@@ -170,6 +151,8 @@ def discrete_count(rep_in: Rep, rep_out: Rep, generators: Generators) -> Count |
         found = None if elements is None else character_inner_product(rep_in, rep_out, elements)
     if found is not None:
         return Count(found, "characters")
+    if rep_in.dim * rep_out.dim > MOST_INDICES:
+        return None
     orbits = orbit_signs(discrete_constraints(rep_in, rep_out, generators.discrete))
     if orbits is not None:
         return Count(int(orbits[0].amax()) + 1, "orbits")
@@ -250,14 +233,27 @@ def character_count(rep_in: Rep, rep_out: Rep) -> Count | None:
     """
     check_groups(rep_in, rep_out)
     generators = Generators.of(rep_in.group)
-    total, method = 0, "characters" if len(generators.algebra) == 0 else "weights"
+    counts: list[tuple[int, Count]] = []
     for copies_out, term_out in merged_terms(rep_out):
         for copies_in, term_in in merged_terms(rep_in):
             count = count_terms(term_in, term_out, generators).total
             if count is None:
                 return None
-            total += copies_in * copies_out * count.dimension
-            method = method if count.method in ("characters", "weights") else count.method
+            counts.append((copies_in * copies_out, count))
+    return total_count(counts, "characters" if len(generators.algebra) == 0 else "weights")
+
+
+def total_count(counts: Iterable[tuple[int, Count]], method: str) -> Count:
+    """The count of sums from those of their terms.
+
+    Args:
+        counts: How often each pair of terms occurs, and its count.
+        method: How such a group is usually counted.
+    """
+    total = 0
+    for copies, count in counts:
+        total += copies * count.dimension
+        method = method if count.method in ("characters", "weights") else count.method
     return Count(total, method)
 
 

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.groups import Group
-from intertwine.hom._count import list_elements
+from intertwine.groups import Group, list_elements
 from intertwine.reps import Rep
 
 Matrices = tuple[tuple[tuple[float, ...], ...], ...]

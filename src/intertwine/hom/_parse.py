@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from intertwine import groups
 from intertwine._bounds import check_digits
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.groups import Group
 from intertwine.hom._generator_rep import generator_rep, parse_matrices
 from intertwine.reps import Rep, irrep_table
@@ -119,10 +120,10 @@ def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
 def _parse_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
     """{"name": .., "algebra": [..], "generators": [..], "reps": {NAME: {"algebra": [..], "generators": [..]}}}."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular_file(path).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}") from None
     allowed = {"name", "algebra", "generators", "reps"}
     if not isinstance(content, dict) or not set(content) <= allowed or not set(content) & {"algebra", "generators"}:

@@ -13,14 +13,24 @@ from torch import Tensor
 from intertwine._bounds import shorten, show_count
 from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
-from intertwine.hom._count import Count, character_count, merged_terms
+from intertwine.hom._count import Count, character_count, merged_terms, total_count
 from intertwine.hom._named_basis import name_map, named_basis
+from intertwine.hom._regular import regular_count
 from intertwine.reps import Rep, TensorProduct
+from intertwine.reps.solve import factors
 
 MOST_ENTRIES = 2**17
 """The most entries of one map in a table."""
+MOST_NUMBERS = 2**22
+"""The most entries of all maps between two terms in a table."""
 LARGEST_GROUP = 24
 """The largest n of a Lie group of n x n matrices in a table."""
+MOST_NAMED = 256
+"""The most maps between two terms that are looked at for a name."""
+_MOST_PRODUCTS = 2**28
+"""The most multiplications of the singular value decomposition by which other bases are found."""
+_MOST_FACTORS, _LARGEST_FACTOR = 20, 64
+"""Products that are counted although they are too large for a table."""
 _WIDEST = 12
 _VISIBLE = 5e-4
 
@@ -146,39 +156,73 @@ def tabulate(rep_in: Rep, rep_out: Rep, *, folder: str | Path | None = None) -> 
         >>> tabulate(G.vector * G.vector, G.rep("0 + 1 + 2")).summary()
         '3 maps (of 81 dense): trace, cross product, traceless symmetric part;  characters agree'
     """
-    _check_cost(rep_in, rep_out)
+    count = _check_cost(rep_in, rep_out)
     rows: list[MapRow] = []
     for (copies_in, term_in), (copies_out, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
         rows += _pair_rows(term_in, term_out, copies_in * copies_out, folder)
-    return MapTable(rep_in, rep_out, tuple(rows), character_count(rep_in, rep_out))
+    return MapTable(rep_in, rep_out, tuple(rows), count)
 
 
-def _check_cost(rep_in: Rep, rep_out: Rep) -> None:
-    """Refuse a table that takes more than a few seconds.
+def _check_cost(rep_in: Rep, rep_out: Rep) -> Count | None:
+    """The count by characters, if there is one; refuse a table that takes more than a few seconds.
 
     Raises:
-        UsageError: If a map between two terms, or the Lie algebra, is too large.
+        UsageError: If the maps between two terms, or the Lie algebra, are too large.
     """
     group, shown = rep_in.group, shorten(f"{rep_in} -> {rep_out}")
-    for (_, term_in), (_, term_out) in product(merged_terms(rep_in), merged_terms(rep_out)):
+    advice = "take smaller representations, or one irrep at a time"
+    pairs = list(product(merged_terms(rep_in), merged_terms(rep_out)))
+    for (_, term_in), (_, term_out) in pairs:
         entries = term_in.dim * term_out.dim
         if entries > MOST_ENTRIES:
+            number = _quick_count(term_in, term_out)
+            counted = "" if number is None else f"{number:,} maps commute, by characters; "
             raise UsageError(
-                f"a map of {shown} has {show_count(entries)} entries, more than the {show_count(MOST_ENTRIES)} of a"
-                " table: take smaller representations, or one irrep at a time"
+                f"{counted}a map of {shown} has {show_count(entries)} entries, more than the"
+                f" {show_count(MOST_ENTRIES)} of a table: {advice}"
             )
     if group.order is None and group.dimension > LARGEST_GROUP:
         raise UsageError(
             f"the generators of {group} are {group.dimension} x {group.dimension} matrices, larger than the"
             f" {LARGEST_GROUP} x {LARGEST_GROUP} of a table: take a smaller group"
         )
+    counts: list[tuple[int, Count | None]] = []
+    for (copies_in, term_in), (copies_out, term_out) in pairs:
+        pair = character_count(term_in, term_out)
+        counts.append((copies_in * copies_out, pair))
+        numbers = 0 if pair is None else pair.dimension * term_in.dim * term_out.dim
+        if pair is not None and numbers > MOST_NUMBERS:
+            raise UsageError(
+                f"{pair.dimension:,} maps {shorten(f'{term_in} -> {term_out}')} commute, by characters; they have"
+                f" {show_count(numbers)} entries, more than the {show_count(MOST_NUMBERS)} of a table: {advice}"
+            )
+    known = [(copies, pair) for copies, pair in counts if pair is not None]
+    usual = "characters" if group.order is not None else "weights"
+    return total_count(known, usual) if len(known) == len(counts) else None
+
+
+def _quick_count(rep_in: Rep, rep_out: Rep) -> int | None:
+    """The count for reps that are too large for a table; None where it would take long."""
+    known = regular_count(rep_in, rep_out)
+    if known is not None:
+        return known
+    parts = [*factors(rep_in), *factors(rep_out)]
+    if len(parts) > _MOST_FACTORS or any(part.dim > _LARGEST_FACTOR for part in parts):
+        return None
+    try:
+        count = character_count(rep_in, rep_out)
+    except ArithmeticError:
+        return None
+    return None if count is None else count.dimension
 
 
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:
-    """The maps between two terms, in the basis in which most of them have a name."""
+    """The maps between two terms, in the basis in which most of them have a name; many maps have none."""
     basis = intertwiners(rep_in, rep_out, folder=folder)
+    if len(basis) > MOST_NAMED:
+        return [MapRow(None, rep_in, rep_out, copies, matrix) for matrix in basis]
     names = [name_map(rep_in, rep_out, matrix) for matrix in basis]
-    if None in names and len(basis) > 1:
+    if None in names and len(basis) > 1 and len(basis) * basis.numel() <= _MOST_PRODUCTS:
         other = named_basis(rep_in, rep_out, basis)
         found = [name_map(rep_in, rep_out, matrix) for matrix in other]
         if found.count(None) < names.count(None):

@@ -33,6 +33,8 @@ identity how often it occurs, int64; else complex128."""
 
 _SAME = 1e-9
 _LARGEST = 2**22
+_MOST_ROOTS = 63
+"""No Weyl group of at most 2^22 elements, the terms of the product over the roots, has more positive roots (E7)."""
 _WORST_CONDITION = 1e7
 _DIRECTION = cmath.exp(0.7j)
 
@@ -49,11 +51,15 @@ def invariant_count(rep_in: Rep, rep_out: Rep, algebra: Tensor) -> int | None:
         The dimension; None when the algebra is not reductive, acts in a way that does not decompose, or has more
         weights than fit.
     """
+    if len(algebra) - algebra.shape[-1] > 2 * _MOST_ROOTS:  # the rank is at most the size of the matrices
+        return None
     x = generic_element(algebra)
     adjoint = _adjoint(algebra, x) if _is_reductive(algebra) else None
     roots = None if adjoint is None else _spectrum(adjoint)
+    if roots is None or int((roots > _SAME).sum()) > _MOST_ROOTS:
+        return None
     inputs, outputs = _weights(rep_in, x), _weights(rep_out, x)
-    if roots is None or inputs is None or outputs is None:
+    if inputs is None or outputs is None:
         return None
     denominator: Weights | None = _one_weight()
     for root in roots[roots > _SAME].tolist():

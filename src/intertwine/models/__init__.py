@@ -7,7 +7,9 @@ from intertwine.models._scalar_batch_norm import ScalarBatchNorm
 from intertwine.models._vector_pointnet import VectorDGCNN, VectorPointNet
 from intertwine.models.families import (
     AttentionFamily,
+    DepthwiseFamily,
     EGNNFamily,
+    EquiformerFamily,
     Family,
     InteractionConfig,
     LiftedFamily,
@@ -39,7 +41,9 @@ __all__ = [
     "GCNN",
     "AttentionFamily",
     "Canonicalization",
+    "DepthwiseFamily",
     "EGNNFamily",
+    "EquiformerFamily",
     "Family",
     "Fields",
     "FourierFields",

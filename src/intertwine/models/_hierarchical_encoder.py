@@ -47,10 +47,10 @@ class HierarchicalEncoder(nn.Module):
         levels: Number of levels; 3 with ratio 4 have N, N / 4 and N / 16 points.
         ratio: Points of a level for one of the next, rounded up in every structure.
         layers: Interactions of each level on the way down, one number for all or one for each.
-        lmax: Highest degree of the spherical harmonics (steerable, attention).
-        radial_basis: Number of radial basis functions (steerable, attention, egnn).
+        lmax: Highest degree of the spherical harmonics (steerable, attention, depthwise).
+        radial_basis: Number of radial basis functions (all but message, lifted and vector).
         radial_hidden: Hidden widths of the radial network on them (steerable, attention).
-        width: Hidden width of the message networks (message, egnn).
+        width: Hidden width of the message networks (message, egnn) or edge networks (depthwise, equiformer).
         cutoff: Distance on the first level from which edges have no effect, in the unit of the positions; it grows by
             ``sqrt(ratio)`` from level to level, as the spacing of points on a surface does. Ten times shorter than in
             :class:`PointEncoder`, for clouds of about 1,000 points in the unit ball, where the 16th nearest neighbor is

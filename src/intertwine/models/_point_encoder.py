@@ -24,17 +24,18 @@ class PointEncoder(nn.Module):
         rep_in: Representation of each point's features, or text in the grammar of the group of ``rep_out`` (by default
             of O(3)).
         rep_out: Representation of the output, likewise.
-        layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"attention"``:
-            SE(3)-Transformer; ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant
-            under O(3). ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``:
-            message passing on relative positions, equivariant under translations and permutations only.
+        layer: The family of interactions, or its name. ``"steerable"``: tensor field network; ``"depthwise"``: NequIP
+            and MACE; ``"equiformer"``: attention over SO(2) convolutions; ``"attention"``: SE(3)-Transformer;
+            ``"egnn"``: E(n)-equivariant graph network; ``"vector"``: vector neurons; all equivariant under O(3).
+            ``"lifted"``: group convolutions, equivariant under a finite group of rotations. ``"message"``: message
+            passing on relative positions, equivariant under translations and permutations only.
         hidden: Representation between the layers; ``None`` for the default of the family.
         layers: Number of interactions.
-        lmax: Highest degree of the spherical harmonics (steerable, attention).
-        radial_basis: Number of radial basis functions (steerable, attention, egnn).
+        lmax: Highest degree of the spherical harmonics (steerable, attention, depthwise).
+        radial_basis: Number of radial basis functions (all but message, lifted and vector).
         radial_hidden: Hidden widths of the radial network on them (steerable, attention). None by default, which is
             cheaper over many layers; a single :class:`intertwine.nn.SteerableConv` has one of width 64.
-        width: Hidden width of the message networks (message, egnn).
+        width: Hidden width of the message networks (message, egnn) or edge networks (depthwise, equiformer).
         cutoff: Distance from which edges have no effect, in the unit of the positions.
         avg_num_neighbors: Average number of neighbors, which normalizes sums over neighbors. A single layer assumes 1.
         pool: ``"sum"`` or ``"mean"`` over each structure, or ``None`` for one output per point.

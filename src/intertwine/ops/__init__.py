@@ -37,6 +37,7 @@ from intertwine.ops.filters import (
 from intertwine.ops.functions import (
     bessel_basis,
     circle_grid,
+    piecewise_polynomial,
     product_grid,
     safe_norm,
     safe_normalize,
@@ -57,18 +58,8 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import (
-    circular_harmonics,
-    gaussian_pool,
-    gaussian_rings,
-    kernel_points,
-    linear_upsample,
-)
-from intertwine.ops.local_features import (
-    Keypoints,
-    match_descriptors,
-    sift,
-)
+from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
+from intertwine.ops.local_features import Keypoints, match_descriptors, sift
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -80,31 +71,11 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
-from intertwine.ops.so2 import (
-    SO2Coupling,
-    edge_wigner_d,
-    path_basis,
-    path_weights,
-    so2_conv,
-    so2_weights,
-)
-from intertwine.ops.steerable import (
-    Coupling,
-    IrrepLabel,
-    depthwise_conv,
-    steerable_conv,
-    steerable_messages,
-)
-from intertwine.ops.vector_neurons import (
-    VN_EPSILON,
-    EdgeVectors,
-    edge_norm_stats,
-    vn_relu,
-    vn_relu_mean,
-)
+from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
+from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
+from intertwine.ops.vector_neurons import EdgeVectors, VN_EPSILON, edge_norm_stats, vn_relu, vn_relu_mean
 
 __all__ = [
-    "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
     "Coupling",
@@ -119,6 +90,7 @@ __all__ = [
     "SO2Coupling",
     "SampledFilter",
     "Similarity",
+    "VN_EPSILON",
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
@@ -133,7 +105,6 @@ __all__ = [
     "filter_kernels",
     "gaussian_derivative",
     "gaussian_pool",
-    "gaussian_rings",
     "gram_schmidt",
     "hilbert_fit",
     "kernel_points",
@@ -146,6 +117,7 @@ __all__ = [
     "oriented_energy",
     "path_basis",
     "path_weights",
+    "piecewise_polynomial",
     "principal_axes",
     "procrustes",
     "product_grid",
@@ -164,6 +136,7 @@ __all__ = [
     "silu",
     "similarity_alignment",
     "smooth_cutoff",
+    "smooth_ring",
     "so2_conv",
     "so2_weights",
     "sphere_grid",

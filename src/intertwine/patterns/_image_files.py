@@ -38,6 +38,8 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     pillow = _pillow()
     from PIL import ImageOps
 
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        raise UsageError(f"{path} is a pipe or a device, expected a picture")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

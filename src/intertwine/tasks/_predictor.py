@@ -17,6 +17,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import Split
+from intertwine.tasks._exported import ExportResult, write_exported
 from intertwine.tasks._output import check_prediction_output, output_file, output_folder
 from intertwine.tasks._results import (
     AuditSettings,
@@ -124,7 +125,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         """Compare the predictions for examples with their known answers; arguments as those of `evaluate`."""
 
     @abstractmethod
-    def audit_inputs(self, examples: ExamplesT, name: str) -> Sequence[tuple[Any, ...]]:
+    def audit_inputs(self, examples: ExamplesT, name: str) -> Sequence[Any]:
         """The inputs of `audited_module` for examples, in float64, `audit_batch_size` at a time."""
 
     @abstractmethod
@@ -167,6 +168,19 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
     def audited_module(self) -> nn.Module:
         """The part of the model whose equivariance is measured; it has `action_in` and `action_out`."""
         return self.model
+
+    @property
+    def claims_symmetry(self) -> bool:
+        """Whether the audited module is meant to pass."""
+        return True
+
+    def export_module(self) -> tuple[nn.Module, Tensor]:
+        """An ordinary module of torch with the model's outputs, and an example of its input, two at once.
+
+        Raises:
+            UsageError: The task has no export.
+        """
+        raise UsageError(f"models on {self.kind} are not exported; those of the task images are")
 
     def audit_note(self, examples: ExamplesT) -> str:
         """What to say of the inputs of an audit, where they are not the examples as they are; else empty."""
@@ -321,6 +335,21 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         if output is None:
             return PredictionResult(list(predictions), self.columns, self._write)
         return self._write(predictions, Path(output), force)
+
+    def export(self, path: str | Path, format: str = "torch", *, force: bool = False) -> ExportResult:
+        """Write the model as a file that other programs run, and audit it from the file.
+
+        Args:
+            path: The file.
+            format: "torch", to be loaded by `torch.export.load`, or "onnx".
+            force: Whether an existing file may be replaced.
+
+        Raises:
+            UsageError: The task has no export, a package is missing, or the file cannot be written.
+        """
+        ordinary, example = self.export_module()
+        claims = self.claims_symmetry
+        return write_exported(self.model.cpu(), ordinary, example, Path(path), format, claims=claims, force=force)
 
     def _predicted(
         self, chunks: Iterable[Any], name: str, batch_size: int, progress: ProgressCallback

@@ -15,6 +15,7 @@ ENTRY_POINTS = "intertwine.tasks"
 
 _OURS = {
     "classify": "intertwine.tasks.classify:Classify",
+    "images": "intertwine.tasks.images:Images",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
 }

@@ -10,10 +10,17 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine.tasks._suggestions import nearest
 
-PUBLIC = ("circuit-parts", "furniture", "qm9")
+PUBLIC = ("circuit-parts", "fashion-mnist", "furniture", "mnist", "qm9", "rotated-mnist")
 """Public sets by name. A file that has the same name is written ./qm9."""
 
-PUBLIC_TASKS = {"circuit-parts": "segment", "furniture": "classify", "qm9": "properties"}
+PUBLIC_TASKS = {
+    "circuit-parts": "segment",
+    "fashion-mnist": "images",
+    "furniture": "classify",
+    "mnist": "images",
+    "qm9": "properties",
+    "rotated-mnist": "images",
+}
 """The task that learns from each public set."""
 
 _HEAD = 1 << 20

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from intertwine.training._job import FitResult, Job
-from intertwine.training._settings import Settings, check_tensorboard
+from intertwine.training._settings import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 if TYPE_CHECKING:
     from intertwine.training._fit import fit
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from intertwine.training.checkpoints import Checkpoint, Run, load_checkpoint, load_run
 
 __all__ = [
+    "OPTIMIZER_NAMES",
     "Checkpoint",
     "FitResult",
     "Job",

@@ -10,12 +10,14 @@ from typing import Any
 
 from intertwine._errors import UsageError
 
+OPTIMIZER_NAMES = ("adamw", "muon")
+
 
 @dataclass(frozen=True)
 class Settings:
     """The training settings of a run; the defaults work.
 
-    The optimizer is AdamW with linear warmup and cosine decay of the learning rate to 1 % of its peak. The schedule
+    The optimizer has a linear warmup and cosine decay of the learning rate to 1 % of its peak. The schedule
     follows the completed fraction of the run: steps over planned steps or, with `minutes`, the larger of that and the
     used fraction of the time budget, so that the learning rate has decayed when the time is up. Without `minutes` a run
     is a function of its seed: interrupted and resumed, it gives the same weights. With `minutes` it depends on the
@@ -25,8 +27,9 @@ class Settings:
         epochs: Passes over the training set.
         batch_size: Examples per optimizer step, summed over all processes. An epoch is divided into batches whose sizes
             differ by at most one, none larger than this.
+        optimizer: "adamw", or "muon": orthogonalized momentum for weights that are matrices and AdamW for the others.
         learning_rate: Peak learning rate.
-        weight_decay: Decoupled weight decay of AdamW.
+        weight_decay: Decoupled weight decay.
         warmup: Fraction of the run, 0 to 1, over which the learning rate rises.
         clip: Maximum norm of the gradient; None for no clipping.
         ema: Decay of the exponential moving average of the weights, which is what is validated and saved; None for no
@@ -44,6 +47,7 @@ class Settings:
 
     epochs: int = 60
     batch_size: int = 32
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     warmup: float = 0.02
@@ -81,6 +85,8 @@ class Settings:
             raise UsageError(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed!r}")
         if not isinstance(self.tensorboard, bool):
             raise UsageError(f"tensorboard must be true or false, got {self.tensorboard!r}")
+        if self.optimizer not in OPTIMIZER_NAMES:
+            raise UsageError(f'optimizer must be "adamw" or "muon", got {self.optimizer!r}')
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise UsageError(f'accelerator must be "auto", "cpu" or "gpu", got {self.accelerator!r}')
 

@@ -24,8 +24,11 @@ from intertwine.training._batches import (
     validation_steps,
 )
 from intertwine.training._job import Job
+from intertwine.training._muon import Muon
 from intertwine.training._settings import Settings
 from intertwine.training.checkpoints import ResumeState, copy_weights, learning_rate
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 
 class TrainingModule(lightning.LightningModule):
@@ -90,10 +93,18 @@ class TrainingModule(lightning.LightningModule):
     # training
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW, with its state from before resuming."""
+        """The optimizer of the settings, with its state from before resuming."""
         weights = [weight for weight in self.model.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(weights, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
+        kind: Any = OPTIMIZERS[self.settings.optimizer]
+        optimizer: torch.optim.Optimizer = kind(
+            weights, self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
         if self.resume_state.optimizer is not None:
+            saved, current = (
+                state["param_groups"][0] for state in (self.resume_state.optimizer, optimizer.state_dict())
+            )
+            if ("momentum" in saved) != ("momentum" in current):
+                raise UsageError(f"cannot resume {self.folder}: it was started with another optimizer")
             optimizer.load_state_dict(self.resume_state.optimizer)
             for group in optimizer.param_groups:
                 group["weight_decay"] = self.settings.weight_decay

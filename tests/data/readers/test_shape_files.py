@@ -167,6 +167,51 @@ def test_columns_of_text(tmp_path, text, normals, labels):
     assert (cloud.labels if labels is None else cloud.labels.tolist()) == labels
 
 
+SCAN = [
+    ("0 0 0 7\n1 2 3 9\n", None, None),
+    ("0 0 0 255 0 0\n1 2 3 0 9 0\n", None, None),
+    ("0 0 0 7 255 0 0\n1 2 3 9 0 9 4\n", None, None),
+    ("0 0 0 -1207 255 0 0\n1 2 3 9 0 9 4\n", None, None),
+    ("0 0 0 0 0 1 3\n1 2 3 0 1 0 2\n", [[0, 0, 1], [0, 1, 0]], [3, 2]),
+    ("0 0 0 0 0 1 255 0 9\n1 2 3 0 1 0 0 0 1\n", [[0, 0, 1], [0, 1, 0]], None),
+    ("0 0 0 7 255 0 0 0 0 1\n1 2 3 9 0 9 4 0 1 0\n", [[0, 0, 1], [0, 1, 0]], None),
+    ("0 0 0 255 0 9 0 0 1 3\n1 2 3 0 0 1 0 1 0 2\n", [[0, 0, 1], [0, 1, 0]], [3, 2]),
+    ("x y z intensity label\n0 0 0 7 3\n1 2 3 9 2\n", None, [3, 2]),
+]
+
+
+@pytest.mark.parametrize(("text", "normals", "labels"), SCAN)
+@pytest.mark.parametrize("name", ["a.pts", "a.PTS", "counted.txt"])
+def test_intensities_and_colors_of_scans_are_no_labels(tmp_path, name, text, normals, labels):
+    path = tmp_path / name
+    path.write_text(f"2\n{text}" if name == "counted.txt" and not text.startswith("x") else text)
+    cloud = read_shape(path)
+    assert cloud.points.tolist() == [[0, 0, 0], [1, 2, 3]]
+    assert (cloud.normals if normals is None else cloud.normals.tolist()) == normals
+    assert (cloud.labels if labels is None else cloud.labels.tolist()) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("0 0 0 7\n1 2 3 9\n", [7, 9]),
+        ("0 0 0 0.5\n1 2 3 9\n", None),
+        ("0,0,0,255,0,0\n1,2,3,0,9,0\n", None),
+        ("0,0,0,255,0,0,3\n1,2,3,0,9,0,2\n", [3, 2]),
+        ("0 0 0 0.3 0.4 0.1 3\n1 2 3 0.1 0.1 0.2 2\n", [3, 2]),
+        ("0 0 0 -1207 255 0 0\n1 2 3 9 0 9 4\n", None),
+        ("0 0 0 0.25 255 0 0\n1 2 3 0.5 0 9 4\n", None),
+        ("0 0 0 7 255 0 0 0 0 1\n1 2 3 9 0 9 4 0 1 0\n", None),
+        ("2\na remark\n0 0 0 7\n1 2 3 9\n", [7, 9]),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.xyz", "a.txt"])
+def test_the_last_column_of_text_is_a_label_where_it_can_be_one(tmp_path, name, text, labels):
+    (tmp_path / name).write_text(text)
+    cloud = read_shape(tmp_path / name)
+    assert (cloud.labels if labels is None else cloud.labels.tolist()) == labels
+
+
 def test_npz(tmp_path):
     points, labels = np.arange(6, dtype=np.float32).reshape(2, 3), np.array([1, 0], dtype=np.uint8)
     np.savez(tmp_path / "a.npz", points=points, normals=np.eye(3)[:2], labels=labels)

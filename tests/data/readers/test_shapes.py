@@ -221,7 +221,8 @@ def test_shapenetpart_that_is_damaged(tmp_path):
     shapes = read_shapes(root, points=20, labels="part")
     assert dict(shapes.skipped) == {
         "0277/points/a.pts": "a.seg: expected 30 whole numbers, one for each point",
-        "0379/points/a.pts": "no part labels; expected an integer label or a color for each point or face",
+        "0379/points/a.pts": "no part labels; expected an integer label or a color for each point or face; of text,"
+        ' a header such as "x y z label" names the columns',
     }
     listed = root / "train_test_split" / "shuffled_val_file_list.json"
     content = listed.read_text()

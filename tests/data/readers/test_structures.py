@@ -175,9 +175,25 @@ def test_what_is_before_a_bad_frame_is_there_already(file):
         (ATOM + "-3\n\n", r"frame 2: a structure needs at least one atom, this one has -3"),
         (
             ATOM + ATOM.replace("2.0", "two"),
-            r"frame 2: cannot be read: ValueError: could not convert .* 'two'",
+            r'frame 2: line 6: expected a number in the column y, got "two": "H 1.0 two 3.0"',
         ),
-        (ATOM + ATOM.replace("H 1.0 2.0 3.0", "H 1.0 2.0"), r"frame 2: cannot be read: "),
+        (
+            ATOM + "\n" + ATOM.replace("H 1.0 2.0 3.0", "H 1.0 2.0"),
+            r"frame 2: line 7: expected 4 columns \(symbol x y z, as Properties says\), got 3: "
+            r'"H 1.0 2.0"; write the missing ones, or correct the line$',
+        ),
+        (
+            "2\nplain\nO 0 0 0\nH 0 1\n",
+            r'frame 1: line 4: expected 4 columns \(symbol x y z\), got 3: "H 0 1"; write the missing ones',
+        ),
+        (
+            ATOM.replace("pos:R:3", "pos:R:3:forces:R:3:charge:R:1"),
+            r"frame 1: line 3: expected 8 columns \(symbol x y z forces\[1\] forces\[2\] forces\[3\] charge, as",
+        ),
+        (
+            ATOM.replace("pos:R:3", "pos:R:3:tag:I:1").replace("3.0", "3.0 x"),
+            r"expected a whole number in the column tag",
+        ),
         (WATER + ATOM.replace("2.0", "nan"), r"frame 2: the coordinates of atom 1 are not finite: 1 nan 3"),
         (WATER.replace("H 0.0 0.7572", "H -inf 0.7572"), r"frame 1: the coordinates of atom 2 are not finite: -inf"),
         (ATOM.replace("1.0", "1e400"), r"frame 1: the coordinates of atom 1 are not finite: inf 2 3"),
@@ -301,3 +317,9 @@ def test_progress_of_other_formats_is_told_a_file_at_a_time(tmp_path):
     seen, size = [], (tmp_path / "a.traj").stat().st_size
     read_structures(tmp_path / "a.traj", progress=lambda done, of: seen.append((done, of)))
     assert seen == [(size, size)]
+
+
+def test_xyz_without_its_ending_is_checked_as_xyz(file):
+    assert len(read_structures(file(WATER + ATOM, "no_ending")).names) == 2
+    with pytest.raises(UsageError, match=r"it says 999999999999999999 atoms, but only 1 follow"):
+        read_structures(file("999999999999999999\n\nH 0 0 0\n", "no_ending"))

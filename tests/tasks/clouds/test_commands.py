@@ -79,6 +79,27 @@ def test_protocols_are_chosen_by_name(at_shapes, command):
     assert 'did you mean "z/SO3"' in command("evaluate", "runs/classes-message", "--protocol", "z/so(3)", code=2).err
 
 
+def test_some_protocols_do_not_replace_the_whole_evaluation(at_shapes, command, write, tmp_path):
+    run = Path("runs/classes-message")
+    command("evaluate", run)
+    own = (run / "evaluation.json").read_bytes()
+    for words, name in (
+        (["--protocol", "z/SO3"], "evaluation.z-SO3.json"),
+        (["--protocol", "z/z", "--protocol", "z/SO3"], "evaluation.z-SO3+z-z.json"),
+    ):
+        said = command("evaluate", run, *words).out.splitlines()[-1]
+        assert said.split() == ["written", str(run / name)]
+        chosen = {word for word in words if "/" in word}
+        assert set(json.loads((run / name).read_text())["protocols"]) == chosen
+        assert (run / "evaluation.json").read_bytes() == own
+    write(tmp_path / "other", each=3)
+    command("evaluate", run, tmp_path / "other")
+    whole = (run / "evaluation-other.json").read_bytes()
+    command("evaluate", run, tmp_path / "other", "--protocol", "z/SO3")
+    assert (run / "evaluation-other.json").read_bytes() == whole
+    assert set(json.loads((run / "evaluation-other.z-SO3.json").read_text())["protocols"]) == {"z/SO3"}
+
+
 def test_a_protocol_that_it_does_not_have_is_refused_before_anything_is_read(at_shapes, command, monkeypatch):
     monkeypatch.setattr(CloudPredictor, "read", lambda *_: pytest.fail("it reads first"))
     assert "its are z/none" in command("evaluate", "runs/classes-message", "--protocol", "SO3/z", code=2).err

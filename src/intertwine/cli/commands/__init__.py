@@ -5,6 +5,7 @@ from intertwine.cli.commands._basis import basis
 from intertwine.cli.commands._data import data
 from intertwine.cli.commands._demo import demo
 from intertwine.cli.commands._evaluate import evaluate
+from intertwine.cli.commands._export import export
 from intertwine.cli.commands._fit import HELP as FIT_HELP
 from intertwine.cli.commands._fit import TaskGroup
 from intertwine.cli.commands._fit import app as fit_app
@@ -21,6 +22,7 @@ __all__ = [
     "data",
     "demo",
     "evaluate",
+    "export",
     "fit_app",
     "keypoints",
     "pattern",

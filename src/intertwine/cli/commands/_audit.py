@@ -12,7 +12,7 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
-from intertwine.cli._options import check_data, check_positive
+from intertwine.cli._options import check_data, check_positive, check_samples, check_seed
 from intertwine.cli.commands._audit_callable import FAIL, PASS, audit_callable
 from intertwine.cli.commands._python_model import names_callable
 from intertwine.tasks import AuditSettings
@@ -53,7 +53,8 @@ def audit(
 ) -> int:
     """Measure the equivariance error of a model, layer by layer. Exit code 1 if it exceeds the tolerance."""
     check_positive("--tolerance", tolerance)
-    check_positive("--samples", samples)
+    check_samples(samples)
+    check_seed(seed)
     chosen = None if output is None else _output_folder(output)
     if names_callable(checkpoint):
         return audit_callable(

@@ -29,6 +29,9 @@ def basis(
     plot: Annotated[str | None, typer.Option(help="File for a plot of the maps (png, svg, pdf).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     limit: Annotated[int, typer.Option(help="Largest number of maps to print.")] = 12,
+    count: Annotated[
+        bool, typer.Option("--count", help="Print only how many there are, by characters, and none of them.")
+    ] = False,
     cache: Annotated[bool, typer.Option("--cache", help="Store the maps in the user's cache folder.")] = False,
 ) -> int:
     """List the linear maps that commute with a group. Exit code 1 if characters disagree with their number."""
@@ -36,6 +39,11 @@ def basis(
         raise UsageError(f"--limit expects at least 0, got {limit}")
     if plot is not None and Path(plot).suffix.lower() not in _PICTURES:
         raise UsageError(f'--plot expects a file that ends in {", ".join(_PICTURES)}, got "{plot}"')
+    if count:
+        if plot is not None:
+            raise UsageError("--plot draws the maps, and --count finds none: leave one of them out")
+        typer.echo(count_maps(maps, json=json))
+        return AGREES
     folder = _cache_folder() if cache else None
     table = find(maps, folder)
     typer.echo(codec.dumps(table.to_json()) if json else report(table, limit))
@@ -51,6 +59,32 @@ def _cache_folder() -> Path:
     from intertwine.data import user_cache
 
     return user_cache() / "bases"
+
+
+def count_maps(maps: str, *, json: bool = False) -> str:
+    """How many maps commute, by characters; nothing is solved.
+
+    Args:
+        maps: "GROUP: IN -> OUT".
+        json: Whether to say it as JSON.
+
+    Raises:
+        UsageError: If the text cannot be parsed, or there are no characters to count with.
+    """
+    from intertwine.hom import character_count, parse_hom
+
+    rep_in, rep_out = parse_hom(maps)
+    found = character_count(rep_in, rep_out)
+    if found is None:
+        raise UsageError(
+            f"{rep_in.group} has no characters to count these maps with, or too many; without --count they are"
+            " solved for"
+        )
+    if json:
+        size = {"in": {"rep": str(rep_in), "dim": rep_in.dim}, "out": {"rep": str(rep_out), "dim": rep_out.dim}}
+        return codec.dumps({"group": str(rep_in.group), **size, "characters": found._asdict()})
+    number = "1 map" if found.dimension == 1 else f"{found.dimension:,} maps"
+    return f"{number} (of {rep_in.dim * rep_out.dim:,} dense), by {found.method}"
 
 
 def find(maps: str, folder: Path | None = None) -> MapTable:

@@ -40,8 +40,9 @@ def demo(
     check_seed(seed)
     check_named("--output", output)
     _check_installed()
+    options = _options(train, test, seed)
     screen = console()
-    folder = check_run_place(Path(output)) if output is not None else make_run_folder("demo")
+    folder = make_run_folder("demo") if output is None else _make_folder(Path(output))
 
     def say(label: str, text: str) -> None:
         show_line(screen, label, text)
@@ -56,9 +57,9 @@ def demo(
     from intertwine.training import Settings
 
     with progress(screen, "qm9", "bytes") as report:
-        config, split, structures = plan(_options(train, test, seed), report)
+        config, split, structures = plan(options, report)
     say("qm9", f"{len(structures):,} molecules; {train:,} to train on, 500 to validate, {test:,} to test (seed {seed})")
-    settings = Settings(epochs=epochs, batch_size=32, learning_rate=5e-3, ema=0.99, seed=seed)
+    settings = Settings(epochs=epochs, batch_size=32, optimizer="muon", learning_rate=5e-3, ema=0.99, seed=seed)
     results = compare(config, split, structures, _arms(config), settings, folder, screen=screen, say=say)
     if results is None:
         say("interrupted", f"resume with: intertwine demo --output {folder}")
@@ -79,6 +80,17 @@ def demo(
     write_page(results, TARGET, UNIT, _lead(train, test, epochs, results[0].seconds), path, origin)
     say("report", str(path))
     return 0
+
+
+def _make_folder(folder: Path) -> Path:
+    """Make the folder of the run, or take an old one, before anything is read."""
+    try:
+        check_run_place(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {folder}: cannot make the folder: {(error.strerror or str(error)).lower()}"
+        ) from None
+    return folder
 
 
 def _check_installed() -> None:

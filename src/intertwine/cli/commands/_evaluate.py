@@ -36,7 +36,8 @@ def evaluate(
     output: Annotated[
         str | None,
         typer.Option(
-            help="JSON file to write; by default evaluation.json in the run, or evaluation-DATA.json for other data.",
+            help="JSON file to write; by default evaluation.json in the run; evaluation-DATA.json for other data,"
+            " evaluation.PROTOCOL.json for some protocols only, evaluation.last.json for the last checkpoint.",
             show_default=False,
         ),
     ] = None,
@@ -66,7 +67,9 @@ def evaluate(
         show_line(screen, "note", note)
     content = {"checkpoint": str(loaded.folder), "epoch": loaded.epoch, **found.metrics}
     own = data is None or resolve(data) == predictor.config["data"]["source"]
-    path = Path(output) if output is not None else evaluation_path(run_folder(loaded), None if own else data)
+    last = loaded.folder.name == "last"
+    usual = evaluation_path(run_folder(loaded), None if own else data, protocol or (), last=last)
+    path = usual if output is None else Path(output)
     with output_file(path, force=force or output is None) as part:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     show_line(screen, "written", str(path))

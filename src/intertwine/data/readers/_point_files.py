@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from intertwine._regular_files import read_regular_file
 from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface
 from intertwine.data.readers._npz_clouds import read_npz
-from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._text_clouds import is_header, read_text_cloud
 from intertwine.data.readers.meshes import MESH_SUFFIXES, check_binary_stl, is_binary_stl, read_mesh
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".pts")
+_SCANS = ".pts"
 SHAPE_SUFFIXES = (*MESH_SUFFIXES, *TEXT_SUFFIXES, ".npz")
 
 _LARGEST = 1e307
@@ -36,8 +37,9 @@ def read_shape(path: Path) -> Surface | Cloud:
     """One file of a shape, by its suffix: a mesh as a surface, points as a cloud.
 
     Text has the columns x y z, then normals (three columns of length 1) if there are six or more, then an integer label
-    if there is one more; separated by blanks, commas or semicolons; or a header that names the columns. NPZ has the
-    arrays points (P, 3) and, if wanted, normals and labels.
+    if there is one more; separated by blanks, commas or semicolons; or a header that names the columns. In PTS files
+    the columns after x y z are an intensity and colors, which are no labels; see `read_text_cloud` for each width. NPZ
+    has the arrays points (P, 3) and, if wanted, normals and labels.
 
     Raises:
         ShapeError: the file cannot be opened, is no regular file, is empty, is of another format than its name says,
@@ -55,7 +57,8 @@ def read_shape(path: Path) -> Surface | Cloud:
     if suffix == ".npz":
         shape: Surface | Cloud = read_npz(content)
     else:
-        shape = read_text_cloud(content) if suffix in TEXT_SUFFIXES else read_mesh(path, content)
+        is_text = suffix in TEXT_SUFFIXES
+        shape = read_text_cloud(content, scan=suffix == _SCANS) if is_text else read_mesh(path, content)
     _check_size(shape.vertices if isinstance(shape, Surface) else shape.points)
     return shape
 

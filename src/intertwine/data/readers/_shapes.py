@@ -16,6 +16,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
+from intertwine._regular_files import read_regular_file
 from intertwine.data._cache import load_cached, store_cached, user_cache
 from intertwine.data._constructors import shapes
 from intertwine.data._packing import pack_clouds, unpack_clouds
@@ -25,7 +26,6 @@ from intertwine.data._sampling import Cloud, ShapeError, sample_in_unit_sphere
 from intertwine.data._split import SPLIT_PARTS, split_from_parts
 from intertwine.data.readers._columns import COLOR, integer_labels
 from intertwine.data.readers._point_files import read_shape
-from intertwine.data.readers._regular_files import read_regular_file
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
 from intertwine.data.readers.meshes import require_trimesh
 
@@ -129,7 +129,10 @@ def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _Rea
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
         cloud = sample_in_unit_sphere(shape, *sampling)
         if with_parts and cloud.labels is None:
-            raise ShapeError("no part labels; expected an integer label or a color for each point or face")
+            raise ShapeError(
+                "no part labels; expected an integer label or a color for each point or face; of text, a header such"
+                ' as "x y z label" names the columns'
+            )
     except ShapeError as error:
         return _ReadFile(None, str(error))
     return _ReadFile(cloud if with_parts else cloud._replace(labels=None))

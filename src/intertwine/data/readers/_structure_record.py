@@ -14,6 +14,7 @@ from intertwine._errors import UsageError
 from intertwine.data._elements import CHEMICAL_SYMBOLS
 from intertwine.data.readers._structure_targets import target_of
 from intertwine.data.readers._xyz import read_xyz_frames
+from intertwine.data.readers._xyz_atoms import explain_atoms
 
 if TYPE_CHECKING:
     from intertwine.reps import Rep
@@ -46,7 +47,7 @@ def read_records(path: Path, targets: Mapping[str, Rep], report: Callable[[int],
     """
     number = 0
     is_xyz = path.suffix.lower() in XYZ_SUFFIXES
-    for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path):
+    for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path, report):
         number += 1
         yield _record(atoms, targets, path, number)
     if not number:
@@ -57,25 +58,33 @@ def read_records(path: Path, targets: Mapping[str, Rep], report: Callable[[int],
 def _read_xyz(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
     from ase.io import read
 
-    for number, text in enumerate(read_xyz_frames(path, report), 1):
+    for number, frame in enumerate(read_xyz_frames(path, report), 1):
         try:
-            yield read(StringIO(text), index=0, format="extxyz")
+            yield read(StringIO(frame.text), index=0, format="extxyz")
         except Exception as error:  # ase raises what it meets: KeyError, ValueError, IndexError, OSError ...
             if isinstance(error, KeyError) and error.args and error.args[0] not in CHEMICAL_SYMBOLS:
                 raise UsageError(f'{path}, frame {number}: unknown element "{error.args[0]}"') from error
-            raise UsageError(f"{path}, frame {number}: cannot be read: {_brief(error)}") from error
+            reason = explain_atoms(frame.text, frame.line) or f"cannot be read: {_brief(error)}"
+            raise UsageError(f"{path}, frame {number}: {reason}") from error
 
 
-def _read_with_ase(path: Path) -> Iterator[Any]:
+def _read_with_ase(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
+    """Structures of another format; XYZ of another name is read as XYZ, since ase does not check its counts."""
     from ase.io import iread
+    from ase.io.formats import filetype
 
     if not path.stat().st_size:
         return
     number = 0
     try:
+        if filetype(str(path)) in ("xyz", "extxyz"):
+            yield from _read_xyz(path, report)
+            return
         for atoms in iread(path, index=":", do_not_split_by_at_sign=True):
             number += 1
             yield atoms
+    except UsageError:
+        raise
     except Exception as error:
         location = f"{path}, frame {number + 1}" if number else str(path)
         raise UsageError(f"{location}: ase cannot read this: {_brief(error)}") from error

@@ -14,11 +14,11 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
+from intertwine._regular_files import irregular
 from intertwine.data._constructors import molecules
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data.readers._regular_files import irregular
 from intertwine.data.readers._structure_record import XYZ_SUFFIXES, StructureRecord, read_records
 
 if TYPE_CHECKING:

@@ -11,17 +11,27 @@ from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from itertools import islice, takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 from intertwine._errors import UsageError
-from intertwine.data.readers._regular_files import irregular
+from intertwine._regular_files import irregular
 from intertwine.data.readers._xyz_dialects import standard_atoms, standard_comment
 
 _WORDS_OF_QM9, _LINES_AFTER_QM9 = 17, 3
 """QM9's own files: words of the comment; frequencies, SMILES and InChI after the atoms."""
 
 
-def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
-    """Each frame of the file as text: the number of atoms, the comment, the atoms. Memory: one frame.
+class XyzFrame(NamedTuple):
+    """One frame of a file."""
+
+    text: str
+    """The number of atoms, the comment, the atoms."""
+    line: int
+    """The number of its first line, from 1."""
+
+
+def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[XyzFrame]:
+    """Each frame of the file. Memory: one frame.
 
     Dialects are rewritten as by `standard_atoms`.
 
@@ -32,12 +42,13 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
     Raises:
         UsageError: it is not text, a frame does not begin with a number of atoms, has none, or has fewer than it says.
     """
-    frame = 0
+    frame, at = 0, 0
     if reason := irregular(path):
         raise UsageError(f"{path} is {reason}")
     try:
         with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
             for line in file:
+                at += 1
                 if not line.strip():
                     continue
                 if frame and line.split()[0].upper().startswith("VEC"):
@@ -53,9 +64,10 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[str]:
                     raise UsageError(
                         f"{path}, frame {frame}: it says {atoms} atoms, but only {found} follow: is the file whole?"
                     )
-                if comment.startswith("gdb ") and len(comment.split()) == _WORDS_OF_QM9:
-                    list(islice(file, _LINES_AFTER_QM9))
-                yield "".join([line, standard_comment(comment), *standard_atoms(lines, comment)])
+                of_qm9 = comment.startswith("gdb ") and len(comment.split()) == _WORDS_OF_QM9
+                rest = len(list(islice(file, _LINES_AFTER_QM9))) if of_qm9 else 0
+                yield XyzFrame("".join([line, standard_comment(comment), *standard_atoms(lines, comment)]), at)
+                at += 1 + len(lines) + rest
                 report(raw.tell())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}, after frame {frame}: this is not a text file in UTF-8") from error

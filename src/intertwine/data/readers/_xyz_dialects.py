@@ -8,7 +8,7 @@ from intertwine.data._elements import CHEMICAL_SYMBOLS
 
 _EXPONENT = re.compile(r"(?<![\w.+-])([-+]?(?:\d+\.\d*|\.\d+))[dD]([-+]?\d{1,3})(?![\w.])")
 _MATHEMATICA = re.compile(r"(?<![\w.+-])([-+]?(?:\d+\.?\d*|\.\d+))\*\^([-+]?\d{1,3})(?![\w.])")
-_PROPERTIES = re.compile(r'(?<!\S)Properties\s*=\s*"?([^\s"]+)', re.IGNORECASE)
+PROPERTIES = re.compile(r'(?<!\S)Properties\s*=\s*"?([^\s"]+)', re.IGNORECASE)
 _ISOTOPES = {"D": "H", "T": "H"}
 
 
@@ -32,7 +32,7 @@ def _standard_numbers(text: str) -> str:
 
 def _species_column(comment: str) -> int | None:
     """The column of the symbols: the first, unless the comment says otherwise; None when there is none."""
-    found = _PROPERTIES.search(comment)
+    found = PROPERTIES.search(comment)
     if found is None:
         return 0
     words = found[1].split(":")

@@ -6,10 +6,12 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from intertwine.nn import BatchNorm
+from intertwine.nn import BatchNorm, LayerNorm
 from intertwine.reps import Rep
 
-Norm = Literal["batch", "none"]
+_EPS = 1e-3  # added to the power: vectors that are small by cancellation are mostly rounding errors, and stay small
+
+Norm = Literal["layer", "batch", "none"]
 
 
 def check_norm(name: str, norm: str) -> None:
@@ -17,15 +19,17 @@ def check_norm(name: str, norm: str) -> None:
 
     Args:
         name: Name of the family, for the message.
-        norm: ``"batch"`` or ``"none"``.
+        norm: ``"layer"``, ``"batch"`` or ``"none"``.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is none of them.
     """
     if norm not in get_args(Norm):
-        raise ValueError(f'layer "{name}": norm is "batch" or "none", got {norm!r}')
+        raise ValueError(f'layer "{name}": norm is "layer", "batch" or "none", got {norm!r}')
 
 
 def make_norm(norm: Norm, rep: Rep) -> nn.Module:
     """The normalization layer of that name."""
+    if norm == "layer":
+        return LayerNorm(rep, eps=_EPS)
     return BatchNorm(rep) if norm == "batch" else nn.Identity()

@@ -9,7 +9,9 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from intertwine.models.families._attention import AttentionFamily
+from intertwine.models.families._depthwise import DepthwiseFamily
 from intertwine.models.families._egnn import EGNNFamily
+from intertwine.models.families._equiformer import EquiformerFamily
 from intertwine.models.families._family import Family
 from intertwine.models.families._lifted import LiftedFamily
 from intertwine.models.families._message import MessageFamily
@@ -21,7 +23,9 @@ ENTRY_POINTS = "intertwine.layers"
 
 _BUILT_IN: tuple[type[Family], ...] = (
     AttentionFamily,
+    DepthwiseFamily,
     EGNNFamily,
+    EquiformerFamily,
     LiftedFamily,
     MessageFamily,
     SteerableFamily,

@@ -17,8 +17,8 @@ class SteerableFamily(Family):
     """Tensor field network, equivariant under O(3).
 
     Attributes:
-        norm: Normalization before each gate, ``"batch"`` or ``"none"``. Batch statistics make the output for one
-            structure depend on the others during training: suitable for classification, not for energies.
+        norm: Normalization before each gate: ``"layer"``, ``"batch"`` or ``"none"``. Batch statistics make the output
+            for one structure depend on the others during training: suitable for classification, not for energies.
 
     Reference: Thomas et al., Tensor field networks, 2018.
     """

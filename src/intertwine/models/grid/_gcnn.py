@@ -87,7 +87,7 @@ class GCNN(GridNetwork):
             raise UsageError(
                 f"pool_after and restriction name layers 1 .. {len(widths)}, got {tuple(pool_after)} and {restriction}"
             )
-        rep, layers = first, []
+        rep, layers = first, list[nn.Module]()
         for number, width, size in zip(numbers, widths, sizes, strict=True):
             kind = resolve_fields(fields, rep.group)
             block = ConvBlock(rep, kind, width, size, padding_mode=padding_mode, basis=basis, dropout=dropout)
@@ -96,8 +96,9 @@ class GCNN(GridNetwork):
             if number in pool_after:
                 layers.append(GridAvgPool(rep))
             if restriction is not None and number == layer:
-                layers.append(GridRestriction(rep, subgroup))
-                rep = layers[-1].rep_out
+                restricting = GridRestriction(rep, subgroup)
+                layers.append(restricting)
+                rep = restricting.rep_out
         self.layers = nn.Sequential(*layers)
         self.readout = Readout(rep, self.rep_out, head)
 
@@ -180,8 +181,8 @@ class VoxelCNN(GCNN):
         >>> from intertwine.groups import Octahedral
         >>> G = Octahedral()
         >>> net = VoxelCNN(G.trivial, 10 * G.trivial, widths=(2, 2), kernel_size=3, pool_after=(1,))
-        >>> net(torch.randn(1, 1, 9, 9, 9)).shape
-        torch.Size([1, 10])
+        >>> net(torch.randn(2, 1, 9, 9, 9)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

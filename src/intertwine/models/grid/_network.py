@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, fx, nn
 
 from intertwine._errors import UsageError
@@ -118,9 +119,11 @@ class Readout(nn.Module):
             self.local: nn.Module = GridInvariants(rep_in)
             sizes = [self.local.rep_out.dim, *hidden]
             layers: list[nn.Module] = []
+            real = torch.float32  # whatever the default is
             for before, after in pairwise(sizes):
-                layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ELU()]
-            self.perceptron = nn.Sequential(*layers, nn.Linear(sizes[-1], rep_out.dim))
+                linear = nn.Linear(before, after, bias=False, dtype=real)
+                layers += [linear, nn.BatchNorm1d(after, dtype=real), nn.ELU()]
+            self.perceptron = nn.Sequential(*layers, nn.Linear(sizes[-1], rep_out.dim, dtype=real))
             self.pool = GridSpatialPool(self.local.rep_out)
         else:
             self.local, self.pool = GridConv(rep_in, rep_out, 1), GridSpatialPool(rep_out)

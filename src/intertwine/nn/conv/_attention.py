@@ -65,8 +65,10 @@ class _EdgesBySource(NamedTuple):
 
     def messages(self, features: Tensor, conv: SteerableConv) -> Tensor:
         """``(E, conv.rep_out.dim)``: what a convolution sums, in the order of the geometry's edges."""
-        radial, weights = conv.radial.values(self.lengths), list(conv.weights)
-        return steerable_messages(features, self.harmonics, radial, self.graph, conv.coupling, conv.tensor(), weights)
+        radial, tensor = conv.radial.factors(self.lengths), conv.tensor()
+        weights = [radial.fold(weight) for weight in conv.weights]
+        args = features, self.harmonics, radial.functions, self.graph, conv.coupling, tensor, weights
+        return steerable_messages(*args)
 
 
 class _MultiHeadAttention(PointLayer):

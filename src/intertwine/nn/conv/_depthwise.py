@@ -98,8 +98,9 @@ class DepthwiseConv(PointConv):
         """Couple each channel with the harmonics of the edges, weigh by the radial functions, sum over neighbors."""
         envelope = self.radial.envelope(geometry.lengths) / sqrt(self.avg_num_neighbors)
         harmonics = geometry.harmonics * envelope[:, None]
-        radial = self.radial.values(geometry.lengths)
-        return depthwise_conv(features, harmonics, radial, geometry.graph, self.coupling, self.tensor(), self.weights)
+        radial = self.radial.factors(geometry.lengths)
+        weights, tensor = radial.fold(self.weights), self.tensor()
+        return depthwise_conv(features, harmonics, radial.functions, geometry.graph, self.coupling, tensor, weights)
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""

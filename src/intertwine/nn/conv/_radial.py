@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from intertwine.nn.conv._low_rank_radial import LowRankRadial, low_rank_radial
 from intertwine.ops import bessel_basis, silu, smooth_cutoff
 
 
@@ -63,6 +64,13 @@ class Radial(nn.Module):
         """The MLP without the envelope, ``(E, width)``: for a product of which a narrower factor takes the envelope."""
         result: Tensor = self.network(bessel_basis(distances, self.cutoff, self.radial_basis))
         return result
+
+    def factors(self, distances: Tensor) -> LowRankRadial:
+        """:meth:`values` as a product of fewer functions and coefficients, where that is cheaper."""
+        found = None
+        if self.width >= 32:
+            found = low_rank_radial(self.network, distances, self.cutoff, self.radial_basis)
+        return LowRankRadial(self.values(distances), None) if found is None else found
 
     def envelope(self, distances: Tensor) -> Tensor:
         """``u(d)``: ``(E,)``, one at zero, zero from the cutoff on."""

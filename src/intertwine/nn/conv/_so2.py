@@ -88,9 +88,10 @@ class SO2Conv(PointConv):
 
     def convolve(self, features: Tensor, geometry: Geometry) -> Tensor:
         """Rotate features to the frame of each edge, scale, mix by SO(2) maps, rotate back, sum over neighbors."""
-        radial = self.radial(geometry.lengths) / sqrt(self.avg_num_neighbors)
-        weights = list(self.weights)
-        return so2_conv(features, radial, geometry.vectors, geometry.graph, self.coupling, self.scales, weights)
+        envelope = self.radial.envelope(geometry.lengths) / sqrt(self.avg_num_neighbors)
+        factors = self.radial.factors(geometry.lengths)
+        radial, scales, weights = factors.functions * envelope[:, None], factors.fold(self.scales), list(self.weights)
+        return so2_conv(features, radial, geometry.vectors, geometry.graph, self.coupling, scales, weights)
 
     def extra_repr(self) -> str:
         """The two representations and the highest order."""

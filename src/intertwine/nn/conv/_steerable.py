@@ -88,9 +88,10 @@ class SteerableConv(PointConv):
         """Couple features with the harmonics of the edges, weigh by the radial functions, sum over neighbors, mix."""
         envelope = self.radial.envelope(geometry.lengths) / sqrt(self.avg_num_neighbors)
         harmonics = geometry.harmonics * envelope[:, None]
-        radial = self.radial.values(geometry.lengths)
-        weights = list(self.weights)
-        return steerable_conv(features, harmonics, radial, geometry.graph, self.coupling, self.tensor(), weights)
+        radial = self.radial.factors(geometry.lengths)
+        weights = [radial.fold(weight) for weight in self.weights]
+        tensor = self.tensor()
+        return steerable_conv(features, harmonics, radial.functions, geometry.graph, self.coupling, tensor, weights)
 
     def extra_repr(self) -> str:
         """The two representations and the degree."""

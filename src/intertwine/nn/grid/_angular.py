@@ -92,7 +92,8 @@ def _cached_maps(rep_in: Rep, rep_out: Rep, degree: int) -> Tensor:
     with torch.device("cpu"), torch.inference_mode(False), torch.no_grad():
         harmonic = harmonic_rep(group, degree)
         if not isinstance(group, FiniteGroup):
-            return intertwiners(harmonic * rep_in, rep_out).unflatten(-1, (harmonic.dim, rep_in.dim))
+            maps = intertwiners(harmonic * rep_in, rep_out)
+            return maps.reshape(len(maps), rep_out.dim, harmonic.dim, rep_in.dim)
         matrices = [rep.matrix(group.elements) for rep in (rep_out, harmonic, rep_in)]
         count = round(float(torch.stack([m.diagonal(dim1=-2, dim2=-1).sum(-1) for m in matrices]).prod(0).mean()))
         shape = tuple(m.shape[-1] for m in matrices)
@@ -100,7 +101,8 @@ def _cached_maps(rep_in: Rep, rep_out: Rep, degree: int) -> Tensor:
             return torch.zeros(0, *shape, dtype=torch.float64)
         generator = torch.Generator().manual_seed(0)
         draws = torch.randn(count + _MORE, *shape, generator=generator, dtype=torch.float64)
-        return canonical_basis(_group_average(matrices, draws, count)).unflatten(-1, shape)
+        result: Tensor = canonical_basis(_group_average(matrices, draws, count)).unflatten(-1, shape)
+        return result
 
 
 def _maps(rep_in: Rep, rep_out: Rep, degree: int) -> Tensor:
@@ -117,4 +119,5 @@ def _group_average(matrices: list[Tensor], draws: Tensor, count: int) -> Tensor:
     values, rows = torch.linalg.svd(total.flatten(1) / len(out), full_matrices=False)[1:]
     rank = int((values > _CLEAR * values[0]).sum())
     assert rank == count, f"the characters give {count} maps, the average over the group {rank}"
-    return rows[:count]
+    result: Tensor = rows[:count]
+    return result

@@ -12,7 +12,7 @@ from torch import Tensor
 from intertwine.groups import FiniteGroup, Group
 from intertwine.hom import steerable_kernel
 from intertwine.nn.grid._angular import angular_kernels, harmonics
-from intertwine.ops import gaussian_rings, kernel_points
+from intertwine.ops import kernel_points, smooth_ring
 from intertwine.reps import Rep
 
 _VANISHING = 1e-3
@@ -110,16 +110,18 @@ class PixelBasis(KernelBasis):
 
 @dataclass(frozen=True)
 class RingBasis(KernelBasis):
-    """Gaussian rings times harmonics of the angle, up to a band limit for each ring. For every compact group.
+    """Harmonics on rings, smoothed with a Gaussian, up to a band limit for each ring. For every compact group.
 
-        K(x) = sum_rl w_rl exp(-(|x| - r)^2 / 2 sigma^2) K_l(x / |x|),      l <= band_limit r
+        K(x) = sum_rl w_rl R_rl(|x|) K_l(x / |x|),      l <= max(band_limit r, min(2 r, 2))
 
-    with K_l the steerable kernels of degree l. The radii r are those of the pixels of an axis: 0, 1, 2 .. for odd
-    kernels, 1/2, 3/2 .. for even ones. Higher degrees are narrower than the pixels at this radius: they would alias, and
-    break equivariance between the symmetries of the grid.
+    with K_l the steerable kernels of degree l, and R_rl the profile of a harmonic on the circle or sphere of radius r
+    after smoothing: see :func:`intertwine.ops.smooth_ring`. The radii r are those of the pixels of an axis: 0, 1, 2 ..
+    for odd kernels, 1/2, 3/2 .. for even ones. Higher degrees would alias and break equivariance between the
+    symmetries of the grid.
 
     Args:
-        sigma: The width of the rings, in pixels.
+        sigma: The width of the Gaussian, in pixels. Wider rings alias less.
+        outer_sigma: That of the outermost ring, which the edge of the filter cuts off: a narrower one is cut less.
         band_limit: The highest wave number along a ring, in radians for each pixel; that of the pixels is pi.
 
     Raises:
@@ -135,41 +137,40 @@ class RingBasis(KernelBasis):
     """
 
     sigma: float = 0.6
-    band_limit: float = 2.0
+    outer_sigma: float = 0.43
+    band_limit: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.sigma > 0 or not self.band_limit > 0:
-            raise ValueError(f"sigma and band_limit must be positive, got {self.sigma} and {self.band_limit}")
+        if not min(self.sigma, self.outer_sigma, self.band_limit) > 0:
+            raise ValueError(f"the widths and the band limit of rings must be positive, got {self}")
 
-    def degrees(self, kernel_size: int) -> tuple[int, ...]:
-        """The highest degree on each ring, from the innermost."""
-        return tuple(floor(self.band_limit * float(radius) + 1e-9) for radius in _radii(kernel_size))
+    def rings(self, kernel_size: int) -> list[tuple[float, int, float]]:
+        """The radius, the highest degree and the width of each ring, from the innermost."""
+        radii = [(kernel_size - 1) / 2 % 1 + step for step in range((kernel_size + 1) // 2)]
+        limits = [max(floor(self.band_limit * r + 1e-9), min(int(2 * r), 2)) for r in radii]
+        return list(zip(radii, limits, [self.sigma] * (len(radii) - 1) + [self.outer_sigma], strict=True))
 
     def kernels(self, rep_in: Rep, rep_out: Rep, kernel_size: int) -> Tensor:
         """See :meth:`KernelBasis.kernels`."""
-        points = kernel_points(kernel_size, rep_in.group.dimension)
-        rings, limits = gaussian_rings(_radii(kernel_size), self.sigma, points), self.degrees(kernel_size)
-        angular = angular_kernels(rep_in, rep_out, limits[-1], points)
+        points, rings = kernel_points(kernel_size, rep_in.group.dimension), self.rings(kernel_size)
+        angular = angular_kernels(rep_in, rep_out, max(limit for _, limit, _ in rings), points)
         found = [torch.zeros(0, rep_out.dim, rep_in.dim, len(points), dtype=torch.float64)]
-        for ring, limit in zip(rings.unbind(-1), limits, strict=True):
-            for degree, kernels in enumerate(angular):
-                if degree <= limit and len(kernels):
-                    filters = kernels * ring
-                    norms = filters.flatten(1).norm(dim=1) / ring.norm()
-                    found.append(filters[norms > _VANISHING])
+        for radius, limit, sigma in rings:
+            for degree, kernels in enumerate(angular[: limit + 1]):
+                profile = smooth_ring(radius, degree, sigma, points)
+                filters = kernels * (profile / profile.norm())
+                found.append(filters[filters.flatten(1).norm(dim=1) > _VANISHING])
         return torch.cat(found)
 
     def functions(self, group: FiniteGroup, kernel_size: int) -> Tensor:
         """Rings times harmonics; see :meth:`KernelBasis.functions`."""
         points = kernel_points(kernel_size, group.dimension)
-        rings, limits = gaussian_rings(_radii(kernel_size), self.sigma, points), self.degrees(kernel_size)
-        turned = torch.einsum("hji,xj->hxi", group.elements, points)  # h^-1 x
-        waves = [harmonics(degree, turned) for degree in range(limits[-1] + 1)]
-        found = [
-            (waves[degree] * ring[:, None]).mT
-            for ring, limit in zip(rings.unbind(-1), limits, strict=True)
-            for degree in range(limit + 1)
-        ]
+        rotated = torch.einsum("hji,xj->hxi", group.elements, points)  # h^-1 x
+        found = []
+        for radius, limit, sigma in self.rings(kernel_size):
+            for degree in range(limit + 1):
+                profile = smooth_ring(radius, degree, sigma, points)
+                found.append((harmonics(degree, rotated) * (profile / profile.norm())[:, None]).mT)
         functions = torch.cat(found, 1)
         return functions[:, functions[0].norm(dim=-1) > _VANISHING]
 
@@ -182,8 +183,8 @@ def default_basis(group: Group) -> KernelBasis:
 def _grid_group(group: Group) -> FiniteGroup:
     if not isinstance(group, FiniteGroup) or not preserves_grid(group):
         raise ValueError(
-            f"{group} does not map the pixels of a kernel to each other: use RingBasis(), or a group of rotations by 90 "
-            "degrees and reflections"
+            f"{group} does not map the pixels of a kernel to each other: use RingBasis(), or a group of rotations by "
+            "90 degrees and reflections"
         )
     return group
 
@@ -195,7 +196,3 @@ def _permutation(group: FiniteGroup, points: Tensor) -> Tensor:
         .argmin(-1)
         .view(-1, len(points))
     )
-
-
-def _radii(kernel_size: int) -> Tensor:
-    return torch.arange((kernel_size - 1) / 2 % 1, kernel_size / 2, dtype=torch.float64)

@@ -30,7 +30,7 @@ class GridBatchNorm(GridLayer):
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` exactly, in training as well, for one g that moves the whole batch.
 
-    Reference: Ioffe and Szegedy, ICML 2015; Cohen and Welling, ICML 2016; Weiler et al., 3D steerable CNNs, NeurIPS 2018.
+    Reference: Ioffe and Szegedy, ICML 2015; Cohen and Welling, ICML 2016; Weiler et al., NeurIPS 2018.
 
     Example:
         >>> from intertwine.groups import Cyclic
@@ -102,8 +102,8 @@ class GridBatchNorm(GridLayer):
         mean, power, total = torch.cat(means), torch.cat(powers), float(count)
         if is_distributed():
             mean, power, total = synchronize_moments(mean, power, count)
-        shifted = [m for m, yes in zip(mean.split([c for c, _ in self._sizes]), self._shifted, strict=True) if yes]
-        mean = torch.cat([self.running_mean[:0], *shifted])
+        blocks = zip(mean.split([copies for copies, _ in self._sizes]), self._shifted, strict=True)
+        mean = torch.cat([self.running_mean[:0], *(block for block, has_mean in blocks if has_mean)])
         if total > 0:
             with torch.no_grad():
                 self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
@@ -187,9 +187,10 @@ class GridLayerNorm(GridLayer):
         shifts = iter(split_axis(self.bias, counts, 0))
         axes = (-1, 1) + (1,) * self.dimension
         scaled = []
-        for part, weight, shifted in zip(normal, weights, self._shifted, strict=True):
-            assert part is not None, "every term is of one of the two kinds"
-            scaled.append(part * weight.view(axes) + next(shifts).view(axes) if shifted else part * weight.view(axes))
+        for block, weight, shifted in zip(normal, weights, self._shifted, strict=True):
+            assert block is not None, "every term is of one of the two kinds"
+            factor = block * weight.view(axes)
+            scaled.append(factor + next(shifts).view(axes) if shifted else factor)
         return join_terms(scaled, fields)
 
     def extra_repr(self) -> str:

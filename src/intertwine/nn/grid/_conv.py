@@ -172,7 +172,8 @@ class GridConv(GridLayer):
                 if order is not None:
                     whole = whole.index_select(axis, order)
             pixels = (self.kernel_size,) * self.dimension
-            return whole.flatten(0, 1).unflatten(-1, pixels)
+            result: Tensor = whole.flatten(0, 1).unflatten(-1, pixels)
+            return result
 
     def _row(self, o: int, routes: list[int | None]) -> Tensor:
         """The filters ``(groups, copies dim_out, all dim_in, pixels)`` of one term of the output."""
@@ -185,7 +186,9 @@ class GridConv(GridLayer):
                 blocks.append(self.zero.new_zeros(shape))
             else:
                 filters = self.kernels[w](self.weights[w])  # groups, copies_out, copies_in, dim_out, dim_in, pixels
-                blocks.append(filters.transpose(2, 3).flatten(3, 4).flatten(1, 2))
+                blocks.append(
+                    filters.transpose(2, 3).reshape(self.groups, copies_out * dim_out, copies_in * dim_in, pixels)
+                )
         return torch.cat(blocks, 2) if len(blocks) != 1 else blocks[0]
 
     def _kept_filter(self) -> Tensor:
@@ -248,11 +251,19 @@ class GridConv(GridLayer):
         plain = nn.Conv2d if self.dimension == 2 else nn.Conv3d
         found = self.filter().detach()
         bias = self.bias_vector()
-        options = {"dilation": self.dilation, "groups": self.groups, "padding_mode": self.padding_mode}
         conv = plain(
-            self.rep_in.dim, self.rep_out.dim, self.kernel_size, self.stride, self.padding, bias=bias is not None,
-            device=found.device, dtype=found.dtype, **options,
-        )  # fmt: skip
+            self.rep_in.dim,
+            self.rep_out.dim,
+            self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=bias is not None,
+            padding_mode=self.padding_mode,
+            device=found.device,
+            dtype=found.dtype,
+        )
         with torch.no_grad():
             conv.weight.copy_(found)
             if bias is not None and conv.bias is not None:

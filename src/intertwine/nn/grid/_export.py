@@ -33,11 +33,10 @@ def export_grid(module: nn.Module) -> fx.GraphModule:
         A module with the same output, up to rounding.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> from intertwine.nn import GridConv
         >>> plain = export_grid(nn.Sequential(GridConv(Cyclic(4).trivial, Cyclic(4).regular, 3)))
-        >>> [type(each).__name__ for each in plain.children()]
-        ['Module']
         >>> plain(torch.ones(1, 1, 5, 5)).shape
         torch.Size([1, 4, 3, 3])
     """

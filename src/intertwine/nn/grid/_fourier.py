@@ -47,9 +47,9 @@ class GridFourierNonlinearity(GridLayer):
     Args:
         rep_in: Representation of input and output: ``band_limited_regular(group, degree, copies)``, or its text.
         function: ``"relu"``, ``"elu"``, ``"silu"``, ``"gelu"`` or ``"tanh"``.
-        samples: A finite subgroup whose elements are sampled: exact under that subgroup. By default C_N or D_N with
-            ``N = oversampling (2 degree + 1)``, all of a finite group, and a quadrature for ``oversampling degree`` of
-            SO(3) and O(3).
+        samples: A finite subgroup whose elements are sampled: exact under that subgroup. By default C_N or D_N with N
+            the next multiple of four from ``oversampling (2 degree + 1)``, all of a finite group, and a quadrature for
+            ``oversampling degree`` of SO(3) and O(3).
         oversampling: How many times more samples than coefficients there are.
 
     Raises:
@@ -65,7 +65,7 @@ class GridFourierNonlinearity(GridLayer):
         >>> from intertwine.groups import SO2
         >>> layer = GridFourierNonlinearity(SO2().rep("8x0 + 8x1 + 8x2"))
         >>> layer(torch.randn(2, 40, 5, 5)).shape, layer.sampling.value.shape
-        (torch.Size([2, 40, 5, 5]), torch.Size([15, 5]))
+        (torch.Size([2, 40, 5, 5]), torch.Size([16, 5]))
     """
 
     def __init__(
@@ -87,11 +87,8 @@ class GridFourierNonlinearity(GridLayer):
         self._widths = [irrep.dim // len(irrep.endomorphisms) for _, irrep in irreps]
         channels = {copies / width for (copies, _), width in zip(irreps, self._widths, strict=True)}
         if len(channels) != 1 or not next(iter(channels)).is_integer():
-            raise ValueError(
-                f"functions on {self.rep_in.group} have the same number of times "
-                f"{direct_sum(self.rep_in.group, [(w, i) for (_, i), w in zip(irreps, self._widths, strict=True)])}, got "
-                f"{self.rep_in}: see band_limited_regular"
-            )
+            each = direct_sum(self.rep_in.group, [(w, i) for (_, i), w in zip(irreps, self._widths, strict=True)])
+            raise ValueError(f"functions have a number of times {each}, got {self.rep_in}: see band_limited_regular")
         self.channels = int(next(iter(channels)))
         self._sizes = [(copies, irrep.dim) for copies, irrep in irreps]
         nodes, weights = _nodes(self.rep_in.group, samples, max(_degree(irrep) for _, irrep in irreps), oversampling)
@@ -151,9 +148,9 @@ def _nodes(group: Group, samples: FiniteGroup | None, degree: int, oversampling:
     """The elements that are sampled, and their weights of sum one."""
     if samples is None:
         if isinstance(group, SO2):
-            samples = Cyclic(oversampling * (2 * degree + 1))
+            samples = Cyclic(_multiple_of_four(oversampling * (2 * degree + 1)))
         elif isinstance(group, O2):
-            samples = Dihedral(oversampling * (2 * degree + 1))
+            samples = Dihedral(_multiple_of_four(oversampling * (2 * degree + 1)))
         elif isinstance(group, FiniteGroup):
             samples = group
     if samples is not None:
@@ -168,3 +165,8 @@ def _nodes(group: Group, samples: FiniteGroup | None, degree: int, oversampling:
     return (
         (nodes, weights) if isinstance(group, SO3) else (torch.cat([nodes, -nodes]), torch.cat([weights, weights]) / 2)
     )
+
+
+def _multiple_of_four(count: int) -> int:
+    """The next one: rotations by 90 degrees are then among the samples."""
+    return -(-count // 4) * 4

@@ -153,7 +153,7 @@ class GridDropout(GridLayer):
 
     Law: ``f(rho(g) x) = rho(g) f(x)`` for equal random draws, and always in evaluation.
 
-    Reference: Tompson et al., Efficient object localization using convolutional networks, CVPR 2015, for whole channels.
+    Reference: Tompson et al., Efficient object localization, CVPR 2015, for whole channels.
 
     Example:
         >>> from intertwine.groups import Cyclic

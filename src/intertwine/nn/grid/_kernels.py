@@ -61,7 +61,8 @@ class BasisKernel(PairKernel):
 
     def forward(self, weight: Tensor) -> Tensor:
         """See :meth:`PairKernel.forward`."""
-        return (weight @ self.basis()).unflatten(-1, self.shape)
+        result: Tensor = (weight @ self.basis()).unflatten(-1, self.shape)
+        return result
 
 
 class RotatedKernel(PairKernel):
@@ -95,11 +96,11 @@ class RotatedKernel(PairKernel):
 
     def forward(self, weight: Tensor) -> Tensor:
         """See :meth:`PairKernel.forward`."""
-        batch = weight.shape[:-2]
-        rotated = (self.matrices() @ weight.flatten(0, -3)).unflatten(1, (self.order, self.dim))
-        filters = torch.bmm(rotated.transpose(0, 1).flatten(1, 2), self.functions())  # h, (copies dim), pixels
-        filters = filters.unflatten(1, (*batch, self.dim))
-        return filters.movedim(0, -3 if self.to_regular else -2)
+        first = weight.movedim(-2, 0)  # dim, copies, functions
+        rotated = self.matrices() @ first.flatten(1)
+        filters = torch.bmm(rotated.view(self.order, -1, first.shape[-1]), self.functions())
+        filters = filters.view(self.order, self.dim, *first.shape[1:-1], -1)
+        return filters.movedim((0, 1), (-3, -2) if self.to_regular else (-2, -3))
 
 
 def pair_kernel(rep_in: Rep, rep_out: Rep, kernel_size: int, basis: KernelBasis) -> PairKernel:
@@ -115,11 +116,13 @@ def sampled_kernels(rep_in: Rep, rep_out: Rep, kernel_size: int, basis: KernelBa
     if len(kernels) == 0:
         return kernels
     norms = kernels.flatten(1).norm(dim=1) / sqrt(rep_out.dim)
-    return kernels / norms[:, None, None, None]
+    result: Tensor = kernels / norms[:, None, None, None]
+    return result
 
 
 @cached_constant
 def sampled_functions(group: FiniteGroup, kernel_size: int, basis: KernelBasis) -> Tensor:
     """The scalar functions of a basis ``(order, functions, pixels)``, each of norm one at the identity."""
     functions = basis.functions(group, kernel_size)
-    return functions / functions[0].norm(dim=-1)[:, None]
+    result: Tensor = functions / functions[0].norm(dim=-1)[:, None]
+    return result

@@ -32,6 +32,7 @@ class GridAvgPool(GridLayer):
     Reference: Zhang, Making convolutional networks shift-invariant again, ICML 2019.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> GridAvgPool(Cyclic(8).regular)(torch.ones(1, 8, 28, 28)).shape
         torch.Size([1, 8, 14, 14])
@@ -72,6 +73,7 @@ class GridMaxPool(GridLayer):
     aliases more than :class:`GridAvgPool`.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> GridMaxPool(Cyclic(4).regular)(torch.ones(1, 4, 28, 28)).shape
         torch.Size([1, 4, 14, 14])
@@ -124,6 +126,7 @@ class GridUpsample(GridLayer):
     error of the interpolation.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> GridUpsample(Cyclic(4).regular)(torch.ones(1, 4, 7, 7)).shape
         torch.Size([1, 4, 14, 14])
@@ -142,7 +145,7 @@ class GridUpsample(GridLayer):
 
     def transform(self, fields: Tensor) -> Tensor:
         """Interpolate."""
-        return self.resize(fields, [size * self.scale for size in fields.shape[2:]])
+        return self.resize(fields, [fields.shape[2 + axis] * self.scale for axis in range(self.dimension)])
 
     def resize(self, fields: Tensor, sizes: Sequence[int]) -> Tensor:
         """Interpolate to the grid of a field that was pooled by ``scale``, of these sizes."""
@@ -162,6 +165,7 @@ class GridSpatialPool(GridLayer):
     Law: ``f(rho(g) x) = rho(g) f(x)``.
 
     Example:
+        >>> import torch
         >>> from intertwine.groups import Cyclic
         >>> GridSpatialPool(Cyclic(4).regular)(torch.ones(2, 4, 7, 7)).shape
         torch.Size([2, 4])

@@ -1,6 +1,7 @@
 """Functions of one point or one number: spherical harmonics, radial functions, activations, quadrature grids."""
 
 from intertwine.ops.functions._activation import silu
+from intertwine.ops.functions._piecewise_polynomial import piecewise_polynomial
 from intertwine.ops.functions._quadrature import circle_grid, product_grid, sphere_grid
 from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
 from intertwine.ops.functions._safe_norm import safe_norm, safe_normalize
@@ -9,6 +10,7 @@ from intertwine.ops.functions._spherical_harmonics import spherical_harmonics
 __all__ = [
     "bessel_basis",
     "circle_grid",
+    "piecewise_polynomial",
     "product_grid",
     "safe_norm",
     "safe_normalize",

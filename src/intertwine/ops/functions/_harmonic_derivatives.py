@@ -52,12 +52,20 @@ def _degrees(size: int, normalization: str, like: Tensor) -> Iterator[tuple[slic
 @operator("solid_harmonics_vjp")
 def harmonics_vjp(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
     """dS/dv, the gradient in the points: ``(N, K), (N, K) -> (N, 3)``."""
-    result = grad.new_zeros(len(grad), 3, 1)
-    degrees = [(columns, lower, d.flatten(1)) for columns, lower, d in _degrees(grad.shape[1], normalization, grad)]
+    result, lower_size = grad.new_empty(len(grad), 3), (round(sqrt(grad.shape[1])) - 1) ** 2
+    degrees = [
+        (columns, slice(3 * lower.start, 3 * lower.stop), d.permute(2, 1, 0).flatten(0, 1))
+        for columns, lower, d in _degrees(grad.shape[1], normalization, grad)
+    ]
+    products, lower_values = (grad.new_empty(rows, min(CHUNK, len(grad))) for rows in (3 * lower_size, lower_size))
     for g, y, out in zip(grad.split(CHUNK), values.split(CHUNK), result.split(CHUNK), strict=True):
-        for columns, lower, tensor in degrees:
-            out.baddbmm_((g[:, columns] @ tensor).unflatten(1, (3, -1)), y[:, lower, None])
-    return result[:, :, 0]
+        coupled, below = products[:, : len(g)], lower_values[:, : len(g)]
+        for columns, rows, matrix in degrees:
+            torch.mm(matrix, g[:, columns].T, out=coupled[rows])
+        below.copy_(y[:, :lower_size].T)
+        by_axis = coupled.unflatten(0, (lower_size, 3)).mul_(below[:, None])
+        out.copy_(by_axis.sum(0).T)
+    return result
 
 
 @operator("solid_harmonics_jvp")

@@ -6,7 +6,6 @@ from math import pi
 
 import numpy as np
 import torch
-from scipy.integrate import lebedev_rule
 from torch import Tensor
 
 _LEBEDEV = (3, 5, 7, 9, 11, 15, 17, 19, 21, 23, 29, 31, *range(35, 132, 6))
@@ -70,6 +69,8 @@ def sphere_grid(degree: int) -> tuple[Tensor, Tensor]:
     lebedev = next((each for each in _LEBEDEV if each >= degree), None)
     if lebedev is None or degree < 3:
         return product_grid(degree)
+    from scipy.integrate import lebedev_rule  # a third of a second to import, which few programs need
+
     nodes, weights = lebedev_rule(lebedev)
     return torch.from_numpy(np.ascontiguousarray(nodes.T)), torch.from_numpy(weights / weights.sum())
 

@@ -16,10 +16,12 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine.ops._operator import operator
 from intertwine.ops.functions._harmonic_derivatives import CHUNK, harmonic_norm, harmonics_vjp
 from intertwine.ops.functions._safe_norm import safe_normalize
 
+_FEW_DEGREES = 3  # up to here all monomials are fewer than twice the harmonics
 Normalization = Literal["component", "integral", "norm"]
 
 
@@ -65,8 +67,48 @@ def _recursion(vectors: Tensor, result: Tensor, y_0: float, degrees: Sequence[_R
         torch.mul(z, cosine, out=values[-1]).addcmul_(x, sine, value=-1).mul_(c)
 
 
+def _monomials(vectors: Tensor, result: Tensor) -> None:
+    """Fill ``result (rows, n)`` with the monomials of ``vectors (3, n)``: 1; x, y, z; x^2, x y, x z, y^2, ..."""
+    result[0] = 1
+    start, tails = 0, (1, 1, 1)  # of the monomials of one degree, and how many of them are of x, y, z; of y, z; of z
+    while start + tails[0] < len(result):
+        end = stop = start + tails[0]
+        for coordinate, tail in zip(vectors, tails, strict=True):
+            torch.mul(result[end - tail : end], coordinate, out=result[stop : stop + tail])
+            stop += tail
+        start, tails = end, (sum(tails), tails[1] + tails[2], tails[2])
+
+
+@cached_constant
+def _monomial_coefficients(lmax: int, normalization: str) -> Tensor:
+    """``(monomials, (lmax + 1)^2)``, float64: the harmonics in monomials, solved for on random points."""
+    points = torch.randn(3, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    monomials = points.new_empty((lmax + 1) * (lmax + 2) * (lmax + 3) // 6, 200)
+    values = points.new_empty((lmax + 1) ** 2, 200)
+    _monomials(points, monomials)
+    degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]
+    degrees = [_Recursion(a[:, None], b[:, None], c) for a, b, c in degrees]
+    _recursion(points, values, harmonic_norm(0, normalization), degrees)
+    solved: Tensor = torch.linalg.lstsq(monomials.T, values.T).solution
+    return torch.where(solved.abs() < 1e-12, 0.0, solved)
+
+
+def _by_monomials(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
+    """The solid harmonics of low degrees: a few products of long rows, then one matrix product."""
+    coefficients = _monomial_coefficients(lmax, normalization).to(vectors)
+    result = vectors.new_empty(vectors.shape[0], coefficients.shape[1])
+    buffer = vectors.new_empty(coefficients.shape[0], min(CHUNK, len(vectors)))
+    for chunk, out in zip(vectors.split(CHUNK), result.split(CHUNK), strict=True):
+        monomials = buffer[:, : len(chunk)]
+        _monomials(chunk.T.contiguous(), monomials)
+        torch.mm(monomials.T, coefficients, out=out)
+    return result
+
+
 @operator("solid_harmonics")
 def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
+    if 1 <= lmax <= _FEW_DEGREES:
+        return _by_monomials(vectors, lmax, normalization)
     result = vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
     degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]
     degrees = [_Recursion(a.to(vectors)[:, None], b.to(vectors)[:, None], c) for a, b, c in degrees]

@@ -1,7 +1,7 @@
 """Pixels and voxels: coordinates of kernels, rings and harmonics, antialiased pooling."""
 
-from intertwine.ops.grids._harmonics import circular_harmonics, gaussian_rings
+from intertwine.ops.grids._harmonics import circular_harmonics, smooth_ring
 from intertwine.ops.grids._points import kernel_points
 from intertwine.ops.grids._pool import gaussian_pool, linear_upsample
 
-__all__ = ["circular_harmonics", "gaussian_pool", "gaussian_rings", "kernel_points", "linear_upsample"]
+__all__ = ["circular_harmonics", "gaussian_pool", "kernel_points", "linear_upsample", "smooth_ring"]

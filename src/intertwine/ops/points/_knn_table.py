@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine.ops._operator import operator
@@ -38,6 +37,8 @@ def _(points: Tensor, k: int, batch: Tensor) -> Tensor:
 
 def _by_tree(cloud: Tensor, k: int) -> Tensor:
     """``(n, k)`` of one cloud ``(n, d)`` of at least two points."""
+    from scipy.spatial import cKDTree  # a tenth of a second to import
+
     size = len(cloud)
     points = cloud.cpu().double().numpy()
     neighbors = torch.from_numpy(cKDTree(points).query(points, k=min(k, size))[1]).view(size, -1).to(cloud.device)

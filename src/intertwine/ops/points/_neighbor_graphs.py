@@ -10,7 +10,6 @@ from typing import overload
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine.ops._operator import operator
@@ -93,6 +92,8 @@ def _(positions: Tensor, cutoff: float, batch: Tensor | None) -> Tensor:
 
 def _radius_pairs(points: Floats, batch: Integers, cutoff: float) -> tuple[Integers, Integers]:
     """Sources and targets of all ordered pairs of a cloud within a cutoff, sorted by target and then by source."""
+    from scipy.spatial import cKDTree  # a tenth of a second to import
+
     if len(points) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     radius = min(cutoff, bounding_box_diagonal(points)) * _SLACK
@@ -181,6 +182,8 @@ def _nearest_others(points: Floats, cloud: Integers, k: int) -> tuple[Integers, 
 
 def _nearest(points: Floats, cloud: Integers, queries: Floats, query_cloud: Integers, k: int) -> Integers:
     """The k nearest points ``(M, k)`` by distance; from some column on they may belong to another cloud."""
+    from scipy.spatial import cKDTree  # a tenth of a second to import
+
     largest_cloud = int(np.bincount(cloud).max(initial=0)) if len(points) else 0
     k = min(k, largest_cloud)
     if k < 1 or not len(queries):

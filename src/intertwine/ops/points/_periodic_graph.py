@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine.ops.points._batched_points import (
@@ -23,6 +22,8 @@ _FLAT = 1e-9  # volume of the cell over the product of its edges, below which la
 
 def periodic_edges(positions: Tensor, cutoff: float, batch: Tensor | None, cell: Tensor) -> tuple[Tensor, Tensor]:
     """Edges ``(2, E)`` and shifts ``(E, 3)`` of a periodic radius graph, see ``radius_graph``."""
+    from scipy.spatial import cKDTree  # a tenth of a second to import
+
     points = check_points(positions)
     cloud = check_batch(batch, len(points))
     cells, periodic = _cells(cell, int(cloud.max(initial=0)) + 1)

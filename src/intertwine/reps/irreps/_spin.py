@@ -16,11 +16,11 @@ from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
 from intertwine.groups import SU2, DoubleCover, Irrep, Kind, Rep, right_multiplication
-from intertwine.reps._composite import batched_kron
+from intertwine.reps._composite import batched_kron, direct_sum
 from intertwine.reps.irreps._irrep_table import IrrepTable, irrep_table
 from intertwine.reps.irreps._spherical import SphericalIrrep
 from intertwine.reps.irreps._wigner import wigner_d
-from intertwine.reps.solve import canonical_basis
+from intertwine.reps.solve import canonical_basis, wigner_3j
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,6 +144,19 @@ class SpinIrrepTable(IrrepTable):
 
     def __iter__(self) -> Iterator[Irrep]:
         return (SpinIrrep(self.group, twice) for twice in count())
+
+    def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep] | None:
+        """Of whole spins as of the rotation group; of others it is solved for."""
+        twice = [irrep.twice for irrep in (left, right) if isinstance(irrep, SpinIrrep)]
+        if len(twice) < 2 or any(one % 2 for one in twice):
+            return None
+        degrees = range(abs(twice[0] - twice[1]) // 2, sum(twice) // 2 + 1)
+        columns = [
+            (wigner_3j(twice[0] // 2, twice[1] // 2, degree) * (2 * degree + 1) ** 0.5).flatten(0, 1)
+            for degree in degrees
+        ]
+        terms = ((1, SpinIrrep(self.group, 2 * degree)) for degree in degrees)
+        return torch.cat(columns, dim=1), direct_sum(self.group, terms)
 
     def candidates(self, rep: Rep) -> Iterator[Irrep]:
         """All spins up to the highest weight."""

@@ -9,8 +9,9 @@ real.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import factorial, sqrt
+from math import comb, sqrt
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,21 +19,19 @@ from intertwine._cached_constant import cached_constant
 
 
 def _complex_coefficient(l1: int, m1: int, l2: int, m2: int, l3: int, m3: int) -> float:
-    """<l1 m1 l2 m2 | l3 m3>, Racah 1942 (eq. 16): a square root of a rational times an integer sum."""
+    """<l1 m1 l2 m2 | l3 m3>, Racah 1942 (eq. 16) in binomials: a root of a rational times an integer sum."""
     if m1 + m2 != m3:
         return 0.0
-    f = factorial
-    root = Fraction(
-        (2 * l3 + 1) * f(l3 + l1 - l2) * f(l3 - l1 + l2) * f(l1 + l2 - l3) * f(l3 + m3) * f(l3 - m3),
-        f(l1 + l2 + l3 + 1) * f(l1 - m1) * f(l1 + m1) * f(l2 - m2) * f(l2 + m2),
+    a, b, c = l1 + l2 - l3, l1 - l2 + l3, l2 + l3 - l1
+    total = sum(
+        (-1) ** k * comb(a, k) * comb(b, l1 - m1 - k) * comb(c, l2 + m2 - k)
+        for k in range(max(0, l1 - m1 - b, l2 + m2 - c), min(a, l1 - m1, l2 + m2) + 1)
     )
-    total = Fraction(0)
-    for k in range(max(0, m1 - l1, l2 - l1 + m3), min(l3 + l2 + m1, l3 - l1 + l2, l3 + m3) + 1):
-        total += Fraction(
-            (-1) ** (k + l2 + m2) * f(l2 + l3 + m1 - k) * f(l1 - m1 + k),
-            f(k) * f(l3 - l1 + l2 - k) * f(l3 + m3 - k) * f(k + l1 - l2 - m3),
-        )
-    return sqrt(root * total * total) * (1 if total >= 0 else -1)
+    square = Fraction(
+        comb(2 * l1, a) * comb(2 * l2, a) * total**2,
+        comb(l1 + l2 + l3 + 1, a) * comb(2 * l1, l1 - m1) * comb(2 * l2, l2 - m2) * comb(2 * l3, l3 - m3),
+    )
+    return sqrt(square) * (1 if total >= 0 else -1)
 
 
 @cached_constant
@@ -52,13 +51,16 @@ def _real_basis(degree: int) -> Tensor:
 
 @cached_constant
 def _wigner_3j(l1: int, l2: int, l3: int) -> Tensor:
-    coefficients = torch.zeros(2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1, dtype=torch.complex128)
+    table = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1), dtype=np.complex128)
     for m1 in range(-l1, l1 + 1):
         for m2 in range(max(-l2, -l3 - m1), min(l2, l3 - m1) + 1):
             value = _complex_coefficient(l1, m1, l2, m2, l3, m1 + m2)
-            coefficients[l1 + m1, l2 + m2, l3 + m1 + m2] = value
+            table[l1 + m1, l2 + m2, l3 + m1 + m2] = value
+    coefficients = torch.from_numpy(table)
     q1, q2, q3 = _real_basis(l1), _real_basis(l2), _real_basis(l3)
-    tensor: Tensor = torch.einsum("ij,kl,mn,ikn->jlm", q1, q2, q3.conj().T, coefficients)
+    tensor = torch.einsum("ij,ikn->jkn", q1, coefficients)
+    tensor = torch.einsum("kl,jkn->jln", q2, tensor)
+    tensor = torch.einsum("mn,jln->jlm", q3.conj().T, tensor)
     assert tensor.imag.abs().max() < 1e-10, f"Clebsch-Gordan ({l1}, {l2}, {l3}) did not become real"
     real: Tensor = tensor.real / torch.linalg.vector_norm(tensor.real)
     return real

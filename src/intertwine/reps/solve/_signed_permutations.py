@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from intertwine.reps.solve._generators import Constraint
@@ -59,6 +57,9 @@ def orbit_signs(constraints: list[Constraint]) -> tuple[Tensor, Tensor] | None:
     Returns:
         ``(N,)`` and ``(N,)``; None unless all generators permute the coordinates up to signs.
     """
+    from scipy.sparse import coo_array  # a third of a second to import
+    from scipy.sparse.csgraph import connected_components
+
     permutations = [product_permutation(constraint.matrices) for constraint in constraints]
     if any(permutation is None for permutation in permutations):
         return None

@@ -39,8 +39,10 @@ _BATCH_NORM = {"norm": "batch"}
 
 ENCODERS: dict[str, Encoder] = {
     "attention": Encoder("family", {"layer": {"name": "attention", **_BATCH_NORM}, "norms": True}, hidden=_STEERABLE),
+    "depthwise": Encoder("family", {"layer": {"name": "depthwise", **_BATCH_NORM}, "norms": True}, hidden=_STEERABLE),
     "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24, layers=3, levels=None, symmetry="none"),
     "egnn": Encoder("family", {"layer": "egnn", "norms": True}, hidden="48x0e+8x1o", width=48, symmetry="own"),
+    "equiformer": Encoder("family", {"layer": "equiformer", "norms": True}, hidden=_STEERABLE),
     "lifted": Encoder("family", {"layer": "lifted", "redraw": False}, hidden="8", symmetry="own"),
     "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64, symmetry="none"),
     "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None, symmetry="none"),

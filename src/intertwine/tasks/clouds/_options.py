@@ -14,12 +14,13 @@ from intertwine.tasks.options import (
     LARGEST_BATCH,
     LARGEST_RATE,
     LARGEST_SAMPLE,
+    OPTIMIZER_HELP,
     SMALLEST_RATE,
     FitOptions,
     check_features,
     option,
 )
-from intertwine.training import Settings
+from intertwine.training import OPTIMIZER_NAMES, Settings
 
 
 @dataclass(kw_only=True)
@@ -87,8 +88,9 @@ class CloudOptions(FitOptions):
     batch_size: int = option(
         16, help="Shapes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     learning_rate: float = option(
-        0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)

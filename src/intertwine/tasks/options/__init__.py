@@ -12,7 +12,7 @@ from intertwine.tasks.options._bounds import (
     check_nodes,
 )
 from intertwine.tasks.options._config_file import options_to_json, read_config
-from intertwine.tasks.options._fit_options import OPTION, FitOptions, check_rules, flag, option, share
+from intertwine.tasks.options._fit_options import OPTIMIZER_HELP, OPTION, FitOptions, check_rules, flag, option, share
 
 __all__ = [
     "LARGEST_BATCH",
@@ -20,6 +20,7 @@ __all__ = [
     "LARGEST_RATE",
     "LARGEST_SAMPLE",
     "LARGEST_SEED",
+    "OPTIMIZER_HELP",
     "OPTION",
     "SMALLEST_RATE",
     "FitOptions",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from intertwine._bounds import show_count
 from intertwine._errors import UsageError
 from intertwine._terms import read_terms
+from intertwine.data import RECIPES
 
 LARGEST_BATCH, LARGEST_EPOCHS = 1_000_000, 1_000_000_000
 SMALLEST_RATE, LARGEST_RATE = 1e-12, 1000.0
@@ -38,6 +40,17 @@ def check_nodes(nodes: int, environment: Mapping[str, str] | None = None) -> Non
             f"--nodes {nodes} needs a launcher that starts this command on every node, such as torchrun --nnodes "
             f"{nodes} --no-python ... intertwine fit, or srun; none has started this process"
         )
+
+
+def check_split_size(data: str, counts: Sequence[int]) -> None:
+    """Raise if more structures of a public set are asked for than it has, before it is read.
+
+    >>> check_split_size("qm9", [4000, 500, 2000])
+    """
+    size = RECIPES[data].size
+    if size is not None and sum(counts) > size:
+        asked = " + ".join(map(show_count, counts))
+        raise UsageError(f"asked for {asked} of {size:,} structures: ask for fewer (--train, --validation, --test)")
 
 
 def check_features(flag: str, text: str | None) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
+from intertwine._bounds import show_count
 from intertwine._errors import UsageError
 from intertwine.tasks._source import stem
 from intertwine.tasks._suggestions import unknown
@@ -21,13 +22,15 @@ from intertwine.tasks.options._bounds import (
     LARGEST_BATCH,
     LARGEST_EPOCHS,
     LARGEST_RATE,
+    LARGEST_SEED,
     LARGEST_SPLIT_SEED,
     SMALLEST_RATE,
     check_devices,
     check_nodes,
+    check_split_size,
 )
 from intertwine.tasks.options._config_file import read_config
-from intertwine.training import Settings, check_tensorboard
+from intertwine.training import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 OPTION = "intertwine"
 """The key of a field's metadata under which `option` keeps its arguments."""
@@ -120,7 +123,8 @@ def _accepted(hint: Any) -> tuple[type, ...]:
 
 
 def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+    odd = isinstance(value, (list, tuple)) and not all(isinstance(item, str) for item in value)
+    if odd or not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         kinds = [kind for kind in accepted if kind is not type(None) and not (kind is int and float in accepted)]
         words = dict.fromkeys(_WORDS.get(kind, "a list of texts") for kind in kinds)
         raise UsageError(f"{flag(name)} expects {' or '.join(words)}, got {value!r}")
@@ -128,8 +132,10 @@ def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
 
 def _check_bounds(name: str, value: Number, rules: Mapping[str, Any]) -> None:
     minimum, above, maximum = rules["minimum"], rules["above"], rules["maximum"]
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{flag(name)} expects a finite number, got {value}")
+    if maximum is None and value > LARGEST_SEED:
+        raise UsageError(f"{flag(name)} expects at most {LARGEST_SEED:,}, got {show_count(int(value))}")
     if minimum is not None and value < minimum:
         raise UsageError(f"{flag(name)} expects at least {minimum}, got {value}")
     if above is not None and value <= above:
@@ -165,6 +171,9 @@ def share(name: str, text: str | float | int | None) -> Number | None:
     return value
 
 
+OPTIMIZER_HELP = "Optimizer: adamw, or muon, which orthogonalizes the momentum of weights that are matrices."
+
+
 @dataclass(kw_only=True)
 class FitOptions:
     """What every task's `fit` understands."""
@@ -192,6 +201,7 @@ class FitOptions:
         Settings.learning_rate, help="Peak of the learning rate schedule.", group="Training", above=0,
         minimum=SMALLEST_RATE, maximum=LARGEST_RATE,
     )  # fmt: skip
+    optimizer: str = option(Settings.optimizer, help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     minutes: float | None = option(None, help="Time budget of the run, in minutes.", group="Training", above=0)
     patience: int | None = option(
         None, help="Stop after this many epochs without improvement.", group="Training", minimum=1
@@ -243,8 +253,9 @@ class FitOptions:
             UsageError: The first thing that is wrong.
         """
         check_rules(self)
-        for name in ("train", "validation", "test"):
-            share(name, getattr(self, name))
+        shares = [share(name, getattr(self, name)) for name in ("train", "validation", "test")]
+        if self.data in self.public:
+            check_split_size(self.data, [each for each in shares if isinstance(each, int)])
         if self.output is not None and not self.output.strip():
             raise UsageError(f'--output expects the name of a folder, got "{self.output}"')
         check_devices(self.devices)
@@ -265,6 +276,7 @@ class FitOptions:
         return Settings(
             epochs=self.epochs,
             batch_size=self.batch_size,
+            optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             minutes=self.minutes,
             patience=self.patience,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from intertwine.data import CHEMICAL_SYMBOLS
+from intertwine.tasks.properties._encoders import encoder_name
 from intertwine.tasks.properties._job import PropertyJob
 from intertwine.tasks.properties._targets import Target
 
@@ -33,11 +34,9 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     ]
     for target, fit, config in zip(job.targets, job.compositions, job.config["targets"], strict=True):
         lines.append(("target", _target_line(target, config["pool"], float(fit.scale[-1]))))
-    hidden = encoder["hidden"].replace(" ", "")
+    name, hidden = encoder_name(encoder["layer"]), encoder["hidden"].replace(" ", "")
     rotations = ", random rotations" if job.config["augment"] else ""
-    lines.append(
-        ("encoder", f"{encoder['layer']}, {encoder['layers']} layers, {hidden}, {parameters:,} parameters{rotations}")
-    )
+    lines.append(("encoder", f"{name}, {encoder['layers']} layers, {hidden}, {parameters:,} parameters{rotations}"))
     return lines
 
 

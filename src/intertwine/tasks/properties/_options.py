@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
-from intertwine.tasks.options import FitOptions, check_features, option
+from intertwine.tasks.options import LARGEST_RATE, OPTIMIZER_HELP, SMALLEST_RATE, FitOptions, check_features, option
+from intertwine.tasks.properties._encoders import ENCODERS
 from intertwine.tasks.properties._hidden import check_hidden
 from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
+from intertwine.training import OPTIMIZER_NAMES
 
 FORMULA = "formula"
 """The value of `--group-by` that groups structures by the counts of their elements."""
-ENCODERS = ("message", "steerable")
 POOLS = ("mean", "sum")
 
 
@@ -28,7 +29,7 @@ class PropertiesOptions(FitOptions):
         group="Target",
         metavar="NAME[:REP][@UNIT]",
     )
-    encoder: str = option("steerable", help="Architecture of the encoder.", group="Model", choices=ENCODERS)
+    encoder: str = option("steerable", help="Architecture of the encoder.", group="Model", choices=list(ENCODERS))
     hidden: str | None = option(
         None, help="Hidden features of an atom, such as 32x0e+16x1o+8x2e.", group="Model", metavar="REP"
     )
@@ -42,6 +43,11 @@ class PropertiesOptions(FitOptions):
     group_by: str | None = option(
         None, help="Keep structures together in the split: those of one formula, such as conformers, or those with the "
         "same number in a field of the file.", group="Data", metavar="formula|FIELD",
+    )  # fmt: skip
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
+    learning_rate: float = option(
+        0.005, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        maximum=LARGEST_RATE,
     )  # fmt: skip
     augment: bool = option(False, help="Random rotation of each training structure.", group="Training")
 

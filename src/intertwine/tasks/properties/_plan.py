@@ -12,6 +12,7 @@ from intertwine.tasks._example_groups import check_parts, number
 from intertwine.tasks._source import resolve
 from intertwine.tasks.options import share
 from intertwine.tasks.properties._composition import Pooling, fit_composition
+from intertwine.tasks.properties._encoders import ENCODERS
 from intertwine.tasks.properties._hidden import degree_of, hidden_for
 from intertwine.tasks.properties._options import FORMULA, PropertiesOptions
 from intertwine.tasks.properties._source import describe_source, read
@@ -55,7 +56,7 @@ def plan(
         "elements": list(train.distinct("numbers")),
         "encoder": {
             "rep_in": f"{_CHANNELS}x0e",
-            "layer": options.encoder,
+            "layer": ENCODERS[options.encoder],
             "hidden": hidden,
             "layers": options.layers,
             "lmax": degree_of(hidden),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from intertwine._regular_files import read_regular_file
 from intertwine.tasks._source import resolve
 from intertwine.tasks.options import OPTION, FitOptions, flag, options_to_json
 
@@ -56,7 +57,7 @@ def provenance(folder: Path) -> list[tuple[str, str]]:
         Pairs of a label and a text; what the configuration of the run does not say is left out.
     """
     try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(read_regular_file(folder / "config.json"))
     except (OSError, ValueError):
         return []
     settings, data = content.get("settings", {}), content.get("config", {}).get("data", {})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.tasks.runs._runs import RUNS
 
 METRICS = "metrics.csv"
@@ -102,7 +103,7 @@ def _text(value: Any) -> str:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular_file(path))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
@@ -110,7 +111,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def _rows(path: Path) -> list[dict[str, float]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        lines = read_regular_file(path).decode("utf-8").splitlines()
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
     except (OSError, ValueError, TypeError):
         return []

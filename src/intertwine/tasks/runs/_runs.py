@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.tasks._source import stem
 
 RUNS = Path("runs")
@@ -77,22 +79,31 @@ def check_run_folder(folder: Path) -> Path:
     return folder
 
 
-def evaluation_path(run: Path, data: str | None) -> Path:
+def evaluation_path(run: Path, data: str | None, protocols: Sequence[str] = (), *, last: bool = False) -> Path:
     """The file for an evaluation: evaluation.json for the data of the run, evaluation-DATA.json for other data.
 
-    A file with the evaluation of other data of the same name stays as it is.
+    The last checkpoint and an evaluation under some protocols only have names of their own: evaluation.last.json,
+    evaluation.z-SO3.json. A file with the evaluation of other data of the same name stays as it is.
 
     Args:
         run: The folder of the run.
         data: The other data; None for those of the run.
+        protocols: The protocols that were asked for; none for all of them.
+        last: Whether it is the run's last checkpoint, not the best one.
+
+    Example:
+        >>> str(evaluation_path(Path("run"), None, ["z/SO3", "z/z"]))
+        'run/evaluation.z-SO3+z-z.json'
     """
+    chosen = "+".join(sorted({protocol.replace("/", "-") for protocol in protocols}))
+    ending = (".last" if last else "") + (f".{chosen}" if chosen else "")
     if data is None:
-        return run / "evaluation.json"
-    name = f"evaluation-{stem(data)[:_LONGEST_NAME]}"
+        return run / f"evaluation{ending}.json"
+    name = f"evaluation-{stem(data)[:_LONGEST_NAME]}{ending}"
     for number in itertools.count(1):
         path = run / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
         try:
-            if json.loads(path.read_text(encoding="utf-8"))["data"] == data:
+            if json.loads(read_regular_file(path))["data"] == data:
                 return path
         except FileNotFoundError:
             return path

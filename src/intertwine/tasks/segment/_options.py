@@ -14,7 +14,8 @@ class SegmentOptions(CloudOptions):
     """Options of `intertwine fit segment`."""
 
     data: str = option(
-        "", help="Folder of clouds with a label at each point; or a public set (circuit-parts).", metavar="DATA",
-        argument=True,
+        "", help="Folder of clouds with a label at each point (of text: a last column of whole numbers, or a header "
+        "such as x y z label; in .pts a fourth column is an intensity); or a public set (circuit-parts).",
+        metavar="DATA", argument=True,
     )  # fmt: skip
     public: ClassVar[tuple[str, ...]] = ("circuit-parts",)

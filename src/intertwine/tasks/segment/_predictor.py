@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -98,6 +97,8 @@ def nearest_indices(points: npt.NDArray[np.float64], queries: npt.NDArray[np.flo
     >>> nearest_indices(np.array([[0.0, 0, 0], [1e300, 0, 0]]), np.array([[9e299, 0, 0]])).tolist()
     [1]
     """
+    from scipy.spatial import cKDTree  # a tenth of a second to import
+
     size = max(float(np.abs(points).max()), float(np.abs(queries).max()), float(np.finfo(np.float64).tiny))
     here, there = points / size, queries / size  # squares of coordinates can neither overflow nor vanish
     extent = max(float(np.abs(cloud - here[0]).max()) for cloud in (here, there)) or 1.0

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from intertwine._atomic import find_intact
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.training._job import Job
 from intertwine.training._settings import Settings
 from intertwine.training.checkpoints._state import ResumeState, TrainingState
@@ -309,7 +310,7 @@ def check_finite(weights: Mapping[str, Tensor], source: Path) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular_file(path)
     except FileNotFoundError:
         raise UsageError(f"{path.parent} is damaged: it has no {path.name}") from None
     except OSError as error:

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from intertwine._regular_files import read_regular_file
 from intertwine.data._sampling import Cloud, ShapeError, Surface
-from intertwine.data.readers._regular_files import read_regular_file
 
 _GLB_HEAD = 20
 

@@ -1,0 +1,10 @@
+"""Export of models to files that other programs run: programs of `torch.export`, and ONNX.
+
+>>> from intertwine import export
+>>> export.FORMATS["torch"]
+'.pt2'
+"""
+
+from intertwine.export._files import FORMATS, check_format, export_file, load_exported
+
+__all__ = ["FORMATS", "check_format", "export_file", "load_exported"]

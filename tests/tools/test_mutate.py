@@ -1,0 +1,93 @@
+"""The mutation tool: what it changes, which tests it runs, and that it tells a survivor from a killed mutant."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SOURCE = '''"""Sum of 1 + 1."""
+
+
+def clip(x, low=0, high=9):
+    """Clip."""
+    if x < low:
+        raise ValueError(f"{x + 1}")
+    total = x
+    total += 0 if not low else -1
+    print(total)
+    return min(total, high) if x > 3 and high else x * 2  # a < b
+'''
+
+
+@pytest.fixture(scope="module")
+def tools():
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        yield importlib.import_module("mutants"), importlib.import_module("mutate")
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+
+
+def test_every_mutant_is_one_change_of_code(tools, tmp_path):
+    file = tmp_path / "clip.py"
+    file.write_text(SOURCE)
+    found = tools[0].mutants(file, tmp_path)
+    assert {mutant.kind for mutant in found} == {
+        "arithmetic", "boolean operator", "comparison", "condition", "constant", "dropped assignment", "dropped call",
+        "dropped raise", "negation", "sign",
+    }  # fmt: skip
+    for mutant in found:
+        changed = mutant.apply(SOURCE)
+        assert changed != SOURCE
+        ast.parse(changed)
+        assert mutant.before in SOURCE.splitlines()[mutant.line - 1]
+    # neither docstrings, defaults, messages nor comments
+    assert not any(mutant.line in (1, 4, 5) or "a < b" in mutant.before for mutant in found)
+    assert not any(mutant.line == 7 and mutant.kind == "arithmetic" for mutant in found)
+
+
+def test_all_sources_can_be_mutated_and_samples_repeat(tools):
+    mutants = tools[0]
+    sample = list(mutants.select(ROOT, "", 150, seed=3))
+    assert sample == list(mutants.select(ROOT, "", 150, seed=3))
+    assert sample != list(mutants.select(ROOT, "", 150, seed=4))
+    assert len({Path(mutant.path).parts[2] for mutant in sample}) > 8  # packages
+    for mutant in sample:
+        ast.parse(mutant.apply((ROOT / mutant.path).read_text(encoding="utf-8")))
+
+
+def test_the_mirroring_test_comes_first(tools):
+    nearest = tools[1].nearest_tests(ROOT, "src/intertwine/ops/functions/_safe_norm.py")
+    assert nearest[0] == "tests/ops/functions/test_safe_norm.py"
+
+
+@pytest.mark.parametrize(
+    ("check", "result"), [("assert clip(0) == 0 and clip(4) == 4", "survived"), ("assert clip(3) == 6", "killed")]
+)
+def test_survivors_and_killed(tools, tmp_path, check, result):
+    mutants, mutate = tools
+    source, test = tmp_path / "src" / "clip.py", tmp_path / "test_clip.py"
+    source.parent.mkdir()
+    source.write_text("def clip(x):\n    return x if x > 3 else x * 2\n")
+    test.write_text(f"from clip import clip\n\n\ndef test_clip():\n    {check}\n")
+    mutant = next(found for found in mutants.mutants(source, tmp_path) if found.after == ">=")
+    row = mutate.try_mutant(tmp_path, mutant, limit=60, tests=[test.name])
+    assert row["result"] == result
+    assert source.read_text() == "def clip(x):\n    return x if x > 3 else x * 2\n"
+    text = mutate.summary([{**row, "path": str(mutant.path)}], {}, tmp_path)
+    assert ("100.0 %" in text) == (result == "killed")
+    assert ("+    return x if x >= 3 else x * 2" in text) == (result == "survived")
+
+
+def test_equivalent_mutants_are_counted_apart(tools, tmp_path):
+    mutants, mutate = tools
+    source = tmp_path / "a.py"
+    source.write_text("def f(x):\n    return x > 3\n")
+    mutant = next(found for found in mutants.mutants(source, tmp_path) if found.after == ">=")
+    row = {**mutant._asdict(), "result": "survived"}
+    assert "1 survived" in mutate.summary([row], {}, tmp_path)
+    assert "1 equivalent, 0 survived" in mutate.summary([row], {mutant.change: "why"}, tmp_path)
