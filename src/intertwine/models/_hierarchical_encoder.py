@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
+from intertwine.models._rep_texts import group_name, read_in_group
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Linear, Pool, Reduce
 from intertwine.ops import knn_interpolate, resolve_batch
@@ -60,6 +61,8 @@ class HierarchicalEncoder(nn.Module):
         pool: ``"sum"`` or ``"mean"`` over the points of the last level, ``"max"`` for invariants, or ``None`` for one
             output per point.
         output_scale: Size of the output of a point at initialization.
+        group: Name of the group in whose grammar ``rep_in`` and ``rep_out`` are read if they are text: "O3", "SO3",
+            "Tetrahedral", "Octahedral" or "Icosahedral". ``config`` says it where they were given as representations.
 
     Raises:
         ValueError: If a name is not known or a number is too small; in ``forward`` if shapes do not fit.
@@ -95,6 +98,7 @@ class HierarchicalEncoder(nn.Module):
         pool_neighbors: int | None = None,
         pool: Reduce | None = "sum",
         output_scale: float = OUTPUT_SCALE,
+        group: str | None = None,
     ) -> None:
         super().__init__()
         pool_neighbors = k if pool_neighbors is None else pool_neighbors
@@ -105,7 +109,9 @@ class HierarchicalEncoder(nn.Module):
                 f"got {levels}, {k}, {pool_neighbors}, {ratio}, {layers}"
             )
         self.family = get_family(layer)
-        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        self._group_name = group_name(group, rep_in, rep_out)
+        given = [read_in_group(rep, group) for rep in (rep_in, rep_out)]
+        self.rep_in, self.rep_out = self.family.parse_rep(*given), self.family.parse_rep(*reversed(given))
         hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
         hiddens: list[Rep | str] = _per_level(hidden, levels, "hidden")
         self.hidden = [self.family.parse_hidden(rep, self.rep_in) for rep in hiddens]
@@ -168,6 +174,7 @@ class HierarchicalEncoder(nn.Module):
             "pool_neighbors": self.pool_neighbors,
             "pool": None if self.pool is None else self.pool.reduce,
             "output_scale": self.output_scale,
+            "group": self._group_name,
         }
 
     def forward(

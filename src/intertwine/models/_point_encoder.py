@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
+from intertwine.models._rep_texts import group_name, read_in_group
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Pool, Reduce
 from intertwine.reps import Rep
@@ -40,6 +41,8 @@ class PointEncoder(nn.Module):
         avg_num_neighbors: Average number of neighbors, which normalizes sums over neighbors. A single layer assumes 1.
         pool: ``"sum"`` or ``"mean"`` over each structure, or ``None`` for one output per point.
         output_scale: Size of the output of a point at initialization.
+        group: Name of the group in whose grammar ``rep_in`` and ``rep_out`` are read if they are text: "O3", "SO3",
+            "Tetrahedral", "Octahedral" or "Icosahedral". ``config`` says it where they were given as representations.
 
     Raises:
         ValueError: If a name is not known or a representation does not parse; in ``forward`` if shapes do not fit.
@@ -69,12 +72,15 @@ class PointEncoder(nn.Module):
         avg_num_neighbors: float = 16.0,
         pool: Reduce | None = "sum",
         output_scale: float = OUTPUT_SCALE,
+        group: str | None = None,
     ) -> None:
         super().__init__()
         if layers < 0:
             raise ValueError(f"layers must be at least 0, got {layers}")
         self.family = get_family(layer)
-        self.rep_in, self.rep_out = self.family.parse_rep(rep_in, rep_out), self.family.parse_rep(rep_out, rep_in)
+        self._group_name = group_name(group, rep_in, rep_out)
+        given = [read_in_group(rep, group) for rep in (rep_in, rep_out)]
+        self.rep_in, self.rep_out = self.family.parse_rep(*given), self.family.parse_rep(*reversed(given))
         hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
         self.hidden = self.family.parse_hidden(hidden, self.rep_in)
         self._rep_texts = {"rep_in": str(rep_in), "rep_out": str(rep_out), "hidden": str(hidden)}
@@ -106,6 +112,7 @@ class PointEncoder(nn.Module):
             "avg_num_neighbors": self.interaction_config.avg_num_neighbors,
             "pool": None if self.pool is None else self.pool.reduce,
             "output_scale": self.output_scale,
+            "group": self._group_name,
         }
 
     def forward(

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from intertwine._errors import UsageError
+from intertwine.nn.norm import without_rows
 from intertwine.training._average import MovingAverage, snapshot
 from intertwine.training._batches import (
     StepBatch,
@@ -127,9 +128,11 @@ class TrainingModule(lightning.LightningModule):
         ``loss_r = (sum over the examples of rank r) * world_size / (number of examples of all ranks)``
         """
         state, world_size = self.state, self.trainer.world_size
-        loss, count = self.job.loss(batch.batch)
         if batch.step.is_padding:
-            loss, count = 0 * loss, 0
+            with without_rows():
+                loss, count = 0 * self.job.loss(batch.batch)[0], 0
+        else:
+            loss, count = self.job.loss(batch.batch)
         total, counted = self._over_processes(loss.detach(), count)
         if not math.isfinite(total):
             raise self.diverged("loss", total)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from intertwine.groups import O3, Cyclic
 from intertwine.models import DGCNN, PointEncoder, PointNet, ScalarBatchNorm, VectorDGCNN, VectorPointNet
 from intertwine.nn import BatchNorm, RegularBatchNorm, VectorBatchNorm
+from intertwine.nn.norm import without_rows
 from intertwine.ops import radius_graph
 
 SIZES, SPLIT = (4, 6, 5, 7), 1  # points of each structure; the first process has the structures before the split
@@ -78,6 +80,16 @@ def of_norm(name: str, first: int, last: int) -> list[torch.Tensor]:
     return [*gradients_of(module, output, torch.linspace(0.5, 2, 10, dtype=torch.float64)[first:last, None]), x.grad]
 
 
+def of_padded_norm(name: str, rank: int | None, counted: bool) -> list[torch.Tensor]:
+    """Running statistics and gradients of all rows; the second process computes on padding, of weight zero."""
+    module = NORMS[name]().double().train()
+    padding = rank == 1
+    with without_rows() if padding and not counted else nullcontext():
+        output = module(rows(module, 0, 3) if padding else rows(module, 0, 10))
+    weights = torch.zeros(3, 1) if padding else torch.linspace(0.5, 2, 10)[:, None]
+    return gradients_of(module, output, weights.double())[1:]
+
+
 def of_network(name: str, first: int, last: int) -> list[torch.Tensor]:
     module = make_network(name).train()
     weights = torch.linspace(0.5, 2, len(SIZES), dtype=torch.float64)[first:last, None]
@@ -99,6 +111,8 @@ def results(rank: int | None) -> dict[str, list[torch.Tensor]]:
     structures = {None: (0, len(SIZES)), 0: (0, SPLIT), 1: (SPLIT, len(SIZES))}[rank]
     found = {name: of_norm(name, *some) for name in NORMS}
     found.update({f"{name}, no rows in the second": of_norm(name, *none) for name in NORMS})
+    found.update({f"{name}, padding": of_padded_norm(name, rank, counted=False) for name in NORMS})
+    found.update({f"{name}, padding counts": of_padded_norm(name, rank, counted=True) for name in NORMS})
     found["second derivative"] = second_derivative(*some)
     found.update({name: of_network(name, *structures) for name in (*LAYERS, *NETWORKS)})
     return found
@@ -138,6 +152,19 @@ def test_norm(found, name: str) -> None:
         torch.testing.assert_close(second[i], expected[i])
     for ours, theirs, total in zip(*(x[1 + len(buffers) : -1] for x in (first, second, expected)), strict=True):
         torch.testing.assert_close(ours + theirs, total)
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_padding_does_not_count(found, name: str) -> None:
+    """Running statistics are those of the examples, in both processes, and so is the gradient of the first."""
+    one, two = found
+    buffers = list(NORMS[name]().buffers())
+    for index, expected in enumerate(one[f"{name}, padding"]):
+        torch.testing.assert_close(two[0][f"{name}, padding"][index], expected)
+        if index < len(buffers):
+            torch.testing.assert_close(two[1][f"{name}, padding"][index], expected)
+    counting = zip(two[0][f"{name}, padding counts"], one[f"{name}, padding counts"], strict=True)
+    assert not all(torch.allclose(ours, expected) for ours, expected in counting)
 
 
 def test_second_derivative(found) -> None:

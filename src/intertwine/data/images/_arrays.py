@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intertwine._errors import UsageError
-from intertwine.data.readers import read_regular_file
+from intertwine._regular_files import read_regular_file
 
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IMAGES = ("images", "x", "data", "image")

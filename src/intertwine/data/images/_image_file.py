@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
+from intertwine._regular_files import read_regular_file
 from intertwine.data.images._layout import with_channels
-from intertwine.data.readers import read_regular_file
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".pgm", ".ppm")
 """The suffixes of image files, in lower case."""

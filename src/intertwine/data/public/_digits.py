@@ -105,7 +105,8 @@ def rotated_mnist(seed: int = 0, *, progress: ProgressCallback = no_progress) ->
         tensors = _rotated(mnist(progress=progress), seed)
         store_cached(path, key, tensors)
     order = torch.arange(len(tensors["pixels"]))
-    split = Split(len(order), *order.split((_TRAIN, _VALIDATION, _TEST)), seed)
+    train, validation, test = order.split((_TRAIN, _VALIDATION, _TEST))
+    split = Split(len(order), train, validation, test, seed)
     fields = {"classes": tensors["classes"], "degrees": tensors["degrees"]}
     names = LazyNames(tensors["source"].numpy(), prefix="mnist/", digits=5)
     return ImageSet(tensors["pixels"], fields, {}, {"classes": _DIGITS}, names, split)

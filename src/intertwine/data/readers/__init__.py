@@ -1,7 +1,6 @@
 """Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
 
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
-from intertwine.data.readers._regular_files import irregular, read_regular_file
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
 from intertwine.data.readers._shapes import read_shapes
@@ -12,12 +11,10 @@ __all__ = [
     "PART_OF_FOLDER",
     "SHAPE_SUFFIXES",
     "CloudChunk",
-    "irregular",
     "iter_shapes",
     "iter_structures",
     "join_surfaces",
     "read_mesh",
-    "read_regular_file",
     "read_shape",
     "read_shapes",
     "read_structures",

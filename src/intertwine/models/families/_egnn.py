@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.models.families._family import OUTPUT_SCALE, Family, InteractionConfig
+from intertwine.models.families._norm import Norm, check_norm, make_norm
 from intertwine.nn import EGNNConv, Geometry, Linear, NormInvariants
 from intertwine.ops import bessel_basis, smooth_cutoff
 from intertwine.reps import Rep
@@ -20,11 +21,20 @@ class EGNNFamily(Family):
     The hidden "Cx0e + Vx1o" are C scalars and V vectors. A vector is the displacement from its point to a further
     position that the layers move, in units of the cutoff. The edge attributes are Bessel functions of the distance.
 
+    Attributes:
+        norm: Normalization of what is added to the scalars, ``"batch"`` or ``"none"``. Vectors are displacements, which
+            keep their lengths.
+
     Reference: Satorras et al., E(n) equivariant graph neural networks, ICML 2021, eqs. 3-6.
     """
 
+    norm: Norm = "none"
+
     name = "egnn"
     default_hidden = "64x0e + 16x1o"
+
+    def __post_init__(self) -> None:
+        check_norm(self.name, self.norm)
 
     def embedding(self, rep_in: Rep, hidden: Rep, config: InteractionConfig) -> nn.Module:
         """Scalars from invariants, vectors from vectors."""
@@ -32,7 +42,7 @@ class EGNNFamily(Family):
 
     def interaction(self, hidden: Rep, config: InteractionConfig) -> nn.Module:
         """Residual EGNN layer."""
-        return EGNNInteraction(hidden, config)
+        return EGNNInteraction(hidden, config, self.norm)
 
     def readout(self, hidden: Rep, rep_out: Rep, output_scale: float = OUTPUT_SCALE) -> nn.Module:
         """Gate and linear map.
@@ -80,7 +90,7 @@ class EGNNEmbedding(nn.Module):
 class EGNNInteraction(nn.Module):
     """Residual EGNN layer whose positions are ``position / cutoff + v`` for each hidden vector v."""
 
-    def __init__(self, rep: Rep, config: InteractionConfig) -> None:
+    def __init__(self, rep: Rep, config: InteractionConfig, norm: Norm = "none") -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
         scalars, vectors = _scalars_and_vectors(rep)
@@ -92,6 +102,7 @@ class EGNNInteraction(nn.Module):
             hidden=config.width,
             avg_num_neighbors=config.avg_num_neighbors,
         )
+        self.norm = make_norm(norm, scalars)
 
     def forward(self, features: Tensor, geometry: Geometry) -> Tensor:
         """Map ``(N, rep.dim)`` to the same."""
@@ -106,4 +117,4 @@ class EGNNInteraction(nn.Module):
             bessel_basis(geometry.lengths, self.cutoff, self.radial_basis),
             smooth_cutoff(geometry.lengths, self.cutoff),
         )
-        return features + torch.cat([updated, moves.flatten(1)], -1)
+        return features + torch.cat([self.norm(updated), moves.flatten(1)], -1)

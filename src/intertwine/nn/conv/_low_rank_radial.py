@@ -10,7 +10,7 @@ Q, are what is differentiated: so the cost of a convolution, and of its gradient
 
 from __future__ import annotations
 
-from math import pi
+from math import pi, sqrt
 from typing import NamedTuple
 
 import torch
@@ -105,4 +105,4 @@ def _basis(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor, va
     if rank > 0.85 * values.shape[1]:
         return None
     basis: Tensor = torch.linalg.qr(samples @ directions[:, -rank:]).Q
-    return basis * len(inputs) ** 0.5
+    return basis * sqrt(len(inputs))

@@ -2,7 +2,7 @@
 
 from intertwine.nn.norm._batch_norm import BatchNorm
 from intertwine.nn.norm._layer_norm import LayerNorm
-from intertwine.nn.norm._synchronize import is_distributed, synchronize_moments, synchronized_batch_norm
+from intertwine.nn.norm._synchronize import is_distributed, synchronize_moments, synchronized_batch_norm, without_rows
 
 __all__ = [
     "BatchNorm",
@@ -10,4 +10,5 @@ __all__ = [
     "is_distributed",
     "synchronize_moments",
     "synchronized_batch_norm",
+    "without_rows",
 ]

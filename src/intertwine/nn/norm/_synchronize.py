@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+_ROWS_COUNT: ContextVar[bool] = ContextVar("rows_count", default=True)
+
+
+@contextmanager
+def without_rows() -> Iterator[None]:
+    """Context in which the rows of this process do not count in the statistics of all processes.
+
+    For a process that has no examples in a step and computes on padding, because all must take part in the step. Its
+    rows are normalized by the statistics of the others. A process that is alone is not affected.
+    """
+    token = _ROWS_COUNT.set(False)
+    try:
+        yield
+    finally:
+        _ROWS_COUNT.reset(token)
 
 
 class _AllReduceSum(torch.autograd.Function):
@@ -37,7 +56,8 @@ def synchronize_moments(mean: Tensor, variance: Tensor, count: int) -> tuple[Ten
 
         n = sum_r n_r,    mean = sum_r n_r mean_r / n,    variance = sum_r n_r (variance_r + (mean_r - mean)^2) / n
 
-    Every process must call it, one without rows too. A gradient is that of the sum of the losses of all processes.
+    Every process must call it, one without rows too; in `without_rows` n_r is zero. A gradient is that of the sum of
+    the losses of all processes.
 
     Args:
         mean: ``(C,)`` of this process; zero without rows.
@@ -49,15 +69,16 @@ def synchronize_moments(mean: Tensor, variance: Tensor, count: int) -> tuple[Ten
 
     Reference: Chan, Golub, LeVeque, Updating formulae for computing sample variances, 1979.
     """
+    count = count if _ROWS_COUNT.get() else 0
     totals = _sum_over_processes(torch.cat([mean.double() * count, mean.new_tensor([count]).double()]))
     total = totals[-1].detach().clamp_min(1)
     overall = totals[:-1] / total
     spread = count * (variance.double() + (mean.double() - overall).square())
-    return overall.to(mean), (_sum_over_processes(spread) / total).to(variance), float(totals[-1])
+    return overall.to(mean), (_sum_over_processes(spread) / total).to(variance), float(totals[-1].detach())
 
 
 def synchronized_batch_norm(norm: torch.nn.BatchNorm1d, values: Tensor) -> Tensor:
-    """``norm(values)`` in training with the statistics of all processes.
+    """``norm(values)`` in training with the statistics of all processes, computed in float64 as torch's are on the CPU.
 
     Args:
         norm: Has scale, shift and running statistics.
@@ -66,6 +87,7 @@ def synchronized_batch_norm(norm: torch.nn.BatchNorm1d, values: Tensor) -> Tenso
     Returns:
         The shape of ``values``.
     """
+    dtype, values = values.dtype, values.double()
     dims = [axis for axis in range(values.ndim) if axis != 1]
     count = values.numel() // max(values.shape[1], 1)
     mean = values.sum(dims) / max(count, 1)
@@ -76,7 +98,7 @@ def synchronized_batch_norm(norm: torch.nn.BatchNorm1d, values: Tensor) -> Tenso
     else:
         _update_running_statistics(norm, mean.detach(), variance.detach() * (total / (total - 1)))
     scale = norm.weight * (variance + norm.eps).rsqrt()
-    return (values - _column(mean, values)) * _column(scale, values) + _column(norm.bias, values)
+    return ((values - _column(mean, values)) * _column(scale, values) + _column(norm.bias, values)).to(dtype)
 
 
 def _update_running_statistics(norm: torch.nn.BatchNorm1d, mean: Tensor, variance: Tensor) -> None:

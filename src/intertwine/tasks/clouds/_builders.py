@@ -41,16 +41,19 @@ def build_encoder(config: Mapping[str, Any], rep_in: str, rep_out: str, *, by_po
     size = Size(*(config[name] for name in ("layers", "levels", "hidden", "width", "neighbors", "cutoff")))
     by_point = by_point or frame is not None
     build: Callable[..., nn.Module] = family_encoder if entry.builder == "family" else network_encoder
+    options = dict(entry.options)
+    if config.get("norm") is not None:  # checkpoints of before do not say it, and have none
+        options["layer"] = {"name": options["layer"], "norm": config["norm"]}
     try:
         reps = (read_rep(text, config["group"]) for text in (rep_in, rep_out))
-        encoder: nn.Module = build(*reps, size, by_point=by_point, **entry.options)
+        encoder: nn.Module = build(*reps, size, by_point=by_point, **options)
         return encoder if frame is None else in_frame(encoder, frame, size)
     except ValueError as error:
         raise UsageError(f"the encoder {config['name']} cannot be built: {error}") from error
 
 
 def family_encoder(
-    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, norms: bool = False, redraw: bool = True
+    rep_in: Rep, rep_out: Rep, size: Size, *, by_point: bool, layer: Layer, norms: bool = False
 ) -> nn.Module:
     """A `PointEncoder`, or where points are thinned a `HierarchicalEncoder`.
 
@@ -61,7 +64,6 @@ def family_encoder(
         by_point: Whether each point is asked for; if not, those of the last level will do.
         layer: The family.
         norms: Whether half of the invariants are norms of vectors and tensors.
-        redraw: Whether the initial weights of the readout are drawn once more, as seeds have it since version 0.1.
     """
     if not read_hidden(layer, size.hidden or "", rep_in.group).dim:
         raise ValueError(f'its hidden features "{size.hidden}" have no dimension')
@@ -69,26 +71,22 @@ def family_encoder(
     if size.width is not None:
         options["width"] = size.width
     build = _hierarchical if size.levels else _flat
-    encoder, last = build(rep_in, rep_out, size, by_point, norms, options)
-    if redraw:
-        encoder.readout = encoder.family.readout(last, encoder.rep_out, _OUTPUT_SCALE)
+    encoder = build(rep_in, rep_out, size, by_point, norms, options)
     return NormReadout(encoder) if norms else encoder
 
 
-def _flat(
-    rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
-) -> tuple[PointEncoder, Rep]:
-    """All layers on all points; and what goes into the readout."""
+def _flat(rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]) -> PointEncoder:
+    """All layers on all points."""
     hidden = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     rep_out = before_norms(hidden, rep_out) if norms else rep_out
     more: dict[str, Any] = {"layers": size.layers, "avg_num_neighbors": float(size.neighbors), "pool": None}
-    return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options), hidden
+    return PointEncoder(rep_in, rep_out, hidden=hidden, **more, **options)
 
 
 def _hierarchical(
     rep_in: Rep, rep_out: Rep, size: Size, by_point: bool, norms: bool, options: dict[str, Any]
-) -> tuple[HierarchicalEncoder, Rep]:
-    """Layers on ever fewer points, twice as wide each time; and what goes into the readout.
+) -> HierarchicalEncoder:
+    """Layers on ever fewer points, twice as wide each time.
 
     Of a family that pools by a convolution this is the first layer of its level; and where the whole alone is asked
     for, it begins with the input as it is.
@@ -97,10 +95,9 @@ def _hierarchical(
     narrow = read_hidden(options["layer"], size.hidden or "", rep_in.group)
     wider = [widened(narrow, 2**level) for level in range(size.levels)]
     hidden = [rep_in if strided and not by_point else wider[0], *wider]
-    last = hidden[0 if by_point else -1]
-    rep_out = before_norms(last, rep_out) if norms else rep_out
+    rep_out = before_norms(hidden[0 if by_point else -1], rep_out) if norms else rep_out
     more: dict[str, Any] = {"k": size.neighbors, "pool_neighbors": 2 * size.neighbors}
-    encoder = HierarchicalEncoder(
+    return HierarchicalEncoder(
         rep_in,
         rep_out,
         hidden=hidden,
@@ -110,7 +107,6 @@ def _hierarchical(
         **more,
         **options,
     )
-    return encoder, last
 
 
 def network_encoder(

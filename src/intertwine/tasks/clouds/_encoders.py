@@ -23,6 +23,7 @@ class Encoder:
         layers: The default number of layers.
         levels: The default number of times that points are thinned; None where ``--levels`` has no meaning.
         symmetry: The group that it commutes with: that of ``--group``, its own, or, without a frame, none.
+        norm: The normalization of its family, where checkpoints say it because those of before have none.
     """
 
     builder: Literal["family", "network"]
@@ -32,6 +33,7 @@ class Encoder:
     layers: int = 1
     levels: int | None = 2
     symmetry: Literal["option", "own", "none"] = "option"
+    norm: Literal["batch"] | None = None
 
 
 _STEERABLE = "16x0e+8x1o+4x2e"
@@ -41,10 +43,10 @@ ENCODERS: dict[str, Encoder] = {
     "attention": Encoder("family", {"layer": {"name": "attention", **_BATCH_NORM}, "norms": True}, hidden=_STEERABLE),
     "depthwise": Encoder("family", {"layer": {"name": "depthwise", **_BATCH_NORM}, "norms": True}, hidden=_STEERABLE),
     "dgcnn": Encoder("network", {"name": "DGCNN"}, width=24, layers=3, levels=None, symmetry="none"),
-    "egnn": Encoder("family", {"layer": "egnn", "norms": True}, hidden="48x0e+8x1o", width=48, symmetry="own"),
+    "egnn": Encoder("family", {"layer": "egnn", "norms": True}, "48x0e+8x1o", 48, symmetry="own", norm="batch"),
     "equiformer": Encoder("family", {"layer": "equiformer", "norms": True}, hidden=_STEERABLE),
-    "lifted": Encoder("family", {"layer": "lifted", "redraw": False}, hidden="8", symmetry="own"),
-    "message": Encoder("family", {"layer": "message"}, hidden="64x0e", width=64, symmetry="none"),
+    "lifted": Encoder("family", {"layer": "lifted"}, hidden="8", symmetry="own"),
+    "message": Encoder("family", {"layer": "message"}, "64x0e", width=64, symmetry="none", norm="batch"),
     "pointnet": Encoder("network", {"name": "PointNet"}, width=32, layers=3, levels=None, symmetry="none"),
     "steerable": Encoder("family", {"layer": {"name": "steerable", **_BATCH_NORM}, "norms": True}, hidden=_STEERABLE),
     "vector": Encoder("family", {"layer": "vector"}, hidden="32x1o"),
@@ -183,6 +185,7 @@ def describe_encoder(
         "width": width or entry.width,
         "neighbors": neighbors,
         "cutoff": cutoff,
+        "norm": entry.norm,
     }
 
 
