@@ -73,9 +73,10 @@ from intertwine.ops.points import (
 )
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
-from intertwine.ops.vector_neurons import EdgeVectors, VN_EPSILON, edge_norm_stats, vn_relu, vn_relu_mean
+from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
 
 __all__ = [
+    "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
     "Coupling",
@@ -90,7 +91,6 @@ __all__ = [
     "SO2Coupling",
     "SampledFilter",
     "Similarity",
-    "VN_EPSILON",
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
