@@ -34,7 +34,17 @@ ORDER = (
     ("testing", "cli"),
 )
 FLOORS = {name: level for level, names in enumerate(ORDER) for name in names}
-OPS = {"functions": 0, "graph": 1, "points": 2, "steerable": 3, "so2": 4, "vector_neurons": 4, "grids": 5}
+OPS = {
+    "functions": 0,
+    "graph": 1,
+    "points": 2,
+    "steerable": 3,
+    "so2": 4,
+    "vector_neurons": 4,
+    "grids": 5,
+    "filters": 6,
+    "local_features": 6,
+}
 
 
 def _violations(source: Path) -> dict[str, list[str]]:

@@ -8,6 +8,8 @@
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
+- filters: steerable filters, their bases and interpolation functions, oriented energy
+- local_features: SIFT keypoints and descriptors, matching
 
 Each stands on those above it.
 """
@@ -19,6 +21,18 @@ from intertwine.ops.alignment import (
     procrustes,
     rigid_alignment,
     similarity_alignment,
+)
+from intertwine.ops.filters import (
+    AngularDecomposition,
+    Filter,
+    OrientedEnergy,
+    PolynomialFilter,
+    SampledFilter,
+    angular_decomposition,
+    filter_kernels,
+    gaussian_derivative,
+    hilbert_fit,
+    oriented_energy,
 )
 from intertwine.ops.functions import (
     bessel_basis,
@@ -45,6 +59,7 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
+from intertwine.ops.local_features import Keypoints, match_descriptors, sift
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -56,39 +71,27 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
-from intertwine.ops.so2 import (
-    SO2Coupling,
-    edge_wigner_d,
-    path_basis,
-    path_weights,
-    so2_conv,
-    so2_weights,
-)
-from intertwine.ops.steerable import (
-    Coupling,
-    IrrepLabel,
-    depthwise_conv,
-    steerable_conv,
-    steerable_messages,
-)
-from intertwine.ops.vector_neurons import (
-    VN_EPSILON,
-    EdgeVectors,
-    edge_norm_stats,
-    vn_relu,
-    vn_relu_mean,
-)
+from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
+from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
+from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
 
 __all__ = [
     "VN_EPSILON",
+    "AngularDecomposition",
     "Chunk",
     "Coupling",
     "EdgeVectors",
+    "Filter",
     "Graph",
     "IrrepLabel",
+    "Keypoints",
+    "OrientedEnergy",
+    "PolynomialFilter",
     "RigidMotion",
     "SO2Coupling",
+    "SampledFilter",
     "Similarity",
+    "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
     "centers",
@@ -99,14 +102,19 @@ __all__ = [
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
+    "filter_kernels",
+    "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "hilbert_fit",
     "kernel_points",
     "knn_graph",
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "match_descriptors",
     "nearest_rotation",
+    "oriented_energy",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
@@ -124,6 +132,7 @@ __all__ = [
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "sift",
     "silu",
     "similarity_alignment",
     "smooth_cutoff",

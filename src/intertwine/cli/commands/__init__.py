@@ -9,6 +9,7 @@ from intertwine.cli.commands._export import export
 from intertwine.cli.commands._fit import HELP as FIT_HELP
 from intertwine.cli.commands._fit import TaskGroup
 from intertwine.cli.commands._fit import app as fit_app
+from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
@@ -23,6 +24,7 @@ __all__ = [
     "evaluate",
     "export",
     "fit_app",
+    "keypoints",
     "pattern",
     "predict",
     "runs",
