@@ -11,6 +11,8 @@ import training_toys
 from training_toys import SILENT, Dying, Failing, Toy
 
 from intertwine._errors import UsageError
+from intertwine.models import ScalarBatchNorm
+from intertwine.nn.norm._synchronize import _ROWS_COUNT
 from intertwine.training import Settings, fit, load_checkpoint
 from intertwine.training.checkpoints._checkpoint import load_resume_state
 
@@ -59,6 +61,76 @@ def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path, capfd):
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
     assert not torch.distributed.is_initialized()
+
+
+class Rows(Toy):
+    """Four rows an example, with statistics over all rows of a batch."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        generator = torch.Generator().manual_seed(2)
+        scales = torch.rand(len(self.x), 1, 1, generator=generator)
+        self.x = scales * torch.randn(len(self.x), 4, 3, generator=generator)
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            self.model = torch.nn.Sequential(
+                torch.nn.Linear(3, 8),
+                torch.nn.Flatten(0, 1),
+                ScalarBatchNorm(8),
+                torch.nn.SiLU(),
+                torch.nn.Linear(8, 1),
+            )
+
+    def train_batch(self, indices, seed):
+        return self.x[indices], self.y[indices, 0]
+
+    def loss(self, batch):
+        x, y = batch
+        return ((self.model(x).reshape(len(x), 4).mean(1) - y) ** 2).sum(), len(x)
+
+    def metrics(self, batch):
+        loss, count = self.loss(batch)
+        return {"mae": (loss.detach(), count)}
+
+    def validation_batch(self, indices):
+        return self.train_batch(indices + self.train, 0)
+
+
+class CountingPadding(Rows):
+    """Padding counts in the statistics."""
+
+    def loss(self, batch):
+        token = _ROWS_COUNT.set(True)
+        try:
+            return super().loss(batch)
+        finally:
+            _ROWS_COUNT.reset(token)
+
+
+def gradient_difference(job_class, folder):
+    """Relative difference of the gradients of two processes and one, in steps of 2, 2 and 1 examples."""
+    settings = {"epochs": 1, "batch_size": 2, "learning_rate": 1e-7, "weight_decay": 0.1, "clip": None}
+    found = []
+    for devices in (1, 2):
+        fit(
+            job_class(train=5, validation=2),
+            folder / str(devices),
+            Settings(**settings, devices=devices),
+            console=SILENT,
+        )
+        found.append(torch.cat([moment.flatten() for moment in moments(folder / str(devices))]))
+    running = [load_checkpoint(folder / name / "last").weights["2.running_var"] for name in "12"]
+    return float((found[0] - found[1]).norm() / found[0].norm()), float((running[0] - running[1]).abs().max())
+
+
+def test_a_process_without_examples_does_not_count_in_the_statistics(tmp_path):
+    """The second process computes on an example of the first in the last step: its rows must not count twice."""
+    gradients, running = gradient_difference(Rows, tmp_path / "right")
+    assert gradients <= 1e-5
+    assert running <= 1e-6
+    # twice the rows have the same mean and variance; the running variance, which is unbiased, tells them apart
+    _, running = gradient_difference(CountingPadding, tmp_path / "wrong")
+    assert running > 1e-4
 
 
 def test_ctrl_c_on_the_terminal_stops_all_processes_and_saves_once(tmp_path):
