@@ -138,7 +138,7 @@ def real(monkeypatch):
 
 @pytest.mark.usefixtures("real")
 def test_no_near_duplicates_of_the_real_set_cross_its_split():
-    """Up to a tenth of the tolerance, which is the noise of sampling: two windows of different parts are 0.0297 apart."""
+    """Up to a tenth of the tolerance, the noise of sampling: two windows of different parts are 0.0297 apart."""
     rows, surfaces = table(), unpack_surfaces(_furniture.meshes())
     for label in ("door or window", "tree", "vehicle"):
         mine = [place for place, row in enumerate(rows) if row.label == label]
