@@ -196,5 +196,5 @@ def test_norms_stand_in_every_layer_and_keep_the_law(layer: str) -> None:
     assert any(isinstance(module, BatchNorm) for module in model.interactions.modules())
     assert model.config["layer"]["norm"] == "batch"
     assert_equivariant(model, samples=8)
-    with pytest.raises(ValueError, match='norm is "batch" or "none"'):
-        encoder(layer={"name": layer, "norm": "layer"})
+    with pytest.raises(ValueError, match='norm is "layer", "batch" or "none"'):
+        encoder(layer={"name": layer, "norm": "rows"})

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
-from intertwine.models._rep_texts import group_name, read_in_group
+from intertwine.models._rep_texts import group_name
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Linear, Pool, Reduce
 from intertwine.ops import knn_interpolate, resolve_batch
@@ -110,7 +110,7 @@ class HierarchicalEncoder(nn.Module):
             )
         self.family = get_family(layer)
         self._group_name = group_name(group, rep_in, rep_out)
-        given = [read_in_group(rep, group) for rep in (rep_in, rep_out)]
+        given = [self.family.parse_text(rep, group) for rep in (rep_in, rep_out)]
         self.rep_in, self.rep_out = self.family.parse_rep(*given), self.family.parse_rep(*reversed(given))
         hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
         hiddens: list[Rep | str] = _per_level(hidden, levels, "hidden")

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
-from intertwine.models._rep_texts import group_name, read_in_group
+from intertwine.models._rep_texts import group_name
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Pool, Reduce
 from intertwine.reps import Rep
@@ -79,7 +79,7 @@ class PointEncoder(nn.Module):
             raise ValueError(f"layers must be at least 0, got {layers}")
         self.family = get_family(layer)
         self._group_name = group_name(group, rep_in, rep_out)
-        given = [read_in_group(rep, group) for rep in (rep_in, rep_out)]
+        given = [self.family.parse_text(rep, group) for rep in (rep_in, rep_out)]
         self.rep_in, self.rep_out = self.family.parse_rep(*given), self.family.parse_rep(*reversed(given))
         hidden = self.family.default_hidden_rep(self.rep_in.group) if hidden is None else hidden
         self.hidden = self.family.parse_hidden(hidden, self.rep_in)

@@ -22,8 +22,8 @@ class EGNNFamily(Family):
     position that the layers move, in units of the cutoff. The edge attributes are Bessel functions of the distance.
 
     Attributes:
-        norm: Normalization of what is added to the scalars, ``"batch"`` or ``"none"``. Vectors are displacements, which
-            keep their lengths.
+        norm: Normalization of what is added to the scalars, ``"layer"``, ``"batch"`` or ``"none"``.
+            Vectors are displacements, which keep their lengths.
 
     Reference: Satorras et al., E(n) equivariant graph neural networks, ICML 2021, eqs. 3-6.
     """

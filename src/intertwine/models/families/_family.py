@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from intertwine.groups import Group
+from intertwine.models._rep_texts import read_in_group
 from intertwine.nn import Gate, Geometry, Linear
 from intertwine.ops import avg_pool_neighbors
 from intertwine.reps import Rep, as_rep
@@ -63,6 +64,14 @@ class Family(ABC):
             other: A further representation of the encoder; of O(3) if it is text or not given.
         """
         return as_rep(rep, other)
+
+    def parse_text(self, rep: Rep | str, group: str | None) -> Rep | str:
+        """The representation, its text read in the grammar of the named group if there is one.
+
+        Raises:
+            UsageError: There is no such group, or the text cannot be read.
+        """
+        return read_in_group(rep, group)
 
     def parse_hidden(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """The representation between the layers; arguments as for :meth:`parse_rep`."""

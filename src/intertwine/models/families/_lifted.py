@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from intertwine._errors import UsageError
 from intertwine.groups import (
     SO3,
     Cyclic,
@@ -97,6 +98,13 @@ class LiftedFamily(Family):
             if copies:
                 return int(copies[1]) * group.regular
         return as_rep(rep).restrict(group)
+
+    def parse_text(self, rep: Rep | str, group: str | None) -> Rep | str:
+        """The representation, its text in the grammar of the named group or in that of :meth:`parse_rep`."""
+        try:
+            return super().parse_text(rep, group)
+        except UsageError:
+            return rep
 
     def parse_hidden(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """Copies of the regular representation; text may be their number alone, such as "16".

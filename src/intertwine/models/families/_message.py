@@ -17,8 +17,8 @@ class MessageFamily(Family):
     """Message passing on relative positions, equivariant under translations and permutations only.
 
     Attributes:
-        norm: Normalization of the messages before they are added to the features, ``"batch"`` or ``"none"``. Without
-            it, points of small or thinned clouds may differ by less than float32 resolves well.
+        norm: Normalization of the messages before they are added to the features, ``"layer"``, ``"batch"`` or
+            ``"none"``. Without it, points of small or thinned clouds may differ by less than float32 resolves well.
     """
 
     norm: Norm = "none"

@@ -14,18 +14,20 @@ _EPS = 1e-3  # added to the power: vectors that are small by cancellation are mo
 Norm = Literal["layer", "batch", "none"]
 
 
-def check_norm(name: str, norm: str) -> None:
+def check_norm(name: str, norm: str, known: tuple[str, ...] = get_args(Norm)) -> None:
     """Check the name of a normalization.
 
     Args:
         name: Name of the family, for the message.
-        norm: ``"layer"``, ``"batch"`` or ``"none"``.
+        norm: Name of the normalization.
+        known: Those that the family has.
 
     Raises:
         ValueError: If it is none of them.
     """
-    if norm not in get_args(Norm):
-        raise ValueError(f'layer "{name}": norm is "layer", "batch" or "none", got {norm!r}')
+    if norm not in known:
+        names = " or ".join(", ".join(f'"{one}"' for one in part) for part in (known[:-1], known[-1:]))
+        raise ValueError(f'layer "{name}": norm is {names}, got {norm!r}')
 
 
 def make_norm(norm: Norm, rep: Rep) -> nn.Module:

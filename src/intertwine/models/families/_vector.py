@@ -32,7 +32,7 @@ class VectorFamily(Family):
     norm: Norm = "batch"
 
     def __post_init__(self) -> None:
-        check_norm(self.name, self.norm)
+        check_norm(self.name, self.norm, ("batch", "none"))
 
     def embedding(self, rep_in: Rep, hidden: Rep, config: InteractionConfig) -> nn.Module:
         """Vectors from the neighborhood of each point, scaled by its scalars."""
