@@ -171,7 +171,7 @@ def angular_decomposition(
         >>> G2 = gaussian_derivative(2)
         >>> found = angular_decomposition(G2, G2.extent, degree=4)
         >>> found.degrees, found.basis_size, found.rep
-        ((0, 2), 3, 1x0 + 1x2)
+        ((0, 2), 3, SO2().rep("1x0 + 1x2"))
     """
     if not extent > 0 or degree < 0 or dimension not in (2, 3):
         raise UsageError(

@@ -119,7 +119,7 @@ def hilbert_fit(order: int, sigma: float = sqrt(0.5), dimension: int = 2) -> Pol
 
     Example:
         >>> [round(c, 2) for c in hilbert_fit(2).coefficients]  # 0.978 (x^3 - 2.254 x)
-        [0.0, -2.2, 0.0, 0.98]
+        [0.0, -2.21, 0.0, 0.98]
     """
     _check(order, 1)
     x = np.linspace(-12.0, 12.0, 4801)
