@@ -26,13 +26,13 @@ from intertwine.groups import (
     Tetrahedral,
 )
 from intertwine.hom import character_count, hom_dimension, intertwiners
-from intertwine.hom._count import character_inner_product, conjugacy_classes, list_elements
-from intertwine.hom._cycle_types import class_size, partitions, symmetric_classes
 from intertwine.hom._null_space import null_space
-from intertwine.hom._planar_count import planar_count
 from intertwine.hom._regular import regular_count, regular_maps
 from intertwine.hom._schur import schur
-from intertwine.hom._weights import component_trace, invariant_count
+from intertwine.hom.characters._count import character_inner_product, conjugacy_classes, list_elements
+from intertwine.hom.characters._cycle_types import class_size, partitions, symmetric_classes
+from intertwine.hom.characters._planar_count import planar_count
+from intertwine.hom.characters._weights import component_trace, invariant_count
 from intertwine.reps import Generators
 from intertwine.reps.solve import discrete_constraints
 from intertwine.reps.solve._generators import normalized

@@ -25,8 +25,8 @@ from intertwine.groups import (
     Tetrahedral,
 )
 from intertwine.hom import Count, character_count, hom_dimension, intertwiners
-from intertwine.hom import _count as counts
 from intertwine.hom._null_space import count_and_solve, null_space
+from intertwine.hom.characters import _count as counts
 from intertwine.reps import Generators, solve_constraints
 from intertwine.reps.solve import Expected, discrete_constraints
 from intertwine.reps.solve import _constraints as solver

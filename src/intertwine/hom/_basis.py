@@ -7,10 +7,10 @@ from pathlib import Path
 from torch import Tensor
 
 from intertwine.hom._cache import BasisCache, basis_path, load_basis, store_basis
-from intertwine.hom._count import check_groups, merged_terms
 from intertwine.hom._null_space import null_space
 from intertwine.hom._regular import regular_maps
 from intertwine.hom._schur import schur, schur_dimension
+from intertwine.hom.characters import check_groups, merged_terms
 from intertwine.reps import Generators, Rep, irrep_table
 from intertwine.reps.solve import check_size, factors, signed_permutation
 

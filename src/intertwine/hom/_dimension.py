@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from intertwine.hom._count import character_count, check_groups
 from intertwine.hom._schur import schur_dimension
+from intertwine.hom.characters import character_count, check_groups
 from intertwine.reps import Rep, irrep_table
 
 

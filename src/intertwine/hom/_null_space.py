@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from intertwine.hom._count import Count, count_terms
+from intertwine.hom.characters import Count, count_terms
 from intertwine.reps import Generators, Rep, solve_constraints
 from intertwine.reps.solve import Expected, check_size
 

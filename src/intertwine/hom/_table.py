@@ -13,9 +13,9 @@ from torch import Tensor
 from intertwine._bounds import shorten, show_count
 from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
-from intertwine.hom._count import Count, character_count, merged_terms, total_count
 from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.hom._regular import regular_count
+from intertwine.hom.characters import Count, character_count, merged_terms, total_count
 from intertwine.reps import Rep, TensorProduct
 from intertwine.reps.solve import factors
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from intertwine.groups import FiniteGroup, Group, Symmetric, list_elements
-from intertwine.hom._cycle_types import partition_count, symmetric_classes
-from intertwine.hom._planar_count import planar_count
 from intertwine.hom._regular import regular_count
-from intertwine.hom._weights import component_trace, invariant_count
+from intertwine.hom.characters._cycle_types import partition_count, symmetric_classes
+from intertwine.hom.characters._planar_count import planar_count
+from intertwine.hom.characters._weights import component_trace, invariant_count
 from intertwine.reps import DirectSum, Generators, Rep, TensorProduct
 from intertwine.reps.solve import discrete_constraints, orbit_signs
 
