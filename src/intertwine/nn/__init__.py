@@ -73,6 +73,7 @@ from intertwine.nn.norm import (
     BatchNorm,
     LayerNorm,
 )
+from intertwine.nn.sets import ExchangeableLinear, ExchangeableMap, ObservedEntries
 from intertwine.nn.vector import (
     ComponentFirst,
     VectorBatchNorm,
@@ -95,6 +96,8 @@ __all__ = [
     "Constant",
     "DepthwiseConv",
     "EGNNConv",
+    "ExchangeableLinear",
+    "ExchangeableMap",
     "FourierNonlinearity",
     "Gate",
     "Geometry",
@@ -126,6 +129,7 @@ __all__ = [
     "MessageConv",
     "NormInvariants",
     "NormNonlinearity",
+    "ObservedEntries",
     "PixelBasis",
     "PointConv",
     "PointLayer",
