@@ -1,4 +1,4 @@
-"""Networks on point clouds, images and volumes: encoders, families of interactions, frames, group convolutions."""
+"""Networks on point clouds, images, volumes, sets and arrays: encoders, families, frames, group convolutions."""
 
 from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
@@ -35,15 +35,18 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 
 __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
     "Canonicalization",
+    "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
     "EquiformerFamily",
+    "ExchangeableNetwork",
     "Family",
     "Fields",
     "FourierFields",
@@ -62,6 +65,7 @@ __all__ = [
     "PrincipalFrame",
     "RegularFields",
     "ScalarBatchNorm",
+    "SetTransformer",
     "SteerableFamily",
     "UNet",
     "VectorDGCNN",

@@ -73,7 +73,14 @@ from intertwine.nn.norm import (
     BatchNorm,
     LayerNorm,
 )
-from intertwine.nn.sets import ExchangeableLinear, ExchangeableMap, ObservedEntries
+from intertwine.nn.sets import (
+    ExchangeableLinear,
+    ExchangeableMap,
+    ExchangeableNorm,
+    ObservedEntries,
+    SetAttention,
+    SetAttentionPool,
+)
 from intertwine.nn.vector import (
     ComponentFirst,
     VectorBatchNorm,
@@ -98,6 +105,7 @@ __all__ = [
     "EGNNConv",
     "ExchangeableLinear",
     "ExchangeableMap",
+    "ExchangeableNorm",
     "FourierNonlinearity",
     "Gate",
     "Geometry",
@@ -143,6 +151,8 @@ __all__ = [
     "RotateFeatures",
     "RotationReadout",
     "SO2Conv",
+    "SetAttention",
+    "SetAttentionPool",
     "SphereNonlinearity",
     "SteerableAttention",
     "SteerableConv",

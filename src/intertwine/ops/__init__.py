@@ -72,7 +72,7 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
-from intertwine.ops.sets import gather_sums, group_sums
+from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -119,6 +119,7 @@ __all__ = [
     "match_descriptors",
     "nearest_rotation",
     "oriented_energy",
+    "pad_sets",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
