@@ -80,6 +80,7 @@ from intertwine.nn.sets import (
     ObservedEntries,
     SetAttention,
     SetAttentionPool,
+    SetCrossAttention,
 )
 from intertwine.nn.vector import (
     ComponentFirst,
@@ -92,6 +93,18 @@ from intertwine.nn.vector import (
     VectorReLU,
     from_vector_layout,
     to_vector_layout,
+)
+from intertwine.nn.weights import (
+    Sine,
+    WeightArray,
+    Weights,
+    WeightSpace,
+    WeightSpaceActivation,
+    WeightSpaceAttention,
+    WeightSpaceLinear,
+    WeightSpaceNorm,
+    check_weights,
+    normal_form,
 )
 from intertwine.ops import procrustes
 
@@ -153,6 +166,8 @@ __all__ = [
     "SO2Conv",
     "SetAttention",
     "SetAttentionPool",
+    "SetCrossAttention",
+    "Sine",
     "SphereNonlinearity",
     "SteerableAttention",
     "SteerableConv",
@@ -166,13 +181,22 @@ __all__ = [
     "VectorPositionConv",
     "VectorReLU",
     "VelocityEGNNConv",
+    "WeightArray",
+    "WeightSpace",
+    "WeightSpaceActivation",
+    "WeightSpaceAttention",
+    "WeightSpaceLinear",
+    "WeightSpaceNorm",
+    "Weights",
     "band_limited_regular",
+    "check_weights",
     "e3nn_weights",
     "export_grid",
     "from_vector_layout",
     "grid_action",
     "identity_neighborhood",
     "load_e3nn_weights",
+    "normal_form",
     "pad_to_heads",
     "procrustes",
     "regular_copies",

@@ -10,8 +10,24 @@ from intertwine._errors import UsageError
 from intertwine.actions import Action, Array, TrivialAction
 
 
-class _CrossAttention(nn.Module):
-    """Queries attend to keys, with a residual and a network on each element: the block MAB of the set transformer."""
+class SetCrossAttention(nn.Module):
+    """Multi-head attention of the elements of one set to those of another, with a residual and a network on each.
+
+    Args:
+        channels: Of each element of both sets.
+        heads: Number of heads; divides the channels.
+
+    Raises:
+        ValueError: If the heads do not divide the channels.
+
+    Law: permutations of the queries commute with it, and permutations of the keys do not change it.
+
+    Reference: Lee et al., Set Transformer, ICML 2019, the block MAB with normalization first.
+
+    Example:
+        >>> SetCrossAttention(8, heads=2)(torch.randn(3, 8), torch.randn(5, 8)).shape
+        torch.Size([3, 8])
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -30,8 +46,11 @@ class _CrossAttention(nn.Module):
             nn.Linear(2 * channels, channels, **options),
         )
 
-    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-        """``(*batch, m, channels), (*batch, n, channels), (*batch, n) -> (*batch, m, channels)``."""
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``(*batch, m, channels)`` and ``(*batch, n, channels)``, of the keys in a mask, to ``(*batch, m, channels)``.
+
+        Queries attend to nothing, and keep their residual, where no key is in the mask.
+        """
         q = self._split(self.queries(self.norm_queries(queries)))
         k, v = map(self._split, self.keys_values(self.norm_keys(keys)).chunk(2, -1))
         seen = None
@@ -74,14 +93,14 @@ class SetAttention(nn.Module):
     def __init__(self, channels: int, heads: int = 4, induced_points: int | None = None) -> None:
         super().__init__()
         self.channels, self.heads, self.induced_points = channels, heads, induced_points
-        self.attention = _CrossAttention(channels, heads)
+        self.attention = SetCrossAttention(channels, heads)
         self.points: nn.Parameter | None = None
-        self.inducing: _CrossAttention | None = None
+        self.inducing: SetCrossAttention | None = None
         if induced_points is not None:
             if induced_points < 1:
                 raise UsageError(f"expected at least one induced point, got {induced_points}")
             self.points = nn.Parameter(torch.randn(induced_points, channels, dtype=torch.float32))
-            self.inducing = _CrossAttention(channels, heads)
+            self.inducing = SetCrossAttention(channels, heads)
 
     @property
     def action_in(self) -> Action:
@@ -140,7 +159,7 @@ class SetAttentionPool(nn.Module):
             raise UsageError(f"expected at least one point, got {points}")
         self.channels = channels
         self.points = nn.Parameter(torch.randn(points, channels, dtype=torch.float32))
-        self.attention = _CrossAttention(channels, heads)
+        self.attention = SetCrossAttention(channels, heads)
 
     @property
     def action_in(self) -> Action:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import prod
 
 from intertwine._errors import UsageError
 from intertwine.actions import Action, Array, TrivialAction, TupleAction
@@ -33,7 +32,10 @@ class ArrayAxes:
     @property
     def free(self) -> int:
         """The product of the sizes of the axes that no group moves."""
-        return prod(axis for axis in self.axes if isinstance(axis, int))
+        size = 1
+        for axis in self.axes:
+            size *= axis if isinstance(axis, int) else 1
+        return size
 
     @property
     def order(self) -> tuple[int, ...]:
