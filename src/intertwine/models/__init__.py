@@ -36,6 +36,7 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.weights import WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
@@ -72,6 +73,7 @@ __all__ = [
     "VectorFamily",
     "VectorPointNet",
     "VoxelCNN",
+    "WeightSpaceNetwork",
     "WideResNet",
     "describe_family",
     "get_family",

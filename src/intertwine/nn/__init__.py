@@ -81,6 +81,7 @@ from intertwine.nn.sets import (
     SetAttention,
     SetAttentionPool,
     SetCrossAttention,
+    parse_axes,
 )
 from intertwine.nn.vector import (
     ComponentFirst,
@@ -198,6 +199,7 @@ __all__ = [
     "load_e3nn_weights",
     "normal_form",
     "pad_to_heads",
+    "parse_axes",
     "procrustes",
     "regular_copies",
     "to_vector_layout",

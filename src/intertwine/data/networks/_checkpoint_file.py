@@ -13,6 +13,8 @@ from intertwine._errors import UsageError
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "weights")
+_PICKLES = (b"P", b"\x80")
+"""How archives and pickles begin."""
 _LARGEST = 1 << 30
 """The most bytes of a checkpoint of a small network."""
 
@@ -78,7 +80,7 @@ def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        if "weights_only" not in str(error).lower() and "unsupported" not in str(error).lower():
+        if _first_bytes(path)[:1] not in _PICKLES:
             raise BadNetworkError("not a checkpoint of torch") from error
         raise UsageError(
             f"{path} is a pickled checkpoint with more than tensors, which could run code, and is not read. Convert it "
@@ -86,6 +88,11 @@ def _read_torch(path: Path) -> Any:
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise BadNetworkError(f"not a checkpoint of torch ({str(error).splitlines()[0][:80]})") from error
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 def _unwrapped(content: Any) -> Mapping[str, Tensor]:

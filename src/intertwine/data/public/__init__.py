@@ -1,4 +1,4 @@
-"""Public data sets: molecules, shapes, digits and clothing, networks, and the recipes by which `intertwine data NAME` gets them.
+"""Public data sets: molecules, shapes, digits, clothing, networks, and the recipes of `intertwine data NAME`.
 
 The recipes import neither torch nor ase; the sets are loaded when they are first used.
 """
