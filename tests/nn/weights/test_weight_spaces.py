@@ -172,7 +172,7 @@ def flipped(space, arrays, kind, seed):
         if b is not None:
             arrays[b] *= into[:, None]
         arrays[out] *= outof[None, :, None]
-        if kind == "sine" and b is not None:
+        if kind == "sine" and b is not None and arrays[b].any():
             turns = torch.randint(-3, 4, (size,), generator=generator)
             arrays[b] += (turns.double() * pi / 30)[:, None]
             arrays[out] *= torch.where(turns % 2 == 1, -1.0, 1.0)[None, :, None]
@@ -181,10 +181,13 @@ def flipped(space, arrays, kind, seed):
 
 class TestNormalForm:
     @pytest.mark.parametrize("kind", ["relu", "tanh", "sine"])
-    @pytest.mark.parametrize("bias", [True, False])
+    @pytest.mark.parametrize("bias", ["random", "zero", "none"])
     def test_equal_for_equal_functions(self, kind, bias):
         activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "sine": Sine}[kind]
-        network = randomized(perceptron(2, 5, 4, 2, activation=activation, bias=bias))
+        network = randomized(perceptron(2, 5, 4, 2, activation=activation, bias=bias != "none"))
+        if bias == "zero":
+            for key, tensor in network.state_dict().items():
+                tensor.mul_("bias" not in key)
         space = WeightSpace.of(network)
         arrays = tuple(a[0] for a in space.stack([network.state_dict()]))
         x = torch.rand(6, 2, generator=seeded(), dtype=torch.float64) / 30
