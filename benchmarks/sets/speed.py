@@ -30,9 +30,9 @@ def best(call, rounds):
     return min(times)
 
 
-def step(layer, x, *args):
+def step(layer, x, gradient, *args):
     x = x.requires_grad_()
-    layer(x, *args).backward(torch.ones(()).expand(*x.shape[:-1], CHANNELS))
+    layer(x, *args).backward(gradient)
     x.grad = None
 
 
@@ -46,7 +46,8 @@ def table(name, layer, x, rounds, *args):
 
     weight = torch.randn(CHANNELS, CHANNELS)
     once, ahead = best(copy, rounds), best(forward, rounds)
-    whole = best(lambda: step(layer, x, *args), rounds)
+    gradient = torch.randn(x.shape)
+    whole = best(lambda: step(layer, x, gradient, *args), rounds)
     product = best(lambda: x.detach() @ weight, rounds)
     print(f"{name}, {x.numel() // CHANNELS:,} entries of {CHANNELS} channels, {torch.get_num_threads()} threads")
     print(f"  read and write once       {1e3 * once:8.1f} ms")
@@ -69,11 +70,13 @@ def main():
     entries = ObservedEntries.from_index(index, (ROWS, COLUMNS))
     if options.memory:
         begin = time.perf_counter()
-        step(layer, x, entries)
+        step(layer, x, torch.randn(x.shape), entries)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"{options.entries:,} entries: one step {time.perf_counter() - begin:.1f} s, peak memory {peak:.1f} GB")
         return
-    table("sparse", layer, x, options.rounds, entries)
+    table("sparse, in any order", layer, x, options.rounds, entries)
+    by_row = ObservedEntries.from_index(index[:, index[0].argsort()], (ROWS, COLUMNS))
+    table("sparse, sorted by row", layer, x, options.rounds, by_row)
     table("dense", layer, x.reshape(ROWS, -1, CHANNELS), options.rounds)
 
 

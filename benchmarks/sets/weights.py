@@ -19,6 +19,7 @@ import argparse
 import json
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -58,9 +59,7 @@ class LinearMaps(nn.Module):
     def __init__(self, space, hidden, layers, classes):
         super().__init__()
         widths = [1, *[hidden] * layers]
-        self.layers = nn.ModuleList(
-            WeightSpaceLinear(space, a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(WeightSpaceLinear(space, a, b) for a, b in pairwise(widths))
         self.invariants = WeightSpaceLinear(space, hidden, 4 * hidden, invariant=True)
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(4 * hidden, classes))
 
@@ -75,7 +74,7 @@ class Perceptron(nn.Module):
         super().__init__()
         widths = [size, *[hidden] * layers]
         modules = []
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
+        for a, b in pairwise(widths):
             modules += [nn.Linear(a, b), nn.LayerNorm(b), nn.GELU()]
         self.network = nn.Sequential(*modules, nn.Linear(hidden, classes))
 
@@ -116,24 +115,28 @@ def aligned(space, weights):
 
 
 def pictures(networks):
-    from intertwine.data.public._mnist_inrs import _evaluate
-
     axis = torch.linspace(-1, 1, 28)
     positions = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(1, -1, 2)
     weights = list(networks.weights.values())
-    shown = [_evaluate(list(part), positions) for part in zip(*(w.split(500) for w in weights), strict=True)]
+    shown = []
+    for part in zip(*(w.split(500) for w in weights), strict=True):
+        x = positions.expand(len(part[0]), -1, -1)
+        for layer, (matrix, bias) in enumerate(zip(part[::2], part[1::2], strict=True)):
+            x = torch.baddbmm(bias[:, None], x, matrix.mT)
+            x = x if layer == 2 else torch.sin(networks.frequency * x)
+        shown.append(x)
     return (torch.cat(shown).reshape(-1, 1, 28, 28),)
 
 
 def by_loop(name, options):
     networks = mnist_inrs()
-    split = networks.make_split(seed=options.seed)
+    split = networks.make_split(options.train, seed=options.seed)
     space = WeightSpace.of_state_dict(networks.state_dict(0), "sine", networks.frequency)
     arrays = space.stack([networks.state_dict(k) for k in range(len(networks))])
     arrays = tuple((x - x.mean()) / x.std().clamp_min(1e-8) for x in arrays) if name == "linear-maps" else arrays
     arrays = aligned(space, arrays) if name == "aligned" else pictures(networks) if name == "evaluated" else arrays
     classes = networks.labels["classes"]
-    train = split.train if options.train is None else split.train[: options.train]
+    train = split.train
     if name == "aligned":
         arrays = tuple((x - x[train].mean(0)) / x[train].std(0).clamp_min(1e-6) for x in arrays)
     torch.manual_seed(options.seed)

@@ -42,7 +42,7 @@ def factor_vectors(groups: Sequence[Group]) -> tuple[Group, dict[str, Rep]]:
         reps = [rep.restrict(left_projection(product)) for rep in reps]
         reps.append(group.vector.restrict(right_projection(product)))
         whole = product
-    named = {}
+    named: dict[str, Rep] = {}
     for number, rep in enumerate(reps, 1):
         assert isinstance(rep, Pullback), "the factors of a product are restricted to it"
         named[f"V{number}"] = FactorVector(rep.group, rep.base, rep.path, f"V{number}")
@@ -96,7 +96,8 @@ def _matrix(axes_in: Sequence[FactorVector], axes_out: Sequence[FactorVector], k
         result = result * torch.eye(axis.dim, dtype=torch.float64).reshape(shape)
     matrix = result.flatten(0, len(axes_out) - 1) if axes_out else result[None]
     matrix = matrix.flatten(1) if axes_in else matrix[:, None]
-    return matrix / matrix.norm()
+    unit: Tensor = matrix / matrix.norm()
+    return unit
 
 
 def _name(axes_in: Sequence[FactorVector], axes_out: Sequence[FactorVector], kept: Sequence[FactorVector]) -> str:

@@ -53,6 +53,8 @@ class WeightSpaceNetwork(nn.Module):
         torch.Size([5, 3])
     """
 
+    frequency: Tensor
+
     def __init__(
         self,
         space: WeightSpace,
