@@ -74,7 +74,8 @@ class WeightJob:
         target = self.config["target"]
         if target["kind"] == "numbers":
             truth = ((labels - target["mean"]) / target["spread"]).to(outputs.dtype)
-            return (outputs[:, 0] - truth).square() / 2
+            squares: Tensor = (outputs[:, 0] - truth).square() / 2
+            return squares
         return cross_entropy(outputs, labels, reduction="none", label_smoothing=self.config["smoothing"])
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
