@@ -257,7 +257,7 @@ class TestConformance(ModuleTests):
 @pytest.mark.parametrize("layer", [WeightSpaceLinear, WeightSpaceNorm, WeightSpaceAttention])
 def test_law_of_layers(layer):
     space = WeightSpace.of(convolutional())
-    module = layer(space, 4, 4).double()
+    module = (layer(space, 4) if layer is WeightSpaceNorm else layer(space, 4, 4)).double()
     x = tuple(torch.randn(*space.array_shape(a), 4, generator=seeded(), dtype=torch.float64) for a in space.arrays)
     action = space.action(4)
     for seed in range(4):
