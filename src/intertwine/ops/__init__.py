@@ -9,7 +9,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
-- local_features: SIFT keypoints and descriptors, matching
+- local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 
 Each stands on those above it.
 """
@@ -59,7 +59,16 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.local_features import (
+    Keypoints,
+    SampledKeypoints,
+    disc_maximum,
+    match_descriptors,
+    sample_keypoints,
+    sampling_log_probabilities,
+    select_keypoints,
+    sift,
+)
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -76,6 +85,11 @@ from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steer
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
 
 __all__ = [
+    "select_keypoints",
+    "sampling_log_probabilities",
+    "sample_keypoints",
+    "disc_maximum",
+    "SampledKeypoints",
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
