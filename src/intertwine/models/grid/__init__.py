@@ -2,13 +2,12 @@
 
 from intertwine.models.grid._fields import Fields, FourierFields, GatedFields, NormFields, RegularFields
 from intertwine.models.grid._gcnn import GCNN, HarmonicNetwork, VoxelCNN
-from intertwine.models.grid._keypoints import PatchDescription, KeypointDetector, PatchDescriptor
+from intertwine.models.grid._keypoints import KeypointDetector, PatchDescription, PatchDescriptor
 from intertwine.models.grid._network import GridNetwork
 from intertwine.models.grid._residual import UNet, WideResNet
 
 __all__ = [
     "GCNN",
-    "PatchDescription",
     "Fields",
     "FourierFields",
     "GatedFields",
@@ -16,6 +15,7 @@ __all__ = [
     "HarmonicNetwork",
     "KeypointDetector",
     "NormFields",
+    "PatchDescription",
     "PatchDescriptor",
     "RegularFields",
     "UNet",

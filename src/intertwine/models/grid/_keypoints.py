@@ -18,7 +18,7 @@ from intertwine.reps import Rep, as_rep, direct_sum
 
 
 class KeypointDetector(GridNetwork):
-    """A score map of an image, of the same size: convolution blocks, then a convolution to one invariant number a pixel.
+    """A score map of an image, of its size: convolution blocks, then a convolution to one invariant number a pixel.
 
     Args:
         rep_in: Representation of the image, ``G.trivial`` for a gray one, or its text.
@@ -141,7 +141,9 @@ class PatchDescriptor(nn.Module):
         count = width * (1 + 2 * degree)
         self.orders, self.width = len(orders), width
         if orders:
-            self.rep_out = direct_sum(group, ((1, orders[0]), (width, group.trivial), *((width, one) for one in orders)))
+            self.rep_out = direct_sum(
+                group, ((1, orders[0]), (width, group.trivial), *((width, one) for one in orders))
+            )
         else:
             self.rep_out = count * group.trivial
         layers, side = list[nn.Module](), size

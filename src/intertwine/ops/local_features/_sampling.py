@@ -14,13 +14,13 @@ class SampledKeypoints(NamedTuple):
     """Keypoints drawn one after the other.
 
     Attributes:
-        index: ``(B, T)`` int64, pixels in row-major order.
+        pixels: ``(B, T)`` int64, in row-major order.
         valid: ``(B, T)`` bool; False where no pixel was left.
         removed: ``(B, H, W)`` int64, the step after which a pixel is left out: t if the disc about keypoint t covers it
             first, T if none does, -1 if it never was among the candidates.
     """
 
-    index: Tensor
+    pixels: Tensor
     valid: Tensor
     removed: Tensor
 
@@ -66,7 +66,7 @@ def sample_keypoints(
 
     Example:
         >>> scores = torch.tensor([[[0.0, 3.0, 2.0, 1.0]]])
-        >>> sample_keypoints(scores, torch.ones(1, 1, 4, dtype=torch.bool), 2, 1.0).index.tolist()
+        >>> sample_keypoints(scores, torch.ones(1, 1, 4, dtype=torch.bool), 2, 1.0).pixels.tolist()
         [[1, 3]]
     """
     if scores.ndim != 3 or candidates.shape != scores.shape or count < 0 or radius < 0:
@@ -113,7 +113,7 @@ def sampling_log_probabilities(scores: Tensor, sampled: SampledKeypoints) -> Ten
         >>> sampling_log_probabilities(scores, drawn).exp().tolist()
         [[0.25, 0.3333333432674408]]
     """
-    count = sampled.index.shape[1]
+    count = sampled.pixels.shape[1]
     flat, removed = scores.flatten(1), sampled.removed.flatten(1)
     inside = removed >= 0
     top = flat.detach().masked_fill(~inside, -torch.inf).amax(1, keepdim=True)
@@ -122,5 +122,5 @@ def sampling_log_probabilities(scores: Tensor, sampled: SampledKeypoints) -> Ten
     sums = weights.new_zeros(len(flat), count + 1).scatter_add(1, removed.clamp_min(0), weights)
     totals = sums.flip(1).cumsum(1).flip(1)[:, :count]
     tiny = torch.finfo(scores.dtype).tiny
-    found = flat.gather(1, sampled.index) - top - totals.clamp_min(tiny).log()
+    found = flat.gather(1, sampled.pixels) - top - totals.clamp_min(tiny).log()
     return torch.where(sampled.valid, found, 0)

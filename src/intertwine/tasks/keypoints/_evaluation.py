@@ -142,15 +142,18 @@ def cells(score: PairScore, upright: PairScore, photos: int) -> tuple[str, ...]:
     return (*(f"{100 * value:.1f} %" for value in shares), f"{score.correct / photos:.1f}", f"{100 * kept:.1f} %")
 
 
+def mean_score(points: Sequence[AnglePoint]) -> PairScore:
+    """The mean over the angles."""
+    return PairScore(*(value / len(points) for value in PairScore.total([point.score for point in points])))
+
+
 def as_evaluation(points: Sequence[AnglePoint], name: str, photos: int, tolerance: float) -> Evaluation:
     """Tables and JSON of a curve."""
     upright = points[0].score
     worst = min(points, key=lambda point: point.score.correct)
-    every = PairScore.total([point.score for point in points])
-    mean = PairScore(*(value / len(points) for value in every))
     rows = (
         ("upright", *cells(upright, upright, photos)),
-        ("mean over angles", *cells(mean, upright, photos)),
+        ("mean over angles", *cells(mean_score(points), upright, photos)),
         (f"worst, {worst.degrees} degrees", *cells(worst.score, upright, photos)),
     )
     table = tuple((f"{point.degrees}", *cells(point.score, upright, photos)) for point in points)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.data import Split
-from intertwine.ops import Keypoints, sample_keypoints, sampling_log_probabilities
+from intertwine.ops import sample_keypoints, sampling_log_probabilities
 from intertwine.tasks.keypoints._evaluation import score_pair
 from intertwine.tasks.keypoints._network import MARGIN, KeypointNetwork
 from intertwine.tasks.keypoints._pairs import ImagePairs, random_pairs, warp_points
@@ -82,7 +82,7 @@ class KeypointJob:
             self.network.radius,
             batch.gumbel.flatten(0, 1),
         )
-        positions = torch.stack((drawn.index % scores.shape[-1], drawn.index // scores.shape[-1]), -1).double()
+        positions = torch.stack((drawn.pixels % scores.shape[-1], drawn.pixels // scores.shape[-1]), -1).double()
         distances = partner_distances(positions, drawn.valid, homographies)
         rewards = (distances.amin(2) <= self._settings["tolerance"]) & drawn.valid
         described = self._descriptor_loss(images[:, 0], positions, drawn.valid, distances)
@@ -107,7 +107,7 @@ class KeypointJob:
         places = torch.cat([part[0] for part in chosen])
         owner = torch.repeat_interleave(torch.arange(size), torch.tensor([len(p) for p in pairs]))
         near = (owner[:, None] == owner) & (torch.cdist(places, places) < 2 * self.network.radius)
-        return triplet_loss(*found.chunk(2), near).mean()
+        return triplet_loss(found[: len(first)], found[len(first) :], near).mean()
 
     @torch.no_grad()
     def metrics(self, batch: ImagePairs) -> dict[str, tuple[Tensor, int]]:
@@ -115,8 +115,8 @@ class KeypointJob:
         size, count = batch.first.shape[-1], self._settings["samples"]
         totals = torch.zeros(3, dtype=torch.float64)
         for first, second, homography in zip(batch.first, batch.second, batch.homographies, strict=True):
-            both: list[Keypoints] = [self.network.extract(image, count) for image in (first, second)]
-            score = score_pair(*both, homography, [(size, size)] * 2, self._settings["tolerance"])
+            one, other = (self.network.extract(image, count) for image in (first, second))
+            score = score_pair(one, other, homography, [(size, size)] * 2, self._settings["tolerance"])
             totals += torch.tensor([score.repeatability, score.accuracy, 1 - score.matching_score])
         names = ("repeatability", "accuracy", "missed")
         return {name: (value, len(batch)) for name, value in zip(names, totals, strict=True)}
@@ -210,5 +210,3 @@ def triplet_loss(first: Tensor, second: Tensor, near: Tensor) -> Tensor:
     hardest = torch.minimum(others.amin(1), others.amin(0))
     losses: Tensor = functional.relu(_MARGIN + distances.diagonal() - hardest)
     return losses
-
-

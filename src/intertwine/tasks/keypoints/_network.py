@@ -107,14 +107,16 @@ def _as_large(target: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """A configuration with the widths at which detector and descriptor have the parameters of the target's."""
     goal = KeypointNetwork(target)
 
-    def factor(part: str, name: str) -> list[int]:
-        options = {tuple(max(1, round(width * quarter / 4)) for width in target[name]) for quarter in range(4, 17)}
-        sizes = {option: _parameters(getattr(KeypointNetwork({**config, name: option}), part)) for option in options}
-        wanted = _parameters(getattr(goal, part))
-        return list(min(sizes, key=lambda option: abs(sizes[option] - wanted)))
+    def fitted(part: str, name: str) -> list[int]:
+        wanted, found = _parameters(getattr(goal, part)), dict[int, list[int]]()
+        for quarters in range(4, 17):
+            widths = [max(1, round(width * quarters / 4)) for width in target[name]]
+            size = _parameters(getattr(KeypointNetwork({**config, name: widths}), part))
+            found[abs(size - wanted)] = widths
+        return found[min(found)]
 
-    return {**config, "widths": factor("detector", "widths"),
-            "descriptor_widths": factor("descriptor", "descriptor_widths")}  # fmt: skip
+    return {**config, "widths": fitted("detector", "widths"),
+            "descriptor_widths": fitted("descriptor", "descriptor_widths")}  # fmt: skip
 
 
 def rotations(name: str) -> Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
@@ -47,9 +48,7 @@ class KeypointOptions(FitOptions):
         96, help="Side of the pairs of windows, in pixels.", group="Training", minimum=SMALLEST_CROP, maximum=1024
     )
     pairs: int = option(16, help="Pairs drawn of each photo in an epoch.", group="Training", minimum=1, maximum=10_000)
-    samples: int = option(
-        64, help="Keypoints drawn in each window.", group="Training", minimum=1, maximum=4096
-    )
+    samples: int = option(64, help="Keypoints drawn in each window.", group="Training", minimum=1, maximum=4096)
     tolerance: float = option(
         3.0, help="Largest distance of two keypoints that are the same, in pixels.", group="Training", above=0,
         maximum=64,
@@ -78,7 +77,7 @@ class KeypointOptions(FitOptions):
         if self.resolution < self.crop:
             raise UsageError(f"--resolution {self.resolution} is less than --crop {self.crop}: no window fits a photo")
         if self.detector is not None:
-            check_checkpoint_folder(self.detector)
+            check_checkpoint_folder(Path(self.detector))
         check_source(self.data, self.public)
 
     def _check_group(self) -> None:

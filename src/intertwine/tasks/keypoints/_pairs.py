@@ -172,6 +172,7 @@ def _random_homographies(random: Tensor, size: int) -> Tensor:
 
     Args:
         random: ``(B, 11)``, normal numbers: eight for the corners, the scale, two for the shift.
+        size: Side of the windows.
     """
     corners = torch.tensor([[0.0, 0.0], [1, 0], [1, 1], [0, 1]], dtype=torch.float64) * (size - 1)
     center = (size - 1) / 2

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn import functional
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import image_files, read_image, to_float
-from intertwine.data.images import IMAGE_SUFFIXES
+from intertwine.data.images import IMAGE_SUFFIXES, with_channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def read_photos(
     for number, path in enumerate(paths, 1):
         name = path.relative_to(root).as_posix()
         try:
-            found = read_image(path, channels=1)
+            found = read_image(path)
             height, width = found.pixels.shape[1:]
             if min(height, width) < smallest:
                 raise UsageError(f"{path}: {width} x {height} pixels, less than {smallest} x {smallest}")
@@ -86,7 +87,7 @@ def read_photos(
         else:
             for remark in found.remarks:
                 counts[remark] = counts.get(remark, 0) + 1
-            pixels.append(_shrunk(to_float(found.pixels), resolution))
+            pixels.append(_shrunk(found.pixels, resolution))
             names.append(name)
         progress(number, len(paths))
     if not pixels:
@@ -126,7 +127,7 @@ def iter_photos(folder: str, chunk: int, *, strict: bool) -> Iterator[PhotoSet]:
         for path in paths[begin : begin + chunk]:
             name = path.relative_to(root).as_posix()
             try:
-                pixels.append(_bytes(to_float(read_image(path, channels=1).pixels)[0]))
+                pixels.append(gray_bytes(read_image(path).pixels))
             except UsageError as error:
                 if strict or "pip install" in str(error):
                     raise
@@ -139,8 +140,30 @@ def iter_photos(folder: str, chunk: int, *, strict: bool) -> Iterator[PhotoSet]:
         yield PhotoSet(pixels, names, tuple(skipped))
 
 
-def _shrunk(image: Tensor, resolution: int) -> Tensor:
-    """``(H, W)`` uint8, of an image ``(1, H, W)``."""
+def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PhotoSet:
+    """The photos that a run was begun with.
+
+    Raises:
+        UsageError: They are gone, or others.
+    """
+    data = config["data"]
+    photos = read_photos(data["source"], data["resolution"], config["training"]["crop"], progress=progress)
+    if photos.digest != data["names_sha256"]:
+        raise UsageError(
+            f"{data['source']} had {data['photos']:,} photos when this model was trained and has others now "
+            f"({len(photos):,}): the split no longer fits; pass other data"
+        )
+    return photos
+
+
+def gray_bytes(pixels: Tensor) -> Tensor:
+    """``(H, W)`` uint8, of an image ``(C, H, W)`` of bytes or of numbers from 0 to 1."""
+    return _bytes(to_float(with_channels(pixels, 1))[0])
+
+
+def _shrunk(pixels: Tensor, resolution: int) -> Tensor:
+    """``(H, W)`` uint8, gray, scaled so that the shorter side is `resolution` at most."""
+    image = to_float(with_channels(pixels, 1))
     height, width = image.shape[1:]
     scale = resolution / min(height, width)
     if scale < 1:

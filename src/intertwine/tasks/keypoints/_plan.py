@@ -11,7 +11,7 @@ from intertwine.tasks._source import resolve
 from intertwine.tasks.keypoints._job import KeypointJob
 from intertwine.tasks.keypoints._network import KeypointNetwork, network_config
 from intertwine.tasks.keypoints._options import KeypointOptions
-from intertwine.tasks.keypoints._photos import PhotoSet, read_photos
+from intertwine.tasks.keypoints._photos import read_photos
 from intertwine.tasks.options import share
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def prepare_job(options: KeypointOptions, progress: ProgressCallback) -> Keypoin
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(photos)} photos leave none to {what} on; give more of them")
-    config = {
+    config: dict[str, Any] = {
         "data": {
             "given": options.data,
             "source": source,
@@ -69,22 +69,6 @@ def prepare_job(options: KeypointOptions, progress: ProgressCallback) -> Keypoin
     taken.load_into(whole)
     job.network.detector.load_state_dict(whole.detector.state_dict())
     return job
-
-
-def read_again(config: dict[str, Any], progress: ProgressCallback) -> PhotoSet:
-    """The photos that a run was begun with.
-
-    Raises:
-        UsageError: They are gone, or others.
-    """
-    data = config["data"]
-    photos = read_photos(data["source"], data["resolution"], config["training"]["crop"], progress=progress)
-    if photos.digest != data["names_sha256"]:
-        raise UsageError(
-            f"{data['source']} had {data['photos']:,} photos when this model was trained and has others now "
-            f"({len(photos):,}): the split no longer fits; pass other data"
-        )
-    return photos
 
 
 def _checkpoint_of(path: str) -> Checkpoint:

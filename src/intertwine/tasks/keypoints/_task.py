@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from intertwine.tasks.keypoints._predictor import KeypointPredictor
     from intertwine.training import FitResult
 
-_NAMED = 3
-
 
 class KeypointTask(Task):
     """A detector and a descriptor of keypoints, learned from photos without labels."""
@@ -35,7 +33,7 @@ class KeypointTask(Task):
     ) -> KeypointJob:
         """The job that `config` and `split` describe."""
         from intertwine.tasks.keypoints._job import KeypointJob
-        from intertwine.tasks.keypoints._plan import read_again
+        from intertwine.tasks.keypoints._photos import read_again
 
         return KeypointJob(config, split, read_again(config, progress))
 
@@ -47,6 +45,8 @@ class KeypointTask(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The photos, what was split how, and the size of the networks."""
+        from intertwine.tasks._skipped import skipped_text
+
         data, split = job.config["data"], job.split
         sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
         name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
@@ -90,12 +90,3 @@ def network_text(job: KeypointJob) -> str:
         f"{kind}; detector {detector:,} parameters{frozen}, descriptor {descriptor:,} parameters, "
         f"{job.network.descriptor.dim} numbers"
     )
-
-
-def skipped_text(skipped: list[list[str]]) -> str:
-    """The files that were left out and why, the first few by name."""
-    if not skipped:
-        return ""
-    named = ", ".join(f"{name} ({reason})" for name, reason in skipped[:_NAMED])
-    more = f", and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'} skipped: {named}{more}"
