@@ -109,7 +109,7 @@ def _as_large(target: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
 
     def fitted(part: str, name: str) -> list[int]:
         wanted, found = _parameters(getattr(goal, part)), dict[int, list[int]]()
-        for quarters in range(4, 17):
+        for quarters in range(1, 17):
             widths = [max(1, round(width * quarters / 4)) for width in target[name]]
             size = _parameters(getattr(KeypointNetwork({**config, name: widths}), part))
             found[abs(size - wanted)] = widths
