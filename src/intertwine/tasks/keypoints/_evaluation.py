@@ -107,6 +107,8 @@ def rotation_curve(
 ) -> list[AnglePoint]:
     """The scores of pairs of windows of photos, the second turned by every angle; see `turned_pairs`.
 
+    Keypoints are taken from the inscribed discs, so that the same part of the photo is seen at every angle.
+
     Args:
         photos: ``(H, W)`` uint8.
         extract: An image ``(H, W)`` and a number to at most that many keypoints.
@@ -121,8 +123,8 @@ def rotation_curve(
     points: list[AnglePoint] = []
     for angle in degrees:
         pairs = turned_pairs(photos, float(angle), view, seed)
-        known = known or [extract(image, keypoints) for image in pairs.first]
-        turned = [extract(image, keypoints) for image in pairs.second]
+        known = known or [_within_disc(extract, image, keypoints) for image in pairs.first]
+        turned = [_within_disc(extract, image, keypoints) for image in pairs.second]
         scores = [
             score_pair(a, b, homography, [(view, view)] * 2, tolerance)
             for a, b, homography in zip(known, turned, pairs.homographies, strict=True)
@@ -172,6 +174,13 @@ def as_evaluation(points: Sequence[AnglePoint], name: str, photos: int, toleranc
         "correct": [point.score.correct / photos for point in points],
     }
     return Evaluation(COLUMNS, rows, metrics, notes, ((("degrees", *COLUMNS[1:]), table),))
+
+
+def _within_disc(extract: Extractor, image: Tensor, count: int) -> Keypoints:
+    """The best keypoints of the inscribed disc of a square image."""
+    found = extract(image, 2 * count)  # the disc is more than half of the square
+    center = (len(image) - 1) / 2
+    return found.select((found.positions - center).norm(dim=1) <= center).select(slice(count))
 
 
 def _inside(points: Tensor, size: tuple[int, int]) -> Tensor:

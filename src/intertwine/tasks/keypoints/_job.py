@@ -27,7 +27,8 @@ class KeypointJob:
 
     Detector: keypoints are drawn one after the other from the softmax of the score map, in both windows; each has the
     reward one if the other window has one within the tolerance of its place there, else zero. Its gradient is that of
-    REINFORCE, with the mean reward of the other pairs as baseline. Descriptor: a triplet loss with the hardest
+    REINFORCE with the reward of each keypoint alone (not of those after it), and with the mean reward of the other
+    pairs as baseline. Descriptor: a triplet loss with the hardest
     negatives of the batch, on those keypoints that were drawn in both windows. It does not move the detector.
     """
 
