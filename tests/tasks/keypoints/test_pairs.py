@@ -105,9 +105,9 @@ def test_losses():
     assert mutual_pairs(distances[0], distances[1], 3.0).tolist() == [[0, 1], [1, 0]]
     # A keypoint with a reward becomes more probable, one without less; the baseline is that of the other pairs.
     logarithms = torch.zeros(4, 2, requires_grad=True)
-    rewards = torch.tensor([[True, False], [True, True], [True, False], [False, False]])
+    rewards = torch.tensor([[True, False], [True, True], [True, False], [True, False]])
     policy_loss(logarithms, rewards, torch.ones(4, 2, dtype=torch.bool)).sum().backward()
-    assert (2 * logarithms.grad).tolist() == [[-0.75, 0.25], [-0.25, -0.25], [-0.5, 0.5], [0.75, 0.75]]
+    assert (2 * logarithms.grad).tolist() == [[-0.25, 0.75], [-0.5, -0.5], [-0.25, 0.75], [-0.5, 0.5]]
     eye = torch.eye(4)
     none = torch.eye(4, dtype=torch.bool)
     assert triplet_loss(eye, eye, none).max() < 1e-2 + 1 - math.sqrt(2) + 1
