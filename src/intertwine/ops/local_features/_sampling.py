@@ -110,8 +110,8 @@ def sampling_log_probabilities(scores: Tensor, sampled: SampledKeypoints) -> Ten
     Example:
         >>> scores = torch.zeros(1, 1, 4)
         >>> drawn = sample_keypoints(scores, torch.ones(1, 1, 4, dtype=torch.bool), 2, 0.0)
-        >>> sampling_log_probabilities(scores, drawn).exp().tolist()
-        [[0.25, 0.3333333432674408]]
+        >>> sampling_log_probabilities(scores, drawn).exp().mul(12).round().tolist()
+        [[3.0, 4.0]]
     """
     count = sampled.pixels.shape[1]
     flat, removed = scores.flatten(1), sampled.removed.flatten(1)

@@ -164,4 +164,5 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
     }
     text = "Validation: repeatability, and the share of the matches that are right."
     drawing = curve_figure(history, "%", curves, 102)
-    return [page.heading("Learning"), page.illustration(figures.svg(drawing, text), text)]
+    html = page.illustration(figures.svg(drawing, text), text)
+    return [page.heading("Learning"), f'<div style="max-width: 27rem">{html}</div>']
