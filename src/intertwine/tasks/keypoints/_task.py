@@ -46,6 +46,7 @@ class KeypointTask(Task):
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The photos, what was split how, and the size of the networks."""
         from intertwine.tasks._skipped import skipped_text
+        from intertwine.tasks.keypoints._describe import network_text
 
         data, split = job.config["data"], job.split
         sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
@@ -77,16 +78,3 @@ class KeypointTask(Task):
         from intertwine.tasks.keypoints.report import write_report
 
         return write_report(job, result.history, folder / "report.html")
-
-
-def network_text(job: KeypointJob) -> str:
-    """The networks in words."""
-    network = job.config["network"]
-    parts = (job.network.detector, job.network.descriptor)
-    detector, descriptor = (sum(weight.numel() for weight in part.parameters()) for part in parts)
-    kind = "plain convolutions" if network["name"] == "plain" else f"equivariant under {network['group']}"
-    frozen = f", taken from {job.config['detector']}" if job.frozen else ""
-    return (
-        f"{kind}; detector {detector:,} parameters{frozen}, descriptor {descriptor:,} parameters, "
-        f"{job.network.descriptor.dim} numbers"
-    )

@@ -18,6 +18,7 @@ from intertwine.data import Split
 from intertwine.ops import Keypoints, match_descriptors, sift
 from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds.report import curve_figure
+from intertwine.tasks.keypoints._describe import network_text
 from intertwine.tasks.keypoints._draw import draw_matches
 from intertwine.tasks.keypoints._evaluation import (
     KEYPOINTS,
@@ -32,7 +33,6 @@ from intertwine.tasks.keypoints._match_images import ImageMatches
 from intertwine.tasks.keypoints._pairs import turned_pairs, warp_points
 from intertwine.tasks.keypoints._photos import PhotoSet
 from intertwine.tasks.keypoints._predictor import KeypointPredictor, view_side
-from intertwine.tasks.keypoints._task import network_text
 from intertwine.tasks.runs import provenance
 
 _PHOTOS = 16
