@@ -9,7 +9,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
-- local_features: SIFT keypoints and descriptors, matching
+- local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 
 Each stands on those above it.
 """
@@ -59,7 +59,16 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.local_features import (
+    Keypoints,
+    SampledKeypoints,
+    disc_maximum,
+    match_descriptors,
+    sample_keypoints,
+    sampling_log_probabilities,
+    select_keypoints,
+    sift,
+)
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -90,6 +99,7 @@ __all__ = [
     "RigidMotion",
     "SO2Coupling",
     "SampledFilter",
+    "SampledKeypoints",
     "Similarity",
     "angular_decomposition",
     "avg_pool_neighbors",
@@ -99,6 +109,7 @@ __all__ = [
     "circle_grid",
     "circular_harmonics",
     "depthwise_conv",
+    "disc_maximum",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
@@ -126,12 +137,15 @@ __all__ = [
     "rigid_alignment",
     "safe_norm",
     "safe_normalize",
+    "sample_keypoints",
+    "sampling_log_probabilities",
     "segment_apply",
     "segment_max",
     "segment_mean",
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "select_keypoints",
     "sift",
     "silu",
     "similarity_alignment",
