@@ -48,11 +48,6 @@ class Mutant(NamedTuple):
     after: str
 
     @property
-    def change(self) -> str:
-        """The file and the change, whatever the line."""
-        return f"{self.path} {self.before} -> {self.after}"
-
-    @property
     def key(self) -> str:
         """The place and the change."""
         return f"{self.path}:{self.line} {self.before} -> {self.after}"
@@ -61,6 +56,11 @@ class Mutant(NamedTuple):
         """The text of the file with the change."""
         assert text[self.start : self.end] == self.before, f"{self.key}: the file has changed"
         return text[: self.start] + self.after + text[self.end :]
+
+    def change(self, text: str) -> str:
+        """The file and the line as it becomes, which name the change wherever the line moves."""
+        line = self.apply(text)[text.rfind("\n", 0, self.start) + 1 :].split("\n", 1)[0]
+        return f"{self.path}: {line.strip()}"
 
 
 def mutants(path: Path, root: Path) -> list[Mutant]:

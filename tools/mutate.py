@@ -121,6 +121,11 @@ def difference(mutant: Mutant, root: Path) -> str:
     return "".join(difflib.unified_diff(*lines, mutant.path, mutant.path, n=1))
 
 
+def _change(mutant: Mutant, root: Path) -> str:
+    text = (root / mutant.path).read_text(encoding="utf-8")
+    return mutant.change(text) if text[mutant.start : mutant.end] == mutant.before else ""
+
+
 def summary(rows: list[dict[str, object]], equivalent: dict[str, str], root: Path) -> str:
     """The score, below every survivor.
 
@@ -131,7 +136,7 @@ def summary(rows: list[dict[str, object]], equivalent: dict[str, str], root: Pat
     """
     counts = Counter(str(row["result"]) for row in rows)
     survivors = [Mutant(*(row[name] for name in Mutant._fields)) for row in rows if row["result"] == "survived"]
-    real = [mutant for mutant in survivors if mutant.change not in equivalent]
+    real = [mutant for mutant in survivors if _change(mutant, root) not in equivalent]
     killed = counts["killed"] + counts["timeout"]
     head = (
         f"{len(rows)} mutants: {counts['killed']} killed, {counts['timeout']} stopped by the time limit, "
