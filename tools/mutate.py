@@ -27,6 +27,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 COPIED = ("src", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6
 """How many test files are tried on one mutant."""
+MEMORY = 12_000_000
+"""KB of address space for the tests of one mutant; a loop without an end would take all there is."""
 
 
 def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
@@ -78,7 +80,8 @@ def copy_tree(tree: Path) -> None:
 def run_tests(tree: Path, tests: list[str], limit: float) -> tuple[str, str]:
     """("passed" | "failed" | "timeout", the last line of the output)."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    command = ["sh", "-c", f'ulimit -v {MEMORY}; exec "$@"', "sh", *pytest]
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit, check=False
