@@ -58,9 +58,10 @@ class Mutant(NamedTuple):
         return text[: self.start] + self.after + text[self.end :]
 
     def change(self, text: str) -> str:
-        """The file and the line as it becomes, which name the change wherever the line moves."""
-        line = self.apply(text)[text.rfind("\n", 0, self.start) + 1 :].split("\n", 1)[0]
-        return f"{self.path}: {line.strip()}"
+        """The file, the line as it is and as it becomes, which name the change wherever the line moves."""
+        begin = text.rfind("\n", 0, self.start) + 1
+        before, after = (whole[begin:].split("\n", 1)[0].strip() for whole in (text, self.apply(text)))
+        return f"{self.path}: {before} => {after}"
 
 
 def mutants(path: Path, root: Path) -> list[Mutant]:
