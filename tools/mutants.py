@@ -32,7 +32,7 @@ ARITHMETIC = {
 }
 SKIPPED_FUNCTIONS = ("__repr__", "__str__", "extra_repr", "__dir__", "describe_labels")
 """Functions that make text for people, in which a change breaks no law."""
-SKIPPED_FILES = ("_draw", "_gallery", "_page", "_pages", "_plots", "_style")
+SKIPPED_FILES = ("_colors", "_console", "_draw", "_gallery", "_page", "_pages", "_plots", "_style")
 """Files that make pictures and pages for people."""
 
 

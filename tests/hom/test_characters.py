@@ -235,3 +235,7 @@ def test_products_of_weights_that_are_unknown_or_too_many_are_unknown():
     values, multiplicities = _product(one, one)
     assert values.tolist() == [0, 1, 2]
     assert multiplicities.tolist() == [1, 4, 4]
+
+
+def test_orbits_are_counted_where_a_group_is_too_large_to_list():
+    assert character_count(Symmetric(400).vector, Symmetric(400).vector) == (2, "orbits")
