@@ -3,6 +3,7 @@
 - alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
+- descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
@@ -22,6 +23,7 @@ from intertwine.ops.alignment import (
     rigid_alignment,
     similarity_alignment,
 )
+from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -125,6 +127,7 @@ __all__ = [
     "linear_upsample",
     "match_descriptors",
     "nearest_rotation",
+    "neighborhood_shape",
     "oriented_energy",
     "path_basis",
     "path_weights",
@@ -146,6 +149,7 @@ __all__ = [
     "segment_softmax",
     "segment_sum",
     "select_keypoints",
+    "shell_spectrum",
     "sift",
     "silu",
     "similarity_alignment",
@@ -153,8 +157,10 @@ __all__ = [
     "smooth_ring",
     "so2_conv",
     "so2_weights",
+    "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
     "vn_relu",
