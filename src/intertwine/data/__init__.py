@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from intertwine.data.readers import (
         CloudChunk,
+        find_targets,
         iter_shapes,
         iter_structures,
         read_shapes,
@@ -87,6 +88,7 @@ __all__ = [
     "center",
     "circuit_parts",
     "fashion_mnist",
+    "find_targets",
     "furniture",
     "image_files",
     "iter_images",
@@ -143,6 +145,7 @@ _HOMES = {
     "center": "_normalization",
     "circuit_parts": "public",
     "fashion_mnist": "public",
+    "find_targets": "readers",
     "furniture": "public",
     "image_files": "images",
     "iter_images": "images",
