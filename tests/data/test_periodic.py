@@ -165,9 +165,9 @@ def test_written_structures_are_read_again(clouds, tmp_path):
 
 
 def test_a_column_has_the_name_of_the_file(tmp_path):
-    """ase reads the column `charge` as `initial_charges`."""
+    """ase reads the column `charge` as `charges`."""
     (tmp_path / "a.extxyz").write_text("1\nProperties=species:S:1:pos:R:3:charge:R:1\nH 0 0 1 0.5\n")
-    for name in ("charge", "initial_charges"):
+    for name in ("charge", "charges"):
         clouds = read_structures(tmp_path / "a.extxyz", atom_targets={name: O3().rep("0e")})
         assert clouds.point_fields[name].tolist() == [[0.5]]
 
