@@ -1,7 +1,7 @@
 """Group actions on data: vectors, point clouds, images, volumes, arrays, and tuples and dicts of these."""
 
 from intertwine.actions._action import Action, LinearAction, as_action
-from intertwine.actions._arrays import Array, Indices
+from intertwine.actions._arrays import Array, Indices, TrivialAction
 from intertwine.actions._component import Component
 from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._points import PeriodicPointCloud, PointCloud, PointFeatures, PointSubset
@@ -23,6 +23,7 @@ __all__ = [
     "RotatedImages",
     "RotatedVolumes",
     "Transform",
+    "TrivialAction",
     "TupleAction",
     "Volumes",
     "as_action",

@@ -1,4 +1,4 @@
-"""Networks on point clouds, images and volumes: encoders, families of interactions, frames, group convolutions."""
+"""Networks on point clouds, images, volumes, sets and arrays: encoders, families, frames, group convolutions."""
 
 from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
@@ -39,15 +39,19 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.weights import WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
     "Canonicalization",
+    "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
     "EquiformerFamily",
+    "ExchangeableNetwork",
     "Family",
     "Fields",
     "FourierFields",
@@ -69,6 +73,7 @@ __all__ = [
     "PrincipalFrame",
     "RegularFields",
     "ScalarBatchNorm",
+    "SetTransformer",
     "ShapeDescriptor",
     "SteerableFamily",
     "UNet",
@@ -76,6 +81,7 @@ __all__ = [
     "VectorFamily",
     "VectorPointNet",
     "VoxelCNN",
+    "WeightSpaceNetwork",
     "WideResNet",
     "describe_family",
     "get_family",

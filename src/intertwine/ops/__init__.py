@@ -10,6 +10,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
+- sets: sums over observed entries that share an index
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 
 Each stands on those above it.
@@ -82,6 +83,7 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -116,9 +118,11 @@ __all__ = [
     "edge_wigner_d",
     "farthest_point_sampling",
     "filter_kernels",
+    "gather_sums",
     "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "group_sums",
     "hilbert_fit",
     "kernel_points",
     "knn_graph",
@@ -129,6 +133,7 @@ __all__ = [
     "nearest_rotation",
     "neighborhood_shape",
     "oriented_energy",
+    "pad_sets",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",

@@ -19,6 +19,7 @@ _OURS = {
     "keypoints": "intertwine.tasks.keypoints:KeypointTask",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
+    "weights": "intertwine.tasks.weights:WeightsTask",
 }
 
 
