@@ -7,6 +7,9 @@ from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._sampling import Floats
 
+_LINE = 1e-9
+"""Variances of points on a line, relative to that along it."""
+
 
 def estimate_normals(points: Floats, tree: cKDTree, queries: Floats, k: int = 20) -> Floats:
     """Unit normals up to sign: the axis of least variance of the ``k`` nearest points.
@@ -18,7 +21,7 @@ def estimate_normals(points: Floats, tree: cKDTree, queries: Floats, k: int = 20
         k: Number of neighbors; all points where there are fewer.
 
     Returns:
-        ``(M, 3)``.
+        ``(M, 3)``. Where the points are on a line, its direction.
 
     Law: with the points and the queries moved by one motion, the normals turn with it, up to their signs.
     """
@@ -26,5 +29,7 @@ def estimate_normals(points: Floats, tree: cKDTree, queries: Floats, k: int = 20
     rows = tree.query(queries, k=size)[1].reshape(len(queries), size)
     near = points[rows]
     near = near - near.mean(axis=1, keepdims=True)
-    axes: Floats = np.linalg.eigh(near.transpose(0, 2, 1) @ near)[1][:, :, 0]
-    return axes
+    lengths, axes = np.linalg.eigh(near.transpose(0, 2, 1) @ near)
+    on_a_line = lengths[:, 1] <= _LINE * lengths[:, 2]
+    normals: Floats = np.where(on_a_line[:, None], axes[:, :, 2], axes[:, :, 0])
+    return normals

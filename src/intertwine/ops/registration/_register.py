@@ -25,7 +25,7 @@ from intertwine.ops.registration._remarks import answer_remarks, shape_remarks, 
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._scale import estimate_scale, refine_scale
 from intertwine.ops.registration._score import covered
-from intertwine.ops.registration._surfels import common_spacing, natural_spacing, random_rows, surfels
+from intertwine.ops.registration._surfels import common_spacing, natural_spacing, random_rows, surfels, without_outliers
 
 _FEW_MATCHES = 3
 _SURE_SUPPORT = 30
@@ -33,6 +33,11 @@ _SYMMETRIC_OVERLAP = 0.7
 _EQUAL_SCORE = 0.93
 _MOST_ANSWERS = 24
 _SAME_ANGLE = 0.1
+_SCREENED = 144
+_TRIED = 48
+_APART = 0.35
+"""The least angle between rotations that are tried (radians)."""
+_NO_OVERLAP = 0.02
 
 
 class Registration(NamedTuple):
@@ -119,7 +124,7 @@ def _comes_first(a: Floats, b: Floats) -> bool:
 
 def _register(first: Floats, second: Floats, *, scale: bool) -> Registration:
     means = first.mean(axis=0), second.mean(axis=0)
-    clouds = random_rows(first - means[0]), random_rows(second - means[1])
+    clouds = without_outliers(random_rows(first - means[0])), without_outliers(random_rows(second - means[1]))
     remarks = shape_remarks(clouds)
     factor = 1.0
     if scale:
@@ -184,8 +189,9 @@ def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
     candidates = motions_from_rotations(centers)
     extent = float(np.abs(pair.first.points - centers[0]).max())
     scores = covered(pair.first.every(120), pair.second, candidates, max(4 * pair.spacing, 0.1 * extent)).mean(axis=1)
-    best = candidates.take(np.argsort(-scores, kind="stable")[:_MOST_ANSWERS])
-    return refine(pair, best, screened=_MOST_ANSWERS, refined=_MOST_ANSWERS)
+    best = candidates.take(np.argsort(-scores, kind="stable")[:_SCREENED])
+    best = best.distinct(centers[0], _APART, pair.spacing, _TRIED)
+    return refine(pair, best, screened=_TRIED, refined=_TRIED)
 
 
 def _finish(pair: Pair, ranked: Ranked) -> Motions:
@@ -201,7 +207,8 @@ def _finish(pair: Pair, ranked: Ranked) -> Motions:
     scores = pair.scores(pair.first, motions, 1.5 * pair.spacing)
     order = np.argsort(-scores, kind="stable")
     equal = motions.take(order[scores[order] >= _EQUAL_SCORE * scores[order[0]]])
-    return equal.distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS)
+    most = _MOST_ANSWERS if scores[order[0]] > _NO_OVERLAP else 1
+    return equal.distinct(center, _SAME_ANGLE, 2 * pair.spacing, most)
 
 
 def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
@@ -213,5 +220,11 @@ def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
 
 
 def _confidence(agreeing: int, shares: tuple[float, float]) -> float:
-    """From the number of agreeing matches, half at 15; less where the overlap is under a fifth."""
-    return agreeing / (agreeing + 15.0) * min(1.0, max(shares) / 0.2)
+    """How likely one of the answers is right, by what was seen of right and of wrong motions.
+
+    Either many local features agree (half at 15 matches; fewer where the overlap is under a fifth), or nearly all of
+    both surfaces coincides.
+    """
+    by_features = agreeing / (agreeing + 15.0) * min(1.0, max(shares) / 0.2)
+    by_overlap = min(max((min(shares) - 0.5) / 0.4, 0.0), 1.0)
+    return 1 - (1 - by_features) * (1 - by_overlap)

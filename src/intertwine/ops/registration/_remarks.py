@@ -41,5 +41,5 @@ def answer_remarks(answers: Motions, shares: tuple[float, float], confidence: fl
         remarks.append(f"{len(answers.rotations)} motions fit equally well: the shape is symmetric or plain")
     if confidence < _UNSURE:
         percent = 100 * max(shares)
-        remarks.append(f"low confidence: few local features agree, overlap {percent:.0f} %; the clouds may not overlap")
+        remarks.append(f"low confidence: few features agree, overlap {percent:.0f} %: the clouds may show other things")
     return remarks

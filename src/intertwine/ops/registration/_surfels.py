@@ -16,6 +16,10 @@ _FEW = 50
 _KEPT_BY_THINNING = 0.6
 _MOST_RATIO = 2.0
 _LEAST_NEIGHBORS = 4
+_NEIGHBORS = 8
+_FAR = 3.0
+_FLAT = 0.03
+"""The least variance across a plane, relative to the largest along it, of points that are on none."""
 
 
 class Surfels(NamedTuple):
@@ -38,8 +42,29 @@ def random_rows(points: Floats, most: int = _MOST_POINTS) -> Floats:
     return points[np.sort(np.random.RandomState(0).permutation(len(points))[:most])]
 
 
+def without_outliers(points: Floats) -> Floats:
+    """The points without those that are far from their neighbors and not on a common plane with them.
+
+    Far is three times the distance that a quarter of all points have to their 8th neighbor.
+    """
+    if len(points) <= _FEW:
+        return points
+    gaps, rows = cKDTree(points).query(points, k=_NEIGHBORS + 1)
+    suspects = np.flatnonzero(gaps[:, -1] > _FAR * np.quantile(gaps[:, -1], 0.25))
+    near = points[rows[suspects]]
+    near = near - near.mean(axis=1, keepdims=True)
+    spread = np.linalg.eigvalsh(near.transpose(0, 2, 1) @ near)
+    outliers = suspects[spread[:, 0] > _FLAT * spread[:, 2]]
+    return np.delete(points, outliers, axis=0) if len(outliers) < 0.7 * len(points) else points
+
+
 def natural_spacing(points: Floats) -> float:
-    """The spacing at which an evenly thinned cloud keeps about 3,000 points, or 60 % of them where it has fewer."""
+    """The spacing at which an evenly thinned cloud keeps about 3,000 points, or 60 % of them where it has fewer.
+
+    Clouds of at most 50 points are not thinned: theirs is half the median distance to the nearest point.
+    """
+    if 1 < len(points) <= _FEW:
+        return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1])) / 2
     area = surface_area(points, cKDTree(points))
     return packing_spacing(area, min(_TARGET, max(int(_KEPT_BY_THINNING * len(points)), 1)))
 
