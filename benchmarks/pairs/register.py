@@ -141,10 +141,10 @@ def kiss_method() -> Method:
     import small_gicp
 
     def run(first: np.ndarray, second: np.ndarray, voxel: float) -> np.ndarray:
-        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=voxel))
-        found = matcher.estimate(first.astype(np.float32), second.astype(np.float32))
+        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=1.0))  # it refuses small ones
+        found = matcher.estimate((first / voxel).astype(np.float32), (second / voxel).astype(np.float32))
         start = np.eye(4)
-        start[:3, :3], start[:3, 3] = found.rotation, np.ravel(found.translation)
+        start[:3, :3], start[:3, 3] = found.rotation, voxel * np.ravel(found.translation)
         return gicp(small_gicp, first, second, voxel, start)
 
     return run

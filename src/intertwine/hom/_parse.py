@@ -1,6 +1,6 @@
 """Parser of a Hom space in one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
 
-line     = GROUP : sum -> sum
+line     = GROUP : sum -> sum       (GROUP = name, or name x name: pairs of irreps are then written (1,0))
 sum      = product + product + ..
 product  = factor x factor x ..          (a cross between blanks; * between blanks does as well)
 factor   = [COPIESx] atom [^POWER] [*]   (copies without blanks, 8x1o; a star at the end is the dual)
@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ _ALIASES = {
     "O(1,3)": "FullLorentz",
 }
 _NUMBERED = re.compile(r"([A-Za-z]+)_?\(?(\d+)\)?")
+_PRODUCT = re.compile(r"\s+[x*]\s+|\s*×\s*")
 _KEYWORDS: dict[str, Callable[[Group], Rep]] = {
     "vector": lambda group: group.vector,
     "trivial": lambda group: group.trivial,
@@ -50,6 +51,7 @@ _KEYWORDS: dict[str, Callable[[Group], Rep]] = {
 _LONGEST = 5000
 """The most characters of a line."""
 _DEEPEST = 50
+_MOST_FACTORS = 4
 """The most brackets within each other."""
 EXAMPLE = '"SO3: 1 x 1 -> 0 + 1 + 2"'
 
@@ -74,6 +76,8 @@ def parse_hom(text: str) -> HomSpace:
         >>> rep_in, rep_out = parse_hom("O3: V x V -> 0e + 2x(1o x 1o)")
         >>> rep_in.dim, rep_out.dim
         (9, 19)
+        >>> parse_hom("SO3 x SO3: (1,0) x (0,1) -> (1,1)").rep_out.dim
+        9
     """
     if len(text) > _LONGEST:
         raise UsageError(f'expected "GROUP: IN -> OUT" of at most {_LONGEST:,} characters, got {len(text):,}')
@@ -92,6 +96,9 @@ def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
     Raises:
         UsageError: If there is no such group, or the file does not describe one.
     """
+    factors = _PRODUCT.split(name)
+    if len(factors) > 1:
+        return _parse_product(factors), {}
     if name.endswith(".json") or "/" in name:
         return _parse_file(Path(name).expanduser())
     known = _ALIASES.get(name, name)
@@ -115,6 +122,13 @@ def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
         f'no group "{name}"{question} Known: {", ".join(names)}, {", ".join(f"{n}(n)" for n in families)}, C4, D6,'
         " S5 .., or a file of generators such as mine.json"
     )
+
+
+def _parse_product(names: list[str]) -> Group:
+    """The direct product of groups; of three, of the product of the first two with the third."""
+    if len(names) > _MOST_FACTORS:
+        raise UsageError(f"expected at most {_MOST_FACTORS} groups in a product, got {len(names)}")
+    return reduce(groups.direct_product, (parse_group(name.strip())[0] for name in names))
 
 
 def _parse_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:
