@@ -33,13 +33,14 @@ Method = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
 class Pair(NamedTuple):
-    """Two clouds and the true motion ``(4, 4)`` of the first onto the second."""
+    """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and motions that leave the object as it is."""
 
     name: str
     overlap: float
     first: np.ndarray
     second: np.ndarray
     motion: np.ndarray
+    symmetries: np.ndarray = np.eye(4)[None]
 
 
 def random_motion(random: np.random.RandomState, size: float) -> np.ndarray:
@@ -59,7 +60,8 @@ def moved(pair: Pair, seed: int) -> Pair:
     size = float(np.ptp(pair.second, axis=0).max())
     g, h = random_motion(random, size), random_motion(random, size)
     true = h @ pair.motion @ np.linalg.inv(g)
-    return pair._replace(first=move(pair.first, g), second=move(pair.second, h), motion=true)
+    symmetries = g @ pair.symmetries @ np.linalg.inv(g)
+    return pair._replace(first=move(pair.first, g), second=move(pair.second, h), motion=true, symmetries=symmetries)
 
 
 def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
@@ -87,6 +89,8 @@ def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) ->
             continue
         kept += 1
         random = np.random.RandomState(number)
+        whole = register(*(torch.from_numpy(cloud) for cloud in clouds))
+        symmetries = np.concatenate([np.eye(4)[None], whole.answers.numpy()])
         for overlap in overlaps:
             axis = random.randn(3)
             heights = [cloud @ axis for cloud in clouds]
@@ -95,7 +99,7 @@ def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) ->
             second = clouds[1][heights[1] >= np.quantile(heights[1], 1 - share)]
             scale = noise * np.linalg.norm(np.ptp(clouds[0], axis=0))
             first, second = (x + scale * random.randn(*x.shape) for x in (first, second))
-            yield Pair(path.stem, overlap, first, second, np.eye(4))
+            yield Pair(path.stem, overlap, first, second, np.eye(4), symmetries)
 
 
 def ours(first: np.ndarray, second: np.ndarray, _: float) -> np.ndarray:
@@ -141,7 +145,7 @@ def kiss_method() -> Method:
     import small_gicp
 
     def run(first: np.ndarray, second: np.ndarray, voxel: float) -> np.ndarray:
-        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=1.0))  # it refuses small ones
+        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=1.0))
         found = matcher.estimate((first / voxel).astype(np.float32), (second / voxel).astype(np.float32))
         start = np.eye(4)
         start[:3, :3], start[:3, 3] = found.rotation, voxel * np.ravel(found.translation)
@@ -181,12 +185,15 @@ PEERS = {"open3d fpfh ransac icp": open3d_method, "kiss-matcher small-gicp": kis
 
 
 def errors(found: np.ndarray, pair: Pair) -> tuple[float, float]:
-    """Degrees, and the displacement of the center over the diameter."""
-    turn = found[:3, :3].T @ pair.motion[:3, :3]
-    angle = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
-    center = pair.first.mean(axis=0)
-    gap = np.linalg.norm(move(center, found) - move(center, pair.motion))
-    return float(angle), float(gap / np.linalg.norm(np.ptp(pair.first, axis=0)))
+    """Degrees, and the displacement of the center over the diameter, modulo the symmetry of the object."""
+    center, size = pair.first.mean(axis=0), np.linalg.norm(np.ptp(pair.first, axis=0))
+    best = (180.0, np.inf)
+    for true in pair.motion @ pair.symmetries:
+        cosine = (np.trace(found[:3, :3].T @ true[:3, :3]) - 1) / 2
+        angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+        gap = float(np.linalg.norm(move(center, found) - move(center, true)) / size)
+        best = min(best, (angle, gap), key=lambda error: max(error[0] / 5, error[1] / 0.02))
+    return best
 
 
 def measure(method: Method, pairs: list[Pair]) -> list[dict[str, Any]]:

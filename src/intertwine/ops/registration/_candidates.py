@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from intertwine.ops.alignment import spiral_rotations
 from intertwine.ops.registration._consistency import MOST_MATCHES, consistent_motions
 from intertwine.ops.registration._feature_histograms import feature_histograms, mutual_matches
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions, stack
-from intertwine.ops.registration._rotations import spiral_rotations
 from intertwine.ops.registration._sampling import Floats, Integers
 from intertwine.ops.registration._score import covered
 from intertwine.ops.registration._surfels import Surfels
@@ -70,7 +70,7 @@ def motions_from_matches(matches: Matches, spacing: float) -> Motions:
 
 def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:
     """Rotations spread evenly over SO(3) that carry one center to the other."""
-    rotations = spiral_rotations(_ROTATIONS)
+    rotations = spiral_rotations(_ROTATIONS).numpy()
     return Motions(rotations, centers[1] - rotations @ centers[0])
 
 
