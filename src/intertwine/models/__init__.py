@@ -35,6 +35,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
 
 __all__ = [
     "DGCNN",
@@ -57,10 +58,13 @@ __all__ = [
     "LiftedFamily",
     "MessageFamily",
     "NormFields",
+    "PlainRotationNetwork",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
+    "RegistrationNetwork",
     "RegularFields",
+    "RotationNetwork",
     "ScalarBatchNorm",
     "SteerableFamily",
     "UNet",

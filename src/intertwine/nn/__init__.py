@@ -73,6 +73,7 @@ from intertwine.nn.norm import (
     BatchNorm,
     LayerNorm,
 )
+from intertwine.nn.pair import PairAttention, PairBilinear, PairFusion
 from intertwine.nn.vector import (
     ComponentFirst,
     VectorBatchNorm,
@@ -126,6 +127,9 @@ __all__ = [
     "MessageConv",
     "NormInvariants",
     "NormNonlinearity",
+    "PairAttention",
+    "PairBilinear",
+    "PairFusion",
     "PixelBasis",
     "PointConv",
     "PointLayer",

@@ -9,6 +9,7 @@ from intertwine.ops.alignment._alignment import (
 )
 from intertwine.ops.alignment._correlation import maximal_rotation, rotation_correlation
 from intertwine.ops.alignment._grid import spiral_rotations
+from intertwine.ops.alignment._optimal_transport import transport_plan
 from intertwine.ops.alignment._procrustes import nearest_rotation
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "rotation_correlation",
     "similarity_alignment",
     "spiral_rotations",
+    "transport_plan",
 ]
