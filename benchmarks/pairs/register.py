@@ -33,7 +33,7 @@ Method = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
 class Pair(NamedTuple):
-    """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and motions that leave the object as it is."""
+    """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and the symmetries of the object."""
 
     name: str
     overlap: float

@@ -9,6 +9,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
+- registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, matching
 
 Each stands on those above it.
@@ -17,10 +18,14 @@ Each stands on those above it.
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
+    maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
+    rotation_correlation,
     similarity_alignment,
+    spiral_rotations,
+    transport_plan,
 )
 from intertwine.ops.filters import (
     AngularDecomposition,
@@ -71,6 +76,7 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.registration import Registration, register
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -87,6 +93,7 @@ __all__ = [
     "Keypoints",
     "OrientedEnergy",
     "PolynomialFilter",
+    "Registration",
     "RigidMotion",
     "SO2Coupling",
     "SampledFilter",
@@ -113,6 +120,7 @@ __all__ = [
     "knn_table",
     "linear_upsample",
     "match_descriptors",
+    "maximal_rotation",
     "nearest_rotation",
     "oriented_energy",
     "path_basis",
@@ -122,8 +130,10 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "register",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_correlation",
     "safe_norm",
     "safe_normalize",
     "segment_apply",
@@ -141,8 +151,10 @@ __all__ = [
     "so2_weights",
     "sphere_grid",
     "spherical_harmonics",
+    "spiral_rotations",
     "steerable_conv",
     "steerable_messages",
+    "transport_plan",
     "vn_relu",
     "vn_relu_mean",
 ]

@@ -54,9 +54,7 @@ class RotationNetwork(nn.Module):
         self.encoder, self._blocks = encoder, Blocks.of(rep)
         self._degrees = [irrep.degree if isinstance(irrep, SphericalIrrep) else -1 for _, irrep in self._blocks.terms]
         if 1 not in self._degrees or -1 in self._degrees:
-            raise UsageError(
-                f'RotationNetwork expects an encoder with vectors such as "16x1o" in its output, got {rep}'
-            )
+            raise UsageError(f'RotationNetwork expects vectors in the output of its encoder such as "16x1o", got {rep}')
         self.weights = nn.ParameterList(nn.Parameter(torch.eye(copies)) for copies in self._blocks.copies)
 
     def forward(self, cloud_1: Cloud, cloud_2: Cloud) -> Tensor:

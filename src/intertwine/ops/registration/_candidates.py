@@ -17,7 +17,7 @@ from intertwine.ops.registration._surfels import Surfels
 
 _FEATURE_RADIUS = 6.0
 _TOLERANCE = 2.5
-_MATCHES = 1.0
+_MATCHES = 1.5
 """Weight of the share of matches that agree, beside the coverage."""
 _SCREENED = 30
 _REFINED = 5
