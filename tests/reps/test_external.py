@@ -61,7 +61,7 @@ def test_clebsch_gordan_on_each_factor_equals_the_solver():
         ("SO3 x SO3: (1,0) x (0,1) -> (1,1)", 1),
         ("SO3 x SO3: (1,1) x (1,1) -> (0,0) + (1,1) + (2,2)", 3),
         ("SO3 x SO3: (1,0) x (1,0) -> (0,1)", 0),
-        ("O3 x C4: (1o,1) x (1o,1) -> (0e,0)", 1),
+        ("O3 x C4: (1o,1) x (1o,1) -> (0e,0)", 2),
     ],
 )
 def test_hom_spaces_of_products_are_read_and_counted(text, count):

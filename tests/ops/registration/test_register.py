@@ -1,4 +1,4 @@
-"""Registration of clouds: recovery from any pose, laws, partial overlap, disturbances, symmetric and degenerate input."""
+"""Registration of clouds: recovery from any pose, laws, partial overlap, symmetric and degenerate input."""
 
 import math
 
