@@ -222,7 +222,8 @@ class Maps(_OnPairs):
         """sigma(h) T rho(g)^-1, inverted if the element exchanges the inputs."""
         source, target = self._matrix(transform.first, self.source), self._matrix(transform.second, self.target)
         moved = target.to(data) @ data @ torch.linalg.inv(source).to(data)
-        return torch.linalg.inv(moved) if transform.swapped else moved
+        result: Tensor = torch.linalg.inv(moved) if transform.swapped else moved
+        return result
 
     def _matrix(self, transform: Transform, rep: Rep) -> Tensor:
         matrix = transform.matrix(rep)

@@ -89,7 +89,8 @@ def _newton_step(forms: Sequence[Tensor], rotations: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(step.detach(), dim=-2, keepdim=True)
     step = step * (0.5 / length.clamp_min(0.5))
     basis = SO3().lie_algebra.to(rotations)
-    return torch.linalg.matrix_exp((step.squeeze(-1)[..., None, None] * basis).sum(-3)) @ rotations
+    turned: Tensor = torch.linalg.matrix_exp((step.squeeze(-1)[..., None, None] * basis).sum(-3)) @ rotations
+    return turned
 
 
 def _derivatives(forms: Sequence[Tensor], rotations: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,10 @@ class Pair(NamedTuple):
     def scores(self, part: Surfels, motions: Motions, distance: float) -> Floats:
         """The mean coverage of a part of the first surface, and the share of the matches that agree: ``(S,)``."""
         coverage = covered(part, self.second, motions, distance).mean(axis=1)
-        return coverage + _MATCHES * support(self.matches, motions, self.spacing) / max(len(self.matches.points_1), 1)
+        total: Floats = coverage + _MATCHES * support(self.matches, motions, self.spacing) / max(
+            len(self.matches.points_1), 1
+        )
+        return total
 
 
 class Ranked(NamedTuple):
@@ -77,7 +80,8 @@ def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:
 def support(matches: Matches, motions: Motions, spacing: float) -> Integers:
     """How many matches each motion carries onto each other, ``(S,)``."""
     gaps = np.linalg.norm(motions.apply(matches.points_1) - matches.points_2, axis=-1)
-    return (gaps < _TOLERANCE * spacing).sum(1)
+    counts: Integers = (gaps < _TOLERANCE * spacing).sum(1)
+    return counts
 
 
 def refine(pair: Pair, candidates: Motions, screened: int = _SCREENED, refined: int = _REFINED) -> Ranked:

@@ -65,7 +65,7 @@ def _compatibility(
     points_1: Floats, points_2: Floats, normals_1: Floats, normals_2: Floats, tolerance: float
 ) -> Singles:
     gaps = np.abs(_distances(points_1) - _distances(points_2)) / tolerance
-    compatible = np.maximum(1 - gaps**2, 0)
+    compatible: Singles = np.maximum(1 - gaps**2, 0)
     turned = np.abs(np.abs(normals_1 @ normals_1.T) - np.abs(normals_2 @ normals_2.T)).astype(np.float32)
     compatible *= np.maximum(1 - (turned / 0.5) ** 2, 0)
     np.fill_diagonal(compatible, 0)
@@ -76,17 +76,18 @@ def _distances(points: Floats) -> Singles:
     centered = points - points.mean(axis=0)
     squares = (centered**2).sum(1)
     gaps = squares[:, None] + squares - 2 * (centered @ centered.T)
-    return np.sqrt(np.maximum(gaps, 0)).astype(np.float32)
+    distances: Singles = np.sqrt(np.maximum(gaps, 0)).astype(np.float32)
+    return distances
 
 
 def _spread_seeds(points: Floats, strength: Singles, distance: float, count: int) -> np.ndarray:
     """The strongest matches first, then the next ones of which no stronger match is near."""
     gaps = _distances(points)
     stronger = strength[None, :] > strength[:, None]
-    peak = ~((gaps < distance) & stronger).any(1)
+    peak = np.logical_not(np.any((gaps < distance) & stronger, axis=1))
     order = np.argsort(-strength, kind="stable")
-    peaks = order[peak[order]]
-    rest = order[~peak[order]]
+    among = np.take(peak, order)
+    peaks, rest = order[among], order[~among]
     return np.concatenate([peaks, rest])[:count]
 
 

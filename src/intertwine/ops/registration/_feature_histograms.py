@@ -74,8 +74,9 @@ def _pair_histograms(
         high = place - low
         histogram += np.bincount(center * _BINS + low, 1 - high, size * _BINS)
         histogram += np.bincount(center * _BINS + low + 1, high, size * _BINS)
-    result = result.reshape(3, size, _BINS)
-    return result / (result.sum(-1, keepdims=True) + _SMALLEST)
+    counts = result.reshape(3, size, _BINS)
+    shares: Floats = counts / (counts.sum(-1, keepdims=True) + _SMALLEST)
+    return shares
 
 
 def _reversed(histograms: Floats) -> Floats:
@@ -84,7 +85,8 @@ def _reversed(histograms: Floats) -> Floats:
 
 
 def _descriptor(histograms: Floats) -> Singles:
-    return np.sqrt(np.concatenate(list(histograms), axis=1)).astype(np.float32)
+    descriptor: Singles = np.sqrt(np.concatenate(list(histograms), axis=1)).astype(np.float32)
+    return descriptor
 
 
 def mutual_matches(first: Singles, second: tuple[Singles, Singles]) -> npt.NDArray[np.int64]:
