@@ -5,7 +5,7 @@ from intertwine.actions._arrays import Array, Indices
 from intertwine.actions._component import Component
 from intertwine.actions._images import Images, RotatedImages
 from intertwine.actions._pairs import BilinearForms, Maps, PairAction, PairTransform
-from intertwine.actions._points import PointCloud, PointFeatures, PointSubset
+from intertwine.actions._points import PeriodicPointCloud, PointCloud, PointFeatures, PointSubset
 from intertwine.actions._transform import Transform
 from intertwine.actions._tuple import TupleAction
 from intertwine.actions._volumes import RotatedVolumes, Volumes
@@ -21,6 +21,7 @@ __all__ = [
     "Maps",
     "PairAction",
     "PairTransform",
+    "PeriodicPointCloud",
     "PointCloud",
     "PointFeatures",
     "PointSubset",
