@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
+    "register": commands.register,
     "runs": commands.runs,
 }
 

@@ -39,6 +39,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.weights import WeightSpaceNetwork
 
@@ -68,10 +69,13 @@ __all__ = [
     "NormFields",
     "PatchDescription",
     "PatchDescriptor",
+    "PlainRotationNetwork",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
+    "RegistrationNetwork",
     "RegularFields",
+    "RotationNetwork",
     "ScalarBatchNorm",
     "SetTransformer",
     "ShapeDescriptor",

@@ -11,6 +11,7 @@
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
+- registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 
 Each stands on those above it.
@@ -19,10 +20,14 @@ Each stands on those above it.
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
+    maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
+    rotation_correlation,
     similarity_alignment,
+    spiral_rotations,
+    transport_plan,
 )
 from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
@@ -83,6 +88,7 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.registration import Registration, register
 from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
@@ -100,6 +106,7 @@ __all__ = [
     "Keypoints",
     "OrientedEnergy",
     "PolynomialFilter",
+    "Registration",
     "RigidMotion",
     "SO2Coupling",
     "SampledFilter",
@@ -130,6 +137,7 @@ __all__ = [
     "knn_table",
     "linear_upsample",
     "match_descriptors",
+    "maximal_rotation",
     "nearest_rotation",
     "neighborhood_shape",
     "oriented_energy",
@@ -141,8 +149,10 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "register",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_correlation",
     "safe_norm",
     "safe_normalize",
     "sample_keypoints",
@@ -165,9 +175,11 @@ __all__ = [
     "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "spiral_rotations",
     "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
+    "transport_plan",
     "vn_relu",
     "vn_relu_mean",
 ]

@@ -13,6 +13,7 @@ from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
+from intertwine.cli.commands._register import register
 
 __all__ = [
     "FIT_HELP",
@@ -27,5 +28,6 @@ __all__ = [
     "keypoints",
     "pattern",
     "predict",
+    "register",
     "runs",
 ]
