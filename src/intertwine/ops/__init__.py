@@ -10,6 +10,7 @@
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - local_features: SIFT keypoints and descriptors, matching
+- correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.
 """
@@ -21,6 +22,20 @@ from intertwine.ops.alignment import (
     procrustes,
     rigid_alignment,
     similarity_alignment,
+)
+from intertwine.ops.correlation import (
+    CorrelationMaxima,
+    GaussianKernel,
+    PointField,
+    RotationGrid,
+    correlation,
+    covering_radius,
+    maximize_correlation,
+    motion_distances,
+    refine_correlation,
+    rotation_grid,
+    search_correlation,
+    suppress_motions,
 )
 from intertwine.ops.filters import (
     AngularDecomposition,
@@ -79,15 +94,19 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
     "Filter",
+    "GaussianKernel",
     "Graph",
     "IrrepLabel",
     "Keypoints",
     "OrientedEnergy",
+    "PointField",
     "PolynomialFilter",
     "RigidMotion",
+    "RotationGrid",
     "SO2Coupling",
     "SampledFilter",
     "Similarity",
@@ -98,6 +117,8 @@ __all__ = [
     "chunks",
     "circle_grid",
     "circular_harmonics",
+    "correlation",
+    "covering_radius",
     "depthwise_conv",
     "edge_norm_stats",
     "edge_wigner_d",
@@ -113,6 +134,8 @@ __all__ = [
     "knn_table",
     "linear_upsample",
     "match_descriptors",
+    "maximize_correlation",
+    "motion_distances",
     "nearest_rotation",
     "oriented_energy",
     "path_basis",
@@ -122,10 +145,13 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "refine_correlation",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_grid",
     "safe_norm",
     "safe_normalize",
+    "search_correlation",
     "segment_apply",
     "segment_max",
     "segment_mean",
@@ -143,6 +169,7 @@ __all__ = [
     "spherical_harmonics",
     "steerable_conv",
     "steerable_messages",
+    "suppress_motions",
     "vn_relu",
     "vn_relu_mean",
 ]
