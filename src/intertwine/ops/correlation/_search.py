@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,11 +11,15 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from intertwine._errors import UsageError
+from intertwine.groups import Octahedral
 from intertwine.ops.alignment import RigidMotion
 from intertwine.ops.correlation._fields import GaussianKernel, PointField, check_fields
 
 BATCH_NUMBERS = 2**22
 """Rotations are taken together while their fields have at most so many numbers."""
+
+GROUP_NUMBERS = 2**27
+"""Potentials are held together while their lattices have at most so many numbers."""
 
 
 def search_correlation(
@@ -29,7 +34,7 @@ def search_correlation(
 ) -> tuple[RigidMotion, Tensor]:
     r"""The motions of highest correlation on a grid of SE(3).
 
-    A rotation R needs one Fourier transform of the first field and gives all translations of a cubic lattice at once:
+    A rotation R gives all translations of a cubic lattice at once:
 
     .. math:: s(R, t) = \mathcal F^{-1} \sum_c \overline{\mathcal F[\rho(R) f_1]_c} \, \hat k_c \, \mathcal F[f_2]_c
 
@@ -56,7 +61,8 @@ def search_correlation(
         itself; elsewhere up to the grid.
 
     Cost:
-        ``channels + 1`` transforms of the lattice for each rotation. Deterministic.
+        One transform of the lattice for each rotation, and one for each channel, which rotations that differ by an
+        octahedral one share (all 24 if the lattice is a cube). Deterministic.
 
     References:
         Katchalski-Katzir et al., Molecular surface recognition, 1992; the spreading as in Essmann et al., A smooth
@@ -65,24 +71,35 @@ def search_correlation(
     check_fields(field_1, field_2, kernel, "search_correlation")
     if not (spacing > 0 and math.isfinite(spacing)):
         raise UsageError(f"search_correlation expects a positive spacing, got {spacing}")
-    lattice = _Lattice.around(field_1, field_2, kernel, spacing)
-    potential = _potential(field_2, kernel, lattice)
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    turns, cells = _factors(rotations.double())
     center, points = field_1.center.double(), field_1.points.double() - field_1.center.double()
-    best: list[tuple[Tensor, Tensor, Tensor]] = []
-    channels = field_1.features.shape[1]
-    batch = max(1, BATCH_NUMBERS // (channels * math.prod(lattice.shape)))
-    for start in range(0, len(rotations), batch):
-        R = rotations[start : start + batch].double()
-        features = _turned_features(field_1, R)
-        scores = _correlate(points @ R.mT, features, potential, lattice)
-        values, cells = _peaks(scores, per_rotation)
-        rows = torch.arange(start, start + len(R))[:, None].expand_as(values)
-        best.append((values.flatten(), rows.flatten(), cells.flatten()))
-        if sum(len(values) for values, _, _ in best) > 8 * candidates:
-            best = [_highest(best, candidates)]
-    values, rows, cells = _highest(best, candidates)
-    R = rotations[rows].double()
-    return RigidMotion(R, lattice.translations(cells) - R @ center), values.double()
+    for group in _potentials(field_1, field_2, kernel, turns, spacing):
+        lattice, channels = group[0].lattice, len(kernel.amplitudes)
+        batch = max(1, BATCH_NUMBERS // (channels * math.prod(lattice.shape)))
+        for start in range(0, len(cells), batch):
+            R = cells[start : start + batch]
+            transform = _transform(points @ R.mT, _turned_features(field_1, R), lattice)
+            for potential in group:
+                values, indices = _peaks(potential.correlate(transform), per_rotation)
+                rows = torch.arange(start, start + len(R))[:, None].expand_as(values)
+                found.append(
+                    (values.flatten(), potential.turn @ cells[rows.flatten()], potential.place(indices.flatten()))
+                )
+            if sum(len(values) for values, _, _ in found) > 8 * candidates:
+                found = [_highest(found, candidates)]
+    values, R, positions = _highest(found, candidates)
+    return RigidMotion(R, positions - R @ center), values.double()
+
+
+def _factors(rotations: Tensor) -> tuple[Tensor, Tensor]:
+    """Octahedral rotations and others whose products, in order, are the rotations given; or the identity and those."""
+    turns = Octahedral().elements.double()
+    cells = rotations[: len(rotations) // len(turns)]
+    products = (turns[:, None] @ cells).reshape(-1, 3, 3)
+    if len(cells) and len(products) == len(rotations) and torch.allclose(products, rotations, rtol=0, atol=1e-9):
+        return turns, cells
+    return torch.eye(3, dtype=torch.float64)[None], rotations
 
 
 @dataclass(frozen=True)
@@ -106,16 +123,11 @@ class _Lattice:
         box = min(2 * math.ceil(reach / spacing) + 3, *shape)
         return cls((shape[0], shape[1], shape[2]), low - reach - kernel.cutoff / 2, box, spacing)
 
-    @property
-    def half(self) -> float:
-        """The distance from the corner of the box of the first field to its center."""
-        return (self.box // 2) * self.spacing
-
-    def translations(self, cells: Tensor) -> Tensor:
-        """Positions of the first field's center ``(n, 3)`` for flat indices of the lattice."""
-        _, n1, n2 = self.shape
-        indices = torch.stack([cells // (n1 * n2), cells // n2 % n1, cells % n2], dim=-1)
-        return self.origin + self.spacing * indices
+    def positions(self, indices: Tensor) -> Tensor:
+        """Positions ``(n, 3)`` for flat indices, counted backwards as reversed translations are."""
+        n0, n1, n2 = self.shape
+        steps = torch.stack([indices // (n1 * n2), indices // n2 % n1, indices % n2], dim=-1)
+        return self.origin + self.spacing * (-steps).remainder(torch.tensor([n0, n1, n2]))
 
     def frequencies(self) -> list[Tensor]:
         """Angular frequencies in radians for each lattice step, along the three axes; half of the last."""
@@ -123,34 +135,64 @@ class _Lattice:
         return [*full, 2 * math.pi * torch.fft.rfftfreq(self.shape[2], dtype=torch.float64)]
 
 
+@dataclass(frozen=True)
+class _Potential:
+    """The second field, turned back by an octahedral rotation and seen through the kernel: half of its transform."""
+
+    turn: Tensor
+    lattice: _Lattice
+    transform: Tensor
+
+    def correlate(self, transform: Tensor) -> Tensor:
+        """Correlations ``(rotations, *lattice)`` with transforms ``(rotations, channels, ...)`` of the first field."""
+        product = transform[:, 0] * self.transform[0]
+        for c in range(1, len(self.transform)):
+            product.addcmul_(transform[:, c], self.transform[c])
+        # Correlation needs one factor conjugated: here the potential was, so translations come out reversed in sign.
+        return torch.fft.irfftn(product, s=self.lattice.shape, dim=(1, 2, 3))
+
+    def place(self, indices: Tensor) -> Tensor:
+        """Positions of the first field's center ``(n, 3)``, turned forth again, for flat indices of the lattice."""
+        return self.lattice.positions(indices) @ self.turn.mT
+
+
+def _potentials(
+    field_1: PointField, field_2: PointField, kernel: GaussianKernel, turns: Tensor, spacing: float
+) -> Iterator[list[_Potential]]:
+    """Potentials in groups that share the shape of the lattice, and so the transforms of the first field."""
+    still = torch.zeros(3, dtype=torch.float64)
+    lattices: dict[tuple[int, int, int], list[tuple[Tensor, PointField, _Lattice]]] = {}
+    for turn in turns:
+        turned = field_2.moved(turn.mT, still)
+        lattice = _Lattice.around(field_1, turned, kernel, spacing)
+        lattices.setdefault(lattice.shape, []).append((turn, turned, lattice))
+    for shape, members in lattices.items():
+        size = max(1, GROUP_NUMBERS // (len(kernel.amplitudes) * math.prod(shape)))
+        for start in range(0, len(members), size):
+            part = members[start : start + size]
+            yield [_Potential(turn, lattice, _potential(turned, kernel, lattice)) for turn, turned, lattice in part]
+
+
 def _potential(field_2: PointField, kernel: GaussianKernel, lattice: _Lattice) -> Tensor:
-    """The Fourier transform of the second field with the kernel, both B-splines divided out, on half a lattice."""
+    """The conjugate Fourier transform of the second field with the kernel, both B-splines divided out."""
     x, y, z = lattice.frequencies()
     offset = (field_2.points.double() - lattice.origin) / lattice.spacing
-    grid = _spread_cubic(offset, field_2.features, lattice.shape)
-    transform = torch.fft.rfftn(grid, dim=(1, 2, 3))
+    transform = torch.fft.rfftn(_spread_cubic(offset, field_2.features, lattice.shape), dim=(1, 2, 3))
     squared = (x[:, None, None] ** 2 + y[:, None] ** 2 + z**2) / lattice.spacing**2
     scale = kernel.fourier(squared) / lattice.spacing**3
     # The spline of order n has the transform sinc^n: order 4 for the second field, 2 for the first.
-    spline = [torch.sinc(f / (2 * math.pi)).pow(-6) for f in (x, y, z)]
-    scale *= spline[0][:, None, None] * spline[1][:, None] * spline[2]
-    # The first field sits in the corner of its box: a shift by half the box brings its center to the lattice point.
-    n = lattice.box // 2
-    phase = torch.exp(1j * n * x)[:, None, None] * torch.exp(1j * n * y)[:, None] * torch.exp(1j * n * z)
-    return (transform * scale * phase.conj()).to(torch.complex64)
+    for axis, frequency in ((1, x), (2, y), (3, z)):
+        scale *= torch.sinc(frequency / (2 * math.pi)).pow(-6).reshape([-1 if a == axis else 1 for a in range(4)])
+        # The first field sits in the middle of its box: a shift brings its center to the lattice point.
+        shift = torch.exp(-1j * (lattice.box // 2) * frequency)
+        transform *= shift.reshape([-1 if a == axis else 1 for a in range(4)])
+    return (transform * scale).conj().resolve_conj().to(torch.complex64)
 
 
-def _correlate(points: Tensor, features: Tensor, potential: Tensor, lattice: _Lattice) -> Tensor:
-    """Correlations ``(rotations, *lattice)`` of turned points ``(rotations, n, 3)`` with the potential."""
+def _transform(points: Tensor, features: Tensor, lattice: _Lattice) -> Tensor:
+    """Half of the transforms ``(rotations, channels, ...)`` of features at turned points ``(rotations, n, 3)``."""
     grid = _spread_linear(points / lattice.spacing + lattice.box // 2, features, lattice.box)
-    n0, n1, n2 = lattice.shape
-    transform = torch.fft.rfft(grid, n=n2, dim=4)
-    transform = torch.fft.fft(transform, n=n1, dim=3)
-    transform = torch.fft.fft(transform, n=n0, dim=2)
-    product = transform[:, 0].conj() * potential[0]
-    for c in range(1, potential.shape[0]):
-        product += transform[:, c].conj() * potential[c]
-    return torch.fft.irfftn(product, s=(n0, n1, n2), dim=(1, 2, 3))
+    return torch.fft.rfftn(grid, s=lattice.shape, dim=(2, 3, 4))
 
 
 def _spread_linear(points: Tensor, features: Tensor, box: int) -> Tensor:
@@ -200,6 +242,6 @@ def _peaks(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _highest(parts: list[tuple[Tensor, Tensor, Tensor]], count: int) -> tuple[Tensor, Tensor, Tensor]:
-    values, rows, cells = (torch.cat(column) for column in zip(*parts, strict=True))
+    values, rotations, positions = (torch.cat(column) for column in zip(*parts, strict=True))
     order = torch.sort(values, descending=True, stable=True).indices[:count]
-    return values[order], rows[order], cells[order]
+    return values[order], rotations[order], positions[order]
