@@ -16,8 +16,8 @@ from intertwine.ops.correlation._fields import GaussianKernel, PointField, check
 
 Array = NDArray[np.float64]
 
-SKIN = 1.0
-"""Lists of neighbors reach this many widths beyond the cutoff, and are made anew after half of it."""
+SKIN = 1.5
+"""Lists of neighbors reach this many of the narrowest widths beyond the cutoff, and are made anew after such a move."""
 
 
 def correlation(field_1: PointField, field_2: PointField, kernel: GaussianKernel, motions: RigidMotion) -> Tensor:
@@ -146,7 +146,8 @@ class _Pose:
         turned, weights = self._weights(rotation)
         terms = weights * gaussians
         force = -2 * (terms @ score.exponents)[:, None] * difference
-        torque = np.cross(arms, force).sum(0)
+        moments = arms.T @ force
+        torque = np.array([moments[1, 2] - moments[2, 1], moments[2, 0] - moments[0, 2], moments[0, 1] - moments[1, 0]])
         if turned is not None:
             torque += self._feature_torque(turned, gaussians)
         gradient = np.concatenate([_left_jacobian(u[:3] / score.gyration).T @ torque / score.gyration, force.sum(0)])
@@ -160,13 +161,11 @@ class _Pose:
         score, skin = self.score, SKIN * self.score.unit
         if self.listed is not None:
             turned = float(np.linalg.norm(rotation - self.listed[0], ord=2)) * score.reach
-            if 2 * (turned + float(np.linalg.norm(position - self.listed[1]))) <= skin:
+            if turned + float(np.linalg.norm(position - self.listed[1])) <= skin:
                 return
         moved = cKDTree(score.points_1 @ rotation.T + position)
         pairs = moved.sparse_distance_matrix(score.tree_2, score.cutoff + skin, output_type="ndarray")
         first, second = pairs["i"], pairs["j"]
-        order = np.lexsort((second, first))
-        first, second = first[order], second[order]
         self.listed = (rotation, position)
         self.arms, self.targets = score.points_1[first], score.points_2[second]
         self.pair_features = score.features_1[first], score.features_2[second]
