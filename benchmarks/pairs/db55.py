@@ -9,31 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from intertwine.tasks.dock import Structure
 
-STANDARD = frozenset(
-    [
-        "ALA",
-        "ARG",
-        "ASN",
-        "ASP",
-        "CYS",
-        "GLN",
-        "GLU",
-        "GLY",
-        "HIS",
-        "ILE",
-        "LEU",
-        "LYS",
-        "MET",
-        "PHE",
-        "PRO",
-        "SER",
-        "THR",
-        "TRP",
-        "TYR",
-        "VAL",
-    ]
-)
-
 
 class DB55:
     """Structures by names such as 1AVX_l_b: code, l(igand) or r(eceptor), b(ound) or u(nbound)."""

@@ -1,13 +1,14 @@
-"""Docking Benchmark 5.5, the 25 test complexes: `intertwine.tasks.dock` beside the peers' predictions, one code for all.
+"""Docking Benchmark 5.5, 25 test complexes: `intertwine.tasks.dock` beside the peers' predictions, one code for all.
 
     python benchmarks/pairs/dock.py DB55                      # every complex that is missing, then the tables
     python benchmarks/pairs/dock.py DB55 --peers              # the peers alone
     python benchmarks/pairs/dock.py DB55 --codes 1AVX 2SNI    # these complexes
     python benchmarks/pairs/dock.py DB55 --kind u             # unbound structures
 
-DB55 is a folder with db55.npz (all heavy atoms of bound and unbound structures), match.npz (residues of both), peers.npz
-(ligands the peers predicted) and splits/*.txt. Both proteins are turned at random before docking. A prediction is kept
-in build/dock/ and not made again. Peers had bound structures; so have the rows "bound", whose side chains fit: this leaks.
+DB55 is a folder with db55.npz (all heavy atoms of bound and unbound structures), match.npz (residues of both),
+peers.npz (ligands the peers predicted) and splits/*.txt. Both proteins are turned at random before docking. A
+prediction is kept in build/dock/ and not made again. Peers had bound structures; so has the row "bound". Their side
+chains fit each other, which tells the answer in part.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -80,28 +82,26 @@ def refine_correlation(
         That of :func:`correlation`.
 
     Cost:
-        That of :func:`correlation` for each step, the lists of neighbors aside.
+        That of :func:`correlation` for each step, the lists of neighbors aside. Motions are refined in as many threads
+        as torch has, each by itself, so the number of threads changes nothing.
     """
     check_fields(field_1, field_2, kernel, "refine_correlation")
     if steps < 0:
         raise UsageError(f"refine_correlation expects steps of at least 0, got {steps}")
     score = _Score(field_1, field_2, kernel)
-    rotations, translations, values = [], [], []
-    for R, t in _poses(motions):
-        pose = score.start(R, t)
-        best = minimize(
-            lambda u, pose=pose: tuple(-v for v in pose.value(u)),
-            np.zeros(6),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": steps, "ftol": 1e-15, "gtol": 1e-9},
-        )
-        rotation, translation = pose.motion(best.x)
-        rotations.append(rotation)
-        translations.append(translation)
-        values.append(-best.fun)
-    refined = RigidMotion(torch.tensor(np.array(rotations).reshape(-1, 3, 3)), _rows(translations))
-    return refined, torch.tensor(values, dtype=torch.float64)
+
+    def ascend(motion: tuple[Array, Array]) -> tuple[Array, Array, float]:
+        pose = score.start(*motion)
+        settings = {"maxiter": steps, "ftol": 1e-15, "gtol": 1e-9}
+        best = minimize(pose.descent, np.zeros(6), jac=True, method="L-BFGS-B", options=settings)
+        return *pose.motion(best.x), -float(best.fun)
+
+    with ThreadPoolExecutor(max_workers=torch.get_num_threads()) as workers:
+        found = list(workers.map(ascend, _poses(motions)))
+    rotations = np.array([rotation for rotation, _, _ in found]).reshape(-1, 3, 3)
+    translations = np.array([translation for _, translation, _ in found]).reshape(-1, 3)
+    refined = RigidMotion(torch.from_numpy(rotations), torch.from_numpy(translations))
+    return refined, torch.tensor([value for _, _, value in found], dtype=torch.float64)
 
 
 class _Score:
@@ -152,6 +152,11 @@ class _Pose:
             torque += self._feature_torque(turned, gaussians)
         gradient = np.concatenate([_left_jacobian(u[:3] / score.gyration).T @ torque / score.gyration, force.sum(0)])
         return float(terms.sum()), gradient
+
+    def descent(self, u: Array) -> tuple[float, Array]:
+        """The negative of `value`."""
+        value, gradient = self.value(u)
+        return -value, -gradient
 
     def _place(self, u: Array) -> tuple[Array, Array]:
         turn = Rotation.from_rotvec(u[:3] / self.score.gyration).as_matrix()
@@ -208,10 +213,6 @@ def _left_jacobian(omega: Array) -> Array:
 
 def _poses(motions: RigidMotion) -> list[tuple[Array, Array]]:
     return list(zip(_array(motions.rotation), _array(motions.translation), strict=True))
-
-
-def _rows(vectors: list[Array]) -> Tensor:
-    return torch.tensor(np.array(vectors).reshape(-1, 3))
 
 
 def _array(tensor: Tensor) -> Array:

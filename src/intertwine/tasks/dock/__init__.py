@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
     from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
+    from intertwine.tasks.dock._fit import PoseSums, fit_pair_potential, pair_sums
     from intertwine.tasks.dock._measures import (
         DockingMeasures,
         count_clashes,
@@ -35,6 +36,7 @@ __all__ = [
     "DockingPotential",
     "DockingResult",
     "PairPotential",
+    "PoseSums",
     "ReadStructure",
     "Structure",
     "atom_types",
@@ -42,9 +44,11 @@ __all__ = [
     "complex_pdb",
     "count_clashes",
     "dock",
+    "fit_pair_potential",
     "interface_residues",
     "measure_alpha_carbons",
     "measure_docking",
+    "pair_sums",
     "read_structure",
     "residue_contacts",
     "superposed_rmsd",
@@ -62,6 +66,7 @@ _HOMES = {
     "DockingPotential": "_potential",
     "DockingResult": "_dock",
     "PairPotential": "_potential",
+    "PoseSums": "_fit",
     "ReadStructure": "_reading",
     "Structure": "_structure",
     "atom_types": "_atom_types",
@@ -69,9 +74,11 @@ _HOMES = {
     "complex_pdb": "_writing",
     "count_clashes": "_measures",
     "dock": "_dock",
+    "fit_pair_potential": "_fit",
     "interface_residues": "_measures",
     "measure_alpha_carbons": "_measures",
     "measure_docking": "_measures",
+    "pair_sums": "_fit",
     "read_structure": "_reading",
     "residue_contacts": "_measures",
     "superposed_rmsd": "_measures",
