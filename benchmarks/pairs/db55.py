@@ -27,6 +27,11 @@ class DB55:
         """The codes of a split: train, val or test."""
         return (self.folder / "splits" / f"{name}.txt").read_text().split()
 
+    def atoms(self, name: str) -> int:
+        """How many atoms a structure has."""
+        k = self.index[name]
+        return int(self.arrays["atom_ptr"][k + 1] - self.arrays["atom_ptr"][k])
+
     def structure(self, name: str) -> Structure:
         """One protein."""
         d, k = self.arrays, self.index[name]

@@ -22,7 +22,8 @@ def backbone(residues: int, seed: int) -> torch.Tensor:
     """A random walk of alpha carbons with N and C at random beside them, float64."""
     g = generator(seed)
     steps = torch.nn.functional.normalize(torch.randn(residues, 3, dtype=torch.float64, generator=g), dim=1)
-    carbons = 3.8 * steps.cumsum(0)
+    lengths = 3.6 + 0.4 * torch.rand(residues, 1, dtype=torch.float64, generator=g)  # no two neighbors at one distance
+    carbons = (lengths * steps).cumsum(0)
     beside = torch.nn.functional.normalize(torch.randn(residues, 2, 3, dtype=torch.float64, generator=g), dim=2)
     return torch.stack([carbons + 1.46 * beside[:, 0], carbons, carbons + 1.52 * beside[:, 1]], dim=1)
 

@@ -15,9 +15,9 @@ QUICK = ["--level", "1", "--refined", "20", "--models", "3"]
 
 
 def pdb(structure):
-    """A file of one protein: the complex with a copy of it, cut after the first."""
-    text = complex_pdb(structure, structure).split("TER\n" + "ATOM")[0]
-    first = [line for line in text.splitlines() if line.startswith("ATOM")][: len(structure.atom_names)]
+    """A file of one protein: the first half of a complex with a copy of it."""
+    lines = complex_pdb(structure, structure).splitlines()
+    first = [line for line in lines if line.startswith("ATOM")][: len(structure.atom_names)]
     return "\n".join([*first, "END", ""])
 
 

@@ -8,6 +8,7 @@ from intertwine.ops import RigidMotion, correlation
 from intertwine.tasks.dock import ATOM_TYPES, PairPotential, PoseSums, fit_pair_potential, pair_sums
 
 WIDTHS = torch.tensor([1.2, 2.0], dtype=torch.float64)
+SHAPE = torch.tensor([-5.0, 1.0])
 PAIRS = len(ATOM_TYPES) * (len(ATOM_TYPES) + 1) // 2
 
 
@@ -34,7 +35,7 @@ def planted(seed: int) -> PoseSums:
 
 
 def test_a_planted_preference_is_found_on_new_complexes():
-    potential = fit_pair_potential([planted(k) for k in range(30)], WIDTHS, channels=4, steps=150)
+    potential = fit_pair_potential([planted(k) for k in range(30)], WIDTHS, SHAPE, channels=4, steps=150)
     u, k = potential.features.float(), potential.amplitudes.float()
     i, j = (torch.from_numpy(index) for index in np.triu_indices(len(ATOM_TYPES)))
     weights = torch.einsum("cp,cg->pg", u[:, i] * u[:, j], k)
@@ -45,7 +46,7 @@ def test_a_planted_preference_is_found_on_new_complexes():
 
 
 def test_fits_are_deterministic():
-    one, other = (fit_pair_potential([planted(0), planted(1)], WIDTHS, steps=5) for _ in range(2))
+    one, other = (fit_pair_potential([planted(0), planted(1)], WIDTHS, SHAPE, steps=5) for _ in range(2))
     assert torch.equal(one.features, other.features)
     assert torch.equal(one.amplitudes, other.amplitudes)
 
@@ -53,4 +54,4 @@ def test_fits_are_deterministic():
 def test_complexes_without_decoys_are_refused():
     sums = torch.rand(2, PAIRS, 2)
     with pytest.raises(ValueError, match="decoys"):
-        fit_pair_potential([PoseSums(sums, torch.tensor([True, True]), torch.tensor([False, False]))], WIDTHS)
+        fit_pair_potential([PoseSums(sums, torch.tensor([True, True]), torch.tensor([False, False]))], WIDTHS, SHAPE)

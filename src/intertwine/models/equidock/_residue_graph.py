@@ -99,7 +99,8 @@ def _surface(positions: Tensor, edges: Tensor) -> Tensor:
     offset = positions[target] - positions[source]
     squared = offset.square().sum(-1, keepdim=True)
     # Weights need no normalization, which cancels; the nearest neighbor's is made 1 so that none vanishes.
-    nearest = squared.new_full((len(positions), 1), torch.inf).index_reduce(0, target, squared, "amin")
+    nearest = squared.new_full((len(positions), 1), torch.inf)
+    nearest = nearest.scatter_reduce(0, target[:, None], squared, "amin")
     weights = torch.exp(-(squared - nearest[target]) / squared.new_tensor(SURFACE_SCALES))
     sums = weights.new_zeros(len(positions), len(SURFACE_SCALES), 3)
     sums = sums.index_add(0, target, weights[..., None] * offset[:, None])

@@ -60,7 +60,7 @@ def pair_sums(ligand: Structure, receptor: Structure, motions: RigidMotion, widt
         table = np.stack(
             [np.bincount(key, np.exp(-e * near["v"] ** 2), _TYPES**2).reshape(_TYPES, _TYPES) for e in exponents],
             axis=2,
-        )
+        ).astype(np.float64)
         table = table + table.transpose(1, 0, 2)
         table[np.arange(_TYPES), np.arange(_TYPES)] /= 2
         rows.append(table[_ROWS, _COLUMNS].astype(np.float32))
@@ -70,6 +70,7 @@ def pair_sums(ligand: Structure, receptor: Structure, motions: RigidMotion, widt
 def fit_pair_potential(
     complexes: Sequence[PoseSums],
     widths: Tensor,
+    shape: Tensor,
     *,
     channels: int = 5,
     penalty: float = 0.003,
@@ -83,12 +84,14 @@ def fit_pair_potential(
     .. math:: \operatorname{mean}_{\text{complexes}} \Bigl( \ln \sum_{\text{near, far}} e^{s} -
         \ln \sum_{\text{near}} e^{s} \Bigr) + \lambda (|u|^2 + |\kappa|^2)
 
-    over the features and amplitudes of `PairPotential`, in units of the spread of each Gaussian's sums over near poses;
-    the features of the first channel are 1.
+    over features u and amplitudes :math:`\kappa` of `PairPotential`, in units of the spread of each Gaussian's sums
+    over near poses. The first channel is the same for all types: a multiple of a given shape, fitted too, plus amplitudes
+    that are penalized as the others are. So what the data do not tell stays near the shape.
 
     Args:
         complexes: At least one, each with near and far poses.
         widths: Of the sums, ``(gaussians,)``.
+        shape: ``(gaussians,)``, amplitudes of a radial function: repulsion of near atoms, attraction of farther ones.
         channels: The rank.
         penalty: :math:`\lambda`.
         steps: Of Adam, all complexes at once.
@@ -109,9 +112,11 @@ def fit_pair_potential(
     amplitudes = torch.cat(
         [torch.zeros(1, len(widths)), 0.3 * torch.randn(channels - 1, len(widths), generator=generator)]
     ).requires_grad_()
-    optimizer = torch.optim.Adam([features, amplitudes], lr=0.03)
+    prior = shape.float() * scale
+    gain = (_SPREAD / (_GAIN * _first_spread(sums, near, prior))).requires_grad_()
+    optimizer = torch.optim.Adam([features, amplitudes, gain], lr=0.03)
     for step in range(steps):
-        scores = sums @ _weights(features, amplitudes).flatten()
+        scores = sums @ _weights(features, _with_shape(amplitudes, gain * prior)).flatten()
         every = scores.masked_fill(~(near | far), -torch.inf).logsumexp(1)
         loss = (every - scores.masked_fill(~near, -torch.inf).logsumexp(1)).mean()
         loss = loss + penalty * (features.square().sum() + amplitudes.square().sum())
@@ -121,11 +126,25 @@ def fit_pair_potential(
         if step == 3 * steps // 4:
             optimizer.param_groups[0]["lr"] = 0.01
     ones = torch.ones(1, _TYPES)
-    return PairPotential(torch.cat([ones, features.detach()]), widths, _GAIN * amplitudes.detach() / scale)
+    total = _with_shape(amplitudes, gain * prior).detach()
+    return PairPotential(torch.cat([ones, features.detach()]), widths, _GAIN * total / scale)
 
 
 _GAIN = 20.0
 """Scores in units of spread are multiplied by this, so that the penalty weighs little where it should."""
+
+
+_SPREAD = 5.0
+"""The multiple of the shape starts where near poses differ by so much."""
+
+
+def _with_shape(amplitudes: Tensor, shape: Tensor) -> Tensor:
+    return torch.cat([amplitudes[:1] + shape, amplitudes[1:]])
+
+
+def _first_spread(sums: Tensor, near: Tensor, prior: Tensor) -> Tensor:
+    """The standard deviation of the shape's scores over near poses."""
+    return (sums.unflatten(2, (-1, len(prior))).sum(2) @ prior)[near].std().clamp(min=1e-6)
 
 
 def _weights(features: Tensor, amplitudes: Tensor) -> Tensor:
