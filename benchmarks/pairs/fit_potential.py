@@ -80,14 +80,12 @@ def main() -> None:
 def shape_potential() -> DockingPotential:
     """The potential of shape alone."""
     ones = torch.ones(1, len(ATOM_TYPES))
-    soft, sharp = (
-        PairPotential(ones, WIDTHS[w], SHAPE[k][None]) for k, w in (("search", SOFT), ("score", slice(None)))
-    )
-    return DockingPotential(soft, sharp)
+    soft = PairPotential(ones, WIDTHS[SOFT], SHAPE["search"][None])
+    return DockingPotential(soft, PairPotential(ones, WIDTHS, SHAPE["score"][None]))
 
 
 def rounds(data: DB55) -> list[list[str]]:
-    """The training complexes of each round, small ones first to be drawn from."""
+    """The training complexes of each round, drawn from those that are not too large."""
     counts = {code: sum(data.atoms(f"{code}_{side}_b") for side in "lr") for code in data.split("train")}
     codes = sorted(code for code, count in counts.items() if count <= LARGEST)
     np.random.default_rng(0).shuffle(codes)

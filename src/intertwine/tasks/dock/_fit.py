@@ -85,8 +85,8 @@ def fit_pair_potential(
         \ln \sum_{\text{near}} e^{s} \Bigr) + \lambda (|u|^2 + |\kappa|^2)
 
     over features u and amplitudes :math:`\kappa` of `PairPotential`, in units of the spread of each Gaussian's sums
-    over near poses. The first channel is the same for all types: a multiple of a given shape, fitted too, plus amplitudes
-    that are penalized as the others are. So what the data do not tell stays near the shape.
+    over near poses. The first channel is the same for all types: a multiple of a given shape, fitted too, plus
+    amplitudes that are penalized as the others are. So what the data do not tell stays near the shape.
 
     Args:
         complexes: At least one, each with near and far poses.
