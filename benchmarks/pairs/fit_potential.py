@@ -49,7 +49,7 @@ SHAPE = {"search": torch.tensor([-12.0, 0.0, 1.0]), "score": torch.tensor([-40.0
 """Repulsion of near atoms and attraction of those a little farther, the same for all types."""
 LARGEST = 5000
 """Complexes of more atoms are left out, to save time."""
-ROUNDS, PER_ROUND = 4, 36
+ROUNDS, PER_ROUND = 3, 20
 NEAR = {"search": 6.0, "score": 2.0}
 FAR = {"search": 9.0, "score": 4.5}
 """Poses are near or far by the root mean square distance of the moved protein's atoms from their true places."""

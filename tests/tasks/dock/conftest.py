@@ -68,6 +68,23 @@ def bundle() -> tuple[Structure, Structure]:
     return ligand, receptor
 
 
+@pytest.fixture(scope="session")
+def cut_ball() -> tuple[Structure, Structure]:
+    """A ball of atoms cut in two by a wavy surface, each atom a residue."""
+    rng = np.random.default_rng(0)
+    lattice = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    points = 3.9 * lattice + rng.uniform(-0.45, 0.45, lattice.shape)
+    points = points[np.linalg.norm(points, axis=1) < 12.5]
+    upper = points[:, 2] > 1 + 3 * np.sin(points[:, 0] / 3 + 1) + 3 * np.cos(points[:, 1] / 2.5)
+    return _atoms(points[upper], "L"), _atoms(points[~upper], "R")
+
+
+def _atoms(points: np.ndarray, chain: str) -> Structure:
+    n = len(points)
+    names, chains, codes = np.full(n, "CA"), np.full(n, chain), np.full(n, "")
+    return Structure(chain, points, names, np.arange(n), np.full(n, "ALA"), chains, np.arange(1, n + 1), codes)
+
+
 def _random_motion(seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     Q, R = np.linalg.qr(rng.normal(size=(3, 3)))

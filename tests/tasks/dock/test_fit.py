@@ -35,7 +35,7 @@ def planted(seed: int) -> PoseSums:
 
 
 def test_a_planted_preference_is_found_on_new_complexes():
-    potential = fit_pair_potential([planted(k) for k in range(30)], WIDTHS, SHAPE, channels=4, steps=150)
+    potential = fit_pair_potential([planted(k) for k in range(30)], WIDTHS, SHAPE, channels=4, steps=80)
     u, k = potential.features.float(), potential.amplitudes.float()
     i, j = (torch.from_numpy(index) for index in np.triu_indices(len(ATOM_TYPES)))
     weights = torch.einsum("cp,cg->pg", u[:, i] * u[:, j], k)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from intertwine._errors import UsageError
-from intertwine.tasks.dock._structure import Array, Structure
+from intertwine.tasks.dock._structure import Array, Indices, Structure
 
 CONTACT = 5.0
 """Residues with heavy atoms nearer than this are in contact, in angstrom (DockQ)."""
@@ -67,7 +67,7 @@ def count_clashes(ligand: Array, receptor: Array, distance: float = CLASH) -> in
     return int(cKDTree(ligand).count_neighbors(cKDTree(receptor), distance))
 
 
-def interface_residues(ligand: Array, receptor: Array, distance: float = INTERFACE) -> tuple[Array, Array]:
+def interface_residues(ligand: Array, receptor: Array, distance: float = INTERFACE) -> tuple[Indices, Indices]:
     """The indices of alpha carbons that have one of the other protein nearer than a distance, each once.
 
     Args:
