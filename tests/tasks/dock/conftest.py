@@ -70,18 +70,19 @@ def bundle() -> tuple[Structure, Structure]:
 
 @pytest.fixture(scope="session")
 def cut_ball() -> tuple[Structure, Structure]:
-    """A ball of atoms cut in two by a wavy surface, each atom a residue."""
+    """A ball of atoms, as dense as proteins, cut in two by a wavy surface; each atom a residue, some of them CA."""
     rng = np.random.default_rng(0)
-    lattice = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    points = 3.9 * lattice + rng.uniform(-0.45, 0.45, lattice.shape)
-    points = points[np.linalg.norm(points, axis=1) < 12.5]
-    upper = points[:, 2] > 1 + 3 * np.sin(points[:, 0] / 3 + 1) + 3 * np.cos(points[:, 1] / 2.5)
-    return _atoms(points[upper], "L"), _atoms(points[~upper], "R")
+    lattice = np.stack(np.meshgrid(*[np.arange(-5, 6)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    points = 2.6 * lattice + rng.uniform(-0.4, 0.4, lattice.shape)
+    names = np.where((lattice % 2 == 0).all(1), "CA", "CB")
+    inside = np.linalg.norm(points, axis=1) < 11.5
+    upper = points[:, 2] > 1 + 2.5 * np.sin(points[:, 0] / 3 + 1) + 2.5 * np.cos(points[:, 1] / 2.5)
+    return _atoms(points, names, inside & upper, "L"), _atoms(points, names, inside & ~upper, "R")
 
 
-def _atoms(points: np.ndarray, chain: str) -> Structure:
-    n = len(points)
-    names, chains, codes = np.full(n, "CA"), np.full(n, chain), np.full(n, "")
+def _atoms(points: np.ndarray, names: np.ndarray, chosen: np.ndarray, chain: str) -> Structure:
+    points, names, n = points[chosen], names[chosen], int(chosen.sum())
+    chains, codes = np.full(n, chain), np.full(n, "")
     return Structure(chain, points, names, np.arange(n), np.full(n, "ALA"), chains, np.arange(1, n + 1), codes)
 
 

@@ -178,7 +178,8 @@ class _Pose:
 
     def _products(self, features: Array) -> Array:
         """The sums over channels of products of features and amplitudes, ``(pairs, gaussians)``."""
-        return (features * self.pair_features[1]) @ self.score.amplitudes
+        products: Array = (features * self.pair_features[1]) @ self.score.amplitudes
+        return products
 
     def _weights(self, rotation: Array) -> tuple[Array | None, Array]:
         if self.scalar_weights is not None:

@@ -149,7 +149,8 @@ class _Potential:
         for c in range(1, len(self.transform)):
             product.addcmul_(transform[:, c], self.transform[c])
         # Correlation needs one factor conjugated: here the potential was, so translations come out reversed in sign.
-        return torch.fft.irfftn(product, s=self.lattice.shape, dim=(1, 2, 3))
+        scores: Tensor = torch.fft.irfftn(product, s=self.lattice.shape, dim=(1, 2, 3))
+        return scores
 
     def place(self, indices: Tensor) -> Tensor:
         """Positions of the first field's center ``(n, 3)``, turned forth again, for flat indices of the lattice."""
@@ -186,13 +187,15 @@ def _potential(field_2: PointField, kernel: GaussianKernel, lattice: _Lattice) -
         # The first field sits in the middle of its box: a shift brings its center to the lattice point.
         shift = torch.exp(-1j * (lattice.box // 2) * frequency)
         transform *= shift.reshape([-1 if a == axis else 1 for a in range(4)])
-    return (transform * scale).conj().resolve_conj().to(torch.complex64)
+    potential: Tensor = (transform * scale).conj().resolve_conj().to(torch.complex64)
+    return potential
 
 
 def _transform(points: Tensor, features: Tensor, lattice: _Lattice) -> Tensor:
     """Half of the transforms ``(rotations, channels, ...)`` of features at turned points ``(rotations, n, 3)``."""
     grid = _spread_linear(points / lattice.spacing + lattice.box // 2, features, lattice.box)
-    return torch.fft.rfftn(grid, s=lattice.shape, dim=(2, 3, 4))
+    transform: Tensor = torch.fft.rfftn(grid, s=lattice.shape, dim=(2, 3, 4))
+    return transform
 
 
 def _spread_linear(points: Tensor, features: Tensor, box: int) -> Tensor:

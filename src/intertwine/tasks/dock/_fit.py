@@ -144,7 +144,8 @@ def _with_shape(amplitudes: Tensor, shape: Tensor) -> Tensor:
 
 def _first_spread(sums: Tensor, near: Tensor, prior: Tensor) -> Tensor:
     """The standard deviation of the shape's scores over near poses."""
-    return (sums.unflatten(2, (-1, len(prior))).sum(2) @ prior)[near].std().clamp(min=1e-6)
+    scores: Tensor = (sums.unflatten(2, (-1, len(prior))).sum(2) @ prior)[near]
+    return scores.std().clamp(min=1e-6)
 
 
 def _weights(features: Tensor, amplitudes: Tensor) -> Tensor:
