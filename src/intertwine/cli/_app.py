@@ -22,6 +22,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "basis": commands.basis,
     "data": commands.data,
     "demo": commands.demo,
+    "dock": commands.dock,
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
     "register": commands.register,

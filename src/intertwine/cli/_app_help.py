@@ -22,6 +22,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "data": ("intertwine data", "intertwine data furniture"),
     "demo": ("intertwine demo", "intertwine demo --train 500 --test 200 --epochs 3"),
+    "dock": (
+        "intertwine dock ligand.pdb receptor.pdb --output complex",
+        "intertwine dock a.cif b.cif --models 100 --level 5",
+    ),
     "keypoints": (
         "intertwine keypoints left.png right.png --output matches.png",
         "intertwine keypoints left.png right.png --checkpoint runs/photos-1 --geometry fundamental --csv matches.csv",

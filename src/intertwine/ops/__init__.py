@@ -13,6 +13,8 @@
 - sets: sums over observed entries that share an index
 - registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
+- local_features: SIFT keypoints and descriptors, matching
+- correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.
 """
@@ -28,6 +30,20 @@ from intertwine.ops.alignment import (
     similarity_alignment,
     spiral_rotations,
     transport_plan,
+)
+from intertwine.ops.correlation import (
+    CorrelationMaxima,
+    GaussianKernel,
+    PointField,
+    RotationGrid,
+    correlation,
+    covering_radius,
+    maximize_correlation,
+    motion_distances,
+    refine_correlation,
+    rotation_grid,
+    search_correlation,
+    suppress_motions,
 )
 from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
@@ -98,16 +114,20 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
     "Filter",
+    "GaussianKernel",
     "Graph",
     "IrrepLabel",
     "Keypoints",
     "OrientedEnergy",
+    "PointField",
     "PolynomialFilter",
     "Registration",
     "RigidMotion",
+    "RotationGrid",
     "SO2Coupling",
     "SampledFilter",
     "SampledKeypoints",
@@ -119,6 +139,8 @@ __all__ = [
     "chunks",
     "circle_grid",
     "circular_harmonics",
+    "correlation",
+    "covering_radius",
     "depthwise_conv",
     "disc_maximum",
     "edge_norm_stats",
@@ -138,6 +160,8 @@ __all__ = [
     "linear_upsample",
     "match_descriptors",
     "maximal_rotation",
+    "maximize_correlation",
+    "motion_distances",
     "nearest_rotation",
     "neighborhood_shape",
     "oriented_energy",
@@ -149,14 +173,17 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "refine_correlation",
     "register",
     "resolve_batch",
     "rigid_alignment",
     "rotation_correlation",
+    "rotation_grid",
     "safe_norm",
     "safe_normalize",
     "sample_keypoints",
     "sampling_log_probabilities",
+    "search_correlation",
     "segment_apply",
     "segment_max",
     "segment_mean",
@@ -179,6 +206,7 @@ __all__ = [
     "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
+    "suppress_motions",
     "transport_plan",
     "vn_relu",
     "vn_relu_mean",

@@ -4,6 +4,7 @@ from intertwine.cli.commands._audit import audit
 from intertwine.cli.commands._basis import basis
 from intertwine.cli.commands._data import data
 from intertwine.cli.commands._demo import demo
+from intertwine.cli.commands._dock import dock
 from intertwine.cli.commands._evaluate import evaluate
 from intertwine.cli.commands._export import export
 from intertwine.cli.commands._fit import HELP as FIT_HELP
@@ -22,6 +23,7 @@ __all__ = [
     "basis",
     "data",
     "demo",
+    "dock",
     "evaluate",
     "export",
     "fit_app",
