@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from intertwine.data._normalization import center, unit_sphere
     from intertwine.data._point_cloud_batch import PointCloudBatch
     from intertwine.data._point_cloud_set import PointCloudSet
+    from intertwine.data._ragged import offsets_from_counts
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
     from intertwine.data._writing import write_csv, write_extxyz
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
         rotated_mnist,
     )
     from intertwine.data.readers import (
+        CheckedAtoms,
         CloudChunk,
+        iter_atoms,
         iter_shapes,
         iter_structures,
         read_shapes,
@@ -66,6 +69,7 @@ __all__ = [
     "IGNORED",
     "QM9_TARGETS",
     "RECIPES",
+    "CheckedAtoms",
     "Cloud",
     "CloudChunk",
     "ImageBatch",
@@ -89,6 +93,7 @@ __all__ = [
     "fashion_mnist",
     "furniture",
     "image_files",
+    "iter_atoms",
     "iter_images",
     "iter_shapes",
     "iter_structures",
@@ -96,6 +101,7 @@ __all__ = [
     "mnist",
     "molecules",
     "near_duplicate_groups",
+    "offsets_from_counts",
     "qm9",
     "read_image",
     "read_images",
@@ -121,6 +127,7 @@ _HOMES = {
     "IGNORED": "images",
     "QM9_TARGETS": "public",
     "RECIPES": "public",
+    "CheckedAtoms": "readers",
     "Cloud": "_sampling",
     "CloudChunk": "readers",
     "ImageBatch": "images",
@@ -144,6 +151,7 @@ _HOMES = {
     "fashion_mnist": "public",
     "furniture": "public",
     "image_files": "images",
+    "iter_atoms": "readers",
     "iter_images": "images",
     "iter_shapes": "readers",
     "iter_structures": "readers",
@@ -151,6 +159,7 @@ _HOMES = {
     "mnist": "public",
     "molecules": "_constructors",
     "near_duplicate_groups": "_near_duplicates",
+    "offsets_from_counts": "_ragged",
     "qm9": "public",
     "read_image": "images",
     "read_images": "images",

@@ -1,5 +1,6 @@
 """Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
 
+from intertwine.data.readers._checked_atoms import CheckedAtoms, iter_atoms
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
@@ -10,7 +11,9 @@ from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, 
 __all__ = [
     "PART_OF_FOLDER",
     "SHAPE_SUFFIXES",
+    "CheckedAtoms",
     "CloudChunk",
+    "iter_atoms",
     "iter_shapes",
     "iter_structures",
     "join_surfaces",

@@ -45,12 +45,22 @@ def read_records(path: Path, targets: Mapping[str, Rep], report: Callable[[int],
     Raises:
         UsageError: the file is empty, or a frame is not what it must be; the message names file and frame.
     """
-    number = 0
+    for number, atoms in enumerate(atoms_of_file(path, report), 1):
+        yield _record(atoms, targets, path, number)
+
+
+def atoms_of_file(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
+    """The structures of one file as ase reads them, unchecked, one at a time; arguments as those of `read_records`.
+
+    Raises:
+        UsageError: the file is empty, or a frame cannot be read; the message names file and frame.
+    """
+    empty = True
     is_xyz = path.suffix.lower() in XYZ_SUFFIXES
     for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path, report):
-        number += 1
-        yield _record(atoms, targets, path, number)
-    if not number:
+        empty = False
+        yield atoms
+    if empty:
         raise UsageError(f"{path} holds no structures: it is {'blank' if path.stat().st_size else 'empty'}")
     report(path.stat().st_size)
 
@@ -97,15 +107,32 @@ def _brief(error: Exception) -> str:
 
 def _record(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> StructureRecord:
     location = f"{path}, frame {number}"
-    numbers = np.asarray(atoms.numbers, dtype=np.int64)
-    positions = np.array(atoms.positions, dtype=np.float64)
-    if not len(numbers):
-        raise UsageError(f"{location}: a structure needs at least one atom, this one has none")
     if np.any(atoms.pbc):
         raise UsageError(
             f'{location}: periodic cells are not supported yet; for a molecule in a box write pbc="F F F" '
             "beside Lattice (in ase: atoms.pbc = False)"
         )
+    check_atoms(atoms, location)
+    numbers = np.asarray(atoms.numbers, dtype=np.int64)
+    positions = np.array(atoms.positions, dtype=np.float64)
+    values = {name: target_of(atoms, name, rep, location) for name, rep in targets.items()}
+    return StructureRecord(numbers, positions, values, path.name, number)
+
+
+def check_atoms(atoms: Any, location: str) -> None:
+    """Raise unless a structure has atoms, known elements, finite coordinates, and no two atoms in one place.
+
+    Args:
+        atoms: ase's.
+        location: file and frame, for the message.
+
+    Raises:
+        UsageError: it has not; or lattice vectors of periodic directions are not independent.
+    """
+    numbers = np.asarray(atoms.numbers, dtype=np.int64)
+    positions = np.array(atoms.positions, dtype=np.float64)
+    if not len(numbers):
+        raise UsageError(f"{location}: a structure needs at least one atom, this one has none")
     unknown = (numbers < 1) | (numbers >= len(CHEMICAL_SYMBOLS))
     if unknown.any():
         atom = int(unknown.argmax())
@@ -119,8 +146,19 @@ def _record(atoms: Any, targets: Mapping[str, Rep], path: Path, number: int) -> 
     if len(numbers) > 1 and not positions.any():
         raise UsageError(f'{location}: every atom is at the origin: is the column of coordinates called "pos"?')
     _check_places(positions, location)
-    values = {name: target_of(atoms, name, rep, location) for name, rep in targets.items()}
-    return StructureRecord(numbers, positions, values, path.name, number)
+    _check_cell(atoms, location)
+
+
+def _check_cell(atoms: Any, location: str) -> None:
+    """Raise UsageError unless the lattice vectors of periodic directions are finite and independent."""
+    rows = np.asarray(atoms.cell[:], dtype=np.float64)[np.asarray(atoms.pbc)]
+    if not len(rows):
+        return
+    lengths = np.linalg.norm(rows, axis=1)
+    if not np.isfinite(rows).all() or (lengths < 1e-6).any():
+        raise UsageError(f'{location}: it is periodic, and has no cell; write Lattice="...", or pbc="F F F"')
+    if np.linalg.svd(rows / lengths[:, None], compute_uv=False).min() < 1e-6:
+        raise UsageError(f"{location}: the lattice vectors of its periodic directions are not independent")
 
 
 def _check_places(positions: npt.NDArray[np.float64], location: str) -> None:

@@ -76,7 +76,7 @@ def iter_structures(
         raise ValueError(f"a chunk holds at least one structure; got {chunk}")
     if find_spec("ase") is None:
         raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
-    records = _records(_files(Path(path)), dict(targets or {}), progress)
+    records = _records(structure_files(Path(path)), dict(targets or {}), progress)
     return _chunks(records, chunk)
 
 
@@ -93,7 +93,12 @@ def _records(files: list[Path], targets: Mapping[str, Rep], progress: ProgressCa
         before += size
 
 
-def _files(path: Path) -> list[Path]:
+def structure_files(path: Path) -> list[Path]:
+    """The file itself, or the .xyz and .extxyz files of a folder in the order of their names.
+
+    Raises:
+        UsageError: there is none.
+    """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if not path.is_dir():
