@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from intertwine.data._normalization import center, unit_sphere
     from intertwine.data._point_cloud_batch import PointCloudBatch
     from intertwine.data._point_cloud_set import PointCloudSet
-    from intertwine.data._ragged import offsets_from_counts
+    from intertwine.data._ragged import batch_from_counts, offsets_from_counts, ragged_ranges
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
     from intertwine.data._writing import write_csv, write_extxyz
@@ -87,6 +87,7 @@ __all__ = [
     "Split",
     "Surface",
     "TargetInfo",
+    "batch_from_counts",
     "border_color",
     "center",
     "circuit_parts",
@@ -103,6 +104,7 @@ __all__ = [
     "near_duplicate_groups",
     "offsets_from_counts",
     "qm9",
+    "ragged_ranges",
     "read_image",
     "read_images",
     "read_shapes",
@@ -145,6 +147,7 @@ _HOMES = {
     "Split": "_split",
     "Surface": "_sampling",
     "TargetInfo": "public",
+    "batch_from_counts": "_ragged",
     "border_color": "images",
     "center": "_normalization",
     "circuit_parts": "public",
@@ -161,6 +164,7 @@ _HOMES = {
     "near_duplicate_groups": "_near_duplicates",
     "offsets_from_counts": "_ragged",
     "qm9": "public",
+    "ragged_ranges": "_ragged",
     "read_image": "images",
     "read_images": "images",
     "read_shapes": "readers",
