@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from intertwine.data.readers import (
         CheckedAtoms,
         CloudChunk,
+        check_atoms,
         iter_atoms,
         iter_shapes,
         iter_structures,
@@ -90,6 +91,7 @@ __all__ = [
     "batch_from_counts",
     "border_color",
     "center",
+    "check_atoms",
     "circuit_parts",
     "fashion_mnist",
     "furniture",
@@ -150,6 +152,7 @@ _HOMES = {
     "batch_from_counts": "_ragged",
     "border_color": "images",
     "center": "_normalization",
+    "check_atoms": "readers",
     "circuit_parts": "public",
     "fashion_mnist": "public",
     "furniture": "public",

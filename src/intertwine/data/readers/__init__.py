@@ -5,6 +5,7 @@ from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
 from intertwine.data.readers._shapes import read_shapes
+from intertwine.data.readers._structure_record import check_atoms
 from intertwine.data.readers._structures import iter_structures, read_structures
 from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, require_trimesh
 
@@ -13,6 +14,7 @@ __all__ = [
     "SHAPE_SUFFIXES",
     "CheckedAtoms",
     "CloudChunk",
+    "check_atoms",
     "iter_atoms",
     "iter_shapes",
     "iter_structures",

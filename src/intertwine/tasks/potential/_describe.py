@@ -32,8 +32,8 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
     return [
         (
             "data",
-            f"{names}: {data['frames']:,} frames of {' '.join(symbols)}, split {sizes} (seed {split['seed']}, written to "
-            f"{folder / 'split.json'})",
+            f"{names}: {data['frames']:,} frames of {' '.join(symbols)}, split {sizes} (seed {split['seed']}, written "
+            f"to {folder / 'split.json'})",
         ),
         ("labels", labels_text(config["found"], data["frames"])),
         ("reference", f"{config['reference']['source']}: {references} eV"),

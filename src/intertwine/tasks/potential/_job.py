@@ -121,8 +121,8 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     for file, now in zip(recorded, found.files, strict=True):
         if file["frames"] != now.frames:
             raise UsageError(
-                f"{file['source']} had {file['frames']:,} frames when this model was trained and has {now.frames:,} now: "
-                "the split no longer fits; pass the data to use"
+                f"{file['source']} had {file['frames']:,} frames when this model was trained and has {now.frames:,} "
+                "now: the split no longer fits; pass the data to use"
             )
         if any(file.get(key) != value for key, value in fingerprint(file["source"]).items()):
             warnings.warn(

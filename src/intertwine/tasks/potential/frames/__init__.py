@@ -8,6 +8,7 @@ from intertwine.tasks.potential.frames._source import (
     read_frames,
     read_isolated_atoms,
     stream_frames,
+    unlabeled,
 )
 from intertwine.tasks.potential.frames._units import unit_warnings, work_slope
 
@@ -21,5 +22,6 @@ __all__ = [
     "reference_energies",
     "stream_frames",
     "unit_warnings",
+    "unlabeled",
     "work_slope",
 ]
