@@ -120,7 +120,5 @@ def _array(values: torch.Tensor) -> Any:
 def _model(checkpoint: str | os.PathLike[str]) -> Potential:
     predictor = load(os.fspath(checkpoint))
     if not isinstance(predictor.model, Potential):
-        raise UsageError(
-            f"{os.fspath(checkpoint)} is no potential; train one with: intertwine fit potential TRAIN.extxyz"
-        )
+        raise UsageError(f"{os.fspath(checkpoint)} is no potential; train one: intertwine fit potential TRAIN.extxyz")
     return predictor.model

@@ -87,7 +87,7 @@ def _scipy(positions: Floats, cell: Floats, cutoff: float) -> tuple[Integers, In
 
 
 def _full(cell: Floats, positions: Floats, cutoff: float) -> Floats:
-    """The cell with lattice vectors, orthogonal to the others and around all atoms, where a direction is not periodic."""
+    """The cell with orthogonal lattice vectors, around all atoms, where a direction is not periodic."""
     missing = ~cell.any(axis=1)
     if not missing.any():
         return cell
@@ -131,12 +131,8 @@ class NeighborList:
     def _is_valid(self, positions: Floats, cell: Floats, pbc: npt.NDArray[np.bool_]) -> bool:
         if self._state is None:
             return False
-        before, cell_before, pbc_before = self._state
-        if (
-            len(before) != len(positions)
-            or not np.array_equal(pbc, pbc_before)
-            or not np.array_equal(cell, cell_before)
-        ):
+        before, *lattice = self._state
+        if len(before) != len(positions) or not all(map(np.array_equal, lattice, (cell, pbc))):
             return False
         moved = np.einsum("ij,ij->i", positions - before, positions - before).max(initial=0)
         return bool(2 * moved**0.5 < self.skin)

@@ -134,7 +134,7 @@ def _isolated(options: PotentialOptions, found: LabeledFrames) -> tuple[dict[int
 
 
 def _scale(train: PointCloudSet, reference: torch.Tensor) -> float:
-    """Root mean square force in eV/A; without forces, that of the energy per root of the atoms that reference leaves."""
+    """Root mean square force in eV/A; without forces, what references leave of the energy over sqrt(N)."""
     forces = train.point_fields["forces"][train.cloud_fields["has_forces"][train.batch, 0]]
     known = train.cloud_fields["has_energy"][:, 0]
     left = (train.cloud_fields["energy"][:, 0] - reference)[known] / train.counts[known].to(torch.float64).sqrt()

@@ -65,6 +65,8 @@ def reference_energies(
         weighted = counts[:, missing] / atoms
         known[missing] = _least_squares(weighted, (energies - counts @ known) / atoms[:, 0])
     text = "least squares over the training frames"
+    if len(energies) and int(torch.linalg.matrix_rank(counts[:, missing], rtol=_RANK_TOLERANCE)) < len(missing):
+        text += " (too few compositions to tell the elements apart; for other compositions pass --isolated-atoms)"
     if len(missing) < len(elements):
         names = " ".join(CHEMICAL_SYMBOLS[elements[index]] for index in missing)
         text = f"isolated atoms ({source}); {names} by least squares"
