@@ -92,7 +92,7 @@ def _work(frames: PointCloudSet) -> str:
     if slope is None or 1 / _SLOPE < slope < _SLOPE:
         return ""
     known = {
-        "energies are per atom": 1 / float(frames.counts.double().mean()),
+        "energies are per atom": 1 / float(frames.counts.mode().values),
         "energies are in hartree and forces in eV/A": 1 / _HARTREE,
         "energies are in kcal/mol and forces in eV/A": 1 / _KCAL,
         "energies are in eV and forces in kcal/mol/A": _KCAL,

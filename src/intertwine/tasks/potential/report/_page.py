@@ -142,7 +142,7 @@ class PotentialPage:
         places = dict.fromkeys((0, len(order) // 2, len(order) - 1))
         words = ("largest", "median", "smallest") if len(places) == 3 else ("largest", "smallest")
         shown = [
-            self._structure(order[place], f"{word} error, {float(sizes[order[place]]):.3g} meV/A")
+            self._structure(order[place], f"{word} error, {number(float(sizes[order[place]]))} meV/A")
             for place, word in zip(places, words, strict=False)
         ]
         text = (

@@ -73,11 +73,14 @@ def curve_figure(history: Sequence[dict[str, float]], label: str, curves: Mappin
                 marker="o" if len(rows) == 1 else "",
             )  # fmt: skip
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if high < 10 * low else "")
         axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
         axes.set_axisbelow(True)
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
+        axes.legend(loc="upper right", handlelength=1.6)
 
     return figures.figure(draw, 4.0, 2.9)
 

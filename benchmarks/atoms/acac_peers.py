@@ -1,0 +1,95 @@
+"""MACE and NequIP trained on a file of frames within given minutes, each in an environment of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ase.io import read
+
+ENVIRONMENTS = Path(__file__).resolve().parents[2] / "build"
+"""Where bench-mace and bench-nequip are looked for, virtual environments with mace-torch 0.3.16 and nequip 0.19.1."""
+
+MACE = (
+    "--name=acac --model=MACE --hidden_irreps='64x0e + 64x1o' --correlation=3 --num_interactions=2 --r_max=5.0 "
+    "--max_ell=3 --valid_fraction=0.05 --E0s=average --energy_key=energy --forces_key=forces --batch_size=5 "
+    "--valid_batch_size=10 --ema --ema_decay=0.99 --amsgrad --lr=0.01 --loss=weighted --energy_weight=1 "
+    "--forces_weight=1000 --scheduler=ReduceLROnPlateau --default_dtype=float32 --device=cpu --eval_interval=1"
+)
+
+
+class Trained(NamedTuple):
+    """A trained peer: its name, the epochs it saw, its parameters, its predictions for the test file in eV and eV/A."""
+
+    name: str
+    epochs: int
+    parameters: int
+    energies: list[float]
+    forces: list[Any]
+
+
+def python_of(name: str) -> Path | None:
+    """The Python of an environment; None where it does not exist."""
+    path = ENVIRONMENTS / f"bench-{name}" / "bin" / "python"
+    return path if path.exists() else None
+
+
+def mace(train: Path, test: Path, minutes: float, seed: int, folder: Path) -> Trained | None:
+    """MACE as its authors train it on small molecules; the number of epochs fills the time, two of them are a trial."""
+    python = python_of("mace")
+    if python is None:
+        return None
+    begin = time.monotonic()
+    startup, each = _trial(_mace_command(python, train, seed, folder / "trial", 3, None))
+    left = 60 * minutes - (time.monotonic() - begin) - startup
+    epochs = max(2, int(left / each))
+    subprocess.run(_mace_command(python, train, seed, folder / "run", epochs, int(0.75 * epochs)), check=True)
+    model = next(folder.glob("run/*stagetwo.model"), None) or next(folder.glob("run/*.model"))
+    out = folder / "predicted.xyz"
+    evaluate = [python.parent / "mace_eval_configs", f"--configs={test}", f"--model={model}", f"--output={out}"]
+    subprocess.run([*map(str, evaluate), "--device=cpu", "--default_dtype=float32", "--info_prefix=MACE_"], check=True)
+    count = "import torch, sys; print(sum(w.numel() for w in torch.load(sys.argv[1], weights_only=False).parameters()))"
+    counted = subprocess.run([python, "-c", count, model], check=True, capture_output=True, text=True)
+    frames: Any = read(out, ":")
+    energies = [float(frame.info["MACE_energy"]) for frame in frames]
+    forces = [np.asarray(frame.arrays["MACE_forces"]) for frame in frames]
+    return Trained("mace-torch 0.3.16", epochs, int(counted.stdout.split()[-1]), energies, forces)
+
+
+def _mace_command(
+    python: Path, train: Path, seed: int, folder: Path, epochs: int, stage_two: int | None
+) -> list[str]:
+    folder.mkdir(parents=True)
+    command = [str(python.parent / "mace_run_train"), *re.sub("'([^']*)'", r"\1", MACE).replace("64x0e + 64x1o", "64x0e+64x1o").split()]
+    command += [f"--train_file={train}", f"--seed={seed}", f"--max_num_epochs={epochs}", f"--work_dir={folder}"]
+    command += [f"--model_dir={folder}"]
+    if stage_two is not None:
+        command += ["--stage_two", f"--start_stage_two={stage_two}", "--stage_two_energy_weight=1000"]
+        command += ["--stage_two_forces_weight=100", "--stage_two_lr=0.001"]
+    return command
+
+
+def _trial(command: list[str]) -> tuple[float, float]:
+    """Seconds until the first epoch, and of an epoch with its validation."""
+    begin, seen = time.monotonic(), dict[int, float]()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if (found := re.search(r"Epoch (\d+):", line)) is not None:
+                seen.setdefault(int(found[1]), time.monotonic() - begin)
+            if 1 in seen:
+                process.kill()
+                break
+    if len(seen) < 2:
+        raise RuntimeError(f"the trial of {command[0]} ended before its second epoch")
+    each = seen[1] - seen[0]
+    return max(0.0, seen[0] - each), each
+
+
+def nequip(train: Path, test: Path, minutes: float, seed: int, folder: Path) -> Trained | None:
+    """NequIP; its trainer stops by the clock."""
+    raise NotImplementedError
