@@ -16,13 +16,10 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from ase.io import read
 from acac_peers import mace, nequip
 
 import intertwine as iw
@@ -80,15 +77,6 @@ def ours(train: Path, test: Path, minutes: float, seed: int, options: dict[str, 
     )
 
 
-def judged(test: Path, predict: Callable[[list[Any]], tuple[list[float], list[Any]]]) -> tuple[float, float]:
-    """The two errors of a function from frames to energies and forces."""
-    frames: Any = read(test, ":")
-    energies, forces = predict(frames)
-    true = [frame.get_potential_energy() for frame in frames], [frame.get_forces() for frame in frames]
-    energy = 1000 * np.sqrt(np.mean((np.array(energies) - np.array(true[0])) ** 2))
-    return float(energy), float(1000 * np.sqrt(np.mean((np.concatenate(forces) - np.concatenate(true[1])) ** 2)))
-
-
 def peer(name: str, train: Path, test: Path, minutes: float, seed: int, folder: Path) -> Row | None:
     """A row of a peer; None where its environment does not exist."""
     begin = time.monotonic()
@@ -96,9 +84,8 @@ def peer(name: str, train: Path, test: Path, minutes: float, seed: int, folder: 
     if trained is None:
         print(f"{name}: left out, there is no environment build/bench-{name}")
         return None
-    energy, forces = judged(test, lambda frames: (trained.energies, trained.forces))
     taken = (time.monotonic() - begin) / 60
-    return Row(trained.name, seed, taken, trained.epochs, trained.parameters, energy, forces)
+    return Row(trained.name, seed, taken, trained.epochs, trained.parameters, trained.energy, trained.forces)
 
 
 def main() -> None:
@@ -110,7 +97,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", nargs="*", default=[], choices=["mace", "nequip"])
     parser.add_argument("--only-peers", action="store_true")
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of intertwine fit potential")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of intertwine fit potential"
+    )
     parser.add_argument("--output", type=Path, help="folder of the runs")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)

@@ -15,7 +15,7 @@ ENVIRONMENTS = Path(__file__).resolve().parents[2] / "build"
 """Where bench-mace and bench-nequip are looked for, virtual environments with mace-torch 0.3.16 and nequip 0.19.1."""
 
 MACE = (
-    "--name=acac --model=MACE --hidden_irreps='64x0e + 64x1o' --correlation=3 --num_interactions=2 --r_max=5.0 "
+    "--name=acac --model=MACE --hidden_irreps=64x0e+64x1o --correlation=3 --num_interactions=2 --r_max=5.0 "
     "--max_ell=3 --valid_fraction=0.05 --E0s=average --energy_key=energy --forces_key=forces --batch_size=5 "
     "--valid_batch_size=10 --ema --ema_decay=0.99 --amsgrad --lr=0.01 --loss=weighted --energy_weight=1 "
     "--forces_weight=1000 --scheduler=ReduceLROnPlateau --default_dtype=float32 --device=cpu --eval_interval=1"
@@ -23,13 +23,13 @@ MACE = (
 
 
 class Trained(NamedTuple):
-    """A trained peer: its name, the epochs it saw, its parameters, its predictions for the test file in eV and eV/A."""
+    """A trained peer: its name, the epochs it saw, its parameters, and its errors on the test file, meV and meV/A."""
 
     name: str
     epochs: int
     parameters: int
-    energies: list[float]
-    forces: list[Any]
+    energy: float
+    forces: float
 
 
 def python_of(name: str) -> Path | None:
@@ -54,17 +54,19 @@ def mace(train: Path, test: Path, minutes: float, seed: int, folder: Path) -> Tr
     subprocess.run([*map(str, evaluate), "--device=cpu", "--default_dtype=float32", "--info_prefix=MACE_"], check=True)
     count = "import torch, sys; print(sum(w.numel() for w in torch.load(sys.argv[1], weights_only=False).parameters()))"
     counted = subprocess.run([python, "-c", count, model], check=True, capture_output=True, text=True)
-    frames: Any = read(out, ":")
-    energies = [float(frame.info["MACE_energy"]) for frame in frames]
-    forces = [np.asarray(frame.arrays["MACE_forces"]) for frame in frames]
-    return Trained("mace-torch 0.3.16", epochs, int(counted.stdout.split()[-1]), energies, forces)
+    true, found = read(test, ":"), read(out, ":")
+    energy = [a.info["MACE_energy"] - b.get_potential_energy() for a, b in zip(found, true, strict=True)]
+    forces = np.concatenate([a.arrays["MACE_forces"] - b.get_forces() for a, b in zip(found, true, strict=True)])
+    return Trained("mace-torch 0.3.16", epochs, int(counted.stdout.split()[-1]), _milli(energy), _milli(forces))
 
 
-def _mace_command(
-    python: Path, train: Path, seed: int, folder: Path, epochs: int, stage_two: int | None
-) -> list[str]:
+def _milli(errors: Any) -> float:
+    return float(1000 * np.sqrt(np.mean(np.square(errors))))
+
+
+def _mace_command(python: Path, train: Path, seed: int, folder: Path, epochs: int, stage_two: int | None) -> list[str]:
     folder.mkdir(parents=True)
-    command = [str(python.parent / "mace_run_train"), *re.sub("'([^']*)'", r"\1", MACE).replace("64x0e + 64x1o", "64x0e+64x1o").split()]
+    command = [str(python.parent / "mace_run_train"), *MACE.split()]
     command += [f"--train_file={train}", f"--seed={seed}", f"--max_num_epochs={epochs}", f"--work_dir={folder}"]
     command += [f"--model_dir={folder}"]
     if stage_two is not None:
@@ -91,5 +93,32 @@ def _trial(command: list[str]) -> tuple[float, float]:
 
 
 def nequip(train: Path, test: Path, minutes: float, seed: int, folder: Path) -> Trained | None:
-    """NequIP; its trainer stops by the clock."""
-    raise NotImplementedError
+    """NequIP with four layers of degree 2; its trainer stops by the clock, and tests the best epoch."""
+    python = python_of("nequip")
+    if python is None:
+        return None
+    folder.mkdir(parents=True)
+    frames: Any = read(train, ":")
+    symbols = sorted({symbol for frame in frames for symbol in frame.symbols})
+    clock = time.strftime("00:%H:%M:%S", time.gmtime(60 * minutes))
+    values = {"SYMBOLS": symbols, "TRAIN": train, "TEST": test, "SEED": seed, "CLOCK": clock, "FOLDER": folder}
+    values |= {"VALIDATION": round(0.05 * len(frames)), "SIZE": len(frames) - round(0.05 * len(frames))}
+    text = (Path(__file__).parent / "nequip.yaml").read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    (folder / "config.yaml").write_text(text)
+    command = [str(python.parent / "nequip-train"), "-cp", str(folder), "-cn", "config", f"hydra.run.dir={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    (folder / "log.txt").write_text(said)
+    if done.returncode:
+        raise RuntimeError(f"nequip-train ended with {done.returncode}: {said[-2000:]}")
+    epochs = max((int(number) for number in re.findall(r"Epoch (\d+)", said)), default=0) + 1
+    weights = re.search(r"Trainable params: ([\d.]+) ?([KM]?)", said)
+    energy, forces = (
+        1000 * float(re.findall(rf"test0_epoch/{name}[^0-9\n]*([0-9.eE+-]+)", said)[-1])
+        for name in ("total_energy_rmse", "forces_rmse")
+    )
+    factor = {"": 1, "K": 1e3, "M": 1e6}
+    count = round(float(weights[1]) * factor[weights[2]]) if weights is not None else 0
+    return Trained("nequip 0.19.1", epochs, count, energy, forces)

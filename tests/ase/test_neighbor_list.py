@@ -1,4 +1,4 @@
-"""Neighbor lists: every library finds what a search over all images finds, and the Verlet list what a new search does."""
+"""Neighbor lists: every library finds what a search over all images finds, the Verlet list what a new search does."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.io import write
 from emt_frames import crystals, molecules, plain
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.tasks.potential.frames import (
     read_frames,

@@ -32,21 +32,21 @@ def run_record(task: str, options: FitOptions) -> dict[str, Any]:
 
 def command_line(task: str, options: FitOptions) -> str:
     """The command that means these options; those with their default values are left out."""
-    words = ["intertwine", "fit", task, options.data]
+    arguments, words = ["intertwine", "fit", task, options.data], list[str]()
     for item in fields(options):
         value = getattr(options, item.name)
         default = item.default if item.default is not MISSING else None
         if OPTION not in item.metadata or item.name in ("data", "config") or value == default or value is None:
             continue
         if item.metadata[OPTION]["argument"]:
-            words += map(str, value)
+            arguments += map(str, value)
             continue
         if value is True:
             words.append(flag(item.name))
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
             words += [flag(item.name), str(one)]
-    return shlex.join(words)
+    return shlex.join([*arguments, *words])
 
 
 def provenance(folder: Path) -> list[tuple[str, str]]:

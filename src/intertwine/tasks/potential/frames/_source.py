@@ -78,8 +78,12 @@ def read_frames(
         files.append(FrameFile(str(source), len(frames) - before))
     if not frames:
         raise UsageError(f"{sources[0]}: there are only isolated atoms, and nothing to train on")
-    packed = _pack(frames)
-    return LabeledFrames(packed, isolated, tuple(files), key_counts(frame.labels for frame in frames))
+    found = key_counts(frame.labels for frame in frames)
+    for name, key in keys.items():
+        if key is not None and not found[name]:
+            checked = frames[0].checked
+            raise UsageError(f'no frame has the {name} "{key}"; {checked.location} has {known_keys(checked.atoms)}')
+    return LabeledFrames(_pack(frames), isolated, tuple(files), found)
 
 
 def read_isolated_atoms(source: str, key: str | None) -> dict[int, float]:
