@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ class Calculator(AseCalculator):  # type: ignore[misc]
     deviation over the committee. Units: eV, eV/A, eV/A^3, in ase's order and sign.
 
     Args:
-        checkpoint: Folder of a checkpoint or run of the task `potential`; or a `models.Potential`.
+        checkpoint: Folder of a checkpoint or run of the task `potential`; or a `models.Potential`, which is copied.
         skin: Of the Verlet list, angstrom: neighbors are found anew when an atom has moved by half of it.
         dtype: "float32" (the sum of the energies is float64 all the same), or "float64".
         neighbors: The library that finds neighbors: "vesin", "matscipy" or "scipy"; the first installed by default.
@@ -58,7 +59,7 @@ class Calculator(AseCalculator):  # type: ignore[misc]
             raise UsageError(f'dtype must be "float32" or "float64", got {dtype!r}')
         if not skin >= 0:
             raise UsageError(f"skin must not be negative, got {skin}")
-        model = checkpoint if isinstance(checkpoint, Potential) else _model(checkpoint)
+        model = copy.deepcopy(checkpoint) if isinstance(checkpoint, Potential) else _model(checkpoint)
         self.dtype = DTYPES[dtype]
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model: Any = model.to(self.device, self.dtype).eval()

@@ -99,6 +99,8 @@ def _split(options: PotentialOptions, files: tuple[FrameFile, ...], total: int) 
     for part, given in has_file.items():
         if given or (part == "test" and amounts[part] is None):
             amounts[part] = 0
+    if size < 2 and not has_file["validation"]:
+        raise UsageError("one frame leaves nothing to validate on: give more, or a file with --validation")
     inner = make_split(size, amounts["train"], amounts["validation"], amounts["test"], options.seed)
     inner = _with_validation(inner, size, has_file["validation"])
     chosen, begin = {"validation": inner.validation, "test": inner.test}, size
@@ -116,7 +118,7 @@ def _with_validation(split: Split, size: int, has_file: bool) -> Split:
     if len(split.validation) or has_file:
         return split
     if len(split.train) < 2:
-        raise UsageError("one frame leaves nothing to validate on: give more, or a file with --validation")
+        raise UsageError("the split leaves nothing to validate on: ask for fewer test frames, or give --validation")
     return Split(size, split.train[1:], split.train[:1], split.test, split.seed)
 
 
