@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
@@ -16,6 +15,7 @@ from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from ase.units import fs
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.ase import Calculator
 from intertwine.models import Potential
@@ -133,7 +133,7 @@ def test_what_is_refused(potential, tmp_path):
         atoms.get_potential_energy()
     with pytest.raises(UsageError, match="float16"):
         Calculator(potential, dtype="float16")
-    with pytest.raises(UsageError, match="no checkpoint|not a|no such|missing"):
+    with pytest.raises(UsageError, match="nothing"):
         Calculator(tmp_path / "nothing")
 
 

@@ -7,13 +7,13 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import ase
 import numpy as np
 import torch
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+import ase
 from intertwine._errors import UsageError
 from intertwine.ase._neighbor_list import NeighborList
 from intertwine.data import CHEMICAL_SYMBOLS, check_atoms

@@ -14,6 +14,7 @@
 Each stands on those above it.
 """
 
+from intertwine.ops._operator import decompositions
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
@@ -98,6 +99,7 @@ __all__ = [
     "chunks",
     "circle_grid",
     "circular_harmonics",
+    "decompositions",
     "depthwise_conv",
     "edge_norm_stats",
     "edge_wigner_d",

@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.io import read, write
 from emt_frames import SMALL, SMALL_WORDS, crystals, molecules, plain
 
 import intertwine as iw
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.cli import main
 from intertwine.tasks.potential._loss import LossWeights
@@ -49,7 +49,9 @@ def test_the_command_says_what_it_read(place, capsys):
     ).out  # fmt: skip
     said = " ".join(said.split())
     assert "train.extxyz, bulk.extxyz, test.extxyz: 38 frames of H C O Cu, split 29 / 3 / 6" in said
-    assert "energy from energy (eV), forces from forces (eV/A), stress from stress (eV/A^3; 30 frames have none)" in said
+    assert (
+        "energy from energy (eV), forces from forces (eV/A), stress from stress (eV/A^3; 30 frames have none)" in said
+    )
     assert "least squares over the training frames" in said
     assert re.search(r"val MAE energy [\d.,e+]+ meV/atom, forces", said)
     content = json.loads((place / "said" / "config.json").read_text())
@@ -160,7 +162,10 @@ def test_energy_weights_grow_during_the_run(place):
         (["missing.extxyz"], "no file or folder"),
         (["train.extxyz", "missing.extxyz"], "no file or folder"),
         (["train.extxyz", "--test", "missing.extxyz"], '--test expects a count .* there is no file "missing.extxyz"'),
-        (["train.extxyz", "--energy-key", "total"], 'no frame has the energy "total"; .* has config_type, energy, forces'),
+        (
+            ["train.extxyz", "--energy-key", "total"],
+            'no frame has the energy "total"; .* has config_type, energy',
+        ),
         (["train.extxyz", "train.extxyz"], "is given twice"),
         (["train.extxyz", "--cutoff", "0.1"], "no two atoms of the training frames are closer"),
         (["train.extxyz", "--energy-weight", "0", "--forces-weight", "0"], "nothing to learn"),
