@@ -255,3 +255,32 @@ class _Tilted(torch.nn.Module):
         structures = arguments[2]
         energy = out.energy + torch.zeros_like(out.energy).index_add(0, structures, tilt.square().to(out.energy))
         return out._replace(energy=energy, energies=out.energies + tilt.square().to(out.energies))
+
+
+def test_the_exported_file_has_forces_and_runs_without_this_library(trained, place, capsys):
+    said = " ".join(command(capsys, "export", "run", "--output", "model.pt2").out.split())
+    assert re.search(r"audit PASS from the file: .* under O\(3\), translations and permutations, .* differences", said)
+    code = (
+        "import sys, json, torch\n"
+        "extra = {'metadata.json': ''}\n"
+        "program = torch.export.load('model.pt2', extra_files=extra).module()\n"
+        "print(json.loads(extra['metadata.json'])['elements'])\n"
+        "numbers, positions = torch.tensor([8, 1, 1, 1]), torch.eye(4, 3).roll(1, 0)\n"
+        "edges = torch.tensor([[a, b] for b in range(4) for a in range(4) if a != b]).T\n"
+        "energy, energies, forces, virial = program(numbers, positions, edges, torch.zeros(12, 3))\n"
+        "print(float(energy), forces.flatten().tolist())\n"
+        "assert 'intertwine' not in sys.modules\n"
+    )
+    import subprocess
+    import sys
+
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=place).stdout
+    elements, values = out.splitlines()
+    assert elements == "[1, 6, 8, 29]"
+    atoms = Atoms("OHHH", [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    found = trained.predictor.predict(atoms)
+    energy, forces = values.split(" ", 1)
+    assert float(energy) == pytest.approx(found["energy"].item(), abs=1e-5)
+    assert np.allclose(json.loads(forces), found["forces"][0].flatten(), atol=1e-5)
+    said = command(capsys, "export", "run", "--format", "onnx", code=2).err
+    assert "--format" in said
