@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from intertwine.data._ragged import batch_from_counts, offsets_from_counts, ragged_ranges
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
-    from intertwine.data._writing import write_csv, write_extxyz
+    from intertwine.data._writing import write_atoms_csv, write_csv, write_extxyz
     from intertwine.data.images import (
         IGNORED,
         ImageBatch,
@@ -121,6 +121,7 @@ __all__ = [
     "unit_sphere",
     "user_cache",
     "warp_images",
+    "write_atoms_csv",
     "write_csv",
     "write_extxyz",
     "write_mask",
@@ -182,6 +183,7 @@ _HOMES = {
     "unit_sphere": "_normalization",
     "user_cache": "_cache",
     "warp_images": "images",
+    "write_atoms_csv": "_writing",
     "write_csv": "_writing",
     "write_extxyz": "_writing",
     "write_mask": "images",

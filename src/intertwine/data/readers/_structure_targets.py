@@ -22,6 +22,7 @@ _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 
 _LARGEST = 1e30
 _MAX_KEYS = 12
+_MATRIX = 9
 
 
 def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
@@ -59,6 +60,61 @@ def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.
         what = "is too large" if np.isfinite(value).all() else "is not finite"
         raise UsageError(f'{location}: target "{name}" {what}: {" ".join(f"{number:g}" for number in value.flat)}')
     return value.astype(np.float64).reshape(-1)
+
+
+def atom_target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
+    """A frame's column of atoms: from `atoms.arrays`, else from the results that came with the file.
+
+    Args:
+        atoms: ase's.
+        name: the target's.
+        rep: what it must be: `rep.dim` numbers an atom.
+        location: file and frame, for the message.
+
+    Returns:
+        (n, rep.dim).
+
+    Raises:
+        UsageError: the column is missing, no number, not finite, too large, or of another length or width.
+    """
+    known = atom_columns(atoms)
+    if name not in known:
+        if name in _known(atoms):
+            raise UsageError(f'{location}: "{name}" is one value of the structure here, and given per atom elsewhere')
+        raise UsageError(f'{location}: no column "{name}" of atoms; {_known_targets(name, list(known))}')
+    value = np.asarray(known[name])
+    if value.dtype.kind not in "iuf":
+        raise UsageError(f'{location}: column "{name}" is not numeric: {str(value.flat[0])[:40]}')
+    if len(value) != len(atoms):
+        raise UsageError(f'{location}: column "{name}" has {len(value)} rows for {len(atoms)} atoms')
+    rows = value.reshape(len(value), -1)
+    if rows.shape[1] != rep.dim:
+        raise UsageError(
+            f'{location}: column "{name}" as {rep} has {rep.dim} number{"s"[: rep.dim != 1]} an atom, the file has '
+            f"{rows.shape[1]}"
+        )
+    if rows.shape[1] == _MATRIX and not _is_of_matrices(rep):
+        raise UsageError(
+            f'{location}: column "{name}" is a 3 x 3 matrix of each atom, no components of {rep}; it is asked for as '
+            f'"{name}:ij", or "{name}:ij=ji" if it is symmetric'
+        )
+    bad = ~(np.isfinite(rows) & (np.abs(rows) <= _LARGEST)).all(axis=1)
+    if bad.any():
+        atom = int(bad.argmax())
+        what = "is too large" if np.isfinite(rows[atom]).all() else "is not finite"
+        shown = " ".join(f"{number:g}" for number in rows[atom])
+        raise UsageError(f'{location}: column "{name}" {what} at atom {atom + 1}: {shown}')
+    return rows.astype(np.float64)
+
+
+def atom_columns(atoms: Any) -> dict[str, Any]:
+    """What the file says of each atom, besides elements and positions."""
+    together = {**_results(atoms), **atoms.arrays}
+    return {
+        key: value
+        for key, value in together.items()
+        if (key in atoms.arrays or key in _PER_ATOM) and key not in ("numbers", "positions")
+    }
 
 
 def _results(atoms: Any) -> Mapping[str, Any]:
