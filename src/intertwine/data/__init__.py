@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from intertwine.data._normalization import center, unit_sphere
     from intertwine.data._point_cloud_batch import PointCloudBatch
     from intertwine.data._point_cloud_set import PointCloudSet
-    from intertwine.data._ragged import batch_from_counts, offsets_from_counts, ragged_ranges
+    from intertwine.data._ragged import offsets_from_counts
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
     from intertwine.data._writing import write_atoms_csv, write_csv, write_extxyz
@@ -88,7 +88,6 @@ __all__ = [
     "Split",
     "Surface",
     "TargetInfo",
-    "batch_from_counts",
     "border_color",
     "center",
     "check_atoms",
@@ -106,7 +105,6 @@ __all__ = [
     "near_duplicate_groups",
     "offsets_from_counts",
     "qm9",
-    "ragged_ranges",
     "read_image",
     "read_images",
     "read_shapes",
@@ -150,7 +148,6 @@ _HOMES = {
     "Split": "_split",
     "Surface": "_sampling",
     "TargetInfo": "public",
-    "batch_from_counts": "_ragged",
     "border_color": "images",
     "center": "_normalization",
     "check_atoms": "readers",
@@ -168,7 +165,6 @@ _HOMES = {
     "near_duplicate_groups": "_near_duplicates",
     "offsets_from_counts": "_ragged",
     "qm9": "public",
-    "ragged_ranges": "_ragged",
     "read_image": "images",
     "read_images": "images",
     "read_shapes": "readers",

@@ -30,8 +30,8 @@ class FrameFile(NamedTuple):
 class LabeledFrames(NamedTuple):
     """Frames of some files.
 
-    frames: point fields numbers, forces; cloud fields energy (S, 1), stress (S, 9), cell (S, 9) with rows of zeros
-    where it is not periodic, has_energy, has_forces, has_stress (S, 1) bool, and the labels config_type; isolated:
+    frames: point fields numbers, forces; cloud fields energy (S, 1), stress (S, 9), cell (S, 9) and pbc (S, 3),
+    has_energy, has_forces, has_stress (S, 1) bool, and the labels config_type; isolated:
     atomic number -> eV; files: in the order of the frames; keys: quantity -> key -> how many frames have it there.
     """
 
@@ -173,7 +173,6 @@ def _geometry(
     labels: dict[str, tuple[str, ...]] | None = None,
 ) -> PointCloudSet:
     structures = [one.atoms for one in block]
-    cells = [np.asarray(atoms.cell[:]) * np.asarray(atoms.pbc)[:, None] for atoms in structures]
     return PointCloudSet(
         torch.from_numpy(np.concatenate([np.asarray(atoms.positions, dtype=np.float64) for atoms in structures])),
         offsets_from_counts(torch.tensor([len(atoms) for atoms in structures])),
@@ -181,7 +180,11 @@ def _geometry(
             "numbers": torch.from_numpy(np.concatenate([atoms.numbers for atoms in structures]).astype(np.int64)),
             **points,
         },
-        {"cell": torch.from_numpy(np.stack(cells).reshape(-1, 9)), **fields},
+        {
+            "cell": torch.from_numpy(np.stack([np.array(atoms.cell[:]).reshape(9) for atoms in structures])),
+            "pbc": torch.from_numpy(np.stack([np.array(atoms.pbc, dtype=bool) for atoms in structures])),
+            **fields,
+        },
         {"cell", *points},
         labels or {},
         [f"{one.file}:{one.number}" for one in block],

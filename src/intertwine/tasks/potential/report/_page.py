@@ -154,12 +154,14 @@ class PotentialPage:
     def _structure(self, index: int, title: str) -> Structure:
         frames = self.frames
         begin, end = frames.offsets[index : index + 2].tolist()
+        lattice = frames.lattice
+        assert lattice is not None, "frames have cells"
         return Structure(
             title,
             frames.names[index],
             frames.point_fields["numbers"][begin:end].numpy(),
             frames.positions[begin:end].numpy(),
-            frames.cloud_fields["cell"][index].reshape(3, 3).numpy(),
+            lattice[index].numpy(),
             frames.point_fields["forces"][begin:end].numpy(),
             self.outputs.forces[begin:end].numpy(),
         )
