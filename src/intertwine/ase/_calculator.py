@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import all_changes
-from ase.stress import full_3x3_to_voigt_6_stress
 
 import ase
 from intertwine._errors import UsageError
@@ -23,7 +22,7 @@ from intertwine.tasks import load
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Calculator(AseCalculator):  # type: ignore[misc]
+class Calculator(AseCalculator):
     """A trained potential as a calculator of ase.
 
     Results: energy, free_energy (the same), energies (of atoms, their references included), forces, and stress where
@@ -42,7 +41,7 @@ class Calculator(AseCalculator):  # type: ignore[misc]
         UsageError: The checkpoint is of another task; or, when it calculates, an element was not in training.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012  as in ase
 
     def __init__(
         self,
@@ -54,7 +53,8 @@ class Calculator(AseCalculator):  # type: ignore[misc]
         device: str | torch.device | None = None,
         **keywords: Any,
     ) -> None:
-        super().__init__(**keywords)
+        base: Any = super()
+        base.__init__(**keywords)
         if dtype not in DTYPES:
             raise UsageError(f'dtype must be "float32" or "float64", got {dtype!r}')
         if not skin >= 0:
@@ -73,8 +73,12 @@ class Calculator(AseCalculator):  # type: ignore[misc]
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Calculate everything at once; arguments as ase has them."""
-        super().calculate(atoms, properties, system_changes)
-        atoms = self.atoms
+        base: Any = super()
+        base.calculate(atoms, properties, system_changes)
+        assert self.atoms is not None, "the base class keeps the atoms"
+        self._calculate(self.atoms, system_changes)
+
+    def _calculate(self, atoms: ase.Atoms, system_changes: Sequence[str]) -> None:
         if "numbers" in system_changes:
             self._check(atoms)
         positions, cell, pbc = atoms.positions, np.asarray(atoms.cell[:]), np.asarray(atoms.pbc)
@@ -99,7 +103,8 @@ class Calculator(AseCalculator):  # type: ignore[misc]
             "forces": _array(out.forces),
         }
         if periodic:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(_array(out.stress[0]))
+            (xx, xy, xz), (_, yy, yz), (_, _, zz) = _array(out.stress[0])
+            self.results["stress"] = np.array([xx, yy, zz, yz, xz, xy])
 
     def _check(self, atoms: ase.Atoms) -> None:
         check_atoms(atoms, "atoms")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,10 +132,8 @@ def _stress_error(model: nn.Module, graphs: FrameGraphs, generator: torch.Genera
         moved = []
         for step in (_STEP, -_STEP):
             matrix = torch.eye(3, dtype=torch.float64) + step * strain
-            parts: Mapping[str, Tensor] = {
-                name: getattr(graphs, name) @ matrix for name in ("positions", "shifts", "cells")
-            }
-            moved.append(graphs._replace(**parts))
+            parts = (graphs.positions @ matrix, graphs.shifts @ matrix, graphs.cells @ matrix)
+            moved.append(graphs._replace(positions=parts[0], shifts=parts[1], cells=parts[2]))
         found.append(_difference(model, moved))
         expected.append(volume * (stress * strain).sum((1, 2)))
     return _relative(torch.stack(found), torch.stack(expected))
@@ -144,7 +141,8 @@ def _stress_error(model: nn.Module, graphs: FrameGraphs, generator: torch.Genera
 
 def _difference(model: nn.Module, moved: list[FrameGraphs]) -> Tensor:
     forward, backward = (_evaluate(model, graphs).energy for graphs in moved)
-    return (forward - backward) / (2 * _STEP)
+    slope: Tensor = (forward - backward) / (2 * _STEP)
+    return slope
 
 
 def _evaluate(model: nn.Module, graphs: FrameGraphs, *, forces: bool = False, stress: bool = False) -> Any:

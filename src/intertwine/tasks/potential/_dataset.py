@@ -29,9 +29,15 @@ class FrameGraphs(NamedTuple):
 
     def to(self, device: torch.device) -> FrameGraphs:
         """The same on another device."""
-        numbers, positions, edges, shifts, structures, size, cells = self
-        moved = [tensor.to(device) for tensor in (numbers, positions, edges, shifts, structures, cells)]
-        return FrameGraphs(*moved[:5], size, moved[5])
+        return FrameGraphs(
+            self.numbers.to(device),
+            self.positions.to(device),
+            self.edges.to(device),
+            self.shifts.to(device),
+            self.structures.to(device),
+            self.num_structures,
+            self.cells.to(device),
+        )
 
 
 class FrameDataset:

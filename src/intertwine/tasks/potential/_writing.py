@@ -45,6 +45,7 @@ class PotentialWriter:
             if "stress" in chunk.ragged and atoms.pbc.all():
                 xx, xy, xz, _, yy, yz, _, _, zz = chunk.ragged["stress"][index]
                 results["stress"] = [xx, yy, zz, yz, xz, xy]
-            atoms.calc = SinglePointCalculator(atoms, **results)
+            calculator: Any = SinglePointCalculator
+            atoms.calc = calculator(atoms, **results)
             frames.append(atoms)
         write(self._file, frames, format="extxyz")
