@@ -20,7 +20,14 @@ from intertwine.data._constructors import molecules
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data.readers._structure_record import XYZ_SUFFIXES, StructureRecord, TargetReps, read_records
+from intertwine.data.readers._structure_record import (
+    XYZ_SUFFIXES,
+    StructureRecord,
+    TargetReps,
+    atoms_of_file,
+    read_records,
+)
+from intertwine.data.readers._structure_targets import TargetLayout, layout_of
 
 if TYPE_CHECKING:
     from intertwine.reps import Rep
@@ -84,11 +91,31 @@ def iter_structures(
     """
     if chunk < 1:
         raise ValueError(f"a chunk holds at least one structure; got {chunk}")
-    if find_spec("ase") is None:
-        raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
+    _require_ase()
     reps = TargetReps(dict(targets or {}), dict(atom_targets or {}))
     records = _records(structure_files(Path(path)), reps, progress)
     return _chunks(records, chunk)
+
+
+def find_targets(path: str | os.PathLike[str], names: Iterable[str]) -> dict[str, TargetLayout]:
+    """Whether these names are values of the structures or columns of their atoms, by the first frame; and their sizes.
+
+    Args:
+        path: as for `read_structures`.
+        names: what to look for; those that the first frame does not have are left out.
+
+    Raises:
+        UsageError: the file is missing, empty or not readable.
+    """
+    _require_ase()
+    first = next(iter(atoms_of_file(structure_files(Path(path))[0], lambda done: None)))
+    found = {name: layout_of(first, name) for name in names}
+    return {name: layout for name, layout in found.items() if layout is not None}
+
+
+def _require_ase() -> None:
+    if find_spec("ase") is None:
+        raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
 
 
 def _records(files: list[Path], targets: TargetReps, progress: ProgressCallback) -> Iterator[StructureRecord]:
