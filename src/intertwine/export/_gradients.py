@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def export_with_gradients(
     try:
         for parameter, _ in frozen:
             parameter.requires_grad_(False)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _compiling():
             warnings.simplefilter("ignore")
             traced = make_fx(
                 function, decomposition_table=decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True
@@ -63,6 +64,20 @@ def export_with_gradients(
     ours = {str(node.target) for node in program.graph.nodes if str(node.target).startswith("intertwine.")}
     assert not ours, f"the program would need this library to run: {', '.join(sorted(ours))}"
     return program
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """`torch.compiler.is_compiling()` is true: modules take the branch whose shapes do not depend on values."""
+    import torch
+
+    compiler: Any = torch.compiler
+    before = compiler._is_compiling_flag
+    compiler._is_compiling_flag = True
+    try:
+        yield
+    finally:
+        compiler._is_compiling_flag = before
 
 
 def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:

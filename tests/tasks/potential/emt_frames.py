@@ -9,7 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase import Atoms
 
-SMALL = {"hidden": "4x0e+4x1o", "body_order": 3, "lmax": 1, "layers": 1, "cutoff": 3.5}
+SMALL = {"hidden": "4x0e + 4x1o", "body_order": 3, "lmax": 1, "layers": 1, "cutoff": 3.5}
 SMALL_WORDS = ["--hidden", "4x0e+4x1o", "--body-order", "3", "--lmax", "1", "--layers", "1", "--cutoff", "3.5"]
 
 

@@ -71,7 +71,15 @@ class AuditedPotential(nn.Module):
         potential: Any = self.potential
         with torch.enable_grad():
             out = potential(
-                numbers, positions, edges, shifts, structures, num_structures, cells, forces=True, stress=self.periodic
+                numbers,
+                positions,
+                edges,
+                shifts,
+                structures,
+                num_structures,
+                cells=cells,
+                forces=True,
+                stress=self.periodic,
             )
         energies = out.energies - potential.reference_energies_of(numbers)
         total = energies.new_zeros(num_structures).index_add(0, structures, energies)

@@ -39,7 +39,7 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
         ("reference", f"{config['reference']['source']}: {references} eV"),
         (
             "model",
-            f"{model['family']}, {model['layers']} layers, {model['hidden'].replace(' ', '')}, body order "
+            f"{model['layers']} layers, {model['hidden'].replace(' ', '')}, body order "
             f"{model['body_order']}, cutoff {model['cutoff']:g} A ({model['average_neighbors']:g} neighbors), "
             f"{parameters:,} parameters",
         ),

@@ -123,7 +123,7 @@ def _equivariance(function: Callable[..., tuple[Tensor, ...]], inputs: tuple[Ten
         worst = max(
             worst,
             _relative(found[2], (forces @ matrix.T)[order]),
-            _relative(found[3], matrix @ virial @ matrix.T),
+            float((found[3] - matrix @ virial @ matrix.T).norm() / (virial.norm() + forces.norm())),
             float((found[1] - energies[order]).abs().max()) / spread,
         )
     return worst

@@ -23,7 +23,6 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES
 
-FAMILIES = ("products", "attention", "so2")
 _LARGEST_WEIGHT = 1e6
 
 
@@ -66,13 +65,12 @@ class PotentialOptions(FitOptions):
     stress_weight: float = option(
         1.0, help="Weight of stresses in the loss.", group="Loss", minimum=0, maximum=_LARGEST_WEIGHT
     )
-    family: str = option("products", help="Architecture of the layers.", group="Model", choices=FAMILIES)
     hidden: str = option(
         "64x0e + 64x1o", help="Hidden features of an atom, such as 64x0e+64x1o.", group="Model", metavar="REP"
     )
     body_order: int = option(
         4, help="Body order of a layer: 4 multiplies the neighbors of an atom up to three times.", group="Model",
-        minimum=2, maximum=5,
+        minimum=2, maximum=4,
     )  # fmt: skip
     lmax: int = option(3, help="Largest degree of the spherical harmonics.", group="Model", minimum=0, maximum=8)
     layers: int = option(2, help="Layers.", group="Model", minimum=1, maximum=16)

@@ -81,7 +81,6 @@ def plan(
             "average_neighbors": _average_neighbors(train, options.cutoff),
             "reference_energies": list(reference.values),
             "energy_scale": _scale(train, reference(train.composition(elements))),
-            "family": options.family,
         },
         "seed": options.seed,
     }

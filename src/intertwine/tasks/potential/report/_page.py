@@ -82,7 +82,7 @@ class PotentialPage:
         return [
             f"{sizes[0]} frames of {symbols} for training, {sizes[1]} for validation and {sizes[2]} for the test; "
             f"{labels_text(config['found'], config['data']['frames'])}. Reference energies: "
-            f"{config['reference']['source']}. The model is {model['family']}, {model['layers']} layers, "
+            f"{config['reference']['source']}. The model has {model['layers']} layers, "
             f"{model['hidden']}, body order {model['body_order']}, cutoff {model['cutoff']:g} A; it has {weights:,} "
             "weights. Forces are the gradient of the energy.",
             f"The figures are of the {self.part} split: {len(self.frames):,} frames.",
