@@ -35,6 +35,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.potential import ElementScale, ManyBodyInteraction, Potential, PotentialOutput
 
 __all__ = [
     "DGCNN",
@@ -43,6 +44,7 @@ __all__ = [
     "Canonicalization",
     "DepthwiseFamily",
     "EGNNFamily",
+    "ElementScale",
     "EquiformerFamily",
     "Family",
     "Fields",
@@ -55,10 +57,13 @@ __all__ = [
     "InteractionConfig",
     "LearnedFrame",
     "LiftedFamily",
+    "ManyBodyInteraction",
     "MessageFamily",
     "NormFields",
     "PointEncoder",
     "PointNet",
+    "Potential",
+    "PotentialOutput",
     "PrincipalFrame",
     "RegularFields",
     "ScalarBatchNorm",
