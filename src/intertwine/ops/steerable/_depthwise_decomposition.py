@@ -34,7 +34,8 @@ class _Edges:
     def features(self, block: DepthwiseBlock) -> Tensor:
         """(E, c, m) of the sources."""
         rows = self.args.features[:, block.features].index_select(0, self.args.source)
-        return rows.unflatten(1, (block.channels, block.dim))
+        by_channel: Tensor = rows.unflatten(1, (block.channels, block.dim))
+        return by_channel
 
     def kernels(self, block: DepthwiseBlock) -> list[Tensor]:
         """(E, m_out, m) of each path."""
@@ -43,7 +44,8 @@ class _Edges:
 
     def weight(self, path: Path) -> Tensor:
         """(E, c) of a path."""
-        return self.args.radial @ self.weights[path.output][:, path.channels]
+        weights: Tensor = self.args.radial @ self.weights[path.output][:, path.channels]
+        return weights
 
     def columns(self, path: Path) -> slice:
         """The columns of a path among those of the output."""
