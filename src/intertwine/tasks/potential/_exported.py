@@ -32,6 +32,7 @@ DYNAMIC = ({0: "atoms"}, {0: "atoms"}, {1: "edges"}, {0: "edges"})
 _STEP = 0.02
 """Displacement of the differences in float32, angstrom."""
 _SAMPLES = 8
+_LEAST_ATOMS = 5
 _FINITE_DIFFERENCES = 2e-3
 """The largest relative error of forces against differences in float32, whose rounding alone is near 1e-4."""
 
@@ -75,7 +76,7 @@ def export_potential(
     module = ExportedPotential(potential).eval()
     inputs = (graphs.numbers, graphs.positions, graphs.edges, graphs.shifts)
     with output_file(path, force=force) as part:
-        program = export_with_gradients(module, _smaller(*inputs), DYNAMIC)
+        program = export_with_gradients(module, _traced(*inputs), DYNAMIC)
         save_program(program, part, _metadata(config))
         function, _ = load_program(part)
         found, expected = function(*inputs), module(*inputs)
@@ -94,9 +95,18 @@ def _metadata(config: dict[str, Any]) -> dict[str, Any]:
     return {"format": "intertwine-potential-1", **names, "inputs": INPUTS, "outputs": OUTPUTS}
 
 
-def _smaller(numbers: Tensor, positions: Tensor, edges: Tensor, shifts: Tensor) -> tuple[Tensor, ...]:
-    """The structure without some of its edges, so that the audited structure is not the traced one."""
-    return numbers, positions, edges[:, : edges.shape[1] - 1].contiguous(), shifts[: edges.shape[1] - 1].contiguous()
+def _traced(numbers: Tensor, positions: Tensor, edges: Tensor, shifts: Tensor) -> tuple[Tensor, ...]:
+    """Copies of the structure side by side without the last edge: another structure than the audited one.
+
+    Sizes that are equal in the traced example would be equal in the program: the number of atoms must not be 2 or 3,
+    the fixed sizes of the inputs, nor that of the edges.
+    """
+    atoms, pairs, copies = len(numbers), edges.shape[1], 2
+    while copies * atoms < _LEAST_ATOMS or copies * pairs - 1 == copies * atoms:
+        copies += 1
+    offsets = atoms * torch.arange(copies).repeat_interleave(pairs)
+    joined = (edges.repeat(1, copies) + offsets)[:, :-1].contiguous()
+    return numbers.repeat(copies), positions.repeat(copies, 1), joined, shifts.repeat(copies, 1)[:-1].contiguous()
 
 
 def _centered(outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
