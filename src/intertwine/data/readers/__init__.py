@@ -6,6 +6,7 @@ from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sampl
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
 from intertwine.data.readers._shapes import read_shapes
 from intertwine.data.readers._structure_record import check_atoms
+from intertwine.data.readers._structure_targets import TargetLayout
 from intertwine.data.readers._structures import find_targets, iter_structures, read_structures
 from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, require_trimesh
 
@@ -14,6 +15,7 @@ __all__ = [
     "SHAPE_SUFFIXES",
     "CheckedAtoms",
     "CloudChunk",
+    "TargetLayout",
     "check_atoms",
     "find_targets",
     "iter_atoms",
