@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
     "runs": commands.runs,
+    "sfm": commands.sfm,
 }
 
 

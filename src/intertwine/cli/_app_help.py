@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "pattern": ("intertwine pattern p4m p4m.png", "intertwine pattern --detect tiles.png"),
     "runs": ("intertwine runs", "intertwine runs runs/scans-1 runs/scans-2"),
+    "sfm": ("intertwine sfm sparse/0 --output out", "intertwine sfm tracks.csv --intrinsics cameras.csv"),
 }
 
 

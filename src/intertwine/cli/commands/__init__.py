@@ -13,6 +13,7 @@ from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
+from intertwine.cli.commands._sfm import sfm
 
 __all__ = [
     "FIT_HELP",
@@ -28,4 +29,5 @@ __all__ = [
     "pattern",
     "predict",
     "runs",
+    "sfm",
 ]
