@@ -36,12 +36,14 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
+    "CamerasAndPoints",
     "Canonicalization",
     "DeepSets",
     "DepthwiseFamily",
@@ -68,6 +70,7 @@ __all__ = [
     "ScalarBatchNorm",
     "SetTransformer",
     "SteerableFamily",
+    "TracksNetwork",
     "UNet",
     "VectorDGCNN",
     "VectorFamily",

@@ -10,6 +10,7 @@
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
+- cameras: distortion, projection, triangulation, bundle adjustment
 - local_features: SIFT keypoints and descriptors, matching
 
 Each stands on those above it.

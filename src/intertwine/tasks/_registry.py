@@ -18,6 +18,7 @@ _OURS = {
     "images": "intertwine.tasks.images:Images",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
+    "sfm": "intertwine.tasks.sfm:SfmTask",
     "weights": "intertwine.tasks.weights:WeightsTask",
 }
 

@@ -11,19 +11,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from intertwine.tasks.sfm._evaluation import PoseErrors, pose_errors
     from intertwine.tasks.sfm._reconstruction import Reconstruction
-    from intertwine.tasks.sfm._structure_from_motion import Scene, structure_from_motion
+    from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
+    from intertwine.tasks.sfm._task import SfmTask
     from intertwine.tasks.sfm._writing import write_scene
 
 _HOMES = {
+    "NetworkStart": "_structure_from_motion",
     "PoseErrors": "_evaluation",
     "Reconstruction": "_reconstruction",
     "Scene": "_structure_from_motion",
+    "SfmTask": "_task",
     "pose_errors": "_evaluation",
     "structure_from_motion": "_structure_from_motion",
     "write_scene": "_writing",
 }
 
-__all__ = ["PoseErrors", "Reconstruction", "Scene", "pose_errors", "structure_from_motion", "write_scene"]
+__all__ = [
+    "NetworkStart",
+    "PoseErrors",
+    "Reconstruction",
+    "Scene",
+    "SfmTask",
+    "pose_errors",
+    "structure_from_motion",
+    "write_scene",
+]
 
 
 def __getattr__(name: str) -> Any:

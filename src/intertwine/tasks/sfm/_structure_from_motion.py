@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data.tracks import Tracks, read_tracks
-from intertwine.tasks.sfm._clean import CanonicalTracks, clean
-from intertwine.tasks.sfm._mapper import Mapper
+from intertwine.models import TracksNetwork
 from intertwine.tasks.sfm._reconstruction import Reconstruction
-from intertwine.tasks.sfm._two_view import LEAST_MATCHES, CameraPair, camera_pairs, require_opencv
+from intertwine.tasks.sfm.mapping import (
+    LEAST_MATCHES,
+    CameraPair,
+    CanonicalTracks,
+    Mapper,
+    camera_pairs,
+    clean,
+    network_input,
+    network_poses,
+    require_opencv,
+    verified_rows,
+)
 
 _STARTS = 5
 _LEAST_PARALLAX = 1.0
 _GOOD_PARALLAX = 12.0
 _FLAT = 0.01
+_WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
+
+
+class NetworkStart(NamedTuple):
+    """A network as the start of a reconstruction.
+
+    Attributes:
+        network: A trained one, which is not changed; None for a new one.
+        steps: Steps of optimization on the scene.
+        seed: Of the weights of a new network.
+    """
+
+    network: TracksNetwork | None = None
+    steps: int = 2000
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +63,11 @@ class Scene:
 
 
 def structure_from_motion(
-    scene: str | Path | Tracks, *, threshold: float = 4.0, progress: ProgressCallback = no_progress
+    scene: str | Path | Tracks,
+    *,
+    threshold: float = 4.0,
+    network: NetworkStart | None = None,
+    progress: ProgressCallback = no_progress,
 ) -> Scene:
     """Cameras and points of a scene from its tracks and the intrinsics of its cameras.
 
@@ -48,6 +78,8 @@ def structure_from_motion(
     Args:
         scene: Tracks, or what `read_tracks` reads.
         threshold: The largest reprojection error of an observation that agrees, pixels.
+        network: A network that gives the first poses of all cameras, instead of the best pair; where it fails (fewer
+            than half of its cameras agree after bundle adjustment), the best pair is taken after all, and is said.
         progress: Called with the number of cameras done, and all of them.
 
     Raises:
@@ -63,16 +95,26 @@ def structure_from_motion(
     _check(canonical.tracks, pairs)
     left = torch.ones(tracks.num_cameras, dtype=torch.bool)
     parts = []
-    while (mapper := _reconstruct(canonical.tracks, pairs, left, threshold)) is not None:
+    remarks = list(canonical.remarks)
+    while True:
+        mapper, method = None, "geometry"
+        if network is not None and _starts(pairs, left):
+            mapper, method = _reconstruct_by_network(canonical.tracks, pairs, left, threshold, network), "network"
+            if mapper is None:
+                remarks.append("the poses of the network do not agree with the observations: geometry is used instead")
+        if mapper is None:
+            mapper, method = _reconstruct(canonical.tracks, pairs, left, threshold), "geometry"
+        if mapper is None:
+            break
         left &= ~mapper.registered
-        parts.append(_restored(tracks, canonical, mapper))
+        parts.append(_restored(tracks, canonical, mapper, method))
         progress(int((~left).sum()), tracks.num_cameras)
     if not parts:
         raise UsageError(
             "the pairs of cameras agree on too few points: nothing reconstructed; are tracks and intrinsics right?"
         )
     parts.sort(key=lambda part: -int(part.inliers.sum()))
-    return Scene(tracks, tuple(parts), (*canonical.remarks, *_remarks(tracks, parts)))
+    return Scene(tracks, tuple(parts), (*remarks, *_remarks(tracks, parts)))
 
 
 def _check(tracks: Tracks, pairs: list[CameraPair]) -> None:
@@ -80,6 +122,11 @@ def _check(tracks: Tracks, pairs: list[CameraPair]) -> None:
         raise UsageError(
             f"no two cameras share {LEAST_MATCHES} points that agree with a relative pose: nothing to reconstruct; are "
             "the tracks of one scene, and the intrinsics right?"
+        )
+    if all(pair.angle < _LEAST_PARALLAX for pair in pairs):
+        raise UsageError(
+            f"no pair of cameras sees its points with {_LEAST_PARALLAX:g} degree of parallax or more: the camera "
+            "rotates at one place, or all points are far away; move the camera sideways between images"
         )
 
 
@@ -105,7 +152,29 @@ def _reconstruct(tracks: Tracks, pairs: list[CameraPair], left: torch.Tensor, th
     return best if best is not None and int(best.registered.sum()) >= 2 else None
 
 
-def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper) -> Reconstruction:
+def _reconstruct_by_network(
+    tracks: Tracks, pairs: list[CameraPair], left: torch.Tensor, threshold: float, start: NetworkStart
+) -> Mapper | None:
+    """The reconstruction from the poses of a network, adjusted under a threshold that is lowered step by step."""
+    given = network_input(tracks, verified_rows(tracks, pairs, left))
+    poses = network_poses(given, start.network, start.steps, start.seed)
+    mapper = Mapper(tracks, threshold)
+    mapper.set_poses(given.cameras, *poses)
+    for wide in _WIDENING:
+        mapper.threshold = wide * threshold
+        mapper.triangulate(again=True)
+        mapper.adjust(20, 1e-3)
+    mapper.threshold = threshold
+    mapper.filter()
+    mapper.drop_lost_cameras()
+    if 2 * int(mapper.registered.sum()) < len(given.cameras) or not bool(mapper.triangulated.any()):
+        return None
+    mapper.grow(left)
+    mapper.finish()
+    return mapper if bool(mapper.triangulated.any()) else None
+
+
+def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method: str) -> Reconstruction:
     """The reconstruction in the order of the tracks as they were given."""
     rotations = torch.full((tracks.num_cameras, 3, 3), torch.nan, dtype=torch.float64)
     translations = torch.full((tracks.num_cameras, 3), torch.nan, dtype=torch.float64)
@@ -114,7 +183,7 @@ def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper) -> Rec
     rotations[canonical.cameras], translations[canonical.cameras] = mapper.rotations, mapper.translations
     points[canonical.points] = mapper.points
     inliers[canonical.observations] = mapper.inliers
-    return Reconstruction(tracks, rotations, translations, points, inliers)
+    return Reconstruction(tracks, rotations, translations, points, inliers, method)
 
 
 def _remarks(tracks: Tracks, parts: list[Reconstruction]) -> list[str]:

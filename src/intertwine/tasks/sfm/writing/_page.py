@@ -29,7 +29,7 @@ def scene_page(scene: Scene) -> str:
     for number, part in enumerate(scene.parts):
         body += [heading(f"Part {number}"), _canvas(part), _figures(part), _cameras(part)]
     body += [paragraph(remark) for remark in scene.remarks]
-    script = files("intertwine.tasks.sfm").joinpath("viewer.js").read_text(encoding="utf-8")
+    script = files("intertwine.tasks.sfm.writing").joinpath("viewer.js").read_text(encoding="utf-8")
     body.append(f"<script>\n{script}</script>")
     return page("Structure from motion", body)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from intertwine.data.tracks import Tracks
 from intertwine.ops.cameras import bundle_adjustment, ray_angles, reprojection_residuals, robust_triangulation
-from intertwine.tasks.sfm._two_view import LEAST_MATCHES, CameraPair
+from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES, CameraPair
 
 _LEAST_SHARE = 0.1
 
@@ -176,9 +176,9 @@ class Mapper:
             if int((before != self.inliers).sum()) <= 1e-3 * len(before):
                 break
         self.adjust(50, 1e-7)
-        self._drop_lost_cameras()
+        self.drop_lost_cameras()
 
-    def _drop_lost_cameras(self) -> None:
+    def drop_lost_cameras(self) -> None:
         """Cameras with too few observations that agree have no pose."""
         counts = torch.bincount(self.tracks.camera[self.inliers], minlength=self.tracks.num_cameras)
         lost = self.registered & (counts < LEAST_MATCHES)
