@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.sfm._reconstruction import Reconstruction
     from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
     from intertwine.tasks.sfm._task import SfmTask
-    from intertwine.tasks.sfm._writing import write_scene
+    from intertwine.tasks.sfm.writing import write_scene
 
 _HOMES = {
     "NetworkStart": "_structure_from_motion",
@@ -23,7 +23,7 @@ _HOMES = {
     "SfmTask": "_task",
     "pose_errors": "_evaluation",
     "structure_from_motion": "_structure_from_motion",
-    "write_scene": "_writing",
+    "write_scene": "writing",
 }
 
 __all__ = [

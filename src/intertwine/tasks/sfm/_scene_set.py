@@ -72,8 +72,6 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
 
 def names_digest(scenes: SceneSet) -> str:
     """A hash of the names and sizes of scenes."""
-    text = "\n".join(
-        f"{name} {scene.num_cameras} {len(scene.camera)}"
-        for name, scene in zip(scenes.names, scenes.scenes, strict=True)
-    )
+    pairs = zip(scenes.names, scenes.scenes, strict=True)
+    text = "\n".join(f"{name} {scene.num_cameras} {len(scene.camera)}" for name, scene in pairs)
     return hashlib.sha256(text.encode()).hexdigest()

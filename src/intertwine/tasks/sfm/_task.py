@@ -46,12 +46,10 @@ class SfmTask(Task):
         data, split, network = job.config["data"], job.split, job.config["network"]
         sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
         parameters = sum(parameter.numel() for parameter in job.model.parameters())
+        size = f"{network['layers']} layers of {network['hidden']} channels, {parameters:,} parameters"
         return [
             ("data", f"{data['given']}: {data['scenes']} scenes, split {sizes} (seed {split['seed']})"),
-            (
-                "model",
-                f"equivariant, {network['layers']} layers of {network['hidden']} channels, {parameters:,} parameters",
-            ),
+            ("model", f"equivariant, {size}"),
         ]
 
     def headline(self, job: Any, metrics: dict[str, float]) -> str:
