@@ -76,9 +76,8 @@ def test_bal(scene, tmp_path):
     params = torch.tensor([1000.0, 0, 0, -0.02, 0.01], dtype=torch.float64)
     seen = distorted("RADIAL", params, scene.normalized()) * torch.tensor([1000.0, -1000.0])
     lines = [f"4 30 {len(seen)}"]
-    lines += [
-        f"{c} {p} {x!r} {y!r}" for c, p, (x, y) in zip(scene.camera.tolist(), scene.point.tolist(), seen.tolist())
-    ]
+    rows = zip(scene.camera.tolist(), scene.point.tolist(), seen.tolist(), strict=True)
+    lines += [f"{c} {p} {x!r} {y!r}" for c, p, (x, y) in rows]
     for rotation, translation in zip(rotations, scene.poses.translations @ flip, strict=True):
         skew = torch.from_numpy(np.real(_logm(rotation.numpy())))
         vector = torch.stack([skew[2, 1], skew[0, 2], skew[1, 0]])

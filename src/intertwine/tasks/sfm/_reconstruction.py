@@ -22,6 +22,8 @@ class Reconstruction:
         points: ``(points, 3)``.
         inliers: ``(N,)`` bool, the observations that agree.
         method: What gave the start of the bundle adjustment: "geometry" or "network".
+        start_error: The mean reprojection error before bundle adjustment, pixels: of each camera as it was registered,
+            or of the poses of the network.
     """
 
     tracks: Tracks
@@ -30,6 +32,7 @@ class Reconstruction:
     points: Tensor
     inliers: Tensor
     method: str = "geometry"
+    start_error: float = float("nan")
 
     @property
     def registered(self) -> Tensor:

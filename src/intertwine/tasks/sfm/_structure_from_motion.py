@@ -163,6 +163,8 @@ def _reconstruct_by_network(
     for wide in _WIDENING:
         mapper.threshold = wide * threshold
         mapper.triangulate(again=True)
+        if wide == _WIDENING[0]:
+            mapper.note_errors(given.cameras)
         mapper.adjust(20, 1e-3)
     mapper.threshold = threshold
     mapper.filter()
@@ -183,7 +185,7 @@ def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method
     rotations[canonical.cameras], translations[canonical.cameras] = mapper.rotations, mapper.translations
     points[canonical.points] = mapper.points
     inliers[canonical.observations] = mapper.inliers
-    return Reconstruction(tracks, rotations, translations, points, inliers, method)
+    return Reconstruction(tracks, rotations, translations, points, inliers, method, mapper.start_error)
 
 
 def _remarks(tracks: Tracks, parts: list[Reconstruction]) -> list[str]:

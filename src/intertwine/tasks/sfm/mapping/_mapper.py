@@ -30,6 +30,7 @@ class Mapper:
         self.translations = torch.full((tracks.num_cameras, 3), nan, dtype=torch.float64)
         self.points = torch.full((tracks.num_points, 3), nan, dtype=torch.float64)
         self.inliers = torch.zeros(len(tracks.camera), dtype=torch.bool)
+        self._noted: list[Tensor] = []
 
     @property
     def registered(self) -> Tensor:
@@ -55,6 +56,7 @@ class Mapper:
             torch.stack([torch.zeros(3, dtype=torch.float64), pair.translation]),
         )
         self.triangulate()
+        self.note_errors(cameras)
         self.adjust(20, 1e-4)
         return int(self.triangulated.sum()) >= LEAST_MATCHES
 
@@ -77,6 +79,7 @@ class Mapper:
             failed[[number for number in batch if number not in done]] = True
             if done:
                 self.triangulate()
+                self.note_errors(torch.tensor(done))
                 self.adjust(8, 1e-3)
                 self.triangulate()
                 failed[:] = False
@@ -135,12 +138,26 @@ class Mapper:
             self.points[numbers] = found.points
         self.filter()
 
+    def note_errors(self, cameras: Tensor) -> None:
+        """Keep the reprojection errors that the observations of these cameras have now, for `start_error`."""
+        rows = (self.inliers & torch.isin(self.tracks.camera, cameras)).nonzero()[:, 0]
+        self._noted.append(self._residuals(rows)[0].norm(dim=1))
+
+    @property
+    def start_error(self) -> float:
+        """The mean of the errors that were noted, pixels."""
+        return float(torch.cat(self._noted).mean())
+
+    def _residuals(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return reprojection_residuals(
+            self.rotations, self.translations, self.points, self.tracks.camera[rows], self.tracks.point[rows],
+            self.xy[rows], self.focal[rows],
+        )  # fmt: skip
+
     def filter(self) -> None:
         """Leave out observations of large error, then points of fewer than two cameras or of too little parallax."""
         tracks = self.tracks
-        residuals, depth = reprojection_residuals(
-            self.rotations, self.translations, self.points, tracks.camera, tracks.point, self.xy, self.focal
-        )
+        residuals, depth = self._residuals(torch.arange(len(tracks.camera)))
         error = torch.where(depth > 0, residuals.norm(dim=1), torch.inf).nan_to_num(torch.inf, torch.inf)
         rows = (error <= self.threshold).nonzero()[:, 0]
         camera, point = tracks.camera[rows], tracks.point[rows]

@@ -13,8 +13,8 @@ from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import projection_loss
 from intertwine.tasks.sfm.mapping._two_view import CameraPair
 
-_MOST_POINTS = 600
-_LEAST_OF_CAMERA = 40
+_MOST_POINTS = 200
+_LEAST_OF_CAMERA = 30
 _RATE = 1e-3
 _HIDDEN = 128
 
