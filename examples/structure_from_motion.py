@@ -1,17 +1,18 @@
 """Structure from motion of a synthetic scene with wrong observations, and its picture.
 
-python examples/structure_from_motion.py scene.png
+python examples/structure_from_motion.py
 """
 
-import sys
 import tempfile
 
 import torch
+from matplotlib.figure import Figure
 
 from intertwine.data.tracks import synthetic_tracks, with_outliers
 from intertwine.tasks.sfm import pose_errors, structure_from_motion
 
 GRAY, RED = "#5f6b7a", "#d8442c"
+SIGNS = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # y points down in images, up in the picture
 CORNERS = torch.tensor([[-0.6, -0.45, 1], [0.6, -0.45, 1], [0.6, 0.45, 1], [-0.6, 0.45, 1]], dtype=torch.float64)
 
 
@@ -24,16 +25,8 @@ def draw_camera(axes, center, rotation, size):
         axes.plot(*zip(start[[0, 2, 1]] * SIGNS, end[[0, 2, 1]] * SIGNS, strict=True), c=RED, lw=0.8)
 
 
-SIGNS = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # y points down in images, up in the picture
-
-
 def draw(part, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=(9, 3.6))
+    figure = Figure(figsize=(9, 3.6))
     left, right = figure.add_subplot(121), figure.add_subplot(122, projection="3d")
     seen = part.tracks.camera == 0
     xy, agrees = part.tracks.xy[seen], part.inliers[seen]
@@ -60,4 +53,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else f"{tempfile.mkdtemp()}/scene.png")
+    main(f"{tempfile.mkdtemp()}/scene.png")

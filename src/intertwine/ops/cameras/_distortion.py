@@ -9,6 +9,8 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 
+_MOST_STEPS = 50
+
 
 class CameraModel(NamedTuple):
     """A camera model of COLMAP.
@@ -122,23 +124,24 @@ def undistorted(model: str, params: Tensor, pixels: Tensor) -> Tensor:
     focal, center = matrix.diagonal()[:2], matrix[:2, 2]
     goal = (pixels - center) / focal
     found = goal.clone()
-    step = 1e-6 * torch.eye(2, dtype=pixels.dtype)
-    for _ in range(50):
-        error = distorted(model, params, found) - goal
-        columns = [distorted(model, params, found + h) - distorted(model, params, found - h) for h in step]
-        jacobian = torch.stack(columns, 2) / 2e-6
-        det = jacobian[:, 0, 0] * jacobian[:, 1, 1] - jacobian[:, 0, 1] * jacobian[:, 1, 0]
-        safe = torch.where(det.abs() > 1e-9, det, 1.0)[:, None]
-        adjugate = torch.stack(
-            [
-                jacobian[:, 1, 1] * error[:, 0] - jacobian[:, 0, 1] * error[:, 1],
-                jacobian[:, 0, 0] * error[:, 1] - jacobian[:, 1, 0] * error[:, 0],
-            ],
-            1,
-        )
-        change = adjugate / safe
+    for _ in range(_MOST_STEPS):
+        change, _ = _newton_step(model, params, found, goal)
         found = found - change
         if bool((change.abs() < 1e-12).all()):
             break
-    good = ((distorted(model, params, found) - goal).abs() < 1e-8).all(1, keepdim=True)
+    change, determinant = _newton_step(model, params, found, goal)
+    same_side = ((found * goal).sum(1) >= 0) & (determinant > 0)
+    good = ((change.abs() < 1e-8).all(1) & same_side)[:, None]
     return torch.where(good, found * focal + center, torch.nan)
+
+
+def _newton_step(model: str, params: Tensor, xy: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+    """The step ``(N, 2)`` that is taken away, and the determinant ``(N,)`` of the derivative of the distortion."""
+    width = 1e-6
+    steps = width * torch.eye(2, dtype=xy.dtype)
+    columns = [distorted(model, params, xy + step) - distorted(model, params, xy - step) for step in steps]
+    (a, b), (c, d) = ((torch.stack(columns, 2) / (2 * width)).unbind(1)[row].unbind(1) for row in (0, 1))
+    determinant = a * d - b * c
+    x, y = (distorted(model, params, xy) - goal).unbind(1)
+    change = torch.stack([d * x - b * y, a * y - c * x], 1)
+    return change / torch.where(determinant.abs() > 1e-9, determinant, 1.0)[:, None], determinant

@@ -172,6 +172,8 @@ class DenseTracks(nn.Module):
         network: The network.
     """
 
+    measured_whole = True
+
     def __init__(self, network: TracksNetwork) -> None:
         super().__init__()
         self.network = network

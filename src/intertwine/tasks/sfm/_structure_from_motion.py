@@ -30,6 +30,7 @@ _STARTS = 5
 _LEAST_PARALLAX = 1.0
 _GOOD_PARALLAX = 12.0
 _FLAT = 0.01
+_LEAST_AGREEMENT = 0.75
 _WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
 
 
@@ -78,8 +79,9 @@ def structure_from_motion(
     Args:
         scene: Tracks, or what `read_tracks` reads.
         threshold: The largest reprojection error of an observation that agrees, pixels.
-        network: A network that gives the first poses of all cameras, instead of the best pair; where it fails (fewer
-            than half of its cameras agree after bundle adjustment), the best pair is taken after all, and is said.
+        network: A network that gives the first poses of all cameras, instead of the best pair; where it fails (after
+            bundle adjustment fewer than 75 % agree of the observations that agree with relative poses of pairs), the
+            best pair is taken after all, which is said.
         progress: Called with the number of cameras done, and all of them.
 
     Raises:
@@ -156,7 +158,8 @@ def _reconstruct_by_network(
     tracks: Tracks, pairs: list[CameraPair], left: torch.Tensor, threshold: float, start: NetworkStart
 ) -> Mapper | None:
     """The reconstruction from the poses of a network, adjusted under a threshold that is lowered step by step."""
-    given = network_input(tracks, verified_rows(tracks, pairs, left))
+    rows = verified_rows(tracks, pairs, left)
+    given = network_input(tracks, rows)
     poses = network_poses(given, start.network, start.steps, start.seed)
     mapper = Mapper(tracks, threshold)
     mapper.set_poses(given.cameras, *poses)
@@ -173,7 +176,7 @@ def _reconstruct_by_network(
         return None
     mapper.grow(left)
     mapper.finish()
-    return mapper if bool(mapper.triangulated.any()) else None
+    return mapper if float(mapper.inliers[rows].double().mean()) >= _LEAST_AGREEMENT else None
 
 
 def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method: str) -> Reconstruction:

@@ -26,7 +26,7 @@ class CameraPair(NamedTuple):
         rotation: ``(3, 3)``.
         translation: ``(3,)``, of length 1.
         matches: How many common points agree.
-        angle: The median parallax of these points, degrees.
+        angle: The median parallax of these points, degrees; zero where a rotation alone explains what is seen.
         inliers: ``(matches,)``, the numbers of these points.
     """
 
@@ -99,16 +99,35 @@ def _relative_pose(
         essential, mask = cv2.findEssentialMat(
             first, second, np.eye(3), method=cv2.USAC_MAGSAC, prob=0.9999, threshold=threshold, maxIters=5000
         )
-        if essential is None or essential.shape != (3, 3):
+        if essential is None or essential.shape != (3, 3) or int(mask.sum()) < LEAST_MATCHES:
             return None
+        rays = [_unit_rays(xy) for xy in (first, second)]
+        agree = mask[:, 0] > 0
+        if _only_turned([each[agree] for each in rays], threshold):
+            return torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64), agree, 0.0
         _, rotation, translation, mask = cv2.recoverPose(essential, first, second, np.eye(3), mask=mask)
     except cv2.error:
         return None
     good = mask[:, 0] > 0
     if int(good.sum()) < LEAST_MATCHES:
         return None
-    rays = [np.concatenate([xy[good], np.ones((int(good.sum()), 1))], 1) for xy in (first, second)]
-    turned = rays[0] @ rotation.T
-    cosine = (turned * rays[1]).sum(1) / np.linalg.norm(turned, axis=1) / np.linalg.norm(rays[1], axis=1)
-    angle = float(np.degrees(np.median(np.arccos(np.clip(cosine, -1, 1)))))
+    angle = float(np.degrees(_median_angle([each[good] for each in rays], rotation)))
     return torch.from_numpy(rotation), torch.from_numpy(translation[:, 0]), good, angle
+
+
+def _unit_rays(xy: np.ndarray) -> np.ndarray:
+    rays = np.concatenate([xy, np.ones((len(xy), 1))], 1)
+    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+
+def _only_turned(rays: list[np.ndarray], threshold: float) -> bool:
+    """Whether the best rotation alone takes the first rays to the second ones."""
+    left, _, right = np.linalg.svd(rays[1].T @ rays[0])
+    rotation = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+    return _median_angle(rays, rotation) <= threshold / 2
+
+
+def _median_angle(rays: list[np.ndarray], rotation: np.ndarray) -> float:
+    """The median angle between the second rays and the first, rotated; radians."""
+    turned = rays[0] @ rotation.T
+    return float(np.median(2 * np.arcsin(np.clip(np.linalg.norm(turned - rays[1], axis=1) / 2, 0, 1))))
