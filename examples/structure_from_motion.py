@@ -39,7 +39,8 @@ def draw(part, path):
     for center, rotation in zip(part.centers, part.rotations, strict=True):
         draw_camera(right, center, rotation, 0.12 * (part.centers - points.mean(0)).norm(dim=1).mean())
     right.set_axis_off()
-    right.view_init(30, -60)
+    right.set_aspect("equal")
+    right.view_init(50, -80)
     right.set_title("cameras and points")
     figure.savefig(path, dpi=110)
 
