@@ -1,6 +1,7 @@
 """Parser of a Hom space in one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
 
 line     = GROUP : sum -> sum
+GROUP    = name [x name ..]               (of a product, V1, V2, .. are the vectors of its factors)
 sum      = product + product + ..
 product  = factor x factor x ..          (a cross between blanks; * between blanks does as well)
 factor   = [COPIESx] atom [^POWER] [*]   (copies without blanks, 8x1o; a star at the end is the dual)
@@ -22,6 +23,7 @@ from intertwine._bounds import check_digits
 from intertwine._errors import UsageError
 from intertwine._regular_files import read_regular_file
 from intertwine.groups import Group
+from intertwine.hom._exchangeable import factor_vectors
 from intertwine.hom._generator_rep import generator_rep, parse_matrices
 from intertwine.reps import Rep, irrep_table
 
@@ -89,11 +91,16 @@ def parse_hom(text: str) -> HomSpace:
 def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
     """A group by its name or from a JSON file, and the representations that the file names.
 
+    Of a product "S4 x S3" the representations are V1, V2, ..: the defining ones of its factors.
+
     Raises:
         UsageError: If there is no such group, or the file does not describe one.
     """
     if name.endswith(".json") or "/" in name:
         return _parse_file(Path(name).expanduser())
+    factors = re.split(r"\s+x\s+|\s*[⊗×]\s*", name)
+    if len(factors) > 1:
+        return factor_vectors([parse_group(factor)[0] for factor in factors])
     known = _ALIASES.get(name, name)
     if known in (*_NAMED, *_POLYHEDRAL) and hasattr(groups, known):
         return getattr(groups, known)(), {}

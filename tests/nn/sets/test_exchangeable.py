@@ -201,15 +201,7 @@ class TestConformance(ModuleTests):
         return {
             "set": ModuleCase(lambda: ExchangeableLinear("items", 4, 3)),
             "matrix": ModuleCase(lambda: ExchangeableLinear("rows columns", 4, 3), degenerate=("zeros", "no points")),
-            "sums": ModuleCase(lambda: ThreeArrays("a b + a + 1", 2, 3), degenerate=("zeros",)),
         }
-
-
-class ThreeArrays(ExchangeableLinear):
-    """The arrays as separate arguments."""
-
-    def forward(self, first, second, third):
-        return super().forward((first, second, third))
 
 
 class TestAxesOfOneName(ModuleTests):

@@ -10,6 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from intertwine.actions import TupleAction
+from intertwine.models import WeightSpaceNetwork
 from intertwine.nn import (
     Sine,
     WeightSpace,
@@ -172,7 +173,7 @@ def flipped(space, arrays, kind, seed):
         if b is not None:
             arrays[b] *= into[:, None]
         arrays[out] *= outof[None, :, None]
-        if kind == "sine" and b is not None:
+        if kind == "sine" and b is not None and arrays[b].any():
             turns = torch.randint(-3, 4, (size,), generator=generator)
             arrays[b] += (turns.double() * pi / 30)[:, None]
             arrays[out] *= torch.where(turns % 2 == 1, -1.0, 1.0)[None, :, None]
@@ -181,10 +182,13 @@ def flipped(space, arrays, kind, seed):
 
 class TestNormalForm:
     @pytest.mark.parametrize("kind", ["relu", "tanh", "sine"])
-    @pytest.mark.parametrize("bias", [True, False])
+    @pytest.mark.parametrize("bias", ["random", "zero", "none"])
     def test_equal_for_equal_functions(self, kind, bias):
         activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "sine": Sine}[kind]
-        network = randomized(perceptron(2, 5, 4, 2, activation=activation, bias=bias))
+        network = randomized(perceptron(2, 5, 4, 2, activation=activation, bias=bias != "none"))
+        if bias == "zero":
+            for key, tensor in network.state_dict().items():
+                tensor.mul_("bias" not in key)
         space = WeightSpace.of(network)
         arrays = tuple(a[0] for a in space.stack([network.state_dict()]))
         x = torch.rand(6, 2, generator=seeded(), dtype=torch.float64) / 30
@@ -233,18 +237,34 @@ class TestConformance(ModuleTests):
             torch.randn(*space.array_shape(array), 4, generator=seeded(k)) for k, array in enumerate(space.arrays)
         )
         layers = {
-            "linear": lambda: WeightSpaceLinear(space, 4, 3),
-            "norm": lambda: WeightSpaceNorm(space, 4),
             "attention": lambda: WeightSpaceAttention(space, 4, 2),
         }
-        return {
+        found = {
             name: ModuleCase(lambda make=make: Positional(make()), inputs, law_inputs=inputs, degenerate=("zeros",))
             for name, make in layers.items()
         }
+        weights = tuple(x[..., :1] for x in inputs)
+        network = ModuleCase(
+            lambda: WeightSpaceNetwork(space, 2, hidden=4, layers=1), weights, law_inputs=weights, degenerate=("zeros",)
+        )
+        return found | {"network": network}
 
     def test_export(self, case):
         module, inputs = case.new_module().eval(), case.inputs
         torch.testing.assert_close(torch.export.export(module, inputs).module()(*inputs), module(*inputs))
+
+
+@pytest.mark.parametrize("layer", [WeightSpaceLinear, WeightSpaceNorm, WeightSpaceAttention])
+def test_law_of_layers(layer):
+    space = WeightSpace.of(convolutional())
+    module = (layer(space, 4) if layer is WeightSpaceNorm else layer(space, 4, 4)).double()
+    x = tuple(torch.randn(*space.array_shape(a), 4, generator=seeded(), dtype=torch.float64) for a in space.arrays)
+    action = space.action(4)
+    for seed in range(4):
+        moved = action.sample(x, seeded(seed))
+        expected = action(moved, module(x))
+        for found, wanted in zip(module(action(moved, x)), expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_activation_and_checks():

@@ -168,7 +168,7 @@ def test_the_frequency_of_a_sine_is_learned(tmp_path):
         save_file({key: tensor[k].contiguous() for key, tensor in weights.items()}, tmp_path / f"{k}.safetensors")
     rows = [f"{k},{float(omega[k])}" for k in range(160)]
     (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]))
-    options = {"hidden": 12, "layers": 2, "epochs": 30, "batch_size": 16, "learning_rate": 0.01, "activation": "sine"}
+    options = {"hidden": 12, "layers": 2, "epochs": 20, "batch_size": 16, "learning_rate": 0.01, "activation": "sine"}
     run = intertwine.fit("weights", str(tmp_path), output=str(tmp_path / "run"), frequency=1.0, **options)
     model = intertwine.load(run.best)
     found = model.evaluate().metrics["given"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from intertwine.data._lazy_names import LazyNames
@@ -95,6 +94,8 @@ class NetworkSet:
     def make_split(self, train: Amount = None, validation: Amount = None, test: Amount = None, seed: int = 0) -> Split:
         """The prescribed split where there is one, else a random one, stratified where the networks have classes.
 
+        A size of the training part that is asked for only shortens that of a prescribed split.
+
         Args:
             train: A number of networks or a share of them.
             validation: The same.
@@ -102,19 +103,18 @@ class NetworkSet:
             seed: From 0 to 2^32 - 1.
         """
         classes, names = self.labels.get("classes"), self.label_names.get("classes")
-        if self.split is not None and train is None and validation is None and test is None:
-            return with_validation(self.split, classes, seed, names)
+        if self.split is not None and validation is None and test is None:
+            whole = with_validation(self.split, classes, seed, names)
+            return whole if train is None else _shortened(whole, train, classes, seed)
         if classes is None:
             return make_split(len(self), train, validation, test, seed)
         return stratified_split(classes, train, validation, test, seed, names=names)
 
 
-def join(parts: Sequence[NetworkSet]) -> NetworkSet:
-    """Several sets of one architecture, one after the other, without a split."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    weights = {key: torch.cat([part.weights[key] for part in parts]) for key in first.weights}
-    labels = {key: torch.cat([part.labels[key] for part in parts]) for key in first.labels}
-    names = [name for part in parts for name in part.names]
-    return replace(first, weights=weights, labels=labels, names=names, split=None)
+def _shortened(split: Split, train: int | float, classes: Tensor | None, seed: int) -> Split:
+    """The split with so many of its training networks, each class with its share."""
+    if classes is None:
+        part = make_split(len(split.train), train, 0, 0, seed)
+    else:
+        part = stratified_split(classes[split.train], train, 0, 0, seed)
+    return replace(split, train=split.train[part.train], seed=seed)

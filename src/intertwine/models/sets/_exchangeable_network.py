@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from intertwine._errors import UsageError
@@ -45,17 +43,17 @@ class ExchangeableNetwork(nn.Module):
         super().__init__()
         if layers < 1:
             raise UsageError(f"expected at least one layer, got {layers}")
-        widths = [channels_in, *[hidden] * layers]
-        self.layers = nn.ModuleList(ExchangeableLinear(axes, a, b) for a, b in pairwise(widths))
+        first = ExchangeableLinear(axes, channels_in, hidden)
+        self.layers = nn.ModuleList([first, *(ExchangeableLinear(axes, hidden, hidden) for _ in range(layers - 1))])
         self.norms = nn.ModuleList(ExchangeableNorm(axes, hidden) for _ in range(layers))
         self.activation = nn.GELU()
+        self._action_in, self._num_axes = first.action_in, len(first.arrays_in[0].names)
         self.last = ExchangeableLinear(axes, hidden, channels_out, axes_out)
 
     @property
     def action_in(self) -> Action:
         """The permutations of the input."""
-        action: Action = self.layers[0].action_in
-        return action
+        return self._action_in
 
     @property
     def action_out(self) -> Action:
@@ -74,17 +72,15 @@ class ExchangeableNetwork(nn.Module):
             ``(*batch, *axes_out, channels_out)``, of a sparse array ``(E, channels_out)`` at the same entries.
         """
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            y = self.activation(_normalize(norm, layer(x, index, mask=mask), index, mask))
+            y = self.activation(self._normalize(norm, layer(x, index, mask=mask), index, mask))
             x = x + y if number else y
         result: Tensor = self.last(x, index, mask=mask)
         return result
 
-
-def _normalize(norm: nn.Module, x: Tensor, index: ObservedEntries | None, mask: Tensor | None) -> Tensor:
-    """Over the observed entries; those of a sparse array are an array with one column."""
-    if index is None:
-        result: Tensor = norm(x, mask)
-        return result
-    size = len(norm.array.names)
-    lifted: Tensor = norm(x.view(*x.shape[:1], *[1] * (size - 1), *x.shape[1:]))
-    return lifted.view_as(x)
+    def _normalize(self, norm: nn.Module, x: Tensor, index: ObservedEntries | None, mask: Tensor | None) -> Tensor:
+        """Over the observed entries; those of a sparse array are an array of one column."""
+        if index is None:
+            result: Tensor = norm(x, mask)
+            return result
+        lifted: Tensor = norm(x.view(*x.shape[:1], *[1] * (self._num_axes - 1), *x.shape[1:]))
+        return lifted.view_as(x)

@@ -71,9 +71,9 @@ class WeightSpaceNetwork(nn.Module):
         self.space, self.channels_out, self.symmetries = space, channels_out, symmetries
         for number, array in enumerate(space.arrays):
             shape = [axis if isinstance(axis, int) else 1 for axis in parse_axes(array.axes)[0].axes]
-            self.register_buffer(f"mean_{number}", torch.zeros(*shape, 1))
-            self.register_buffer(f"scale_{number}", torch.ones(*shape, 1))
-        self.register_buffer("frequency", pi * 2.0 ** (torch.arange(frequencies) - 2), persistent=False)
+            self.register_buffer(f"mean_{number}", torch.zeros(*shape, 1, dtype=torch.float32))
+            self.register_buffer(f"scale_{number}", torch.ones(*shape, 1, dtype=torch.float32))
+        self.frequencies = [pi * 2.0 ** (k - 2) for k in range(frequencies)]
         self.embed = WeightSpaceLinear(space, 1 + 2 * frequencies, hidden)
         self.norms = nn.ModuleList(WeightSpaceNorm(space, hidden) for _ in range(layers))
         self.layers = nn.ModuleList(WeightSpaceLinear(space, hidden, hidden) for _ in range(layers))
@@ -146,5 +146,5 @@ class WeightSpaceNetwork(nn.Module):
         return result
 
     def _expanded(self, x: Tensor) -> Tensor:
-        phase = x * self.frequency
+        phase = x * x.new_tensor(self.frequencies)
         return torch.cat([x, phase.sin(), phase.cos()], -1)

@@ -34,16 +34,18 @@ class SetCrossAttention(nn.Module):
         if channels < 1 or heads < 1 or channels % heads:
             raise UsageError(f"expected channels that {heads} heads divide, got {channels}")
         self.heads = heads
-        options = {"dtype": torch.float32}
-        self.norm_queries, self.norm_keys = nn.LayerNorm(channels, **options), nn.LayerNorm(channels, **options)
-        self.queries = nn.Linear(channels, channels, **options)
-        self.keys_values = nn.Linear(channels, 2 * channels, **options)
-        self.mixed = nn.Linear(channels, channels, **options)
+        self.norm_queries, self.norm_keys = (
+            nn.LayerNorm(channels, dtype=torch.float32),
+            nn.LayerNorm(channels, dtype=torch.float32),
+        )
+        self.queries = nn.Linear(channels, channels, dtype=torch.float32)
+        self.keys_values = nn.Linear(channels, 2 * channels, dtype=torch.float32)
+        self.mixed = nn.Linear(channels, channels, dtype=torch.float32)
         self.network = nn.Sequential(
-            nn.LayerNorm(channels, **options),
-            nn.Linear(channels, 2 * channels, **options),
+            nn.LayerNorm(channels, dtype=torch.float32),
+            nn.Linear(channels, 2 * channels, dtype=torch.float32),
             nn.GELU(),
-            nn.Linear(2 * channels, channels, **options),
+            nn.Linear(2 * channels, channels, dtype=torch.float32),
         )
 
     def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -63,7 +65,8 @@ class SetCrossAttention(nn.Module):
         return result
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+        heads: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+        return heads
 
 
 class SetAttention(nn.Module):

@@ -16,9 +16,10 @@ def normal_form(space: WeightSpace, weights: Weights) -> Weights:
 
     With w the weights into a hidden feature, b its bias and v the weights out of it:
 
-    - tanh(-x) = -tanh(x): the bias is made positive, or the sum of w where there is none;
+    - tanh(-x) = -tanh(x): the bias is made positive, or the sum of w where it is zero or there is none;
     - relu(s x) = s relu(x), s > 0: the vector (w, b) is scaled to length one;
-    - sin(x + pi) = -sin(x) and sin(pi - x) = sin(x): frequency times bias is brought into [0, pi/2].
+    - sin(x + pi) = -sin(x) and sin(pi - x) = sin(x): frequency times bias is brought into [0, pi/2], and the
+      sum of w is made positive where it is 0 or there is no bias.
 
     What is changed in w and b is undone in v. Features of other activations, or with a norm layer, stay as they are.
     Layers are taken from the first to the last. The result jumps where a bias or a phase crosses the end of its range.
@@ -56,11 +57,11 @@ def normal_form(space: WeightSpace, weights: Weights) -> Weights:
             length = torch.where(length > 0, length, 1.0)
             factor_in, factor_out, shift = 1 / length, length, shift / length
         elif kind == "tanh":
-            found = shift if bias is not None else rows.sum(-1)
+            found = torch.where(shift == 0, rows.sum(-1), shift)
             factor_in = torch.where(found < 0, -1.0, 1.0).to(rows)
             factor_out, shift = factor_in, factor_in * shift
         else:
-            factor_in, factor_out, shift = _phase(rows, shift, frequency, fixed=bias is None)
+            factor_in, factor_out, shift = _phase(rows, shift, frequency)
         arrays[matrix] = arrays[matrix] * _along(space.arrays[matrix], name, factor_in, arrays[matrix])
         if bias is not None:
             arrays[bias] = shift[..., None]
@@ -69,18 +70,17 @@ def normal_form(space: WeightSpace, weights: Weights) -> Weights:
     return tuple(arrays)
 
 
-def _phase(rows: Tensor, shift: Tensor, frequency: float, *, fixed: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Factors of the weights into and out of features, and their new biases."""
-    if fixed:
-        sign = torch.where(rows.sum(-1) < 0, -1.0, 1.0).to(rows)
-        return sign, sign, shift
+def _phase(rows: Tensor, shift: Tensor, frequency: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors of the weights into and out of sines, and their new biases."""
     phase = frequency * shift
     turns = torch.floor(phase / pi)
     phase = phase - pi * turns
-    factor_out = torch.where(turns.remainder(2) == 1, -1.0, 1.0).to(rows)
     mirrored = phase > pi / 2
-    factor_in = torch.where(mirrored, -1.0, 1.0).to(rows)
-    return factor_in, factor_out, torch.where(mirrored, pi - phase, phase) / frequency
+    phase = torch.where(mirrored, pi - phase, phase)
+    odd = (phase == 0) & (torch.where(mirrored, -rows.sum(-1), rows.sum(-1)) < 0)
+    factor_in = torch.where(mirrored ^ odd, -1.0, 1.0).to(rows)
+    factor_out = torch.where((turns.remainder(2) == 1) ^ odd, -1.0, 1.0).to(rows)
+    return factor_in, factor_out, phase / frequency
 
 
 def _rows(array: WeightArray, x: Tensor) -> Tensor:

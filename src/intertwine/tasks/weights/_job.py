@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from intertwine.data import NetworkSet, Split
@@ -44,8 +44,9 @@ class WeightJob:
         self.augmentation = WeightAugmentation(config["augment"], self.space)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
-            self.model = make_network(config)
-        self.model.set_statistics(tuple(x[:_STATISTICS] for x in self._train.weights))
+            model = make_network(config)
+        model.set_statistics(tuple(x[:_STATISTICS] for x in self._train.weights))
+        self.model: nn.Module = model
 
     def _arrays(self, networks: NetworkSet, indices: Tensor) -> LabeledWeights:
         some = networks.select(indices)
@@ -73,14 +74,16 @@ class WeightJob:
         target = self.config["target"]
         if target["kind"] == "numbers":
             truth = ((labels - target["mean"]) / target["spread"]).to(outputs.dtype)
-            return (outputs[:, 0] - truth).square() / 2
+            squares: Tensor = (outputs[:, 0] - truth).square() / 2
+            return squares
         return cross_entropy(outputs, labels, reduction="none", label_smoothing=self.config["smoothing"])
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """(B,) float64: whether the class is right, or the absolute error in the unit of the labels."""
         target = self.config["target"]
         if target["kind"] == "numbers":
-            return (number_of(outputs, target) - labels).abs()
+            errors: Tensor = (number_of(outputs, target) - labels).abs()
+            return errors
         return (outputs.argmax(1) == labels).double()
 
     def loss(self, batch: LabeledWeights) -> tuple[Tensor, int]:
@@ -102,10 +105,12 @@ class WeightJob:
 
 def number_of(outputs: Tensor, target: dict[str, Any]) -> Tensor:
     """(B,) float64, predicted numbers in the unit of the labels."""
-    return target["mean"] + target["spread"] * outputs[:, 0].double()
+    values: Tensor = target["mean"] + target["spread"] * outputs[:, 0].double()
+    return values
 
 
 def relative_change(changed: Tensor, given: Tensor) -> Tensor:
     """(B,) float64: the norm of a change of the outputs over the norm of the outputs."""
     difference, size = (part.double().norm(dim=1) for part in (changed - given, given))
-    return difference / size.clamp_min(1e-12)
+    relative: Tensor = difference / size.clamp_min(1e-12)
+    return relative

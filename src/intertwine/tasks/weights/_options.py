@@ -71,7 +71,7 @@ class WeightOptions(FitOptions):
         False, help="Leave signs, phases and scales of hidden features as they are.", group="Model"
     )
     augment: str = option(
-        "none", help="Random changes of training networks, joined by +: rotate, scale, shift of the plane that they are "
+        "none", help="Random changes of training networks, joined by +: rotate, scale, shift of the plane they are "
         "functions on; noise; permute, which a plain model needs.", group="Training", metavar="NAME+NAME",
     )  # fmt: skip
     batch_size: int = option(

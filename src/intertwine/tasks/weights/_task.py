@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.tasks._task import Task
-from intertwine.tasks.weights._options import WeightOptions
+from intertwine.tasks.weights._options import PUBLIC, WeightOptions
 
 if TYPE_CHECKING:
     from intertwine.tasks.weights._job import WeightJob
@@ -51,6 +51,10 @@ class WeightsTask(Task):
         target = checkpoint.config.get("target")
         kind = target.get("kind") if isinstance(target, dict) else None
         return PREDICTORS.get(str(kind), self.predictor_type()).from_checkpoint(checkpoint)
+
+    def progress_unit(self, source: str) -> str:
+        """Networks of a public set, which are trained here; else files."""
+        return "networks" if source in PUBLIC else "files"
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The data, what was split how, and the size of the model."""
