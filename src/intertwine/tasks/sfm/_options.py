@@ -9,8 +9,6 @@ from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
 from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
 
-SYNTHETIC = "synthetic"
-"""Scenes made by `intertwine.data.tracks.synthetic_tracks` instead of files."""
 PROTOCOLS = ("inference", "fine-tuned", "geometry")
 """Ways of evaluating: the network alone, the network optimized on each scene, and no network; each then adjusted."""
 
