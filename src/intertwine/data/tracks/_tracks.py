@@ -84,7 +84,7 @@ class Tracks:
     def normalized(self) -> Tensor:
         """``(N, 2)``, the observations on the image plane at distance 1, ``K^-1 (x, y, 1)``."""
         rays = torch.cat([self.xy, torch.ones_like(self.xy[:, :1])], 1)
-        seen = torch.linalg.solve(self.intrinsics[self.camera], rays[..., None])[..., 0]
+        seen: Tensor = torch.linalg.solve(self.intrinsics[self.camera], rays[..., None])[..., 0]
         return seen[:, :2] / seen[:, 2:]
 
     def focal(self) -> Tensor:

@@ -107,8 +107,9 @@ class TracksNetwork(nn.Module):
             rotations = matrix_from_quaternion(outputs[:, :4])
             return torch.cat([rotations, outputs[:, 4:, None]], 2)
         matrices = outputs.view(-1, 3, 4)
-        sign = softsign(_DET_SCALE * torch.linalg.det(matrices[:, :, :3]))
-        return matrices * (sign / matrices[:, 2, :3].norm(dim=1))[:, None, None]
+        sign: Tensor = softsign(_DET_SCALE * torch.linalg.det(matrices[:, :, :3]))
+        scale: Tensor = sign / matrices[:, 2, :3].norm(dim=1)
+        return matrices * scale[:, None, None]
 
 
 def _head(channels: int, outputs: int) -> nn.Sequential:

@@ -69,7 +69,10 @@ def distorted(model: str, params: Tensor, xy: Tensor) -> Tensor:
         return xy
     if model == "FOV":
         radius = xy.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        return xy * torch.atan(2 * radius * torch.tan(k[0] / 2)) / (k[0] * radius) if k[0].abs() > 1e-9 else xy
+        if abs(float(k[0])) < 1e-9:
+            return xy
+        angle: Tensor = torch.atan(2 * radius * torch.tan(k[0] / 2))
+        return xy * angle / (k[0] * radius)
     if model.endswith("FISHEYE"):
         radius = xy.norm(dim=1, keepdim=True).clamp_min(1e-12)
         xy = xy * (torch.atan(radius) / radius)
@@ -79,7 +82,10 @@ def distorted(model: str, params: Tensor, xy: Tensor) -> Tensor:
 def _polynomial(model: str, k: Tensor, xy: Tensor) -> Tensor:
     r2 = xy.square().sum(1, keepdim=True)
     if model in ("SIMPLE_RADIAL", "RADIAL", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE"):
-        return xy * (1 + sum(c * r2 ** (n + 1) for n, c in enumerate(k)))
+        factor = torch.ones_like(r2)
+        for power, coefficient in enumerate(k, 1):
+            factor = factor + coefficient * r2**power
+        return xy * factor
     x, y = xy[:, :1], xy[:, 1:]
     tangential = torch.cat(
         [2 * k[2] * x * y + k[3] * (r2 + 2 * x * x), 2 * k[3] * x * y + k[2] * (r2 + 2 * y * y)], dim=1

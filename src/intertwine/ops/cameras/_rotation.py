@@ -10,7 +10,8 @@ def cross_matrix(vectors: Tensor) -> Tensor:
     """The skew-symmetric matrices of cross products: ``(..., 3)`` to ``(..., 3, 3)`` with ``[a] b = a x b``."""
     x, y, z = vectors.unbind(-1)
     zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    entries = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1)
+    return entries.view(*entries.shape[:-1], 3, 3)
 
 
 def matrix_from_rotation_vector(vectors: Tensor) -> Tensor:
@@ -49,7 +50,8 @@ def matrix_from_quaternion(quaternions: Tensor) -> Tensor:
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+    entries = torch.stack(rows, -1)
+    return entries.view(*entries.shape[:-1], 3, 3)
 
 
 def quaternion_from_matrix(rotations: Tensor) -> Tensor:

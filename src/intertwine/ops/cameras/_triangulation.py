@@ -127,7 +127,8 @@ def _inliers(
     threshold: float,
 ) -> Tensor:  # fmt: skip
     residuals, depth = reprojection_residuals(rotations, translations, points, camera, point, xy, focal)
-    return (residuals.norm(dim=1) <= threshold) & (depth > 0)
+    near: Tensor = residuals.norm(dim=1) <= threshold
+    return near & (depth > 0)
 
 
 def _pairs(point: Tensor, num_points: int) -> tuple[Tensor, Tensor]:

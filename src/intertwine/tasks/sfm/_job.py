@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from intertwine.data import Split
 from intertwine.data.tracks import CameraPoses, Tracks
 from intertwine.models import CamerasAndPoints, TracksNetwork
+from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
 from intertwine.ops.cameras import projection_loss
 from intertwine.tasks.sfm._scene_set import SceneSet
@@ -50,7 +51,7 @@ class SfmJob:
         self._whole = [example(scene, config["points"]) for scene in self._validation.scenes]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
-            self.model = make_network(config)
+            self.model: nn.Module = make_network(config)
 
     def train_size(self) -> int:
         """How many scenes there are to train on."""
@@ -123,17 +124,16 @@ def part_of_scene(scene: Tracks, views: tuple[int, int], seed: int, index: int) 
     return part.select(counts[part.point] >= 2)
 
 
-def scene_loss(model: TracksNetwork, each: SceneExample) -> tuple[Tensor, CamerasAndPoints]:
+def scene_loss(model: nn.Module, each: SceneExample) -> tuple[Tensor, CamerasAndPoints]:
     """The reprojection loss of a scene, and what the network gives."""
     parameter = next(model.parameters())
     given = each.given
-    entries = given.entries._make(
-        each.to(parameter.device) if isinstance(each, Tensor) else each for each in given.entries
-    )
+    tensors = (part.to(parameter.device) for part in given.entries[:-1] if isinstance(part, Tensor))
+    entries = ObservedEntries(*tensors, given.entries.sizes)
     xy = given.xy.to(parameter)
     found: CamerasAndPoints = model(xy, entries)
     camera, point = entries.indices
-    return projection_loss(*found, camera, point, xy), found
+    return projection_loss(found.projections, found.points, camera, point, xy), found
 
 
 def rotation_error(projections: Tensor, truth: Tensor) -> Tensor:

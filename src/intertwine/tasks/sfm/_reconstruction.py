@@ -56,7 +56,8 @@ class Reconstruction:
             tracks.normalized()[keep],
             tracks.focal()[keep],
         )
-        return residuals.norm(dim=1)
+        errors: Tensor = residuals.norm(dim=1)
+        return errors
 
     @property
     def reprojection_error(self) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from intertwine.data.tracks import Tracks
-from intertwine.models import TracksNetwork
+from intertwine.models import CamerasAndPoints, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import projection_loss
 from intertwine.tasks.sfm.mapping._two_view import CameraPair
@@ -98,7 +98,8 @@ def optimize(network: TracksNetwork, given: NetworkInput, steps: int, rate: floa
     loss = torch.zeros(())
     for _ in range(steps):
         optimizer.zero_grad(set_to_none=True)
-        loss = projection_loss(*network(given.xy, given.entries), camera, point, given.xy)
+        found: CamerasAndPoints = network(given.xy, given.entries)
+        loss = projection_loss(found.projections, found.points, camera, point, given.xy)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

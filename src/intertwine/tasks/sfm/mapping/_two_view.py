@@ -117,7 +117,8 @@ def _relative_pose(
 
 def _unit_rays(xy: np.ndarray) -> np.ndarray:
     rays = np.concatenate([xy, np.ones((len(xy), 1))], 1)
-    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    unit: np.ndarray = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    return unit
 
 
 def _only_turned(rays: list[np.ndarray], threshold: float) -> bool:

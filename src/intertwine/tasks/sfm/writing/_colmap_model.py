@@ -135,5 +135,5 @@ def _write_binary(
         for point in points:
             file.write(struct.pack("<Q3d3Bd", point.number, *point.position, _GRAY, _GRAY, _GRAY, point.error))
             file.write(struct.pack("<Q", len(point.track)))
-            for image, index in point.track:
-                file.write(struct.pack("<ii", image, index))
+            for number, index in point.track:
+                file.write(struct.pack("<ii", number, index))
