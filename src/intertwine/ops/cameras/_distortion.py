@@ -72,7 +72,8 @@ def distorted(model: str, params: Tensor, xy: Tensor) -> Tensor:
         if abs(float(k[0])) < 1e-9:
             return xy
         angle: Tensor = torch.atan(2 * radius * torch.tan(k[0] / 2))
-        return xy * angle / (k[0] * radius)
+        scale: Tensor = angle / (k[0] * radius)
+        return xy * scale
     if model.endswith("FISHEYE"):
         radius = xy.norm(dim=1, keepdim=True).clamp_min(1e-12)
         xy = xy * (torch.atan(radius) / radius)

@@ -128,8 +128,9 @@ def scene_loss(model: nn.Module, each: SceneExample) -> tuple[Tensor, CamerasAnd
     """The reprojection loss of a scene, and what the network gives."""
     parameter = next(model.parameters())
     given = each.given
-    tensors = (part.to(parameter.device) for part in given.entries[:-1] if isinstance(part, Tensor))
-    entries = ObservedEntries(*tensors, given.entries.sizes)
+    entries = given.entries
+    if entries.indices.device != parameter.device:
+        entries = ObservedEntries.from_index(entries.indices.to(parameter.device), entries.sizes[:2])
     xy = given.xy.to(parameter)
     found: CamerasAndPoints = model(xy, entries)
     camera, point = entries.indices
