@@ -4,7 +4,7 @@ from intertwine.actions._action import Action, LinearAction, as_action
 from intertwine.actions._arrays import Array, Indices, TrivialAction
 from intertwine.actions._component import Component
 from intertwine.actions._images import Images, RotatedImages
-from intertwine.actions._points import PointCloud, PointFeatures, PointSubset
+from intertwine.actions._points import PeriodicPointCloud, PointCloud, PointFeatures, PointSubset
 from intertwine.actions._transform import Transform
 from intertwine.actions._tuple import TupleAction
 from intertwine.actions._volumes import RotatedVolumes, Volumes
@@ -16,6 +16,7 @@ __all__ = [
     "Images",
     "Indices",
     "LinearAction",
+    "PeriodicPointCloud",
     "PointCloud",
     "PointFeatures",
     "PointSubset",

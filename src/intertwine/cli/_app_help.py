@@ -24,7 +24,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "demo": ("intertwine demo", "intertwine demo --train 500 --test 200 --epochs 3"),
     "keypoints": (
         "intertwine keypoints left.png right.png --output matches.png",
-        "intertwine keypoints left.png right.png --geometry fundamental --csv matches.csv",
+        "intertwine keypoints left.png right.png --checkpoint runs/photos-1 --geometry fundamental --csv matches.csv",
     ),
     "pattern": ("intertwine pattern p4m p4m.png", "intertwine pattern --detect tiles.png"),
     "runs": ("intertwine runs", "intertwine runs runs/scans-1 runs/scans-2"),

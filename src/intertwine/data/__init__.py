@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from intertwine.data._point_cloud_set import PointCloudSet
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
-    from intertwine.data._writing import write_csv, write_extxyz
+    from intertwine.data._writing import write_atoms_csv, write_csv, write_extxyz
     from intertwine.data.images import (
         IGNORED,
         ImageBatch,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from intertwine.data.readers import (
         CloudChunk,
+        find_targets,
         iter_shapes,
         iter_structures,
         read_shapes,
@@ -91,6 +92,7 @@ __all__ = [
     "center",
     "circuit_parts",
     "fashion_mnist",
+    "find_targets",
     "fit_sine_networks",
     "furniture",
     "image_files",
@@ -120,6 +122,7 @@ __all__ = [
     "unit_sphere",
     "user_cache",
     "warp_images",
+    "write_atoms_csv",
     "write_csv",
     "write_extxyz",
     "write_mask",
@@ -153,6 +156,7 @@ _HOMES = {
     "circuit_parts": "public",
     "fashion_mnist": "public",
     "fit_sine_networks": "public",
+    "find_targets": "readers",
     "furniture": "public",
     "image_files": "images",
     "iter_images": "images",
@@ -181,6 +185,7 @@ _HOMES = {
     "unit_sphere": "_normalization",
     "user_cache": "_cache",
     "warp_images": "images",
+    "write_atoms_csv": "_writing",
     "write_csv": "_writing",
     "write_extxyz": "_writing",
     "write_mask": "images",

@@ -4,6 +4,7 @@ from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.models._pointnet import DGCNN, PointNet
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
+from intertwine.models._shape_descriptor import ShapeDescriptor
 from intertwine.models._vector_pointnet import VectorDGCNN, VectorPointNet
 from intertwine.models.families import (
     AttentionFamily,
@@ -29,7 +30,10 @@ from intertwine.models.grid import (
     GatedFields,
     GridNetwork,
     HarmonicNetwork,
+    KeypointDetector,
     NormFields,
+    PatchDescription,
+    PatchDescriptor,
     RegularFields,
     UNet,
     VoxelCNN,
@@ -59,16 +63,20 @@ __all__ = [
     "HarmonicNetwork",
     "HierarchicalEncoder",
     "InteractionConfig",
+    "KeypointDetector",
     "LearnedFrame",
     "LiftedFamily",
     "MessageFamily",
     "NormFields",
+    "PatchDescription",
+    "PatchDescriptor",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
     "RegularFields",
     "ScalarBatchNorm",
     "SetTransformer",
+    "ShapeDescriptor",
     "SteerableFamily",
     "TracksNetwork",
     "UNet",

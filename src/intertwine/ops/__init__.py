@@ -3,6 +3,7 @@
 - alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
+- descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
@@ -11,7 +12,7 @@
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
-- local_features: SIFT keypoints and descriptors, matching
+- local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 
 Each stands on those above it.
 """
@@ -24,6 +25,7 @@ from intertwine.ops.alignment import (
     rigid_alignment,
     similarity_alignment,
 )
+from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -61,7 +63,16 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.local_features import (
+    Keypoints,
+    SampledKeypoints,
+    disc_maximum,
+    match_descriptors,
+    sample_keypoints,
+    sampling_log_probabilities,
+    select_keypoints,
+    sift,
+)
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -93,6 +104,7 @@ __all__ = [
     "RigidMotion",
     "SO2Coupling",
     "SampledFilter",
+    "SampledKeypoints",
     "Similarity",
     "angular_decomposition",
     "avg_pool_neighbors",
@@ -102,6 +114,7 @@ __all__ = [
     "circle_grid",
     "circular_harmonics",
     "depthwise_conv",
+    "disc_maximum",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
@@ -119,6 +132,7 @@ __all__ = [
     "linear_upsample",
     "match_descriptors",
     "nearest_rotation",
+    "neighborhood_shape",
     "oriented_energy",
     "pad_sets",
     "path_basis",
@@ -132,12 +146,16 @@ __all__ = [
     "rigid_alignment",
     "safe_norm",
     "safe_normalize",
+    "sample_keypoints",
+    "sampling_log_probabilities",
     "segment_apply",
     "segment_max",
     "segment_mean",
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "select_keypoints",
+    "shell_spectrum",
     "sift",
     "silu",
     "similarity_alignment",
@@ -145,8 +163,10 @@ __all__ = [
     "smooth_ring",
     "so2_conv",
     "so2_weights",
+    "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
     "vn_relu",

@@ -16,6 +16,7 @@ ENTRY_POINTS = "intertwine.tasks"
 _OURS = {
     "classify": "intertwine.tasks.classify:Classify",
     "images": "intertwine.tasks.images:Images",
+    "keypoints": "intertwine.tasks.keypoints:KeypointTask",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
     "sfm": "intertwine.tasks.sfm:SfmTask",

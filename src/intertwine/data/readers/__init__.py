@@ -4,13 +4,16 @@ from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
 from intertwine.data.readers._shapes import read_shapes
-from intertwine.data.readers._structures import iter_structures, read_structures
+from intertwine.data.readers._structure_targets import TargetLayout
+from intertwine.data.readers._structures import find_targets, iter_structures, read_structures
 from intertwine.data.readers.meshes import join_surfaces, read_mesh, read_vrml, require_trimesh
 
 __all__ = [
     "PART_OF_FOLDER",
     "SHAPE_SUFFIXES",
     "CloudChunk",
+    "TargetLayout",
+    "find_targets",
     "iter_shapes",
     "iter_structures",
     "join_surfaces",
