@@ -9,7 +9,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from intertwine.groups import DirectProduct, Group, Symmetric, left_projection, right_projection
+from intertwine.groups import Group, Symmetric, direct_product, left_projection, right_projection
 from intertwine.reps import Pullback, Rep, TensorProduct
 
 _PLAIN = ("row", "column")
@@ -38,7 +38,7 @@ def factor_vectors(groups: Sequence[Group]) -> tuple[Group, dict[str, Rep]]:
     """
     whole, reps = groups[0], [groups[0].vector]
     for group in groups[1:]:
-        product = DirectProduct(whole, group)
+        product = direct_product(whole, group)
         reps = [rep.restrict(left_projection(product)) for rep in reps]
         reps.append(group.vector.restrict(right_projection(product)))
         whole = product

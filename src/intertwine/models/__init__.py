@@ -39,6 +39,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
@@ -70,10 +71,13 @@ __all__ = [
     "NormFields",
     "PatchDescription",
     "PatchDescriptor",
+    "PlainRotationNetwork",
     "PointEncoder",
     "PointNet",
     "PrincipalFrame",
+    "RegistrationNetwork",
     "RegularFields",
+    "RotationNetwork",
     "ScalarBatchNorm",
     "SetTransformer",
     "ShapeDescriptor",

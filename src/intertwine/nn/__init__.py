@@ -73,6 +73,7 @@ from intertwine.nn.norm import (
     BatchNorm,
     LayerNorm,
 )
+from intertwine.nn.pair import PairAttention, PairBilinear, PairFusion
 from intertwine.nn.sets import (
     ExchangeableLinear,
     ExchangeableMap,
@@ -152,6 +153,9 @@ __all__ = [
     "NormInvariants",
     "NormNonlinearity",
     "ObservedEntries",
+    "PairAttention",
+    "PairBilinear",
+    "PairFusion",
     "PixelBasis",
     "PointConv",
     "PointLayer",

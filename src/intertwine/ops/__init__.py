@@ -12,7 +12,10 @@
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
+- registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
+- local_features: SIFT keypoints and descriptors, matching
+- correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.
 """
@@ -20,10 +23,28 @@ Each stands on those above it.
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
+    maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
+    rotation_correlation,
     similarity_alignment,
+    spiral_rotations,
+    transport_plan,
+)
+from intertwine.ops.correlation import (
+    CorrelationMaxima,
+    GaussianKernel,
+    PointField,
+    RotationGrid,
+    correlation,
+    covering_radius,
+    maximize_correlation,
+    motion_distances,
+    refine_correlation,
+    rotation_grid,
+    search_correlation,
+    suppress_motions,
 )
 from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
@@ -84,6 +105,7 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.registration import Registration, register
 from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
@@ -93,15 +115,20 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
     "Filter",
+    "GaussianKernel",
     "Graph",
     "IrrepLabel",
     "Keypoints",
     "OrientedEnergy",
+    "PointField",
     "PolynomialFilter",
+    "Registration",
     "RigidMotion",
+    "RotationGrid",
     "SO2Coupling",
     "SampledFilter",
     "SampledKeypoints",
@@ -113,6 +140,8 @@ __all__ = [
     "chunks",
     "circle_grid",
     "circular_harmonics",
+    "correlation",
+    "covering_radius",
     "depthwise_conv",
     "disc_maximum",
     "edge_norm_stats",
@@ -131,6 +160,9 @@ __all__ = [
     "knn_table",
     "linear_upsample",
     "match_descriptors",
+    "maximal_rotation",
+    "maximize_correlation",
+    "motion_distances",
     "nearest_rotation",
     "neighborhood_shape",
     "oriented_energy",
@@ -142,12 +174,17 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "refine_correlation",
+    "register",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_correlation",
+    "rotation_grid",
     "safe_norm",
     "safe_normalize",
     "sample_keypoints",
     "sampling_log_probabilities",
+    "search_correlation",
     "segment_apply",
     "segment_max",
     "segment_mean",
@@ -166,9 +203,12 @@ __all__ = [
     "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "spiral_rotations",
     "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
+    "suppress_motions",
+    "transport_plan",
     "vn_relu",
     "vn_relu_mean",
 ]

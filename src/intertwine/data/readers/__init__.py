@@ -1,5 +1,6 @@
 """Readers of users' files: structures (XYZ and what ase reads), meshes, point files, folders of shapes."""
 
+from intertwine.data.readers._cloud_file import read_cloud
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_chunks import CloudChunk, iter_shapes, sample_shapes
 from intertwine.data.readers._shape_folders import PART_OF_FOLDER
@@ -17,6 +18,7 @@ __all__ = [
     "iter_shapes",
     "iter_structures",
     "join_surfaces",
+    "read_cloud",
     "read_mesh",
     "read_shape",
     "read_shapes",
