@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from intertwine.data._normalization import center, unit_sphere
     from intertwine.data._point_cloud_batch import PointCloudBatch
     from intertwine.data._point_cloud_set import PointCloudSet
+    from intertwine.data._ragged import offsets_from_counts
     from intertwine.data._sampling import Cloud, Surface
     from intertwine.data._split import Split, make_split, stratified_split
     from intertwine.data._writing import write_atoms_csv, write_csv, write_extxyz
@@ -56,8 +57,11 @@ if TYPE_CHECKING:
         rotated_mnist,
     )
     from intertwine.data.readers import (
+        CheckedAtoms,
         CloudChunk,
+        check_atoms,
         find_targets,
+        iter_atoms,
         iter_shapes,
         iter_structures,
         read_cloud,
@@ -71,6 +75,7 @@ __all__ = [
     "IGNORED",
     "QM9_TARGETS",
     "RECIPES",
+    "CheckedAtoms",
     "Cloud",
     "CloudChunk",
     "ImageBatch",
@@ -91,12 +96,14 @@ __all__ = [
     "TargetInfo",
     "border_color",
     "center",
+    "check_atoms",
     "circuit_parts",
     "fashion_mnist",
     "find_targets",
     "fit_sine_networks",
     "furniture",
     "image_files",
+    "iter_atoms",
     "iter_images",
     "iter_networks",
     "iter_shapes",
@@ -106,6 +113,7 @@ __all__ = [
     "mnist_inrs",
     "molecules",
     "near_duplicate_groups",
+    "offsets_from_counts",
     "qm9",
     "read_cloud",
     "read_image",
@@ -135,6 +143,7 @@ _HOMES = {
     "IGNORED": "images",
     "QM9_TARGETS": "public",
     "RECIPES": "public",
+    "CheckedAtoms": "readers",
     "Cloud": "_sampling",
     "CloudChunk": "readers",
     "ImageBatch": "images",
@@ -155,12 +164,14 @@ _HOMES = {
     "TargetInfo": "public",
     "border_color": "images",
     "center": "_normalization",
+    "check_atoms": "readers",
     "circuit_parts": "public",
     "fashion_mnist": "public",
     "fit_sine_networks": "public",
     "find_targets": "readers",
     "furniture": "public",
     "image_files": "images",
+    "iter_atoms": "readers",
     "iter_images": "images",
     "iter_networks": "networks",
     "iter_shapes": "readers",
@@ -170,6 +181,7 @@ _HOMES = {
     "mnist_inrs": "public",
     "molecules": "_constructors",
     "near_duplicate_groups": "_near_duplicates",
+    "offsets_from_counts": "_ragged",
     "qm9": "public",
     "read_cloud": "readers",
     "read_image": "images",

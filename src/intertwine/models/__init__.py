@@ -40,6 +40,7 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
+from intertwine.models.potential import ElementScale, ManyBodyInteraction, Potential, PotentialOutput
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
@@ -53,6 +54,7 @@ __all__ = [
     "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
+    "ElementScale",
     "EquiformerFamily",
     "ExchangeableNetwork",
     "Family",
@@ -67,6 +69,7 @@ __all__ = [
     "KeypointDetector",
     "LearnedFrame",
     "LiftedFamily",
+    "ManyBodyInteraction",
     "MessageFamily",
     "NormFields",
     "PatchDescription",
@@ -74,6 +77,8 @@ __all__ = [
     "PlainRotationNetwork",
     "PointEncoder",
     "PointNet",
+    "Potential",
+    "PotentialOutput",
     "PrincipalFrame",
     "RegistrationNetwork",
     "RegularFields",

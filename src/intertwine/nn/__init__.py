@@ -5,6 +5,7 @@ from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
 from intertwine.nn._pool import Pool, Reduce
 from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.nn._symmetric_contraction import SymmetricContraction
 from intertwine.nn.conv import (
     DepthwiseConv,
     EGNNConv,
@@ -177,6 +178,7 @@ __all__ = [
     "SteerableAttention",
     "SteerableConv",
     "SteerableCrossAttention",
+    "SymmetricContraction",
     "TensorSquare",
     "VectorBatchNorm",
     "VectorEdgeConv",

@@ -20,6 +20,7 @@
 Each stands on those above it.
 """
 
+from intertwine.ops._operator import decompositions
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
@@ -142,6 +143,7 @@ __all__ = [
     "circular_harmonics",
     "correlation",
     "covering_radius",
+    "decompositions",
     "depthwise_conv",
     "disc_maximum",
     "edge_norm_stats",

@@ -7,10 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import iter_structures, read_structures
 from intertwine.data.readers import _structures
