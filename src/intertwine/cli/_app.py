@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "pattern": commands.pattern,
     "register": commands.register,
     "runs": commands.runs,
+    "sfm": commands.sfm,
 }
 
 

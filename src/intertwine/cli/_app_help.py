@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "intertwine register a.ply b.ply --picture before_after.png --output moved.ply",
     ),
     "runs": ("intertwine runs", "intertwine runs runs/scans-1 runs/scans-2"),
+    "sfm": ("intertwine sfm sparse/0 --output out", "intertwine sfm tracks.csv --intrinsics cameras.csv"),
 }
 
 

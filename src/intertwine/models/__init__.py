@@ -42,12 +42,14 @@ from intertwine.models.grid import (
 from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
 from intertwine.models.potential import ElementScale, ManyBodyInteraction, Potential, PotentialOutput
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
+    "CamerasAndPoints",
     "Canonicalization",
     "DeepSets",
     "DepthwiseFamily",
@@ -85,6 +87,7 @@ __all__ = [
     "SetTransformer",
     "ShapeDescriptor",
     "SteerableFamily",
+    "TracksNetwork",
     "UNet",
     "VectorDGCNN",
     "VectorFamily",

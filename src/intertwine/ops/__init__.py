@@ -11,6 +11,7 @@
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
+- cameras: distortion, projection, triangulation, bundle adjustment
 - registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 - local_features: SIFT keypoints and descriptors, matching

@@ -20,6 +20,7 @@ _OURS = {
     "potential": "intertwine.tasks.potential:PotentialTask",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
+    "sfm": "intertwine.tasks.sfm:SfmTask",
     "weights": "intertwine.tasks.weights:WeightsTask",
 }
 

@@ -15,6 +15,7 @@ from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
 from intertwine.cli.commands._register import register
+from intertwine.cli.commands._sfm import sfm
 
 __all__ = [
     "FIT_HELP",
@@ -32,4 +33,5 @@ __all__ = [
     "predict",
     "register",
     "runs",
+    "sfm",
 ]
