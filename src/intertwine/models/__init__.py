@@ -35,7 +35,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
-from intertwine.models.potential import ElementScale, ManyBodyInteraction, Potential, PotentialOutput
+from intertwine.models.potential import Potential, PotentialOutput
 
 __all__ = [
     "DGCNN",
@@ -44,7 +44,6 @@ __all__ = [
     "Canonicalization",
     "DepthwiseFamily",
     "EGNNFamily",
-    "ElementScale",
     "EquiformerFamily",
     "Family",
     "Fields",
@@ -57,7 +56,6 @@ __all__ = [
     "InteractionConfig",
     "LearnedFrame",
     "LiftedFamily",
-    "ManyBodyInteraction",
     "MessageFamily",
     "NormFields",
     "PointEncoder",

@@ -4,6 +4,7 @@
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
+- many_body: polynomials of the sums over the neighbors of each atom
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
@@ -60,6 +61,7 @@ from intertwine.ops.graph import (
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
 from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.many_body import ContractionLayout, masked_contraction, symmetric_contraction
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -79,6 +81,7 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "ContractionLayout",
     "Coupling",
     "EdgeVectors",
     "Filter",
@@ -112,6 +115,7 @@ __all__ = [
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "masked_contraction",
     "match_descriptors",
     "nearest_rotation",
     "oriented_energy",
@@ -143,6 +147,7 @@ __all__ = [
     "spherical_harmonics",
     "steerable_conv",
     "steerable_messages",
+    "symmetric_contraction",
     "vn_relu",
     "vn_relu_mean",
 ]

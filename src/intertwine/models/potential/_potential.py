@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from intertwine._errors import UsageError
 from intertwine.groups import O3
-from intertwine.models.potential._interaction import ManyBodyInteraction
-from intertwine.nn import Blocks, Geometry
-from intertwine.ops import Graph, silu
-from intertwine.reps import Rep
+from intertwine.models.potential._network import ProductNetwork
+from intertwine.nn import Blocks
+from intertwine.reps import Rep, SphericalIrrep
 
 _LARGEST_NUMBER = 118
 _UNKNOWN = -1
@@ -93,6 +92,7 @@ class Potential(nn.Module):
         cutoff: float = 5.0,
         radial_basis: int = 8,
         radial_hidden: Sequence[int] = (64, 64),
+        radial_functions: int = 16,
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
         reference_energies: Sequence[float] | None = None,
@@ -113,29 +113,26 @@ class Potential(nn.Module):
         self.config: dict[str, Any] = {
             "elements": list(self.elements), "hidden": str(rep), "body_order": body_order, "lmax": lmax,
             "layers": layers, "cutoff": float(cutoff), "radial_basis": radial_basis,
-            "radial_hidden": list(radial_hidden), "readout_hidden": readout_hidden,
+            "radial_hidden": list(radial_hidden), "radial_functions": radial_functions, "readout_hidden": readout_hidden,
             "average_neighbors": float(average_neighbors), "reference_energies": references,
             "energy_scale": float(energy_scale),
         }  # fmt: skip
         self.cutoff, self.lmax, self.energy_scale = float(cutoff), lmax, float(energy_scale)
-        channels = blocks.copies[0]
-        scalars = O3().rep(f"{channels}x0e")
-        self.embedding = nn.Parameter(torch.randn(len(self.elements), channels, dtype=torch.float32))
-        self.interactions = nn.ModuleList()
-        rep_in = scalars
-        for number in range(layers):
-            rep_out = scalars if number == layers - 1 else rep
-            self.interactions.append(
-                ManyBodyInteraction(
-                    rep_in, rep_out, lmax=lmax, order=body_order - 1, elements=len(self.elements),
-                    radial_basis=radial_basis, radial_hidden=radial_hidden, cutoff=cutoff,
-                    average_neighbors=average_neighbors,
-                )
-            )  # fmt: skip
-            rep_in = rep_out
-        self._scalars = _scalar_slice(blocks)
-        self.hidden_layer = nn.Linear(channels, readout_hidden, bias=False, dtype=torch.float32)
-        self.readout = nn.Parameter(torch.empty(channels * (layers - 1) + readout_hidden, dtype=torch.float32))
+        self.network = ProductNetwork(
+            len(self.elements),
+            [(term.degree, term.parity) for _, term in blocks.terms if isinstance(term, SphericalIrrep)],
+            blocks.copies[0],
+            order=body_order - 1,
+            lmax=lmax,
+            layers=layers,
+            cutoff=float(cutoff),
+            radial_basis=radial_basis,
+            radial_hidden=radial_hidden,
+            radial_functions=radial_functions,
+            readout_hidden=readout_hidden,
+            average_neighbors=float(average_neighbors),
+        )
+        self.readout = nn.Parameter(torch.empty(self.network.width, dtype=torch.float32))
         self._register_elements(references)
         self.reset_readout()
 
@@ -186,16 +183,8 @@ class Potential(nn.Module):
             vectors: ``(E, 3)``, position of the source minus that of the target of each edge, in A.
             edges: ``(2, E)``, source row over target row.
         """
-        elements = self.element_indices(numbers)
-        graph, order = Graph.sort_edges(edges, numbers.shape[0])
-        geometry = Geometry.from_vectors(graph, vectors.index_select(0, order), self.lmax)
-        features = self.embedding.index_select(0, elements)
-        read: list[Tensor] = []
-        for interaction in self.interactions:
-            features = interaction(features, geometry, elements)
-            read.append(features)
-        invariants = [features[:, self._scalars] for features in read[:-1]]
-        return torch.cat([*invariants, silu(self.hidden_layer(read[-1]))], 1)
+        features: Tensor = self.network(self.element_indices(numbers), vectors, edges)
+        return features
 
     def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
         """The energy of each atom ``(N,)`` in eV, float64; arguments as for :meth:`readout_features`."""
@@ -277,13 +266,3 @@ def _check_elements(elements: Sequence[int]) -> tuple[int, ...]:
     if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 1 or max(numbers) > _LARGEST_NUMBER:
         raise UsageError(f"a potential takes different atomic numbers of 1 to {_LARGEST_NUMBER}, got {numbers}")
     return numbers
-
-
-def _scalar_slice(blocks: Blocks) -> slice:
-    """Where the invariants of a feature stand."""
-    start = 0
-    for copies, width, trivial in zip(blocks.copies, blocks.widths, blocks.trivial, strict=True):
-        if trivial:
-            return slice(start, start + copies)
-        start += copies * width
-    raise AssertionError("a potential has invariants among its features")
