@@ -22,8 +22,10 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "basis": commands.basis,
     "data": commands.data,
     "demo": commands.demo,
+    "dock": commands.dock,
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
+    "register": commands.register,
     "runs": commands.runs,
 }
 

@@ -108,7 +108,7 @@ class RadiusNeighbors:
         """About how many images (S,) lie within the cutoff of each cell, refused before they take all memory."""
         heights = 1 / torch.linalg.vector_norm(torch.linalg.pinv(lattice), dim=1)  # infinite where not periodic
         reach = 2 * self.cutoff / heights
-        images = counts * (1 + reach).prod(1)
+        images: Tensor = counts * (1 + reach).prod(1)
         neighbors = images * torch.where(reach > 0, reach / (1 + reach), 1.0).prod(1)
         if len(images) and (float(images.max()) > _MOST_IMAGES or float(neighbors.max()) > _MOST_NEIGHBORS):
             worst = int(images.argmax())

@@ -80,8 +80,8 @@ class PointCloudSet:
         check_fields("point", self.point_fields, points)
         check_fields("cloud", self.cloud_fields, size)
         check_distinct(self.point_fields, self.cloud_fields)
-        check_vectors(self.vectors, self._fields)
         check_cells(self.cloud_fields, self.vectors)
+        check_vectors(self.vectors, self._fields)
         check_labels(self.label_names, self._fields)
         names = self.names if isinstance(self.names, LazyNames) else LazyNames(self.names or range(1, size + 1))
         if len(names) != size or (self.split is not None and self.split.n != size):

@@ -3,6 +3,7 @@
 - alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
+- descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
 - many_body: polynomials of the sums over the neighbors of each atom
 - steerable: convolutions by Clebsch-Gordan paths
@@ -10,19 +11,43 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
+- sets: sums over observed entries that share an index
+- registration: the motion between two point clouds from local features
+- local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 - local_features: SIFT keypoints and descriptors, matching
+- correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.
 """
 
+from intertwine.ops._operator import decompositions
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
+    maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
+    rotation_correlation,
     similarity_alignment,
+    spiral_rotations,
+    transport_plan,
 )
+from intertwine.ops.correlation import (
+    CorrelationMaxima,
+    GaussianKernel,
+    PointField,
+    RotationGrid,
+    correlation,
+    covering_radius,
+    maximize_correlation,
+    motion_distances,
+    refine_correlation,
+    rotation_grid,
+    search_correlation,
+    suppress_motions,
+)
+from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -60,7 +85,16 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.local_features import (
+    Keypoints,
+    SampledKeypoints,
+    disc_maximum,
+    match_descriptors,
+    sample_keypoints,
+    sampling_log_probabilities,
+    select_keypoints,
+    sift,
+)
 from intertwine.ops.many_body import ContractionLayout, masked_contraction, symmetric_contraction
 from intertwine.ops.points import (
     avg_pool_neighbors,
@@ -73,6 +107,8 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.registration import Registration, register
+from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -82,17 +118,23 @@ __all__ = [
     "AngularDecomposition",
     "Chunk",
     "ContractionLayout",
+    "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
     "Filter",
+    "GaussianKernel",
     "Graph",
     "IrrepLabel",
     "Keypoints",
     "OrientedEnergy",
+    "PointField",
     "PolynomialFilter",
+    "Registration",
     "RigidMotion",
+    "RotationGrid",
     "SO2Coupling",
     "SampledFilter",
+    "SampledKeypoints",
     "Similarity",
     "angular_decomposition",
     "avg_pool_neighbors",
@@ -101,14 +143,20 @@ __all__ = [
     "chunks",
     "circle_grid",
     "circular_harmonics",
+    "correlation",
+    "covering_radius",
+    "decompositions",
     "depthwise_conv",
+    "disc_maximum",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
     "filter_kernels",
+    "gather_sums",
     "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "group_sums",
     "hilbert_fit",
     "kernel_points",
     "knn_graph",
@@ -117,8 +165,13 @@ __all__ = [
     "linear_upsample",
     "masked_contraction",
     "match_descriptors",
+    "maximal_rotation",
+    "maximize_correlation",
+    "motion_distances",
     "nearest_rotation",
+    "neighborhood_shape",
     "oriented_energy",
+    "pad_sets",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
@@ -126,16 +179,25 @@ __all__ = [
     "procrustes",
     "product_grid",
     "radius_graph",
+    "refine_correlation",
+    "register",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_correlation",
+    "rotation_grid",
     "safe_norm",
     "safe_normalize",
+    "sample_keypoints",
+    "sampling_log_probabilities",
+    "search_correlation",
     "segment_apply",
     "segment_max",
     "segment_mean",
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "select_keypoints",
+    "shell_spectrum",
     "sift",
     "silu",
     "similarity_alignment",
@@ -143,11 +205,16 @@ __all__ = [
     "smooth_ring",
     "so2_conv",
     "so2_weights",
+    "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "spiral_rotations",
+    "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
+    "suppress_motions",
     "symmetric_contraction",
+    "transport_plan",
     "vn_relu",
     "vn_relu_mean",
 ]

@@ -7,13 +7,14 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import iter_structures, read_structures
 from intertwine.data.readers import _structures
+from intertwine.data.readers._xyz import read_xyz_frames
 
 WATER = """3
 Properties=species:S:1:pos:R:3 energy=-76.5 dipole="0.0 0.1 -0.7" tag=wet alpha="1 2 3 4 5 6 7 8 9" pbc="F F F"
@@ -325,3 +326,10 @@ def test_xyz_without_its_ending_is_checked_as_xyz(file):
     assert len(read_structures(file(WATER + ATOM, "no_ending")).names) == 2
     with pytest.raises(UsageError, match=r"it says 999999999999999999 atoms, but only 1 follow"):
         read_structures(file("999999999999999999\n\nH 0 0 0\n", "no_ending"))
+
+
+def test_the_lines_of_frames_are_counted_through_the_lines_after_qm9(tmp_path):
+    frame = "1\ngdb 1\t" + "0.5 " * 15 + "\nC 1 0 0 -0.5\n13 17\nC C\nInChI=1S InChI=1S\n"
+    path = tmp_path / "a.xyz"
+    path.write_text(frame + "\n" + frame + frame)
+    assert [found.line for found in read_xyz_frames(path, lambda _: None)] == [1, 8, 14]

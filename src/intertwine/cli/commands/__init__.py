@@ -4,6 +4,7 @@ from intertwine.cli.commands._audit import audit
 from intertwine.cli.commands._basis import basis
 from intertwine.cli.commands._data import data
 from intertwine.cli.commands._demo import demo
+from intertwine.cli.commands._dock import dock
 from intertwine.cli.commands._evaluate import evaluate
 from intertwine.cli.commands._export import export
 from intertwine.cli.commands._fit import HELP as FIT_HELP
@@ -13,6 +14,7 @@ from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
+from intertwine.cli.commands._register import register
 
 __all__ = [
     "FIT_HELP",
@@ -21,11 +23,13 @@ __all__ = [
     "basis",
     "data",
     "demo",
+    "dock",
     "evaluate",
     "export",
     "fit_app",
     "keypoints",
     "pattern",
     "predict",
+    "register",
     "runs",
 ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from intertwine.reps import Rep
 
 _PER_ATOM = ("forces", "stresses", "charges", "magmoms", "energies", "born_effective_charges")
+_NAMES_IN_FILES = (("charge", "initial_charges"), ("charge", "charges"), ("mass", "masses"))
+"""Columns of extended XYZ, and what ase calls them."""
 _VOIGT_NAMES = ("stress", "stresses", "virial", "virials")
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 """Where each entry of a symmetric 3 x 3 matrix stands among xx yy zz yz xz xy."""
@@ -155,12 +157,9 @@ def _is_symmetric(rows: npt.NDArray[Any]) -> bool:
 
 def atom_columns(atoms: Any) -> dict[str, Any]:
     """What the file says of each atom, besides elements and positions."""
-    together = {**_results(atoms), **atoms.arrays}
-    return {
-        key: value
-        for key, value in together.items()
-        if (key in atoms.arrays or key in _PER_ATOM) and key not in ("numbers", "positions")
-    }
+    found = {key: value for key, value in _results(atoms).items() if key in _PER_ATOM}
+    found |= {key: value for key, value in atoms.arrays.items() if key not in ("numbers", "positions")}
+    return {name: found[key] for name, key in _NAMES_IN_FILES if key in found} | found
 
 
 def _results(atoms: Any) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from intertwine._errors import UsageError
 from intertwine.models.potential._interaction import (
     ElementSums,
     FeatureSums,
@@ -17,6 +18,7 @@ from intertwine.models.potential._interaction import (
 )
 from intertwine.models.potential._radial import RadialNetwork
 from intertwine.ops import Graph, IrrepLabel, safe_norm, silu, spherical_harmonics
+from intertwine.reps import Rep, SphericalIrrep
 
 SCALAR: IrrepLabel = (0, 1)
 
@@ -26,9 +28,8 @@ class ProductNetwork(nn.Module):
 
     Args:
         elements: Number of elements.
-        labels: Irreps of the features between layers.
-        channels: Copies of each.
-        order: Highest power of the sums over neighbors in a layer.
+        rep: Features between layers: equally many copies of irreps of O(3).
+        body_order: Highest power of the sums over neighbors in a layer, plus one.
         lmax: Highest degree of the spherical harmonics and of the sums.
         layers: Number of layers.
         cutoff: Distance from which an edge has no weight.
@@ -37,15 +38,17 @@ class ProductNetwork(nn.Module):
         radial_functions: Number of radial functions of a layer.
         readout_hidden: Width of the perceptron on the invariants of the last layer.
         average_neighbors: What sums over neighbors are divided by.
+
+    Raises:
+        UsageError: The features are not as above, without invariants, or the body order is not 2, 3 or 4.
     """
 
     def __init__(
         self,
         elements: int,
-        labels: Sequence[IrrepLabel],
-        channels: int,
+        rep: Rep,
         *,
-        order: int,
+        body_order: int,
         lmax: int,
         layers: int,
         cutoff: float,
@@ -56,10 +59,11 @@ class ProductNetwork(nn.Module):
         average_neighbors: float,
     ) -> None:
         super().__init__()
-        self.elements, self.lmax, self.channels = elements, lmax, channels
-        self.radial_functions = radial_functions
+        hidden, channels = _irreps(rep)
+        if not 2 <= body_order <= 4:
+            raise UsageError(f"body_order is 2, 3 or 4, got {body_order}")
+        self.elements, self.lmax, self.radial_functions = elements, lmax, radial_functions
         self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff)
-        hidden = even_first(labels)
         self.interactions = nn.ModuleList()
         before: list[IrrepLabel] = []
         for number in range(layers):
@@ -69,31 +73,56 @@ class ProductNetwork(nn.Module):
                 if number
                 else ElementSums(elements, channels, radial_functions, lmax, average_neighbors)
             )
-            self.interactions.append(ProductInteraction(sums, before, after, channels, order, elements))
+            self.interactions.append(ProductInteraction(sums, before, after, channels, body_order - 1, elements))
             before = after
         self.hidden = nn.Linear(channels, readout_hidden, dtype=torch.float32)
         nn.init.normal_(self.hidden.weight, std=1 / sqrt(channels))
         nn.init.zeros_(self.hidden.bias)
         self.width = layers * channels + readout_hidden
 
-    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
-        """Invariants ``(N, width)`` of atoms with elements ``(N,)`` and edges ``(2, E)`` of vectors ``(E, 3)``."""
-        counts = order = None
-        if not torch.compiler.is_compiling():
-            counts = torch.bincount(elements, minlength=self.elements).tolist()
-            order = torch.argsort(elements, stable=True)
-            place = torch.argsort(order)
-            elements, edges = elements.index_select(0, order), place[edges]
-        found = self._invariants(elements, counts, vectors, edges)
-        return found if order is None else found.index_select(0, place)
+    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
+        """Invariants ``(N, width)`` of the atoms.
 
-    def _invariants(self, elements: Tensor, counts: list[int] | None, vectors: Tensor, edges: Tensor) -> Tensor:
+        Args:
+            elements: ``(N,)``.
+            vectors: ``(E, 3)``.
+            edges: ``(2, E)``.
+            frozen: Whether no gradient in the weights is asked for.
+        """
+        if torch.compiler.is_compiling():
+            return self._invariants(elements, None, vectors, edges, frozen)
+        counts = torch.bincount(elements, minlength=self.elements).tolist()
+        order = torch.argsort(elements, stable=True)
+        place = torch.argsort(order)
+        ordered = elements.index_select(0, order)
+        return self._invariants(ordered, counts, vectors, place[edges], frozen).index_select(0, place)
+
+    def _invariants(
+        self, elements: Tensor, counts: list[int] | None, vectors: Tensor, edges: Tensor, frozen: bool
+    ) -> Tensor:
+        """The same for atoms in the order of their elements, of each as many as counted."""
         graph, place = Graph.sort_edges(edges, elements.shape[0])
         vectors = vectors.index_select(0, place)
         harmonics = spherical_harmonics(self.lmax, vectors)
-        radial = self.radial(safe_norm(vectors)).split(self.radial_functions, 1)
+        radial = self.radial(safe_norm(vectors), frozen).split(self.radial_functions, 1)
         features, scalars = None, []
         for interaction, functions in zip(self.interactions, radial, strict=True):
-            features = interaction(features, Neighborhoods(elements, counts, graph, harmonics, functions))
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+                coefficients = interaction.contraction.coefficients()
+            neighbors = Neighborhoods(elements, counts, graph, harmonics, functions)
+            features = interaction(features, neighbors, coefficients)
             scalars.append(features[0].T)
         return torch.cat([*scalars, silu(self.hidden(scalars[-1]))], 1)
+
+
+def _irreps(rep: Rep) -> tuple[list[IrrepLabel], int]:
+    """The irreps, even ones first and the invariants before all, and how many copies there are of each.
+
+    Raises:
+        UsageError: There are not equally many, or no invariants.
+    """
+    labels = [(term.degree, term.parity) for _, term in rep.terms if isinstance(term, SphericalIrrep)]
+    copies = {count for count, _ in rep.terms}
+    if len(copies) != 1 or len(set(labels)) != len(rep.terms) or SCALAR not in labels:
+        raise UsageError(f"a potential needs equally many copies of irreps of O(3) with 0e among them, got {rep}")
+    return even_first(labels), copies.pop()

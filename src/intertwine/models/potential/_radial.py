@@ -37,9 +37,13 @@ class RadialNetwork(nn.Module):
             nn.init.normal_(layer.weight, std=(_SILU_GAIN if number else 1.0) / sqrt(layer.in_features))
             nn.init.zeros_(layer.bias)
 
-    def forward(self, distances: Tensor) -> Tensor:
-        """Map ``(E,)`` to ``(E, functions)``."""
+    def forward(self, distances: Tensor, frozen: bool = False) -> Tensor:
+        """Map ``(E,)`` to ``(E, functions)``; ``frozen`` where no gradient in the weights is asked for."""
+        values = self._values(distances)
+        return values * smooth_cutoff(distances, self.cutoff)[:, None]
+
+    def _values(self, distances: Tensor) -> Tensor:
         values = bessel_basis(distances, self.cutoff, self.radial_basis)
         for number, layer in enumerate(self.layers):
             values = layer(silu(values) if number else values)
-        return values * smooth_cutoff(distances, self.cutoff)[:, None]
+        return values

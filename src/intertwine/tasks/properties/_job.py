@@ -132,9 +132,10 @@ class PropertyJob:
             (target_values(structures, target) - fit(counts)) / fit.scale
             for target, fit in zip(self.targets, self.compositions, strict=True)
         ]
-        name = "point_fields" if self._per_atom else "cloud_fields"
-        fields = {**getattr(structures, name), TARGETS: torch.cat(parts, dim=1)}
-        return replace(structures, **{name: fields})
+        normalized = {TARGETS: torch.cat(parts, dim=1)}
+        if self._per_atom:
+            return replace(structures, point_fields={**structures.point_fields, **normalized})
+        return replace(structures, cloud_fields={**structures.cloud_fields, **normalized})
 
     def _known(self, structures: PointCloudSet) -> PointCloudSet:
         """The structures whose elements all occur in training; a warning counts the others."""

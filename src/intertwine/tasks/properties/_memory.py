@@ -39,8 +39,8 @@ def structures_in_memory(
         try:
             elements, positions = (torch.cat([part[index] for part in parts]) for index in (0, 1))
             rows, flags = (torch.stack([part[index] for part in parts]) for index in (2, 3))
-            cells = {"cell": rows, "pbc": flags} if bool(flags.any()) else {}
-            yield molecules(elements, positions, offsets, names=names, **cells)
+            cells = rows if bool(flags.any()) else None
+            yield molecules(elements, positions, offsets, names=names, cell=cells, pbc=None if cells is None else flags)
         except ValueError as error:
             raise UsageError(str(error)) from error
 

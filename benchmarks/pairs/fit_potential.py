@@ -1,0 +1,188 @@
+"""The recipe of the potential for docking, from training complexes of Docking Benchmark 5.5 alone.
+
+    python benchmarks/pairs/fit_potential.py DB55                 # all rounds, then potential.json of the package
+
+Round 0 searches with a potential of shape alone, later rounds with the fit of the rounds before. Each round takes other
+complexes, turns both proteins at random, and keeps statistics of poses near the true one and of decoys that the search
+found, unrefined for the soft potential and refined for the sharp one. Statistics are kept in build/dock/sums and not
+made again. Nothing is read but the training split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from db55 import DB55, random_motion
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from intertwine.ops import (
+    RigidMotion,
+    motion_distances,
+    refine_correlation,
+    rotation_grid,
+    search_correlation,
+    suppress_motions,
+)
+from intertwine.tasks.dock import (
+    ATOM_TYPES,
+    DockingPotential,
+    PairPotential,
+    PoseSums,
+    Structure,
+    fit_pair_potential,
+    pair_sums,
+)
+
+ROOT = Path(__file__).parents[2]
+SUMS = ROOT / "build" / "dock" / "sums"
+PACKAGED = ROOT / "src" / "intertwine" / "tasks" / "dock" / "potential.json"
+WIDTHS = torch.tensor([0.9, 1.2, 1.6, 2.1, 2.8], dtype=torch.float64)
+SOFT = slice(2, 5)
+"""The widths of the soft potential; the sharp one has all."""
+SHAPE = {"search": torch.tensor([-12.0, 0.0, 1.0]), "score": torch.tensor([-40.0, -5.0, 0.0, 1.0, 0.0])}
+"""Repulsion of near atoms and attraction of those a little farther, the same for all types."""
+LARGEST = 5000
+"""Complexes of more atoms are left out, to save time."""
+ROUNDS, PER_ROUND = 3, 20
+NEAR = {"search": 6.0, "score": 2.0}
+FAR = {"search": 9.0, "score": 4.5}
+"""Poses are near or far by the root mean square distance of the moved protein's atoms from their true places."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no complex after so many")
+    parser.add_argument("--output", type=Path, default=PACKAGED)
+    options = parser.parse_args()
+    data, begin = DB55(options.folder), time.perf_counter()
+    potential = shape_potential()
+    for number, codes in enumerate(rounds(data)):
+        (SUMS / str(number)).mkdir(parents=True, exist_ok=True)
+        for code in codes:
+            path = SUMS / str(number) / f"{code}.npz"
+            if path.exists():
+                continue
+            if time.perf_counter() - begin > options.seconds:
+                return
+            np.savez(path, **statistics(data, code, potential, overlapping=number == 0))
+            print(f"round {number} {code} {time.perf_counter() - begin:.0f} s", flush=True)
+        potential = fit(number)
+    potential.save(options.output)
+
+
+def shape_potential() -> DockingPotential:
+    """The potential of shape alone."""
+    ones = torch.ones(1, len(ATOM_TYPES))
+    soft = PairPotential(ones, WIDTHS[SOFT], SHAPE["search"][None])
+    return DockingPotential(soft, PairPotential(ones, WIDTHS, SHAPE["score"][None]))
+
+
+def rounds(data: DB55) -> list[list[str]]:
+    """The training complexes of each round, drawn from those that are not too large."""
+    counts = {code: sum(data.atoms(f"{code}_{side}_b") for side in "lr") for code in data.split("train")}
+    codes = sorted(code for code, count in counts.items() if count <= LARGEST)
+    np.random.default_rng(0).shuffle(codes)
+    return [codes[k * PER_ROUND : (k + 1) * PER_ROUND] for k in range(ROUNDS)]
+
+
+class Pair(NamedTuple):
+    """A complex taken apart: the smaller protein, which moves, the larger, and the motion that puts them together."""
+
+    moving: Structure
+    fixed: Structure
+    truth: RigidMotion
+
+
+def taken_apart(data: DB55, code: str) -> Pair:
+    """Both proteins turned at random."""
+    both = [(data.structure(f"{code}_{side}_b"), random_motion(f"{code}{side}0")) for side in "lr"]
+    (small, (R1, t1)), (large, (R2, t2)) = sorted(both, key=lambda one: len(one[0].coordinates))
+    rotation = R2 @ R1.T
+    truth = RigidMotion(torch.tensor(rotation)[None], torch.tensor(t2 - rotation @ t1)[None])
+    return Pair(small.moved(R1, t1), large.moved(R2, t2), truth)
+
+
+def statistics(data: DB55, code: str, potential: DockingPotential, *, overlapping: bool) -> dict[str, np.ndarray]:
+    """Sums and distances of the poses of one complex, for both potentials."""
+    pair, rng = taken_apart(data, code), np.random.default_rng(list(code.encode()))
+    points = torch.from_numpy(pair.moving.coordinates)
+    soft, sharp = potential.search, potential.score
+    rotations = rotation_grid(2).rotations
+    found, scores = search_correlation(
+        soft.field(pair.moving), soft.field(pair.fixed), soft.kernel, rotations, spacing=2.0, candidates=3000
+    )
+    found = rows(found, suppress_motions(found, scores, points, distance=4.0, limit=80))
+    start = joined(perturbed(pair, 2, 4.0, 0.7, rng), pair.truth, rows(found, slice(22)))
+    refined, _ = refine_correlation(sharp.field(pair.moving), sharp.field(pair.fixed), sharp.kernel, start, steps=12)
+    more = [overlaps(pair, rng)] if overlapping else []
+    poses = {
+        "search": joined(perturbed(pair, 12, 10.0, 0.8, rng), found, *more),
+        "score": joined(pair.truth, refined, *more),
+    }
+    arrays = {}
+    truth = RigidMotion(pair.truth.rotation[0], pair.truth.translation[0])
+    for kind, motions in poses.items():
+        arrays[f"{kind}_sums"] = pair_sums(pair.moving, pair.fixed, motions, WIDTHS).numpy()
+        arrays[f"{kind}_distances"] = motion_distances(truth, motions, points).numpy()
+    return arrays
+
+
+def fit(last: int) -> DockingPotential:
+    """Both potentials from the statistics of all rounds so far."""
+    files = [path for number in range(last + 1) for path in sorted((SUMS / str(number)).glob("*.npz"))]
+    potentials = {}
+    for kind, widths, channels in (("search", SOFT, 4), ("score", slice(None), 5)):
+        complexes = []
+        for path in files:
+            with np.load(path) as arrays:
+                sums, distances = torch.from_numpy(arrays[f"{kind}_sums"]), arrays[f"{kind}_distances"]
+            near, far = distances < NEAR[kind], distances > FAR[kind]
+            if near.any() and far.any():
+                complexes.append(PoseSums(sums[..., widths], torch.from_numpy(near), torch.from_numpy(far)))
+        potentials[kind] = fit_pair_potential(complexes, WIDTHS[widths], SHAPE[kind], channels=channels)
+    print(f"round {last}: fitted to {len(files)} complexes", flush=True)
+    return DockingPotential(potentials["search"], potentials["score"])
+
+
+def perturbed(pair: Pair, count: int, degrees: float, spread: float, rng: np.random.Generator) -> RigidMotion:
+    """Poses near the true one: rotations by up to so many degrees, shifts of so many angstrom along each axis."""
+    center = torch.from_numpy(pair.moving.coordinates.mean(0))
+    axes = rng.normal(size=(count, 3))
+    angles = np.radians(degrees) * rng.uniform(size=(count, 1)) ** (1 / 3)
+    turns = Rotation.from_rotvec(angles * axes / np.linalg.norm(axes, axis=1, keepdims=True)).as_matrix()
+    R, t = pair.truth.rotation[0], pair.truth.translation[0]
+    rotations = torch.tensor(turns) @ R
+    return RigidMotion(rotations, R @ center + t - rotations @ center + torch.tensor(rng.normal(0, spread, (count, 3))))
+
+
+def overlaps(pair: Pair, rng: np.random.Generator) -> RigidMotion:
+    """Poses deep inside the other protein: the true one pushed inwards, and others at random."""
+    center, inside = (torch.from_numpy(s.coordinates.mean(0)) for s in (pair.moving, pair.fixed))
+    R, t = pair.truth.rotation[0], pair.truth.translation[0]
+    inwards = torch.nn.functional.normalize(inside - R @ center - t, dim=0)
+    pushed = t + torch.tensor([2.5, 4.0, 6.0, 8.0, 12.0])[:, None] * inwards
+    rotations = torch.tensor(Rotation.from_quat(rng.normal(size=(24, 4))).as_matrix())
+    places = torch.from_numpy(pair.fixed.coordinates[rng.integers(len(pair.fixed.coordinates), size=24)])
+    places = places + torch.tensor(rng.normal(0, 5, (24, 3)))
+    return joined(RigidMotion(R.expand(5, 3, 3), pushed), RigidMotion(rotations, places - rotations @ center))
+
+
+def joined(*motions: RigidMotion) -> RigidMotion:
+    """Motions one after the other."""
+    return RigidMotion(torch.cat([m.rotation for m in motions]), torch.cat([m.translation for m in motions]))
+
+
+def rows(motions: RigidMotion, chosen: Tensor | slice) -> RigidMotion:
+    """Some of the motions."""
+    return RigidMotion(motions.rotation[chosen], motions.translation[chosen])
+
+
+if __name__ == "__main__":
+    main()

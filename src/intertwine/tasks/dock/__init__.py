@@ -1,0 +1,95 @@
+"""Rigid docking of proteins: structures, scalar fields, exhaustive search, measures, and files.
+
+Importing this package loads no torch; its names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
+    from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
+    from intertwine.tasks.dock._fit import PoseSums, fit_pair_potential, pair_sums
+    from intertwine.tasks.dock._measures import (
+        DockingMeasures,
+        count_clashes,
+        interface_residues,
+        measure_alpha_carbons,
+        measure_docking,
+        residue_contacts,
+        superposed_rmsd,
+        superposition,
+    )
+    from intertwine.tasks.dock._page import write_page
+    from intertwine.tasks.dock._potential import DockingPotential, PairPotential
+    from intertwine.tasks.dock._reading import ReadStructure, read_structure
+    from intertwine.tasks.dock._structure import Structure
+    from intertwine.tasks.dock._writing import complex_pdb, write_scores_csv, write_scores_json
+
+__all__ = [
+    "ATOM_TYPES",
+    "DockedModel",
+    "DockingMeasures",
+    "DockingOptions",
+    "DockingPotential",
+    "DockingResult",
+    "PairPotential",
+    "PoseSums",
+    "ReadStructure",
+    "Structure",
+    "atom_types",
+    "canonical_frame",
+    "complex_pdb",
+    "count_clashes",
+    "dock",
+    "fit_pair_potential",
+    "interface_residues",
+    "measure_alpha_carbons",
+    "measure_docking",
+    "pair_sums",
+    "read_structure",
+    "residue_contacts",
+    "superposed_rmsd",
+    "superposition",
+    "write_page",
+    "write_scores_csv",
+    "write_scores_json",
+]
+
+_HOMES = {
+    "ATOM_TYPES": "_atom_types",
+    "DockedModel": "_dock",
+    "DockingMeasures": "_measures",
+    "DockingOptions": "_dock",
+    "DockingPotential": "_potential",
+    "DockingResult": "_dock",
+    "PairPotential": "_potential",
+    "PoseSums": "_fit",
+    "ReadStructure": "_reading",
+    "Structure": "_structure",
+    "atom_types": "_atom_types",
+    "canonical_frame": "_dock",
+    "complex_pdb": "_writing",
+    "count_clashes": "_measures",
+    "dock": "_dock",
+    "fit_pair_potential": "_fit",
+    "interface_residues": "_measures",
+    "measure_alpha_carbons": "_measures",
+    "measure_docking": "_measures",
+    "pair_sums": "_fit",
+    "read_structure": "_reading",
+    "residue_contacts": "_measures",
+    "superposed_rmsd": "_measures",
+    "superposition": "_measures",
+    "write_page": "_page",
+    "write_scores_csv": "_writing",
+    "write_scores_json": "_writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,147 @@
+"""Pair potentials of proteins in low rank: a few scalar fields of each protein, correlated through radial functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from intertwine._errors import UsageError
+from intertwine.ops import GaussianKernel, PointField
+from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
+from intertwine.tasks.dock._structure import Structure
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PairPotential:
+    r"""A score of two proteins as a sum over pairs of their atoms.
+
+    .. math:: s = \sum_{ij} \sum_c u_{c, a(i)} \, u_{c, a(j)} \, k_c(|x_i - x_j|), \qquad
+        k_c(r) = \sum_g \kappa_{cg} e^{-r^2 / 2 s_g^2}
+
+    with the types :math:`a(i)` of atoms. Channel c is the field that has the value :math:`u_{c, a(i)}` at atom i: a
+    scalar field that moves with the protein, so the score is a correlation of fields, invariant under motions of each
+    protein together with its pose, and the same with the proteins exchanged.
+
+    Attributes:
+        features: ``(channels, types)``, the :math:`u`.
+        widths: ``(gaussians,)`` in angstrom, the :math:`s_g`.
+        amplitudes: ``(channels, gaussians)``, the :math:`\kappa`.
+
+    Raises:
+        UsageError: If the shapes do not fit.
+
+    References:
+        Kozakov et al., PIPER: an FFT-based protein docking program with pairwise potentials, 2006; Jing et al.,
+        Equivariant scalar fields for molecular docking with fast Fourier transforms, ICLR 2024.
+    """
+
+    features: Tensor
+    widths: Tensor
+    amplitudes: Tensor
+
+    def __post_init__(self) -> None:
+        channels, types = len(self.amplitudes), len(ATOM_TYPES)
+        if self.features.shape != (channels, types):
+            raise UsageError(
+                f"a pair potential expects features ({channels}, {types}), got {tuple(self.features.shape)}"
+            )
+
+    @property
+    def kernel(self) -> GaussianKernel:
+        """The radial functions."""
+        return GaussianKernel(self.widths, self.amplitudes)
+
+    def field(self, structure: Structure) -> PointField:
+        """The scalar fields of a protein.
+
+        Args:
+            structure: A protein.
+
+        Returns:
+            Points and features ``(atoms, channels)``, float64.
+
+        Law:
+            The field of a moved structure is the moved field.
+        """
+        types = torch.from_numpy(atom_types(structure))
+        return PointField(torch.from_numpy(structure.coordinates), self.features.double().mT[types])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as lists, rounded to six digits."""
+        return {
+            name: [[float(f"{x:.6g}") for x in row] for row in getattr(self, name).reshape(-1, width).tolist()]
+            for name, width in (("features", len(ATOM_TYPES)), ("amplitudes", len(self.widths)))
+        } | {"widths": self.widths.tolist()}
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any]) -> PairPotential:
+        """The potential of such lists.
+
+        Args:
+            numbers: What `to_dict` returned.
+
+        Raises:
+            UsageError: If a key is missing or a shape does not fit.
+        """
+        try:
+            tensors = [torch.tensor(numbers[k], dtype=torch.float64) for k in ("features", "widths", "amplitudes")]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"a pair potential expects features, widths and amplitudes as lists: {error}") from error
+        return cls(*tensors)
+
+
+@dataclass(frozen=True)
+class DockingPotential:
+    """Two pair potentials: a soft one for the grid, which forgives its steps, and one to refine and to rank poses.
+
+    Attributes:
+        search: For the exhaustive search.
+        score: For refined poses.
+    """
+
+    search: PairPotential
+    score: PairPotential
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file of a few kilobytes.
+
+        Args:
+            path: The file.
+        """
+        content = {"format": FORMAT, "atom_types": list(ATOM_TYPES)}
+        content |= {"search": self.search.to_dict(), "score": self.score.to_dict()}
+        path.write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> DockingPotential:
+        """Read a JSON file.
+
+        Args:
+            path: A file that `save` wrote; if None that of this package, fitted to training complexes of Docking
+                Benchmark 5.5.
+
+        Raises:
+            UsageError: It is missing or no such file.
+        """
+        try:
+            if path is None:
+                text = files("intertwine.tasks.dock").joinpath("potential.json").read_text(encoding="utf-8")
+            else:
+                text = path.read_text(encoding="utf-8")
+            content = json.loads(text)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: no potential for docking: {error}") from error
+        if not isinstance(content, dict) or content.get("atom_types") != list(ATOM_TYPES):
+            raise UsageError(
+                f"{path}: no potential for docking of this version: expected the atom types of the library"
+            )
+        return cls(PairPotential.from_dict(content["search"]), PairPotential.from_dict(content["score"]))
