@@ -40,7 +40,7 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
-from intertwine.models.potential import ElementScale, ManyBodyInteraction, Potential, PotentialOutput
+from intertwine.models.potential import Potential, PotentialOutput
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
@@ -54,7 +54,6 @@ __all__ = [
     "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
-    "ElementScale",
     "EquiformerFamily",
     "ExchangeableNetwork",
     "Family",
@@ -69,7 +68,6 @@ __all__ = [
     "KeypointDetector",
     "LearnedFrame",
     "LiftedFamily",
-    "ManyBodyInteraction",
     "MessageFamily",
     "NormFields",
     "PatchDescription",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import factorial, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,12 @@ from intertwine.hom import symmetric_couplings
 from intertwine.nn._blocks import Blocks
 from intertwine.nn._constant import Constant
 from intertwine.nn._same_group import same_group
-from intertwine.reps import Rep, direct_sum
+from intertwine.ops import ContractionLayout, masked_contraction, symmetric_contraction
+from intertwine.reps import Rep, SphericalIrrep, direct_sum
 
 _LARGEST_ORDER = 3
-_ROWS = 2**16
-"""Atoms times channels in one product: pairs of their components take 64 MB with degrees to 3."""
+
+Coefficients = tuple[Tensor, Tensor]
 
 
 class SymmetricContraction(nn.Module):
@@ -39,8 +41,7 @@ class SymmetricContraction(nn.Module):
 
     Law: ``f(rho_in(g) x, z) = rho_out(g) f(x, z)``.
 
-    Cost: with d the dimension of one channel's input, D that of its output: ``2 d^3 D`` for each atom and channel, in
-    matrix products; the weights are folded into tensors ``(elements, channels, d^3 D)`` once a call.
+    Cost: see :func:`intertwine.ops.symmetric_contraction`, whose coefficients are the weights times the couplings.
 
     Reference: Batatia et al., MACE, NeurIPS 2022, equations 10 and 11, whose features these are in another basis.
 
@@ -62,111 +63,118 @@ class SymmetricContraction(nn.Module):
             )
         self.rep_in, self.rep_out, self.order, self.elements = rep_in, rep_out, order, elements
         self.channels = copies.pop()
-        one = direct_sum(rep_in.group, ((1, irrep) for _, irrep in self._in.terms))
-        self.dim = one.dim
-        self.couplings = nn.ModuleDict()
-        self.weights = nn.ParameterDict()
-        for degree in range(1, order + 1):
-            for index, (_, irrep) in enumerate(self._out.terms):
-                basis = symmetric_couplings(one, direct_sum(rep_in.group, [(1, irrep)]), degree)
-                if len(basis):
-                    scale = sqrt(irrep.dim / factorial(degree))  # unit variance for independent unit inputs, about
-                    self.couplings[f"{degree}_{index}"] = Constant(scale * basis.movedim(1, -1).flatten(1))
-                    weights = torch.empty(elements, self.channels, len(basis), dtype=torch.float32)
-                    self.weights[f"{degree}_{index}"] = nn.Parameter(weights)
+        self._order_in, even_in, odd_in = _by_parity(self._in)
+        self._order_out, even_out, odd_out = _by_parity(self._out)
+        self.layout = ContractionLayout(even_in, odd_in, even_out, odd_out)
+        one = direct_sum(rep_in.group, ((1, self._in.terms[index][1]) for index in self._order_in))
+        self.couplings, self.weights = nn.ModuleList(), nn.ParameterList()
+        for index in self._order_out:
+            irrep = self._out.terms[index][1]
+            matrices = _block_layout(self.layout, irrep).matrices(_cubic_forms(one, irrep, order))
+            self.couplings.append(nn.ModuleList(Constant(matrix) for matrix in matrices))
+            weights = torch.empty(elements, self.channels, len(matrices[0]), dtype=torch.float32)
+            self.weights.append(nn.Parameter(weights))
+        self._known: tuple[list[Tensor], Coefficients] | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Normal weights, of variance one over the number of polynomials of all orders that are summed."""
-        for index in range(len(self._out.terms)):
-            mine = [weights for name, weights in self.weights.items() if name.endswith(f"_{index}")]
-            paths = sum(weights.shape[-1] for weights in mine)
-            for weights in mine:
-                nn.init.normal_(weights, std=1 / sqrt(paths))
+        for weights in self.weights:
+            nn.init.normal_(weights, std=1 / sqrt(max(weights.shape[-1], 1)))
+
+    def coefficients(self) -> Coefficients:
+        """The coefficients of :func:`intertwine.ops.symmetric_contraction`: kept where no gradient is recorded."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self._coefficients()
+        weights = list(self.weights)
+        if self._known is None or not all(map(_same, self._known[0], weights)):
+            self._known = [weight.clone() for weight in weights], self._coefficients()
+        return self._known[1]
+
+    def _coefficients(self) -> Coefficients:
+        found = []
+        for parity, shape in enumerate(self.layout.shapes):
+            pairs = zip(self.weights, self.couplings, strict=True)
+            parts = [weights.flatten(0, 1) @ couplings[parity]() for weights, couplings in pairs]
+            found.append(torch.cat(parts, 1).unflatten(1, shape).unflatten(0, (self.elements, self.channels)))
+        return found[0], found[1]
+
+    def contract(
+        self, x: Tensor, elements: Tensor, counts: list[int] | None, coefficients: Coefficients | None = None
+    ) -> Tensor:
+        """The polynomials in the layout of the operator.
+
+        Args:
+            x: ``(components, channels, N)``, the irreps of even parity first.
+            elements: ``(N,)``, ascending where counts are given.
+            counts: The number of atoms of each element, ``None`` where shapes may not depend on it.
+            coefficients: Those of this layer, where they are known.
+
+        Returns:
+            ``(channels, components, N)``, likewise.
+        """
+        even, odd = self.coefficients() if coefficients is None else coefficients
+        if counts is None:
+            return masked_contraction(x, even, odd, elements, self.layout)
+        return symmetric_contraction(x, even, odd, counts, self.layout)
 
     def forward(self, features: Tensor, elements: Tensor) -> Tensor:
         """Map ``(N, rep_in.dim)`` and the number of each atom's element ``(N,)`` to ``(N, rep_out.dim)``."""
         self._in.check(features, "SymmetricContraction")
-        inputs = self._channels_first(features)
+        blocks = self._in.split(features)
         if torch.compiler.is_compiling():
-            outputs = self._by_masks(inputs, elements)
+            x = torch.cat([blocks[index].permute(1, 2, 0) for index in self._order_in])
+            found = self.contract(x, elements, None)
         else:
-            outputs = self._by_element(inputs, elements)
-        return self._join(outputs)
+            order = torch.argsort(elements, stable=True)
+            counts = torch.bincount(elements, minlength=self.elements).tolist()
+            x = torch.cat([blocks[index].permute(1, 2, 0) for index in self._order_in]).index_select(2, order)
+            found = self.contract(x, elements, counts).index_select(2, torch.argsort(order))
+        parts = found.split([self._out.widths[index] for index in self._order_out], 1)
+        ordered = dict(zip(self._order_out, parts, strict=True))
+        return torch.cat([ordered[index].permute(2, 0, 1).flatten(1) for index in range(len(parts))], 1)
 
-    def _channels_first(self, features: Tensor) -> Tensor:
-        """``(N, rep_in.dim)`` to ``(channels, N, dim)``."""
-        return torch.cat([part.movedim(-1, 0) for part in self._in.split(features)], -1)
-
-    def _join(self, outputs: Tensor) -> Tensor:
-        """``(channels, N, dim_out)`` to ``(N, rep_out.dim)``."""
-        parts = outputs.split(list(self._out.widths), -1)
-        return torch.cat([part.movedim(0, 1).flatten(1) for part in parts], -1)
-
-    def _by_element(self, inputs: Tensor, elements: Tensor) -> Tensor:
-        """The atoms of one element after the other."""
-        order = torch.argsort(elements, stable=True)
-        counts = torch.bincount(elements, minlength=self.elements).tolist()
-        present = [element for element, count in enumerate(counts) if count]
-        coefficients = dict(zip(present, zip(*(self._folded(present)), strict=True), strict=True)) if present else {}
-        limit = max(1, _ROWS // self.channels)
-        found = []
-        start = 0
-        ordered = inputs.index_select(1, order)
-        for element in present:
-            for begin in range(0, counts[element], limit):
-                size = min(limit, counts[element] - begin)
-                found.append(self._evaluate(ordered.narrow(1, start + begin, size), *coefficients[element]))
-            start += counts[element]
-        if not found:
-            return inputs.new_zeros(self.channels, 0, sum(self._out.widths))
-        return torch.cat(found, 1).index_select(1, torch.argsort(order))
-
-    def _by_masks(self, inputs: Tensor, elements: Tensor) -> Tensor:
-        """All atoms as every element: more work, but the shapes do not depend on the elements."""
-        every = list(range(self.elements))
-        outputs = inputs.new_zeros(self.channels, inputs.shape[1], sum(self._out.widths))
-        for element, coefficients in zip(every, zip(*self._folded(every), strict=True), strict=True):
-            mask = (elements == element).to(inputs.dtype)[None, :, None]
-            outputs = outputs + mask * self._evaluate(inputs * mask, *coefficients)
-        return outputs
-
-    def _folded(self, elements: list[int]) -> tuple[Tensor, Tensor]:
-        """Coefficients ``(E, channels, d, D)`` of degree 1 and ``(E, channels, d^2, D + d D)`` of degrees 2 and 3."""
-        index = torch.tensor(elements, device=next(iter(self.weights.values())).device)
-        tensors = []
-        for degree in range(1, self.order + 1):
-            parts = []
-            for block, width in enumerate(self._out.widths):
-                name = f"{degree}_{block}"
-                if name in self.weights:
-                    weights = self.weights[name].index_select(0, index)
-                    parts.append((weights @ self.couplings[name]()).unflatten(-1, (-1, width)))
-                else:
-                    like = next(iter(self.weights.values()))
-                    parts.append(like.new_zeros(len(elements), self.channels, self.dim**degree, width))
-            tensors.append(torch.cat(parts, -1))
-        first, *others = tensors
-        if not others:
-            return first, first.new_zeros(len(elements), self.channels, self.dim**2, 0)
-        # (d^3, D) as (d^2, d D): pairs of components times the coefficients, the third factor afterwards.
-        wide = [tensor.unflatten(2, (self.dim**2, -1)).flatten(3) for tensor in others]
-        return first, torch.cat(wide, -1)
-
-    def _evaluate(self, x: Tensor, linear: Tensor, higher: Tensor) -> Tensor:
-        """Polynomials of ``(channels, n, d)``: ``(channels, n, D)``."""
-        outputs = torch.bmm(x, linear)
-        if self.order == 1:
-            return outputs
-        width = outputs.shape[-1]
-        pairs = (x[..., :, None] * x[..., None, :]).flatten(2)
-        products = torch.bmm(pairs, higher)
-        outputs = outputs + products[..., :width]
-        if self.order == 3:
-            cubic = products[..., width:].unflatten(-1, (self.dim, width))
-            outputs = outputs + (cubic * x[..., None]).sum(-2)
-        return outputs
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": None}
 
     def extra_repr(self) -> str:
         """The two representations, the order and the number of elements."""
         return f"{self.rep_in} -> {self.rep_out}, order={self.order}, elements={self.elements}"
+
+
+def _parity(irrep: Rep) -> int:
+    return irrep.parity if isinstance(irrep, SphericalIrrep) else 1
+
+
+def _by_parity(blocks: Blocks) -> tuple[list[int], int, int]:
+    """The blocks with the even ones first, and the components of even and of odd ones."""
+    parities = [_parity(irrep) for _, irrep in blocks.terms]
+    order = sorted(range(len(parities)), key=lambda index: -parities[index])
+    even = sum(width for width, parity in zip(blocks.widths, parities, strict=True) if parity == 1)
+    return order, even, sum(blocks.widths) - even
+
+
+def _block_layout(layout: ContractionLayout, irrep: Rep) -> ContractionLayout:
+    even, odd = (irrep.dim, 0) if _parity(irrep) == 1 else (0, irrep.dim)
+    return layout._replace(even_out=even, odd_out=odd)
+
+
+def _cubic_forms(rep: Rep, irrep: Rep, order: int) -> Tensor:
+    """``(paths, D, 1 + d, 1 + d, 1 + d)``: couplings of every degree, of about unit variance, as forms in (1, x)."""
+    found = []
+    for degree in range(1, order + 1):
+        basis = symmetric_couplings(rep, direct_sum(rep.group, [(1, irrep)]), degree)
+        basis = basis * sqrt(irrep.dim / factorial(degree))
+        forms = basis.new_zeros(*basis.shape[:2], *(rep.dim + 1,) * 3)
+        if degree == 3:
+            forms[:, :, 1:, 1:, 1:] = basis
+        elif degree == 2:
+            forms[:, :, 0, 1:, 1:] = forms[:, :, 1:, 0, 1:] = forms[:, :, 1:, 1:, 0] = basis / 3
+        else:
+            forms[:, :, 0, 0, 1:] = forms[:, :, 0, 1:, 0] = forms[:, :, 1:, 0, 0] = basis / 3
+        found.append(forms)
+    return torch.cat(found)
+
+
+def _same(known: Tensor, now: Tensor) -> bool:
+    return known.dtype == now.dtype and known.device == now.device and torch.equal(known, now)

@@ -5,6 +5,7 @@
 - graph: edges sorted by target, segment sums
 - descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
+- many_body: polynomials of the sums over the neighbors of each atom
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
@@ -95,6 +96,7 @@ from intertwine.ops.local_features import (
     select_keypoints,
     sift,
 )
+from intertwine.ops.many_body import ContractionLayout, masked_contraction, symmetric_contraction
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -116,6 +118,7 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "ContractionLayout",
     "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
@@ -161,6 +164,7 @@ __all__ = [
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "masked_contraction",
     "match_descriptors",
     "maximal_rotation",
     "maximize_correlation",
@@ -210,6 +214,7 @@ __all__ = [
     "steerable_conv",
     "steerable_messages",
     "suppress_motions",
+    "symmetric_contraction",
     "transport_plan",
     "vn_relu",
     "vn_relu_mean",

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from intertwine._errors import UsageError
 from intertwine.groups import O3
-from intertwine.models.potential._interaction import ManyBodyInteraction
-from intertwine.nn import Blocks, Geometry
-from intertwine.ops import Graph, silu
+from intertwine.models.potential._encoder_network import EncoderNetwork
+from intertwine.models.potential._network import ProductNetwork
 from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
 _UNKNOWN = -1
+PRODUCTS = "products"
 
 
 class PotentialOutput(NamedTuple):
@@ -38,37 +38,42 @@ class PotentialOutput(NamedTuple):
 class Potential(nn.Module):
     """An interatomic potential: the energy is a sum over atoms, forces and stress are its derivatives.
 
-        E = sum_i (E0_z(i) + s e_i),    F = -dE/dx,    stress = dE/d(strain) / volume
+        E = sum_i (E0_z(i) + s w . f_i),    F = -dE/dx,    stress = dE/d(strain) / volume
 
-    Atomic energies e_i are read from the invariants of every layer: linearly, and of the last layer by a perceptron.
-    Features are many-body: each layer is a :class:`ManyBodyInteraction`, whose equivariant polynomials of summed
-    messages have body order ``body_order``.
+    with the invariants f_i of the surroundings of atom i, the last linear readout w, the scale s and the reference
+    energies E0. The family "products" makes the invariants of many-body features, as MACE has them: each layer sums over
+    the neighbors and takes symmetric products of the sums, up to ``body_order`` - 1 factors. Other families are those of
+    :class:`~intertwine.models.PointEncoder`.
 
     Args:
         elements: Atomic numbers that it knows.
-        hidden: Features of an atom between the layers, equally many copies of irreps of O(3), invariants among them.
-        body_order: 2, 3 or 4: how many atoms a term of one layer's energy depends on.
+        hidden: Features of an atom between the layers: irreps of O(3), invariants among them; for "products", equally
+            many copies of each.
+        body_order: 2, 3 or 4: how many atoms a term of one layer's energy depends on ("products" only).
         lmax: Highest degree of the spherical harmonics.
         layers: Number of layers; the receptive field is this many cutoffs.
         cutoff: Distance in A from which atoms do not see each other.
         radial_basis: Number of Bessel functions.
         radial_hidden: Widths of the network on them.
+        radial_functions: Number of learned radial functions of a layer ("products" only).
         readout_hidden: Width of the perceptron on the last layer's invariants.
         average_neighbors: The average number of neighbors, by which sums over them are divided.
         reference_energies: E0 in eV for each element in their order; zero when not given.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
+        family: "products", or the ``layer`` of an encoder of O(3): "attention", "depthwise", "equiformer", "steerable".
+        committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
 
     Raises:
         UsageError: An argument is not as above; in ``forward``, an element is not known.
 
-    Law: for Q in O(3), t a translation and s a permutation, ``E(Q x + t) = E(x)``, ``F(Q x + t) = Q F(x)``, rows permuted
-    alike; the energy of separate structures together is the sum of theirs; forces are conservative and sum to zero, and
-    energies have two continuous derivatives where atoms pass the cutoff.
+    Law: for Q in O(3), t a translation and s a permutation, ``E(Q x + t) = E(x)``, ``F(Q x + t) = Q F(x)``, rows
+    permuted alike; the energy of separate structures together is the sum of theirs; forces are conservative and sum to
+    zero, and energies have two continuous derivatives where atoms pass the cutoff.
 
-    Cost: linear in the number of edges; forces take about twice the energy's time again.
+    Cost: linear in the number of edges; forces take less than twice the energy's time again.
 
-    Reference: Batatia et al., MACE: Higher order equivariant message passing neural networks for fast and accurate force
-    fields, NeurIPS 2022.
+    Reference: Batatia et al., MACE: Higher order equivariant message passing neural networks for fast and accurate
+    force fields, NeurIPS 2022.
 
     Example:
         >>> potential = Potential((1, 8), "8x0e + 8x1o", lmax=2, radial_hidden=(16,)).eval()
@@ -81,6 +86,7 @@ class Potential(nn.Module):
 
     reference: Tensor
     index_of_number: Tensor
+    committee: Tensor
 
     def __init__(
         self,
@@ -93,51 +99,59 @@ class Potential(nn.Module):
         cutoff: float = 5.0,
         radial_basis: int = 8,
         radial_hidden: Sequence[int] = (64, 64),
+        radial_functions: int = 16,
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
         reference_energies: Sequence[float] | None = None,
         energy_scale: float = 1.0,
+        family: str = PRODUCTS,
+        committee: int = 0,
     ) -> None:
         super().__init__()
         self.elements = _check_elements(elements)
-        rep = O3().rep(hidden) if isinstance(hidden, str) else hidden
-        blocks = Blocks.of(rep)
-        if len(set(blocks.copies)) != 1 or not any(blocks.trivial) or layers < 1 or not 2 <= body_order <= 4:
-            raise UsageError(
-                "a potential needs equally many copies of irreps with 0e among them, body_order 2, 3 or 4 and a layer, "
-                f"got {rep}, {body_order} and {layers}"
-            )
         references = [0.0] * len(self.elements) if reference_energies is None else list(reference_energies)
         if len(references) != len(self.elements):
             raise UsageError(f"{len(self.elements)} elements need as many reference energies, got {len(references)}")
+        if not (cutoff > 0 and average_neighbors > 0 and layers > 0 and committee >= 0):
+            raise UsageError(
+                "a potential needs a positive cutoff, average_neighbors and layers, and a committee of 0 or more, "
+                f"got {cutoff}, {average_neighbors}, {layers} and {committee}"
+            )
+        rep = O3().rep(hidden) if isinstance(hidden, str) else hidden
         self.config: dict[str, Any] = {
-            "elements": list(self.elements), "hidden": str(rep), "body_order": body_order, "lmax": lmax,
-            "layers": layers, "cutoff": float(cutoff), "radial_basis": radial_basis,
-            "radial_hidden": list(radial_hidden), "readout_hidden": readout_hidden,
-            "average_neighbors": float(average_neighbors), "reference_energies": references,
+            "elements": list(self.elements),
+            "hidden": str(rep),
+            "body_order": body_order,
+            "lmax": lmax,
+            "layers": layers,
+            "cutoff": float(cutoff),
+            "radial_basis": radial_basis,
+            "radial_hidden": list(radial_hidden),
+            "radial_functions": radial_functions,
+            "readout_hidden": readout_hidden,
+            "average_neighbors": float(average_neighbors),
+            "reference_energies": references,
             "energy_scale": float(energy_scale),
-        }  # fmt: skip
-        self.cutoff, self.lmax, self.energy_scale = float(cutoff), lmax, float(energy_scale)
-        channels = blocks.copies[0]
-        scalars = O3().rep(f"{channels}x0e")
-        self.embedding = nn.Parameter(torch.randn(len(self.elements), channels, dtype=torch.float32))
-        self.interactions = nn.ModuleList()
-        rep_in = scalars
-        for number in range(layers):
-            rep_out = scalars if number == layers - 1 else rep
-            self.interactions.append(
-                ManyBodyInteraction(
-                    rep_in, rep_out, lmax=lmax, order=body_order - 1, elements=len(self.elements),
-                    radial_basis=radial_basis, radial_hidden=radial_hidden, cutoff=cutoff,
-                    average_neighbors=average_neighbors,
-                )
-            )  # fmt: skip
-            rep_in = rep_out
-        self._scalars = _scalar_slice(blocks)
-        self.hidden_layer = nn.Linear(channels, readout_hidden, bias=False, dtype=torch.float32)
-        self.readout = nn.Parameter(torch.empty(channels * (layers - 1) + readout_hidden, dtype=torch.float32))
+            "family": family,
+            "committee": committee,
+        }
+        self.cutoff, self.energy_scale = float(cutoff), float(energy_scale)
+        self.network = self._make_network(rep)
+        self.readout = nn.Parameter(torch.empty(self.network.width, dtype=torch.float32))
+        self.register_buffer("committee", torch.zeros(committee, self.network.width))
         self._register_elements(references)
         self.reset_readout()
+
+    def _make_network(self, rep: Rep) -> ProductNetwork | EncoderNetwork:
+        config = self.config
+        shared = {name: config[name] for name in ("lmax", "layers", "cutoff", "radial_basis", "radial_hidden")}
+        shared |= {"readout_hidden": config["readout_hidden"], "average_neighbors": config["average_neighbors"]}
+        if config["family"] != PRODUCTS:
+            return EncoderNetwork(len(self.elements), rep, family=config["family"], **shared)
+        functions = config["radial_functions"]
+        return ProductNetwork(
+            len(self.elements), rep, body_order=config["body_order"], radial_functions=functions, **shared
+        )
 
     def _register_elements(self, references: list[float]) -> None:
         index = torch.full((_LARGEST_NUMBER + 1,), _UNKNOWN)
@@ -154,8 +168,9 @@ class Potential(nn.Module):
         return self
 
     def reset_readout(self) -> None:
-        """Weights of the linear readout of about unit variance over all features."""
+        """Weights of the linear readout of about unit variance over all features; the committee agrees with it."""
         nn.init.normal_(self.readout, std=len(self.readout) ** -0.5)
+        self.committee.copy_(self.readout.detach().expand_as(self.committee))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Potential:
@@ -178,28 +193,22 @@ class Potential(nn.Module):
         """``(N,)`` float64, E0 of each atom in eV."""
         return self.reference.index_select(0, self.element_indices(numbers))
 
-    def readout_features(self, numbers: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
+    def readout_features(self, numbers: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
         """Invariants ``(N, F)`` of which the interaction energy of an atom is a linear function.
 
         Args:
             numbers: ``(N,)`` atomic numbers.
             vectors: ``(E, 3)``, position of the source minus that of the target of each edge, in A.
             edges: ``(2, E)``, source row over target row.
+            frozen: Whether no gradient in the weights is asked for: what depends on them alone is then kept from call to
+                call.
         """
-        elements = self.element_indices(numbers)
-        graph, order = Graph.sort_edges(edges, numbers.shape[0])
-        geometry = Geometry.from_vectors(graph, vectors.index_select(0, order), self.lmax)
-        features = self.embedding.index_select(0, elements)
-        read: list[Tensor] = []
-        for interaction in self.interactions:
-            features = interaction(features, geometry, elements)
-            read.append(features)
-        invariants = [features[:, self._scalars] for features in read[:-1]]
-        return torch.cat([*invariants, silu(self.hidden_layer(read[-1]))], 1)
+        features: Tensor = self.network(self.element_indices(numbers), vectors, edges, frozen=frozen)
+        return features
 
-    def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
+    def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
         """The energy of each atom ``(N,)`` in eV, float64; arguments as for :meth:`readout_features`."""
-        features = self.readout_features(numbers, vectors, edges)
+        features = self.readout_features(numbers, vectors, edges, frozen=frozen)
         return (features @ self.readout).to(torch.float64) * self.energy_scale + self.reference_energies_of(numbers)
 
     def forward(
@@ -228,37 +237,51 @@ class Potential(nn.Module):
             forces: Whether forces are computed.
             stress: Whether the stress is computed; zero for structures without a volume.
 
+        Returns:
+            In training mode, or where ``positions`` require a gradient, all of it differentiable.
+
         Raises:
             UsageError: The stress is asked for without cells, or an element is not known.
         """
         if stress and cells is None:
             raise UsageError("the stress is a derivative per volume: give cells (B, 3, 3)")
-        if structures is None:
-            structures = torch.zeros_like(numbers)
+        structures = torch.zeros_like(numbers) if structures is None else structures
         wanted = torch.is_grad_enabled() and (self.training or positions.requires_grad)
-        with torch.set_grad_enabled(torch.is_grad_enabled() or forces or stress):
-            if forces and not positions.requires_grad:
-                positions = positions.detach().requires_grad_()
-            source, target = edges
-            vectors = positions.index_select(0, source) - positions.index_select(0, target)
-            vectors = vectors if shifts is None else vectors + shifts
-            strain = vectors.new_zeros(num_structures, 3, 3).requires_grad_(stress)
-            if stress:
-                symmetric = (strain + strain.mT) / 2
-                of_edge = symmetric.index_select(0, structures.index_select(0, target))
-                vectors = vectors + torch.einsum("ei,eij->ej", vectors, of_edge)
-            energies = self.node_energies(numbers, vectors, edges)
+        with torch.set_grad_enabled(wanted or forces or stress):
+            vectors = edge_vectors(positions if wanted else positions.detach(), edges, shifts)
+            vectors = vectors if vectors.requires_grad or not (forces or stress) else vectors.requires_grad_()
+            energies = self.node_energies(numbers, vectors, edges, frozen=not wanted)
             energy = energies.new_zeros(num_structures).index_add(0, structures, energies)
-            variables = [variable for variable, asked in ((positions, forces), (strain, stress)) if asked]
-            gradients = list(torch.autograd.grad(energy.sum(), variables, create_graph=wanted)) if variables else []
-        if not wanted:
-            energy, energies = energy.detach(), energies.detach()
-        return PotentialOutput(
-            energy,
-            energies,
-            -gradients.pop(0) if forces else None,
-            _per_volume(gradients.pop(0), cells) if stress and cells is not None else None,
-        )
+            slopes = _slopes(energy.sum(), vectors, wanted) if forces or stress else None
+        with torch.set_grad_enabled(wanted):
+            if not wanted:
+                energy, energies, vectors = energy.detach(), energies.detach(), vectors.detach()
+            of_positions = None if slopes is None or not forces else forces_of(slopes, edges, positions)
+            virial = None
+            if slopes is not None and stress and cells is not None:
+                products = slopes[:, :, None] * vectors[:, None, :]
+                virial = slopes.new_zeros(num_structures, 3, 3)
+                virial = virial.index_add(0, structures.index_select(0, edges[1]), (products + products.mT) / 2)
+                virial = _per_volume(virial, cells)
+        return PotentialOutput(energy, energies, of_positions, virial)
+
+
+def edge_vectors(positions: Tensor, edges: Tensor, shifts: Tensor | None) -> Tensor:
+    """``(E, 3)``, the position of the source, with its shift, minus that of the target."""
+    vectors = positions.index_select(0, edges[0]) - positions.index_select(0, edges[1])
+    return vectors if shifts is None else vectors + shifts
+
+
+def forces_of(slopes: Tensor, edges: Tensor, positions: Tensor) -> Tensor:
+    """Forces ``(N, 3)`` from the derivatives ``(E, 3)`` of an energy in the vectors of the edges."""
+    forces = torch.zeros_like(positions, dtype=slopes.dtype)
+    return forces.index_add(0, edges[1], slopes).index_add(0, edges[0], -slopes)
+
+
+def _slopes(energy: Tensor, vectors: Tensor, wanted: bool) -> Tensor:
+    """Derivatives ``(E, 3)`` of the energy in the vectors of the edges."""
+    (slopes,) = torch.autograd.grad(energy, vectors, create_graph=wanted, allow_unused=True, materialize_grads=True)
+    return slopes
 
 
 def _per_volume(virial: Tensor, cells: Tensor) -> Tensor:
@@ -277,13 +300,3 @@ def _check_elements(elements: Sequence[int]) -> tuple[int, ...]:
     if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 1 or max(numbers) > _LARGEST_NUMBER:
         raise UsageError(f"a potential takes different atomic numbers of 1 to {_LARGEST_NUMBER}, got {numbers}")
     return numbers
-
-
-def _scalar_slice(blocks: Blocks) -> slice:
-    """Where the invariants of a feature stand."""
-    start = 0
-    for copies, width, trivial in zip(blocks.copies, blocks.widths, blocks.trivial, strict=True):
-        if trivial:
-            return slice(start, start + copies)
-        start += copies * width
-    raise AssertionError("a potential has invariants among its features")
