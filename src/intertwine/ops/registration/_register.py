@@ -220,7 +220,7 @@ def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
 
 
 def _confidence(agreeing: int, shares: tuple[float, float]) -> float:
-    """How likely one of the answers is right, by what was seen of right and of wrong motions.
+    """A number from 0 to 1 that grows with the evidence for a motion; it is no calibrated probability.
 
     Either many local features agree (half at 15 matches; fewer where the overlap is under a fifth), or nearly all of
     both surfaces coincides.
