@@ -31,7 +31,7 @@ ORDER = (
     ("models", "auditing"),
     ("training", "export"),
     ("tasks",),
-    ("testing", "cli"),
+    ("testing", "ase", "cli"),
 )
 FLOORS = {name: level for level, names in enumerate(ORDER) for name in names}
 OPS = {

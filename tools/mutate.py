@@ -27,6 +27,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 COPIED = ("src", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6
 """How many test files are tried on one mutant."""
+MEMORY = 12_000_000
+"""KB of address space for the tests of one mutant; a loop without an end would take all there is."""
 
 
 def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
@@ -78,7 +80,8 @@ def copy_tree(tree: Path) -> None:
 def run_tests(tree: Path, tests: list[str], limit: float) -> tuple[str, str]:
     """("passed" | "failed" | "timeout", the last line of the output)."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    command = ["sh", "-c", f'ulimit -v {MEMORY}; exec "$@"', "sh", *pytest]
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit, check=False
@@ -121,6 +124,11 @@ def difference(mutant: Mutant, root: Path) -> str:
     return "".join(difflib.unified_diff(*lines, mutant.path, mutant.path, n=1))
 
 
+def _change(mutant: Mutant, root: Path) -> str:
+    text = (root / mutant.path).read_text(encoding="utf-8")
+    return mutant.change(text) if text[mutant.start : mutant.end] == mutant.before else ""
+
+
 def summary(rows: list[dict[str, object]], equivalent: dict[str, str], root: Path) -> str:
     """The score, below every survivor.
 
@@ -131,7 +139,7 @@ def summary(rows: list[dict[str, object]], equivalent: dict[str, str], root: Pat
     """
     counts = Counter(str(row["result"]) for row in rows)
     survivors = [Mutant(*(row[name] for name in Mutant._fields)) for row in rows if row["result"] == "survived"]
-    real = [mutant for mutant in survivors if mutant.change not in equivalent]
+    real = [mutant for mutant in survivors if _change(mutant, root) not in equivalent]
     killed = counts["killed"] + counts["timeout"]
     head = (
         f"{len(rows)} mutants: {counts['killed']} killed, {counts['timeout']} stopped by the time limit, "

@@ -13,7 +13,7 @@ from intertwine._late_binding import bind
 from intertwine._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from intertwine import actions, data, models, nn, ops, patterns, testing, training
+    from intertwine import actions, ase, data, models, nn, ops, patterns, testing, training
     from intertwine.auditing import audit
     from intertwine.groups import *
     from intertwine.hom import *
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = [
     "actions",
+    "ase",
     "auditing",
     "data",
     "groups",

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from intertwine.auditing import audit, declaration
+from intertwine.auditing._declarations import stated
+from intertwine.groups import O3
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +112,20 @@ class TestE2cnn:
         module = nn.Identity()
         module.in_type = module.out_type = field
         assert declaration(module) is None
+
+
+@pytest.mark.parametrize(
+    ("rep_in", "rep_out"), [("graph: 4", "graph: 0"), ("graph: x", "graph: 4"), ("graph: 4", "points: 2x0e")]
+)
+def test_graphs_are_stated_on_both_sides_with_channels(rep_in, rep_out):
+    with pytest.raises(ValueError, match='stated as "graph: 4" on both sides'):
+        stated(nn.Identity(), rep_in, rep_out, O3())
+
+
+def test_a_stated_graph_is_permuted():
+    class Sums(nn.Module):
+        def forward(self, features, edges):
+            return features + features.sum(0)
+
+    found = stated(Sums(), "graph: 4", "graph: 4", O3())
+    assert found.inputs[0].shape[1] == 4

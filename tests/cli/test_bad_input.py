@@ -15,6 +15,8 @@ from intertwine.training.checkpoints._checkpoint import checksum
 
 HEAD = 'Properties=species:S:1:pos:R:3 dipole="0.1 0.2 0.3" strain=1.0 moment="1 0 0 0 1 0 0 0 1"'
 
+COLUMNS = "Properties=species:S:1:pos:R:3:q:R:1:forces:R:3 strain=1.0"
+
 
 def frame(atoms="H 0 0 0\nO 0 0 1", info=HEAD):
     return f"{len(atoms.splitlines())}\n{info}\n{atoms}\n"
@@ -33,7 +35,12 @@ FILES = {
     "infinite_target": frame() + frame(info=HEAD.replace("strain=1.0", "strain=inf")),
     "words": frame(info=HEAD.replace("strain=1.0", "strain=large")),
     "skew": frame() + frame(info=HEAD.replace("1 0 0 0 1 0 0 0 1", "1 9 0 0 1 0 0 0 1")),
-    "periodic": frame(info=HEAD + ' Lattice="9 0 0 0 9 0 0 0 9" pbc="T T T"'),
+    "periodic": frame(info=HEAD + ' pbc="T T T"'),
+    "flat": frame() + frame(info=HEAD + ' Lattice="9 0 0 0 9 0 9 9 0" pbc="T T T"'),
+    "image": frame("H 0 0 0\nO 0 9 9", HEAD + ' Lattice="9 0 0 0 9 0 0 0 9" pbc="F T T"'),
+    "columns": frame("H 0 0 0 1 0 0 1\nO 0 0 1 2 0 0 1", COLUMNS) + frame(),
+    "column_nan": frame("H 0 0 0 1 0 0 1\nO 0 0 1 nan 0 0 1", COLUMNS),
+    "column_short": frame("H 0 0 0 1 0 0 1\nO 0 0 1 2 0 0", COLUMNS),
     "two": frame() * 2,
 }
 
@@ -51,7 +58,16 @@ FIT = [
     ("infinite_target", ["--target", "strain"], "not finite"),
     ("words", ["--target", "strain"], "not numeric"),
     ("skew", ["--target", "moment:ij=ji"], "is not symmetric"),
-    ("periodic", ["--target", "strain"], "periodic"),
+    ("periodic", ["--target", "strain"], "has no cell"),
+    ("flat", ["--target", "strain"], "frame 2: the lattice vectors"),
+    ("image", ["--target", "strain"], "atom 2 is a periodic image of atom 1"),
+    ("columns", ["--target", "q"], 'frame 2: no column "q" of atoms'),
+    ("columns", ["--target", "forces"], "intertwine fit potential"),
+    ("columns", ["--target", "q:1o"], "has 3 numbers an atom, the file has 1"),
+    ("columns", ["--target", "q", "--pool", "mean"], "nothing is pooled"),
+    ("columns", ["--target", "q", "--target", "strain"], "targets of one kind"),
+    ("column_nan", ["--target", "q"], 'column "q" is not finite at atom 2'),
+    ("column_short", ["--target", "q"], "expected 8 columns"),
     ("mine", ["--target", "strane"], 'did you mean "strain"'),
     ("mine", ["--target", "dipole"], "3 numbers"),
     ("mine", ["--target", "strain:1o"], "has 3 components"),

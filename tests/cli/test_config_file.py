@@ -59,7 +59,8 @@ def test_a_run_from_a_file_and_a_run_from_its_configuration(run, toml, here):
     assert compared["option seed"] == ["0", "3"]
     assert compared["epochs"] == ["1/1", "2/2"]
     assert "option batch_size" not in compared
-    assert "val error_norm" in compared
+    best = [json.loads((folder / "best" / "checkpoint.json").read_text())["metrics"] for folder in (first, second)]
+    assert compared["val error_norm"] == [f"{metrics['error_norm']:.4g}" for metrics in best]
 
 
 @pytest.mark.parametrize(

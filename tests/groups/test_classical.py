@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from intertwine._errors import UsageError
 from intertwine.groups import (
     E2,
     E3,
@@ -266,3 +267,9 @@ def test_the_generators_of_the_full_lorentz_group_reach_its_four_components():
     assert components == {(True, True), (True, False), (False, True), (False, False)}
     assert float(space[0, 0]) == 1
     assert float(time[0, 0]) == -1
+
+
+def test_generators_are_refused_by_their_size_only():
+    assert Sp(50).lie_algebra.shape == (1275, 50, 50)
+    with pytest.raises(UsageError, match="the generators of"):
+        _ = Sp(200).lie_algebra

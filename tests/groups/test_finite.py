@@ -82,3 +82,9 @@ def test_descriptions():
     assert Dihedral(4).describe(Dihedral(4).elements[4]) == "reflection in the line at 0.0 deg"
     with pytest.raises(ValueError, match="not elements"):
         Cyclic(5).describe(Cyclic(4).elements[1])
+
+
+def test_products_too_large_to_list_are_refused():
+    with pytest.raises(ValueError, match="of which at most"):
+        _ = (Cyclic(500) * Cyclic(500)).elements
+    assert len((Cyclic(3) * Cyclic(4)).elements) == 12

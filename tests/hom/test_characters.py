@@ -32,7 +32,7 @@ from intertwine.hom._schur import schur
 from intertwine.hom.characters._count import character_inner_product, conjugacy_classes, list_elements
 from intertwine.hom.characters._cycle_types import class_size, partitions, symmetric_classes
 from intertwine.hom.characters._planar_count import planar_count
-from intertwine.hom.characters._weights import component_trace, invariant_count
+from intertwine.hom.characters._weights import _product, component_trace, invariant_count
 from intertwine.reps import Generators
 from intertwine.reps.solve import discrete_constraints
 from intertwine.reps.solve._generators import normalized
@@ -224,3 +224,18 @@ def test_too_many_roots_are_not_multiplied_out():
     V = SL(24).vector
     assert invariant_count(V, V, SL(24).lie_algebra) is None
     assert invariant_count(SL(4).vector, SL(4).vector, SL(4).lie_algebra) == 1
+
+
+def test_products_of_weights_that_are_unknown_or_too_many_are_unknown():
+    one = (torch.tensor([0.0, 1.0], dtype=torch.float64), torch.tensor([1, 2]))
+    many = (torch.arange(3000, dtype=torch.float64), torch.ones(3000, dtype=torch.int64))
+    assert _product(one, None) is None
+    assert _product(None, one) is None
+    assert _product(many, many) is None
+    values, multiplicities = _product(one, one)
+    assert values.tolist() == [0, 1, 2]
+    assert multiplicities.tolist() == [1, 4, 4]
+
+
+def test_orbits_are_counted_where_a_group_is_too_large_to_list():
+    assert character_count(Symmetric(400).vector, Symmetric(400).vector) == (2, "orbits")

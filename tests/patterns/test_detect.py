@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from intertwine.patterns import (
     WALLPAPERS,
     Canvas,
+    Detection,
     Pattern,
     detect,
     draw_motif,
@@ -306,3 +308,11 @@ def test_a_sharp_picture_much_larger_than_its_copies_does_not_alias(name):
         strokes[:, row : row + 2, column : column + 300] = 0
         strokes[:, column : column + 300, row : row + 2] = 0
     assert detect(draw_motif(name, strokes, Canvas(240, 240, cells=3.0))).name == name
+
+
+def test_json_says_why_there_is_no_lattice_and_nothing_of_it_otherwise():
+    none = Detection(None, 0.9, torch.eye(2).double(), torch.zeros(2).double(), 0.1, reason="no peaks")
+    assert json.loads(none.to_json()) == {"group": None, "confidence": 0.9, "height": 0.1, "reason": "no peaks"}
+    found = json.loads(Detection("p4", 0.9, torch.eye(2).double(), torch.zeros(2).double(), 0.8).to_json())
+    assert "reason" not in found
+    assert found["system"] == WALLPAPERS["p4"].lattice

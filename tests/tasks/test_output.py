@@ -5,7 +5,7 @@ import os
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.tasks import output_file, output_folder
+from intertwine.tasks import check_prediction_output, output_file, output_folder
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -91,3 +91,12 @@ def test_a_folder_never_takes_the_place_of_another(tmp_path):
         with pytest.raises(UsageError, match=said), output_folder(tmp_path / name):
             pass
     assert (tmp_path / "out" / "mine").read_text() == "mine"
+
+
+def test_predictions_do_not_replace_what_is_read(tmp_path):
+    path = tmp_path / "clouds.npz"
+    path.write_text("data")
+    with pytest.raises(UsageError, match="is the file that predict reads; write elsewhere"):
+        check_prediction_output(path, str(path), force=True)
+    check_prediction_output(path, str(tmp_path / "other.npz"), force=True)
+    check_prediction_output(path, force=True)

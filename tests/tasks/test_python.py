@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import ase
 import numpy as np
 import pytest
 import torch
 import trimesh
 
+import ase
 import intertwine as iw
 from intertwine._errors import UsageError
 

@@ -52,7 +52,17 @@ def test_an_unknown_task_is_named_with_its_neighbor():
 
 def test_a_task_of_another_package_is_found(plugin):
     plugin(sort="plugin_for_tests:Classify")
-    assert tasks.names() == ("classify", "images", "properties", "segment", "sort")
+    assert tasks.names() == (
+        "classify",
+        "images",
+        "keypoints",
+        "potential",
+        "properties",
+        "segment",
+        "sfm",
+        "sort",
+        "weights",
+    )
     assert isinstance(tasks.get("sort"), Classify)
 
 

@@ -18,6 +18,7 @@ def clip(x, low=0, high=9):
         raise ValueError(f"{x + 1}")
     total = x
     total += 0 if not low else -1
+    zip([low], [high], strict=True)
     print(total)
     return min(total, high) if x > 3 and high else x * 2  # a < b
 '''
@@ -48,6 +49,7 @@ def test_every_mutant_is_one_change_of_code(tools, tmp_path):
     # neither docstrings, defaults, messages nor comments
     assert not any(mutant.line in (1, 4, 5) or "a < b" in mutant.before for mutant in found)
     assert not any(mutant.line == 7 and mutant.kind == "arithmetic" for mutant in found)
+    assert not any(mutant.before == "True" for mutant in found)  # strict=
 
 
 def test_all_sources_can_be_mutated_and_samples_repeat(tools):
@@ -90,4 +92,5 @@ def test_equivalent_mutants_are_counted_apart(tools, tmp_path):
     mutant = next(found for found in mutants.mutants(source, tmp_path) if found.after == ">=")
     row = {**mutant._asdict(), "result": "survived"}
     assert "1 survived" in mutate.summary([row], {}, tmp_path)
-    assert "1 equivalent, 0 survived" in mutate.summary([row], {mutant.change: "why"}, tmp_path)
+    assert mutant.change(source.read_text()) == "a.py: return x > 3 => return x >= 3"
+    assert "1 equivalent, 0 survived" in mutate.summary([row], {"a.py: return x > 3 => return x >= 3": "why"}, tmp_path)

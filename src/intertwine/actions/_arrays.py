@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ class Array(Action):
     Attributes:
         axes: The names, one for each of the first axes.
         rep: The representation on the last axis, if any.
+        fixed_sizes: The sizes of the axes "." in examples, 3 each where not given.
 
     Example:
         >>> import torch
@@ -46,6 +48,7 @@ class Array(Action):
 
     axes: str
     rep: Rep | None = None
+    fixed_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.axes, str) or (self.rep is None and not self._index_sets):
@@ -82,8 +85,10 @@ class Array(Action):
 
     def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
         """A standard normal array: 5 to 9 indices in a set, by its name, and 3 on an axis that is not permuted."""
-        sizes = {name: 5 + sum(name.encode()) % 5 for name in self._index_sets} | {_FIXED_AXIS: 3}
-        shape = [sizes[name] for name in self._axis_names] + ([] if self.rep is None else [self.rep.dim])
+        sizes = {name: 5 + sum(name.encode()) % 5 for name in self._index_sets}
+        fixed = chain(self.fixed_sizes, repeat(3))
+        shape = [next(fixed) if name == _FIXED_AXIS else sizes[name] for name in self._axis_names]
+        shape += [] if self.rep is None else [self.rep.dim]
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
     def feature_action(self, rep: Rep, features: Tensor, data: Tensor) -> Action | None:
@@ -162,6 +167,40 @@ class Indices(Action):
         if largest >= len(new_index):
             raise ValueError(f'index {largest} is out of range for "{self.axis}", which has {len(new_index)} elements')
         return torch.where(data < 0, data, new_index[data.clamp_min(0)].to(data.dtype))
+
+
+@dataclass(frozen=True)
+class TrivialAction(Action):
+    """Data that no group element changes, such as the invariants of an array.
+
+    Attributes:
+        shape: The shape of examples.
+
+    Example:
+        >>> import torch
+        >>> from intertwine.auditing import audit
+        >>> audit(lambda x: x.sort(0).values, Array("items"), TrivialAction()).passed
+        True
+    """
+
+    shape: tuple[int, ...] = (4,)
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def sample(self, data: Tensor, generator: torch.Generator | None = None) -> Transform:
+        """The identity."""
+        return Transform()
+
+    def __call__(self, transform: Transform, data: Tensor) -> Tensor:
+        """The data themselves."""
+        return data
+
+    def example(self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+        """A standard normal tensor."""
+        return torch.randn(self.shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
 def _permutation(transform: Transform, name: str, size: int | None) -> Tensor:

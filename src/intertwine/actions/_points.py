@@ -20,6 +20,8 @@ from intertwine.reps import Rep
 
 _POINTS = 24
 _RADIUS = 2.0
+_SHIFTS = 5
+"""The place of the shifts of edges in the data of a periodic structure."""
 _SAME_ROW = 1e-6
 """Difference of two rows, relative to the largest number, up to which they are taken for the same point's."""
 
@@ -209,6 +211,24 @@ class PointCloud(Action):
         if isinstance(features, Tensor) and len(features) != len(positions):
             raise ValueError(f"expected one row of features for each of {len(positions)} points, got {len(features)}")
         return positions
+
+
+@dataclass(frozen=True)
+class PeriodicPointCloud(PointCloud):
+    """`PointCloud` on tuples ``(features, positions, edges, batch, structures, shifts, ...)`` of periodic structures.
+
+    The sixth entry, shifts ``(E, n)`` or None, holds the lattice vector that is added to the position of the source of
+    each edge: it rotates, ``s_e -> g s_e``, and is neither translated nor permuted. Without it this is `PointCloud`.
+    """
+
+    def __call__(self, transform: Transform, data: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Transform features, positions and shifts, permute the rest."""
+        if len(data) <= _SHIFTS or data[_SHIFTS] is None:
+            return super().__call__(transform, data)
+        shifts = data[_SHIFTS]
+        moved = super().__call__(transform, (*data[:_SHIFTS], *data[_SHIFTS + 1 :]))
+        rotated = shifts if transform.linear is None else shifts @ transform.linear.to(shifts).mT
+        return (*moved[:_SHIFTS], rotated, *moved[_SHIFTS:])
 
 
 def _structures(data: tuple[Any, ...]) -> float:

@@ -25,7 +25,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "dock": commands.dock,
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
+    "register": commands.register,
     "runs": commands.runs,
+    "sfm": commands.sfm,
 }
 
 

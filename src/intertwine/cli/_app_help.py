@@ -28,10 +28,15 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "keypoints": (
         "intertwine keypoints left.png right.png --output matches.png",
-        "intertwine keypoints left.png right.png --geometry fundamental --csv matches.csv",
+        "intertwine keypoints left.png right.png --checkpoint runs/photos-1 --geometry fundamental --csv matches.csv",
     ),
     "pattern": ("intertwine pattern p4m p4m.png", "intertwine pattern --detect tiles.png"),
+    "register": (
+        "intertwine register a.ply b.ply --output motion.json",
+        "intertwine register a.ply b.ply --picture before_after.png --output moved.ply",
+    ),
     "runs": ("intertwine runs", "intertwine runs runs/scans-1 runs/scans-2"),
+    "sfm": ("intertwine sfm sparse/0 --output out", "intertwine sfm tracks.csv --intrinsics cameras.csv"),
 }
 
 

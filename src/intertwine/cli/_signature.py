@@ -66,7 +66,8 @@ def _parameter(item: Any, hint: Any) -> inspect.Parameter:
         default: Any = None  # it may stand in the file of --config
     else:
         shown = not any(item.default is nothing for nothing in (None, (), False))
-        info = typer.Option(flag(item.name), **common, show_default=shown, rich_help_panel=rules["group"])
+        flags = [flag(item.name), *([rules["spelling"]] if rules["spelling"] else [])]
+        info = typer.Option(*flags, **common, show_default=shown, rich_help_panel=rules["group"])
         default = list(item.default) if isinstance(item.default, tuple) else item.default
     plain = _plain(hint) | None if rules["argument"] else _plain(hint)
     annotation: Any = Annotated[plain, info]

@@ -18,8 +18,12 @@ def molecules(
     offsets: Tensor,
     targets: Mapping[str, Tensor] | None = None,
     names: Sequence[str] = (),
+    *,
+    atom_targets: Mapping[str, Tensor] | None = None,
+    cell: Tensor | None = None,
+    pbc: Tensor | None = None,
 ) -> PointCloudSet:
-    """Molecules: the point field ``numbers``, and a cloud field for each target.
+    """Molecules and crystals: the point field ``numbers``, and a field of clouds or of points for each target.
 
     Args:
         numbers: (N,) int64, atomic numbers.
@@ -27,6 +31,9 @@ def molecules(
         offsets: (S + 1,) int64, from 0 to N, increasing: every molecule has an atom.
         targets: name -> (S, d) float64.
         names: S strings; 1, 2, 3, ... when not given.
+        atom_targets: name -> (N, d) float64, one row an atom.
+        cell: (S, 9) float64, three lattice vectors a row; None where no structure is periodic.
+        pbc: (S, 3) bool, which of them are periodic; all by default.
 
     Raises:
         TypeError: a tensor has another dtype than the one above.
@@ -45,11 +52,19 @@ def molecules(
         )
     if len(numbers) and int(numbers.min()) < 0:
         raise ValueError(f"atomic numbers are not negative; got {int(numbers.min())}")
-    for name, values in targets.items():
+    atom_targets = dict(atom_targets or {})
+    for name, values in (*targets.items(), *atom_targets.items()):
         check_dtype(f"target {name!r}", values, torch.float64)
         if values.dim() != 2:
-            raise ValueError(f"target {name!r} must be (S, d), one row a molecule; got {tuple(values.shape)}")
-    return PointCloudSet(positions, offsets, {"numbers": numbers}, targets, names=names)
+            rows = "(S, d), one row a molecule" if name in targets else "(N, d), one row an atom"
+            raise ValueError(f"target {name!r} must be {rows}; got {tuple(values.shape)}")
+    if pbc is not None and cell is None:
+        raise ValueError("pbc needs a cell (S, 9), three lattice vectors a row")
+    cells = {}
+    if cell is not None:
+        cells = {"cell": cell, "pbc": torch.ones(len(cell), 3, dtype=torch.bool) if pbc is None else pbc}
+    points, clouds = {"numbers": numbers, **atom_targets}, {**targets, **cells}
+    return PointCloudSet(positions, offsets, points, clouds, ["cell"] if cells else (), names=names)
 
 
 def shapes(

@@ -60,6 +60,34 @@ def check_vectors(vectors: Iterable[str], fields: Fields) -> None:
             )
 
 
+def check_cells(fields: Fields, vectors: Iterable[str]) -> None:
+    """Raises where the cloud fields ``cell`` and ``pbc`` are not lattice vectors and which of them are periodic.
+
+    Raises:
+        TypeError: the cells are not float64, or pbc is not of booleans.
+        ValueError: they have other shapes, cells are not among the vectors, or a periodic lattice vector is zero.
+    """
+    if "cell" not in fields:
+        if "pbc" in fields:
+            raise ValueError("pbc, which lattice vectors are periodic, needs the field cell")
+        return
+    cell = fields["cell"]
+    check_dtype("cell", cell, torch.float64)
+    if cell.shape != (len(cell), 9) or "cell" not in vectors:
+        raise ValueError(
+            f"cell must be (S, 9), three lattice vectors a row, among the vectors; got {tuple(cell.shape)}"
+        )
+    if "pbc" not in fields:
+        return
+    pbc = fields["pbc"]
+    check_dtype("pbc", pbc, torch.bool)
+    if pbc.shape != (len(cell), 3):
+        raise ValueError(f"pbc must be ({len(cell)}, 3); got {tuple(pbc.shape)}")
+    empty = (pbc & ~cell.unflatten(1, (3, 3)).any(2)).any(1)
+    if empty.any():
+        raise ValueError(f"cell {int(empty.nonzero()[0])} is zero in a periodic direction")
+
+
 def check_labels(label_names: Mapping[str, Sequence[str]], fields: Fields) -> None:
     """Raises where a field of labels is missing, or a label has no name.
 

@@ -22,7 +22,8 @@ class PointCloudBatch:
         num_clouds: B.
         point_fields: name -> (N, ...), such as numbers, parts, normals.
         cloud_fields: name -> (B, ...), such as classes and targets, which keep the dtype in which they were read.
-        edge_fields: name -> (E, ...).
+        edge_fields: name -> (E, ...). Of periodic clouds ``shifts`` (E, 3), the lattice vector that is added to the
+            position of the source of an edge.
         vectors: the names of those fields that rotate with the cloud: (N, 3 V), (B, 3 V) or (E, 3 V), V vectors a row.
 
     Raises:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from intertwine.data._fields import (
     Fields,
+    check_cells,
     check_distinct,
     check_dtype,
     check_fields,
@@ -30,7 +31,9 @@ class PointCloudSet:
         positions: (N, 3) float32 or float64.
         offsets: (S + 1,) int64, from 0 to N, increasing: every cloud has a point.
         point_fields: name -> (N, ...), such as numbers, parts, normals.
-        cloud_fields: name -> (S, ...), such as classes, or targets by their names.
+        cloud_fields: name -> (S, ...), such as classes, or targets by their names. Periodic clouds have ``cell``
+            (S, 9) float64, one of the vectors: three lattice vectors a row; and ``pbc`` (S, 3) bool, which of them are
+            periodic, by default those that are not zero.
         vectors: the names of those fields that rotate with the cloud: (N, 3 V) or (S, 3 V), V vectors a row.
         label_names: for each field of labels, int64, what its labels 0, 1, ... mean.
         names: S strings; 1, 2, 3, ... when not given.
@@ -77,6 +80,7 @@ class PointCloudSet:
         check_fields("point", self.point_fields, points)
         check_fields("cloud", self.cloud_fields, size)
         check_distinct(self.point_fields, self.cloud_fields)
+        check_cells(self.cloud_fields, self.vectors)
         check_vectors(self.vectors, self._fields)
         check_labels(self.label_names, self._fields)
         names = self.names if isinstance(self.names, LazyNames) else LazyNames(self.names or range(1, size + 1))
@@ -101,6 +105,23 @@ class PointCloudSet:
     def counts(self) -> Tensor:
         """(S,) int64, points of each cloud."""
         return self.offsets.diff()
+
+    @property
+    def lattice(self) -> Tensor | None:
+        """(S, 3, 3), the lattice vectors of periodic directions and zeros for the others; None without cells."""
+        if "cell" not in self.cloud_fields:
+            return None
+        cell = self.cloud_fields["cell"].unflatten(1, (3, 3))
+        return torch.where(self.cloud_fields["pbc"][:, :, None], cell, 0.0) if "pbc" in self.cloud_fields else cell
+
+    def with_cells(self) -> PointCloudSet:
+        """The same clouds with the fields ``cell`` and ``pbc``: zeros and False where they had none."""
+        if "cell" in self.cloud_fields:
+            return self
+        cell = torch.zeros(len(self), 9, dtype=torch.float64)
+        pbc = torch.zeros(len(self), 3, dtype=torch.bool)
+        fields = {**self.cloud_fields, "cell": cell, "pbc": pbc}
+        return replace(self, cloud_fields=fields, vectors=[*self.vectors, "cell"])
 
     @property
     def batch(self) -> Tensor:

@@ -6,5 +6,14 @@
 """
 
 from intertwine.export._files import FORMATS, check_format, export_file, load_exported
+from intertwine.export._gradients import export_with_gradients, load_program, save_program
 
-__all__ = ["FORMATS", "check_format", "export_file", "load_exported"]
+__all__ = [
+    "FORMATS",
+    "check_format",
+    "export_file",
+    "export_with_gradients",
+    "load_exported",
+    "load_program",
+    "save_program",
+]

@@ -6,6 +6,7 @@ from intertwine.hom._generator_rep import GeneratorRep, generator_rep
 from intertwine.hom._kernel import SteerableKernel, steerable_kernel
 from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.hom._parse import parse_group, parse_hom, parse_rep
+from intertwine.hom._symmetric_couplings import symmetric_couplings
 from intertwine.hom._table import MapRow, MapTable, draw, tabulate
 from intertwine.hom.characters import Count, character_count
 from intertwine.reps import Generators
@@ -28,5 +29,6 @@ __all__ = [
     "parse_hom",
     "parse_rep",
     "steerable_kernel",
+    "symmetric_couplings",
     "tabulate",
 ]

@@ -1,6 +1,7 @@
 """Parser of a Hom space in one line of text: "O3: 1x1o x 1x1o -> 1x0e + 1x1e + 1x2e".
 
 line     = GROUP : sum -> sum
+GROUP    = name [x name ..]               (of a product: V1, V2, .. the vectors of its factors, (1,0) pairs of irreps)
 sum      = product + product + ..
 product  = factor x factor x ..          (a cross between blanks; * between blanks does as well)
 factor   = [COPIESx] atom [^POWER] [*]   (copies without blanks, 8x1o; a star at the end is the dual)
@@ -22,6 +23,7 @@ from intertwine._bounds import check_digits
 from intertwine._errors import UsageError
 from intertwine._regular_files import read_regular_file
 from intertwine.groups import Group
+from intertwine.hom._exchangeable import factor_vectors
 from intertwine.hom._generator_rep import generator_rep, parse_matrices
 from intertwine.reps import Rep, irrep_table
 
@@ -41,6 +43,7 @@ _ALIASES = {
     "O(1,3)": "FullLorentz",
 }
 _NUMBERED = re.compile(r"([A-Za-z]+)_?\(?(\d+)\)?")
+_PRODUCT = re.compile(r"\s+[x*]\s+|\s*[⊗×]\s*")
 _KEYWORDS: dict[str, Callable[[Group], Rep]] = {
     "vector": lambda group: group.vector,
     "trivial": lambda group: group.trivial,
@@ -50,6 +53,7 @@ _KEYWORDS: dict[str, Callable[[Group], Rep]] = {
 _LONGEST = 5000
 """The most characters of a line."""
 _DEEPEST = 50
+_MOST_FACTORS = 4
 """The most brackets within each other."""
 EXAMPLE = '"SO3: 1 x 1 -> 0 + 1 + 2"'
 
@@ -74,6 +78,8 @@ def parse_hom(text: str) -> HomSpace:
         >>> rep_in, rep_out = parse_hom("O3: V x V -> 0e + 2x(1o x 1o)")
         >>> rep_in.dim, rep_out.dim
         (9, 19)
+        >>> parse_hom("SO3 x SO3: (1,0) x (0,1) -> (1,1)").rep_out.dim
+        9
     """
     if len(text) > _LONGEST:
         raise UsageError(f'expected "GROUP: IN -> OUT" of at most {_LONGEST:,} characters, got {len(text):,}')
@@ -89,9 +95,14 @@ def parse_hom(text: str) -> HomSpace:
 def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
     """A group by its name or from a JSON file, and the representations that the file names.
 
+    Of a product "S4 x S3" the representations are V1, V2, ..: the defining ones of its factors.
+
     Raises:
         UsageError: If there is no such group, or the file does not describe one.
     """
+    factors = _PRODUCT.split(name)
+    if len(factors) > 1:
+        return _parse_product(factors)
     if name.endswith(".json") or "/" in name:
         return _parse_file(Path(name).expanduser())
     known = _ALIASES.get(name, name)
@@ -115,6 +126,13 @@ def parse_group(name: str) -> tuple[Group, Mapping[str, Rep]]:
         f'no group "{name}"{question} Known: {", ".join(names)}, {", ".join(f"{n}(n)" for n in families)}, C4, D6,'
         " S5 .., or a file of generators such as mine.json"
     )
+
+
+def _parse_product(names: list[str]) -> tuple[Group, Mapping[str, Rep]]:
+    """The direct product of groups, of three that of the product of the first two with the third; V1, V2, ... in it."""
+    if len(names) > _MOST_FACTORS:
+        raise UsageError(f"expected at most {_MOST_FACTORS} groups in a product, got {len(names)}")
+    return factor_vectors([parse_group(name.strip())[0] for name in names])
 
 
 def _parse_file(path: Path) -> tuple[Group, Mapping[str, Rep]]:

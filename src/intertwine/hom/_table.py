@@ -13,6 +13,7 @@ from torch import Tensor
 from intertwine._bounds import shorten, show_count
 from intertwine._errors import UsageError
 from intertwine.hom._basis import intertwiners
+from intertwine.hom._exchangeable import exchangeable_maps
 from intertwine.hom._named_basis import name_map, named_basis
 from intertwine.hom._regular import regular_count
 from intertwine.hom.characters import Count, character_count, merged_terms, total_count
@@ -219,6 +220,9 @@ def _quick_count(rep_in: Rep, rep_out: Rep) -> int | None:
 def _pair_rows(rep_in: Rep, rep_out: Rep, copies: int, folder: str | Path | None) -> list[MapRow]:
     """The maps between two terms, in the basis in which most of them have a name; many maps have none."""
     basis = intertwiners(rep_in, rep_out, folder=folder)
+    means = exchangeable_maps(rep_in, rep_out)
+    if len(means) == len(basis):
+        return [MapRow(name, rep_in, rep_out, copies, matrix) for name, matrix in means.items()]
     if len(basis) > MOST_NAMED:
         return [MapRow(None, rep_in, rep_out, copies, matrix) for matrix in basis]
     names = [name_map(rep_in, rep_out, matrix) for matrix in basis]

@@ -1,9 +1,10 @@
-"""Networks on point clouds, images and volumes: encoders, families of interactions, frames, group convolutions."""
+"""Networks on point clouds, images, volumes, sets and arrays: encoders, families, frames, group convolutions."""
 
 from intertwine.models._hierarchical_encoder import HierarchicalEncoder
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.models._pointnet import DGCNN, PointNet
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
+from intertwine.models._shape_descriptor import ShapeDescriptor
 from intertwine.models._vector_pointnet import VectorDGCNN, VectorPointNet
 from intertwine.models.families import (
     AttentionFamily,
@@ -29,21 +30,32 @@ from intertwine.models.grid import (
     GatedFields,
     GridNetwork,
     HarmonicNetwork,
+    KeypointDetector,
     NormFields,
+    PatchDescription,
+    PatchDescriptor,
     RegularFields,
     UNet,
     VoxelCNN,
     WideResNet,
 )
+from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
+from intertwine.models.potential import Potential, PotentialOutput
+from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
+from intertwine.models.weights import WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
+    "CamerasAndPoints",
     "Canonicalization",
+    "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
     "EquiformerFamily",
+    "ExchangeableNetwork",
     "Family",
     "Fields",
     "FourierFields",
@@ -53,21 +65,33 @@ __all__ = [
     "HarmonicNetwork",
     "HierarchicalEncoder",
     "InteractionConfig",
+    "KeypointDetector",
     "LearnedFrame",
     "LiftedFamily",
     "MessageFamily",
     "NormFields",
+    "PatchDescription",
+    "PatchDescriptor",
+    "PlainRotationNetwork",
     "PointEncoder",
     "PointNet",
+    "Potential",
+    "PotentialOutput",
     "PrincipalFrame",
+    "RegistrationNetwork",
     "RegularFields",
+    "RotationNetwork",
     "ScalarBatchNorm",
+    "SetTransformer",
+    "ShapeDescriptor",
     "SteerableFamily",
+    "TracksNetwork",
     "UNet",
     "VectorDGCNN",
     "VectorFamily",
     "VectorPointNet",
     "VoxelCNN",
+    "WeightSpaceNetwork",
     "WideResNet",
     "describe_family",
     "get_family",

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from intertwine.actions import LinearAction, PointCloud, PointFeatures
+from intertwine.actions import LinearAction, PeriodicPointCloud, PointFeatures
 from intertwine.models._rep_texts import group_name
 from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
 from intertwine.nn import Geometry, Pool, Reduce
@@ -94,7 +94,7 @@ class PointEncoder(nn.Module):
         self.output_scale = output_scale
         self.readout = self.family.readout(self.hidden, self.rep_out, output_scale)
         self.pool = None if pool is None else Pool(self.rep_out, pool)
-        self.action_in = PointCloud(self.rep_in)
+        self.action_in = PeriodicPointCloud(self.rep_in)
         self.action_out = PointFeatures(self.rep_out) if pool is None else LinearAction(self.rep_out)
 
     @property
@@ -122,6 +122,7 @@ class PointEncoder(nn.Module):
         edges: Tensor,
         batch: Tensor | None = None,
         structures: int | None = None,
+        shifts: Tensor | None = None,
     ) -> Tensor:
         """Encode a cloud, or a batch of clouds side by side.
 
@@ -131,6 +132,8 @@ class PointEncoder(nn.Module):
             edges: ``(2, E)``, source row over target row, in any order.
             batch: ``(N,)`` structure of each point; ``None`` for a single structure.
             structures: Number of structures; derived from ``batch`` by default.
+            shifts: ``(E, 3)``, for periodic structures: the lattice vector that is added to the position of the source
+                of each edge; see :func:`intertwine.ops.radius_graph`. They rotate with the positions.
 
         Returns:
             ``(structures, rep_out.dim)``, or ``(N, rep_out.dim)`` without pooling.
@@ -139,7 +142,7 @@ class PointEncoder(nn.Module):
             raise ValueError(
                 f"positions must be ({features.shape[0]}, 3), one for each feature, got {tuple(positions.shape)}"
             )
-        geometry = Geometry.from_edges(positions, edges, self.interaction_config.lmax)
+        geometry = Geometry.from_edges(positions, edges, self.interaction_config.lmax, shifts=shifts)
         hidden = self.embed(features, geometry)
         for interaction in self.interactions:
             hidden = interaction(hidden, geometry)

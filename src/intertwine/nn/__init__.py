@@ -5,6 +5,7 @@ from intertwine.nn._constant import Constant
 from intertwine.nn._linear import Linear
 from intertwine.nn._pool import Pool, Reduce
 from intertwine.nn._rotate_features import RotateFeatures
+from intertwine.nn._symmetric_contraction import SymmetricContraction
 from intertwine.nn.conv import (
     DepthwiseConv,
     EGNNConv,
@@ -73,6 +74,17 @@ from intertwine.nn.norm import (
     BatchNorm,
     LayerNorm,
 )
+from intertwine.nn.pair import PairAttention, PairBilinear, PairFusion
+from intertwine.nn.sets import (
+    ExchangeableLinear,
+    ExchangeableMap,
+    ExchangeableNorm,
+    ObservedEntries,
+    SetAttention,
+    SetAttentionPool,
+    SetCrossAttention,
+    parse_axes,
+)
 from intertwine.nn.vector import (
     ComponentFirst,
     VectorBatchNorm,
@@ -85,6 +97,18 @@ from intertwine.nn.vector import (
     from_vector_layout,
     to_vector_layout,
 )
+from intertwine.nn.weights import (
+    Sine,
+    WeightArray,
+    Weights,
+    WeightSpace,
+    WeightSpaceActivation,
+    WeightSpaceAttention,
+    WeightSpaceLinear,
+    WeightSpaceNorm,
+    check_weights,
+    normal_form,
+)
 from intertwine.ops import procrustes
 
 __all__ = [
@@ -95,6 +119,9 @@ __all__ = [
     "Constant",
     "DepthwiseConv",
     "EGNNConv",
+    "ExchangeableLinear",
+    "ExchangeableMap",
+    "ExchangeableNorm",
     "FourierNonlinearity",
     "Gate",
     "Geometry",
@@ -126,6 +153,10 @@ __all__ = [
     "MessageConv",
     "NormInvariants",
     "NormNonlinearity",
+    "ObservedEntries",
+    "PairAttention",
+    "PairBilinear",
+    "PairFusion",
     "PixelBasis",
     "PointConv",
     "PointLayer",
@@ -139,10 +170,15 @@ __all__ = [
     "RotateFeatures",
     "RotationReadout",
     "SO2Conv",
+    "SetAttention",
+    "SetAttentionPool",
+    "SetCrossAttention",
+    "Sine",
     "SphereNonlinearity",
     "SteerableAttention",
     "SteerableConv",
     "SteerableCrossAttention",
+    "SymmetricContraction",
     "TensorSquare",
     "VectorBatchNorm",
     "VectorEdgeConv",
@@ -152,14 +188,24 @@ __all__ = [
     "VectorPositionConv",
     "VectorReLU",
     "VelocityEGNNConv",
+    "WeightArray",
+    "WeightSpace",
+    "WeightSpaceActivation",
+    "WeightSpaceAttention",
+    "WeightSpaceLinear",
+    "WeightSpaceNorm",
+    "Weights",
     "band_limited_regular",
+    "check_weights",
     "e3nn_weights",
     "export_grid",
     "from_vector_layout",
     "grid_action",
     "identity_neighborhood",
     "load_e3nn_weights",
+    "normal_form",
     "pad_to_heads",
+    "parse_axes",
     "procrustes",
     "regular_copies",
     "to_vector_layout",

@@ -3,25 +3,36 @@
 - alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
+- descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
+- many_body: polynomials of the sums over the neighbors of each atom
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
+- sets: sums over observed entries that share an index
+- cameras: distortion, projection, triangulation, bundle adjustment
+- registration: the motion between two point clouds from local features
+- local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
 - local_features: SIFT keypoints and descriptors, matching
 - correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.
 """
 
+from intertwine.ops._operator import decompositions
 from intertwine.ops.alignment import (
     RigidMotion,
     Similarity,
+    maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
+    rotation_correlation,
     similarity_alignment,
+    spiral_rotations,
+    transport_plan,
 )
 from intertwine.ops.correlation import (
     CorrelationMaxima,
@@ -37,6 +48,7 @@ from intertwine.ops.correlation import (
     search_correlation,
     suppress_motions,
 )
+from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -74,7 +86,17 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
-from intertwine.ops.local_features import Keypoints, match_descriptors, sift
+from intertwine.ops.local_features import (
+    Keypoints,
+    SampledKeypoints,
+    disc_maximum,
+    match_descriptors,
+    sample_keypoints,
+    sampling_log_probabilities,
+    select_keypoints,
+    sift,
+)
+from intertwine.ops.many_body import ContractionLayout, masked_contraction, symmetric_contraction
 from intertwine.ops.points import (
     avg_pool_neighbors,
     centers,
@@ -86,6 +108,8 @@ from intertwine.ops.points import (
     principal_axes,
     radius_graph,
 )
+from intertwine.ops.registration import Registration, register
+from intertwine.ops.sets import gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -94,6 +118,7 @@ __all__ = [
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
+    "ContractionLayout",
     "CorrelationMaxima",
     "Coupling",
     "EdgeVectors",
@@ -105,10 +130,12 @@ __all__ = [
     "OrientedEnergy",
     "PointField",
     "PolynomialFilter",
+    "Registration",
     "RigidMotion",
     "RotationGrid",
     "SO2Coupling",
     "SampledFilter",
+    "SampledKeypoints",
     "Similarity",
     "angular_decomposition",
     "avg_pool_neighbors",
@@ -119,25 +146,33 @@ __all__ = [
     "circular_harmonics",
     "correlation",
     "covering_radius",
+    "decompositions",
     "depthwise_conv",
+    "disc_maximum",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",
     "filter_kernels",
+    "gather_sums",
     "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "group_sums",
     "hilbert_fit",
     "kernel_points",
     "knn_graph",
     "knn_interpolate",
     "knn_table",
     "linear_upsample",
+    "masked_contraction",
     "match_descriptors",
+    "maximal_rotation",
     "maximize_correlation",
     "motion_distances",
     "nearest_rotation",
+    "neighborhood_shape",
     "oriented_energy",
+    "pad_sets",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
@@ -146,11 +181,15 @@ __all__ = [
     "product_grid",
     "radius_graph",
     "refine_correlation",
+    "register",
     "resolve_batch",
     "rigid_alignment",
+    "rotation_correlation",
     "rotation_grid",
     "safe_norm",
     "safe_normalize",
+    "sample_keypoints",
+    "sampling_log_probabilities",
     "search_correlation",
     "segment_apply",
     "segment_max",
@@ -158,6 +197,8 @@ __all__ = [
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "select_keypoints",
+    "shell_spectrum",
     "sift",
     "silu",
     "similarity_alignment",
@@ -165,11 +206,16 @@ __all__ = [
     "smooth_ring",
     "so2_conv",
     "so2_weights",
+    "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
+    "spiral_rotations",
+    "standardize_clouds",
     "steerable_conv",
     "steerable_messages",
     "suppress_motions",
+    "symmetric_contraction",
+    "transport_plan",
     "vn_relu",
     "vn_relu_mean",
 ]

@@ -24,6 +24,7 @@ Function = Callable[..., Any]
 Result = TypeVar("Result")
 
 _LIBRARY = torch.library.Library("intertwine", "FRAGMENT")
+_DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {}
 HALF = (torch.float16, torch.bfloat16)
 _AUTOCAST_DEVICES = {"cpu": "AutocastCPU", "cuda": "AutocastCUDA"}
 
@@ -58,6 +59,15 @@ class Operator:
         torch.library.register_fake(f"intertwine::{self._name}", function, lib=_LIBRARY)
         return function
 
+    def register_decomposition(self, function: Function) -> Function:
+        """Set a function with the same result, of operations of ATen alone and with symbolic sizes, for `torch.export`.
+
+        Args:
+            function: Takes the arguments of the operator; it may be slower.
+        """
+        _DECOMPOSITIONS[self._call] = function
+        return function
+
     def register_autograd(self, backward: Function, *, setup_context: Function) -> None:
         """Set the backward, as :func:`torch.library.register_autograd` has it.
 
@@ -81,6 +91,14 @@ class Operator:
         if _is_autocast_enabled(args):
             args = to_float32(args)
         return self._function.apply(*args)
+
+
+def decompositions() -> dict[Any, Function]:
+    """For operators of this library, functions with the same result that need only ATen.
+
+    They make programs that run without this library: ``make_fx(f, decomposition_table=decompositions())``.
+    """
+    return dict(_DECOMPOSITIONS)
 
 
 def operator(name: str, schema: str | None = None) -> Callable[[Function], Operator]:

@@ -6,6 +6,7 @@ from intertwine.reps._cartesian import CartesianTensor
 from intertwine.reps._composite import DirectSum, Dual, TensorProduct, direct_sum, dual, tensor_product
 from intertwine.reps._decompose import decompose
 from intertwine.reps._elementary import Adjoint, DefiningRep, Regular, Trivial
+from intertwine.reps._external import external_product, maps_rep
 from intertwine.reps._fourier import FiniteFourier, FourierTransform, SO3Fourier
 from intertwine.reps._induced import Induced, induce
 from intertwine.reps._powers import AntisymmetricPower, SymmetricPower, antisymmetric_power, symmetric_power
@@ -80,9 +81,11 @@ __all__ = [
     "direct_sum",
     "dual",
     "equivalence",
+    "external_product",
     "frobenius_schur",
     "induce",
     "irrep_table",
+    "maps_rep",
     "restrict",
     "solve_constraints",
     "symmetric_power",

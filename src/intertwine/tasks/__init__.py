@@ -4,7 +4,7 @@
 
 >>> from intertwine import tasks
 >>> tasks.get("properties").summary
-'Scalars, vectors and tensors of whole structures: molecules, clusters.'
+'Scalars, vectors and tensors of structures or of their atoms: molecules, crystals.'
 """
 
 from __future__ import annotations

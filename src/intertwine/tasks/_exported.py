@@ -16,23 +16,33 @@ TOLERANCE = 1e-5
 _SEED = 0
 
 
+class Check(NamedTuple):
+    """What else was measured of an exported function: in words, its value, and the largest that passes."""
+
+    text: str
+    value: float
+    tolerance: float
+
+
 class ExportResult(NamedTuple):
     """A file, and what was measured of the function in it.
 
     difference: the relative difference of its outputs from the model's; equivariance: the largest relative difference
     of the outputs for transformed inputs from the transformed outputs, over the elements of a group; None where the
-    model claims no symmetry.
+    model claims no symmetry; checks: further ones of the task.
     """
 
     path: Path
     difference: float
     equivariance: float | None
     group: str
+    checks: tuple[Check, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether both are at most `TOLERANCE`."""
-        return max(self.difference, self.equivariance or 0.0) <= TOLERANCE
+        """Whether both are at most `TOLERANCE`, and each check at most its own."""
+        within = all(check.value <= check.tolerance for check in self.checks)
+        return within and max(self.difference, self.equivariance or 0.0) <= TOLERANCE
 
 
 def write_exported(

@@ -16,8 +16,12 @@ ENTRY_POINTS = "intertwine.tasks"
 _OURS = {
     "classify": "intertwine.tasks.classify:Classify",
     "images": "intertwine.tasks.images:Images",
+    "keypoints": "intertwine.tasks.keypoints:KeypointTask",
+    "potential": "intertwine.tasks.potential:PotentialTask",
     "properties": "intertwine.tasks.properties:Properties",
     "segment": "intertwine.tasks.segment:Segment",
+    "sfm": "intertwine.tasks.sfm:SfmTask",
+    "weights": "intertwine.tasks.weights:WeightsTask",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine.tasks._suggestions import nearest
 
-PUBLIC = ("circuit-parts", "fashion-mnist", "furniture", "mnist", "qm9", "rotated-mnist")
+PUBLIC = ("circuit-parts", "fashion-mnist", "furniture", "mnist", "mnist-inrs", "qm9", "rotated-mnist")
 """Public sets by name. A file that has the same name is written ./qm9."""
 
 PUBLIC_TASKS = {
@@ -18,6 +18,7 @@ PUBLIC_TASKS = {
     "fashion-mnist": "images",
     "furniture": "classify",
     "mnist": "images",
+    "mnist-inrs": "weights",
     "qm9": "properties",
     "rotated-mnist": "images",
 }

@@ -249,7 +249,11 @@ class _AnisotropicScaling(nn.Module):
 
 
 def _scale_axes(x: Tensor) -> Tensor:
-    return x * torch.linspace(1, 2, x.shape[-1], dtype=x.dtype, device=x.device) if x.ndim > 1 else x
+    if x.ndim < 2:
+        return x
+    scales = (torch.linspace(1, 2, size, dtype=x.dtype, device=x.device) for size in (x.shape[0], x.shape[-1]))
+    rows, columns = scales
+    return x * columns * rows.view(-1, *[1] * (x.ndim - 1))
 
 
 def _evaluated(case: ModuleCase) -> tuple[nn.Module, Inputs]:

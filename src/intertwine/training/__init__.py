@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.training._job import FitResult, Job
+from intertwine.training._job import FitResult, Job, ScheduledJob
 from intertwine.training._settings import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "FitResult",
     "Job",
     "Run",
+    "ScheduledJob",
     "Settings",
     "check_tensorboard",
     "fit",

@@ -67,6 +67,15 @@ class Job(Protocol):
         ...
 
 
+@runtime_checkable
+class ScheduledJob(Job, Protocol):
+    """A job whose loss changes during the run, as the learning rate does."""
+
+    def schedule(self, completed: float) -> None:
+        """Called before each training step with the completed share of the run, 0 to 1."""
+        ...
+
+
 @dataclass(frozen=True)
 class FitResult:
     """The result of `fit`.

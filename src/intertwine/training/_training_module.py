@@ -24,10 +24,10 @@ from intertwine.training._batches import (
     train_steps,
     validation_steps,
 )
-from intertwine.training._job import Job
+from intertwine.training._job import Job, ScheduledJob
 from intertwine.training._muon import Muon
 from intertwine.training._settings import Settings
-from intertwine.training.checkpoints import ResumeState, copy_weights, learning_rate
+from intertwine.training.checkpoints import ResumeState, completed_share, copy_weights, learning_rate
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 
@@ -118,7 +118,9 @@ class TrainingModule(lightning.LightningModule):
             self.average = MovingAverage(self.model, self.settings.ema, start.average, start.average_updates)
 
     def on_train_batch_start(self, batch: StepBatch, batch_idx: int) -> None:
-        """Set the learning rate of the step."""
+        """Set the learning rate of the step, and the loss of a job that has a schedule."""
+        if isinstance(self.job, ScheduledJob):
+            self.job.schedule(completed_share(self.settings, self.state, self.seconds_used))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.state, self.seconds_used)
 

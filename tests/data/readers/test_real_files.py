@@ -234,9 +234,10 @@ def test_a_symmetric_matrix_is_the_same_under_every_key(tmp_path, key):
 
 
 def test_six_numbers_of_stress_are_in_the_order_of_voigt(tmp_path, width):
-    from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.io import write
+
+    from ase import Atoms
 
     atoms = Atoms("O", [[0, 0, 0]])
     atoms.calc = SinglePointCalculator(atoms, stress=np.array([1.0, 4, 6, 5, 3, 2]))

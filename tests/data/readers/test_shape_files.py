@@ -318,3 +318,10 @@ def test_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(_formats, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "intertwine\[shapes\]"'):
         read_shape(path)
+
+
+def test_a_ply_file_may_declare_elements_of_which_it_has_none(tmp_path):
+    path = tmp_path / "a.ply"
+    faces = "element face 0\nproperty list uchar int vertex_indices\n"
+    path.write_text(ply("property int label", ["4", "5", "4"], faces))
+    assert len(read_shape(path).points) == 3

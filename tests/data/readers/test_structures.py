@@ -7,13 +7,14 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import iter_structures, read_structures
 from intertwine.data.readers import _structures
+from intertwine.data.readers._xyz import read_xyz_frames
 
 WATER = """3
 Properties=species:S:1:pos:R:3 energy=-76.5 dipole="0.0 0.1 -0.7" tag=wet alpha="1 2 3 4 5 6 7 8 9" pbc="F F F"
@@ -201,8 +202,10 @@ def test_what_is_before_a_bad_frame_is_there_already(file):
         (ATOM.replace("H 1", "X 1"), r'frame 1: unknown element "X" \(atom 1\)'),
         (ATOM.replace("species:S", "Z:I").replace("H 1", "300 1"), r"frame 1: "),
         (WATER.replace("pos:R", "xyz:R"), r"frame 1: every atom is at the origin"),
-        (ATOM + WATER.replace("F F F", "T T T"), r'frame 2: periodic cells .* write pbc="F F F"'),
-        (WATER.replace('pbc="F F F"', 'Lattice="9 0 0 0 9 0 0 0 9"'), r"frame 1: periodic cells"),
+        (ATOM + WATER.replace("F F F", "T T T"), r'frame 2: it is periodic, and has no cell; .* pbc="F F F"'),
+        (WATER.replace('pbc="F F F"', 'Lattice="9 0 0 0 9 0 9 9 0"'), r"frame 1: the lattice vectors .* independent"),
+        (WATER.replace('pbc="F F F"', 'Lattice="9 0 0 0 nan 0 0 0 9"'), r"frame 1: "),
+        ('2\nLattice="4 0 0 0 4 0 0 0 4"\nH 0 0.1 0\nH 4 0.1 8\n', r"frame 1: atom 2 is a periodic image of atom 1"),
         (ATOM + "VEC1 5 0 0\n", r"frame 1: periodic cells"),
         ("\x00\x01\x02", r"frame 1: expected a line with the number of atoms"),
     ],
@@ -323,3 +326,10 @@ def test_xyz_without_its_ending_is_checked_as_xyz(file):
     assert len(read_structures(file(WATER + ATOM, "no_ending")).names) == 2
     with pytest.raises(UsageError, match=r"it says 999999999999999999 atoms, but only 1 follow"):
         read_structures(file("999999999999999999\n\nH 0 0 0\n", "no_ending"))
+
+
+def test_the_lines_of_frames_are_counted_through_the_lines_after_qm9(tmp_path):
+    frame = "1\ngdb 1\t" + "0.5 " * 15 + "\nC 1 0 0 -0.5\n13 17\nC C\nInChI=1S InChI=1S\n"
+    path = tmp_path / "a.xyz"
+    path.write_text(frame + "\n" + frame + frame)
+    assert [found.line for found in read_xyz_frames(path, lambda _: None)] == [1, 8, 14]

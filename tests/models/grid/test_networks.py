@@ -122,6 +122,35 @@ def test_error_curve_on_smooth_images(group, bound):
     assert control[0] > 3 * error[0]
 
 
+@pytest.mark.parametrize("name", ["C8", "SO2", "SO3"])
+def test_compiled_networks(name):
+    """Training and evaluation in one graph, of groups whose filters are interpolated."""
+    torch.manual_seed(0)
+    net = VoxelCNN(SO3().trivial, 2 * SO3().trivial, **SMALL) if name == "SO3" else NETWORKS[name]()
+    data = torch.randn(2, 1, *[7] * (3 if name == "SO3" else 2))
+    torch.compiler.reset()
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    net.eval()
+    torch.testing.assert_close(compiled(data), net(data))
+    net.train()
+    gradients = []
+    for each in (net, compiled):
+        net.zero_grad()
+        each(data).square().sum().backward()
+        gradients.append([weight.grad.clone() for weight in net.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 9])
+def test_a_batch_of_one_image_in_training(size):
+    net = gcnn(C4).train()
+    logits = net(torch.randn(1, 1, size, size))
+    logits.sum().backward()
+    assert logits.isfinite().all()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in net.parameters())
+
+
 def test_audit_by_layer():
     """The report names the layers, under the shifts and rotations of the input."""
     net = gcnn(D4).double().eval()

@@ -202,6 +202,18 @@ def test_a_filter_given_by_pixels():
     assert parts.truncated(3)[1] < 2e-3
 
 
+def test_pixels_stand_where_they_are():
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((5, 7), (3, 5, 7)):
+        pixels = torch.randn(shape, generator=generator, dtype=torch.float64)
+        centers = [torch.arange(size, dtype=torch.float64) - (size - 1) / 2 for size in shape]
+        grid = torch.stack(torch.meshgrid(*centers, indexing="ij"), dim=-1).flip(-1)  # x is the last axis
+        if len(shape) == 2:
+            grid = grid * torch.tensor([1.0, -1.0], dtype=torch.float64)  # y points up, rows go down
+        assert (SampledFilter(pixels)(grid) - pixels).abs().max() < 1e-12
+        assert SampledFilter(pixels)(grid[0]).shape == shape[1:]
+
+
 def test_interpolation_functions_of_pyrtools():
     pyrtools = pytest.importorskip("pyrtools")
     angles = np.arange(4) * pi / 4

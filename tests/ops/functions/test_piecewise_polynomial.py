@@ -36,3 +36,11 @@ def test_not_a_number_stays_one() -> None:
 
 def test_no_points() -> None:
     assert piecewise_polynomial(torch.zeros(0), torch.randn(4, 3, 2)).shape == (0, 2)
+
+
+def test_slopes_of_lines_and_constants() -> None:
+    x = torch.tensor([0.1, 0.6], requires_grad=True)
+    lines = torch.tensor([[[0.0], [1.0]], [[2.0], [3.0]]])  # of two intervals, in t = 2 (2 x - i) - 1
+    for coefficients, slopes in ((lines, [4.0, 12.0]), (lines[:, :1], [0.0, 0.0])):
+        (found,) = torch.autograd.grad(piecewise_polynomial(x, coefficients).sum(), x)
+        assert found.tolist() == slopes

@@ -49,3 +49,13 @@ def test_pooling_and_interpolation_are_means(size):
     assert pooled.shape == (1, *[-(-size // 2)] * 3)
     assert torch.allclose(pooled, torch.ones(()))
     assert torch.allclose(linear_upsample(pooled, (size,) * 3, 2, 3), torch.ones(()))
+
+
+def test_pooling_is_a_gaussian_mean_in_pixels():
+    impulse = torch.zeros(1, 1, 9, dtype=torch.float64)
+    for place in range(9):
+        impulse.zero_()[..., place] = 1
+        found = gaussian_pool(impulse[:, :, None, :].expand(1, 1, 9, 9), 2, 0.7, 2)[0, 0, 0]
+        for number, center in enumerate((0, 2, 4, 6, 8)):
+            row = [math.exp(-((pixel - center) ** 2) / (2 * 0.7**2)) for pixel in range(9)]
+            assert float(found[number]) == pytest.approx(row[place] / sum(row), abs=1e-12)

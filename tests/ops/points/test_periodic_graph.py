@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from ase import Atoms
 from intertwine.ops import radius_graph
 
 

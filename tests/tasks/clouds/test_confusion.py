@@ -79,3 +79,8 @@ def test_without_categories_the_parts_that_occur_count():
     truth, predicted, batch = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 2]), torch.tensor([0, 0, 0, 1])
     found = shape_intersections(truth, predicted, batch, 3, 9)
     assert found.tolist() == [0.5, 1.0, 1.0]
+
+
+def test_a_part_of_one_point_counts():
+    truth, predicted, batch = torch.tensor([0, 0, 1]), torch.tensor([0, 0, 0]), torch.zeros(3, dtype=torch.int64)
+    assert shape_intersections(truth, predicted, batch, 1, 3).tolist() == [pytest.approx((2 / 3 + 0) / 2)]

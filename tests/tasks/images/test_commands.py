@@ -61,6 +61,7 @@ def test_the_report_has_what_it_should(place, trained):
     text = trained.report.read_text()
     for words in (
         "Images",
+        "Features",
         "Angle",
         "Learning",
         "Confusion matrix",
@@ -71,6 +72,16 @@ def test_the_report_has_what_it_should(place, trained):
     content = json.loads(text.split('id="turned">')[1].split("</script>")[0])
     assert len(content["items"][0]["said"]) == 72
     assert len(content["items"]) == 4
+
+
+def test_feature_maps_turn_with_the_image(trained):
+    from intertwine.tasks.images.report._features import feature_maps
+
+    image = torch.rand(1, 1, 17, 17, generator=torch.Generator().manual_seed(0))
+    network = trained.predictor.model
+    for here, there in zip(feature_maps(network, image), feature_maps(network, image.rot90(1, (-2, -1))), strict=True):
+        assert (here.rot90(1, (-2, -1)) - there).abs().max() <= 1e-4
+        assert (here - there).abs().max() > 1e-3
 
 
 def test_evaluation_has_the_curve(place, trained, capsys):

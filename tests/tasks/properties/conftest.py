@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from intertwine.data import molecules
-from intertwine.tasks.properties._symmetric_matrices import to_irreps
+from intertwine.tasks.properties._matrices import to_irreps
 
 CHARGE = {1: 0.3, 6: 0.1, 8: -0.6, 14: 1.0}
 

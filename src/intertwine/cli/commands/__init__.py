@@ -14,6 +14,8 @@ from intertwine.cli.commands._keypoints import keypoints
 from intertwine.cli.commands._list_runs import runs
 from intertwine.cli.commands._pattern import pattern
 from intertwine.cli.commands._predict import predict
+from intertwine.cli.commands._register import register
+from intertwine.cli.commands._sfm import sfm
 
 __all__ = [
     "FIT_HELP",
@@ -29,5 +31,7 @@ __all__ = [
     "keypoints",
     "pattern",
     "predict",
+    "register",
     "runs",
+    "sfm",
 ]

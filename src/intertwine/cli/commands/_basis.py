@@ -21,7 +21,8 @@ def basis(
     maps: Annotated[
         str,
         typer.Argument(
-            help='Representations "GROUP: IN -> OUT", such as "SO3: 1 x 1 -> 0 + 1 + 2". The group may be a JSON file'
+            help='Representations "GROUP: IN -> OUT", such as "SO3: 1 x 1 -> 0 + 1 + 2", or, for a product of groups,'
+            ' "S4 x S3: V1 x V2 -> V1 x V2". The group may be a JSON file'
             ' {"generators": [..], "algebra": [..], "reps": {"W": {"generators": [..], "algebra": [..]}}}.',
             show_default=False,
         ),

@@ -26,7 +26,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> int:
-    """Export a model on images as ordinary convolutions, and audit it again from the file."""
+    """Export a model on images as ordinary convolutions, or a potential with its forces; audited from the file."""
     suffix = check_format(format)
     check_folder(checkpoint)
     if output is not None:
@@ -39,5 +39,6 @@ def export(
     text = f"from the file: {found.difference:.1e} from the checkpoint's outputs"
     if found.equivariance is not None:
         text += f", {found.equivariance:.1e} under {found.group}"
+    text += "".join(f", {check.value:.1e} {check.text}" for check in found.checks)
     show_line(screen, "audit", f"{'PASS' if found.passed else 'FAIL'}  {text}")
     return PASS if found.passed else FAIL

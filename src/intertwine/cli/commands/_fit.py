@@ -31,6 +31,10 @@ EXAMPLES = {
         "intertwine fit images photos/ --group D8 --augment rotate+shift --minutes 10",
         "intertwine fit images rotated-mnist --group D16 --restrict C16@5 --epochs 30",
     ),
+    "potential": (
+        "intertwine fit potential train.extxyz --test test.extxyz --minutes 60",
+        "intertwine fit potential bulk.extxyz surfaces.extxyz --valid 5% --isolated-atoms atoms.extxyz",
+    ),
     "properties": (
         "intertwine fit properties molecules.extxyz --target energy@eV --target dipole:1o",
         "intertwine fit properties --config run.toml --epochs 100",

@@ -11,18 +11,33 @@ from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Callable
 
+    from rich.console import Console
+    from torch import Tensor
+
+    from intertwine.ops import Keypoints
     from intertwine.tasks.keypoints import ImageMatches, TwoViewGeometry
+
+    Extractor = Callable[[Tensor, int | None], Keypoints]
 
 SUCCESS = 0
 
 _NO_GEOMETRY = "none"
+_RATIO, _LEARNED_RATIO = 0.8, 0.95
 
 
 def keypoints(
     first: Annotated[str, typer.Argument(metavar="A", help="Image file.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Image file.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Trained detector and descriptor (fit keypoints); SIFT when not given.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="IMAGE", help="Picture of the matches.", show_default=False)
     ] = None,
@@ -43,15 +58,20 @@ def keypoints(
     ] = None,
     threshold: Annotated[float, typer.Option(metavar="PIXELS", help="Largest error of an inlier.")] = 3.0,
     ratio: Annotated[
-        float, typer.Option(help="Ratio test: nearest over second nearest descriptor, within 0 .. 1.")
-    ] = 0.8,
+        float | None,
+        typer.Option(
+            help="Ratio test: nearest over second nearest descriptor, within 0 .. 1; by default 0.8 of SIFT, 0.95 of a "
+            "trained descriptor.",
+            show_default=False,
+        ),
+    ] = None,
     max_keypoints: Annotated[int, typer.Option(help="Largest number of keypoints of an image.")] = 4096,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> int:
-    """Match two images by SIFT keypoints, and estimate the homography or the epipolar geometry between them."""
+    """Match two images by keypoints, and estimate the homography or the epipolar geometry between them."""
     from intertwine.tasks import check_output
 
-    if not 0 < ratio <= 1:
+    if ratio is not None and not 0 < ratio <= 1:
         raise UsageError(f"--ratio expects a number above 0 and at most 1, got {ratio}")
     if not 1 <= max_keypoints <= 100_000:
         raise UsageError(f"--max-keypoints expects a number within 1 .. 100,000, got {max_keypoints:,}")
@@ -63,7 +83,10 @@ def keypoints(
     kind = _geometry(geometry, focal)
     if output is not None and Path(output).suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{output}: the picture of the matches is written as .png or .jpg")
-    return _match(first, second, output, csv, kind, focal, threshold, ratio, max_keypoints, force=force)
+    share = ratio or (_RATIO if checkpoint is None else _LEARNED_RATIO)
+    extract = None if checkpoint is None else _extractor(checkpoint)
+    found = _match(first, second, extract, share, max_keypoints)
+    return _write(first, second, found, output, csv, kind, focal, threshold, force=force)
 
 
 def _geometry(name: str | None, focal: float | None) -> str:
@@ -81,25 +104,41 @@ def _geometry(name: str | None, focal: float | None) -> str:
     return name
 
 
-def _match(
+def _extractor(checkpoint: str) -> Extractor:
+    """What finds keypoints: the model of a checkpoint."""
+    from intertwine.tasks import load
+    from intertwine.tasks.keypoints import KeypointPredictor
+
+    predictor = load(checkpoint)
+    if not isinstance(predictor, KeypointPredictor):
+        raise UsageError(f"--checkpoint {checkpoint} is no model of keypoints: train one with intertwine fit keypoints")
+    return predictor.extract
+
+
+def _match(first: str, second: str, extract: Extractor | None, ratio: float, max_keypoints: int) -> ImageMatches:
+    from intertwine.tasks.keypoints import match_images
+
+    options = {} if extract is None else {"extract": extract}
+    return match_images(first, second, max_keypoints=max_keypoints, ratio=ratio, **options)
+
+
+def _write(
     first: str,
     second: str,
+    found: ImageMatches,
     output: str | None,
     csv: str | None,
     kind: str,
     focal: float | None,
     threshold: float,
-    ratio: float,
-    max_keypoints: int,
     *,
     force: bool,
 ) -> int:
     import torch
 
     from intertwine.tasks import output_file
-    from intertwine.tasks.keypoints import draw_matches, match_images, two_view_geometry, write_matches
+    from intertwine.tasks.keypoints import draw_matches, two_view_geometry, write_matches
 
-    found = match_images(first, second, max_keypoints=max_keypoints, ratio=ratio)
     model = None
     if kind != _NO_GEOMETRY:
         centers = [torch.tensor([(image.shape[2] - 1) / 2, (image.shape[1] - 1) / 2]) for image in found.images]

@@ -15,6 +15,7 @@ from intertwine.data.images._image_file import (
     write_mask,
 )
 from intertwine.data.images._image_set import IGNORED, ImageSet
+from intertwine.data.images._labels import label_fields
 from intertwine.data.images._layout import ImageLayout, border_color, fit_to_square, to_float, unfit_mask, with_channels
 from intertwine.data.images._read_images import iter_images, read_images
 from intertwine.data.images._warp import rotate_images, warp_images
@@ -30,6 +31,7 @@ __all__ = [
     "fit_to_square",
     "image_files",
     "iter_images",
+    "label_fields",
     "parse_idx",
     "read_image",
     "read_images",

@@ -1,4 +1,4 @@
-"""Public data sets: molecules, shapes, digits and clothing, and the recipes by which `intertwine data NAME` gets them.
+"""Public data sets: molecules, shapes, digits, clothing, networks, and the recipes of `intertwine data NAME`.
 
 The recipes import neither torch nor ase; the sets are loaded when they are first used.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from intertwine.data.public._circuit_parts import circuit_parts
     from intertwine.data.public._digits import fashion_mnist, mnist, rotated_mnist
     from intertwine.data.public._furniture import furniture
+    from intertwine.data.public._mnist_inrs import fit_sine_networks, mnist_inrs
     from intertwine.data.public._qm9 import qm9
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "TargetInfo",
     "circuit_parts",
     "fashion_mnist",
+    "fit_sine_networks",
     "furniture",
     "mnist",
+    "mnist_inrs",
     "qm9",
     "rotated_mnist",
 ]
@@ -33,8 +36,10 @@ __all__ = [
 _HOMES = {
     "circuit_parts": "_circuit_parts",
     "fashion_mnist": "_digits",
+    "fit_sine_networks": "_mnist_inrs",
     "furniture": "_furniture",
     "mnist": "_digits",
+    "mnist_inrs": "_mnist_inrs",
     "qm9": "_qm9",
     "rotated_mnist": "_digits",
 }

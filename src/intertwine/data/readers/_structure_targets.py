@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from intertwine.reps import Rep
 
 _PER_ATOM = ("forces", "stresses", "charges", "magmoms", "energies", "born_effective_charges")
-_VOIGT_NAMES = ("stress", "virial", "virials")
+_NAMES_IN_FILES = (("charge", "initial_charges"), ("charge", "charges"), ("mass", "masses"))
+"""Columns of extended XYZ, and what ase calls them."""
+_VOIGT_NAMES = ("stress", "stresses", "virial", "virials")
 _VOIGT = ((0, 5, 4), (5, 1, 3), (4, 3, 2))
 """Where each entry of a symmetric 3 x 3 matrix stands among xx yy zz yz xz xy."""
 
 _LARGEST = 1e30
 _MAX_KEYS = 12
+_MATRIX = 9
+_ASYMMETRY = 1e-3
+"""Of a matrix, the share of its largest entry up to which A - A^T counts as rounding of a symmetric one."""
 
 
 def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
@@ -47,7 +52,7 @@ def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.
     value = np.asarray(known[name])
     if value.dtype.kind not in "iuf":
         raise UsageError(f'{location}: target "{name}" is not numeric: {str(known[name])[:40]}')
-    if name.lower() in _VOIGT_NAMES and value.shape == (6,):
+    if _is_voigt(name, value.shape):
         value = value[np.array(_VOIGT)]
     _check_shape(value, name, rep, location)
     if value.shape == (3, 3) and not _is_of_matrices(rep):
@@ -59,6 +64,102 @@ def target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.
         what = "is too large" if np.isfinite(value).all() else "is not finite"
         raise UsageError(f'{location}: target "{name}" {what}: {" ".join(f"{number:g}" for number in value.flat)}')
     return value.astype(np.float64).reshape(-1)
+
+
+def atom_target_of(atoms: Any, name: str, rep: Rep, location: str) -> npt.NDArray[np.float64]:
+    """A frame's column of atoms: from `atoms.arrays`, else from the results that came with the file.
+
+    Args:
+        atoms: ase's.
+        name: the target's.
+        rep: what it must be: `rep.dim` numbers an atom.
+        location: file and frame, for the message.
+
+    Returns:
+        (n, rep.dim).
+
+    Raises:
+        UsageError: the column is missing, no number, not finite, too large, or of another length or width.
+    """
+    known = atom_columns(atoms)
+    if name not in known:
+        if name in _known(atoms):
+            raise UsageError(f'{location}: "{name}" is one value of the structure here, and given per atom elsewhere')
+        raise UsageError(f'{location}: no column "{name}" of atoms; {_known_targets(name, list(known))}')
+    value = np.asarray(known[name])
+    if value.dtype.kind not in "iuf":
+        raise UsageError(f'{location}: column "{name}" is not numeric: {str(value.flat[0])[:40]}')
+    if len(value) != len(atoms):
+        raise UsageError(f'{location}: column "{name}" has {len(value)} rows for {len(atoms)} atoms')
+    rows = value.reshape(len(value), -1)
+    if _is_voigt(name, rows.shape[1:]):
+        rows = rows[:, np.array(_VOIGT).reshape(-1)]
+    if rows.shape[1] != rep.dim:
+        raise UsageError(
+            f'{location}: column "{name}" as {rep} has {rep.dim} number{"s"[: rep.dim != 1]} an atom, the file has '
+            f"{rows.shape[1]}"
+        )
+    if rows.shape[1] == _MATRIX and not _is_of_matrices(rep):
+        raise UsageError(
+            f'{location}: column "{name}" is a 3 x 3 matrix of each atom, no components of {rep}; it is asked for as '
+            f'"{name}:ij", or "{name}:ij=ji" if it is symmetric'
+        )
+    bad = ~(np.isfinite(rows) & (np.abs(rows) <= _LARGEST)).all(axis=1)
+    if bad.any():
+        atom = int(bad.argmax())
+        what = "is too large" if np.isfinite(rows[atom]).all() else "is not finite"
+        shown = " ".join(f"{number:g}" for number in rows[atom])
+        raise UsageError(f'{location}: column "{name}" {what} at atom {atom + 1}: {shown}')
+    return rows.astype(np.float64)
+
+
+class TargetLayout(NamedTuple):
+    """What a frame says of a name.
+
+    per_atom: whether it is a column of the atoms; size: how many numbers the structure, or each atom, has; symmetric:
+    whether these are a symmetric 3 x 3 matrix of nine numbers.
+    """
+
+    per_atom: bool
+    size: int
+    symmetric: bool
+
+
+def layout_of(atoms: Any, name: str) -> TargetLayout | None:
+    """The layout of a name in a frame; None where there is nothing of that name. One value of the structure is first.
+
+    >>> from ase import Atoms
+    >>> water = Atoms("OH2", [[0, 0, 0], [0, 0, 1], [0, 1, 0]])
+    >>> water.arrays["q"] = np.array([-0.8, 0.4, 0.4])
+    >>> layout_of(water, "q")
+    TargetLayout(per_atom=True, size=1, symmetric=False)
+    """
+    for per_atom, known in ((False, _known(atoms)), (True, atom_columns(atoms))):
+        if name in known:
+            value = np.asarray(known[name])
+            rows = value.reshape(len(value), -1) if per_atom and len(value) else value.reshape(1, -1)
+            size = _MATRIX if _is_voigt(name, rows.shape[1:]) else rows.shape[1]
+            return TargetLayout(per_atom, size, size == _MATRIX and _is_symmetric(rows))
+    return None
+
+
+def _is_voigt(name: str, shape: tuple[int, ...]) -> bool:
+    return name.lower() in _VOIGT_NAMES and shape == (6,)
+
+
+def _is_symmetric(rows: npt.NDArray[Any]) -> bool:
+    if rows.shape[1] != _MATRIX or rows.dtype.kind not in "iuf":
+        return True
+    matrices = rows.reshape(-1, 3, 3).astype(np.float64)
+    gap = np.abs(matrices - matrices.transpose(0, 2, 1)).max(initial=0)
+    return bool(gap <= _ASYMMETRY * np.abs(matrices).max(initial=0))
+
+
+def atom_columns(atoms: Any) -> dict[str, Any]:
+    """What the file says of each atom, besides elements and positions."""
+    found = {key: value for key, value in _results(atoms).items() if key in _PER_ATOM}
+    found |= {key: value for key, value in atoms.arrays.items() if key not in ("numbers", "positions")}
+    return {name: found[key] for name, key in _NAMES_IN_FILES if key in found} | found
 
 
 def _results(atoms: Any) -> Mapping[str, Any]:

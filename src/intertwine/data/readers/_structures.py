@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
@@ -19,7 +20,14 @@ from intertwine.data._constructors import molecules
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data.readers._structure_record import XYZ_SUFFIXES, StructureRecord, read_records
+from intertwine.data.readers._structure_record import (
+    XYZ_SUFFIXES,
+    StructureRecord,
+    TargetReps,
+    atoms_of_file,
+    read_records,
+)
+from intertwine.data.readers._structure_targets import TargetLayout, layout_of
 
 if TYPE_CHECKING:
     from intertwine.reps import Rep
@@ -29,6 +37,7 @@ def read_structures(
     path: str | os.PathLike[str],
     targets: Mapping[str, Rep] | None = None,
     *,
+    atom_targets: Mapping[str, Rep] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> PointCloudSet:
     """All structures of a file, or of the .xyz and .extxyz files of a folder in the order of their names.
@@ -38,19 +47,25 @@ def read_structures(
         targets: name -> representation; each is looked up in every frame's info, then in the results that the file
             brings (ase puts energy and dipole there), and must have `rep.dim` numbers; 3 x 3 counts as nine, by rows,
             and so do the six numbers xx yy zz yz xz xy that ase makes of a stress.
+        atom_targets: the same for columns of the atoms: each is looked up in every frame's arrays, then in the results
+            (ase puts charges and magmoms there), and must have `rep.dim` numbers an atom.
         progress: called with (bytes read, bytes in all).
 
     Returns:
-        As `molecules`: positions in Angstrom, targets (S, rep.dim) in the file's own units, names "file:frame".
+        As `molecules`: positions in Angstrom, targets (S, rep.dim) and atom targets (N, rep.dim) in the file's own
+        units, names "file:frame". Where a structure is periodic there are `cell` and `pbc`.
 
     Raises:
-        UsageError: the file is missing, empty, not readable; or a frame has no atoms, is periodic, has an unknown
+        UsageError: the file is missing, empty, not readable; or a frame has no atoms, a cell without volume, an unknown
             element, a coordinate that is not finite, a target that is missing, not finite or of another length.
 
     >>> read_structures("water.xyz")    # doctest: +SKIP
     PointCloudSet(1 clouds, 3 points; of points: numbers)
     """
-    return PointCloudSet.concatenate(list(iter_structures(path, targets, progress=progress)))
+    parts = list(iter_structures(path, targets, atom_targets=atom_targets, progress=progress))
+    if any("cell" in part.cloud_fields for part in parts):
+        parts = [part.with_cells() for part in parts]
+    return PointCloudSet.concatenate(parts)
 
 
 def iter_structures(
@@ -58,6 +73,7 @@ def iter_structures(
     targets: Mapping[str, Rep] | None = None,
     chunk: int = 1000,
     *,
+    atom_targets: Mapping[str, Rep] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Iterator[PointCloudSet]:
     """As `read_structures`, but at most `chunk` structures at a time: memory does not grow with the length of the file.
@@ -65,7 +81,8 @@ def iter_structures(
     Args:
         path: as for `read_structures`.
         targets: as for `read_structures`.
-        chunk: the most structures that one item holds.
+        chunk: the most structures that one item holds. One without a periodic structure has no cells.
+        atom_targets: as for `read_structures`.
         progress: as for `read_structures`.
 
     Raises:
@@ -74,13 +91,34 @@ def iter_structures(
     """
     if chunk < 1:
         raise ValueError(f"a chunk holds at least one structure; got {chunk}")
-    if find_spec("ase") is None:
-        raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
-    records = _records(_files(Path(path)), dict(targets or {}), progress)
+    _require_ase()
+    reps = TargetReps(dict(targets or {}), dict(atom_targets or {}))
+    records = _records(structure_files(Path(path)), reps, progress)
     return _chunks(records, chunk)
 
 
-def _records(files: list[Path], targets: Mapping[str, Rep], progress: ProgressCallback) -> Iterator[StructureRecord]:
+def find_targets(path: str | os.PathLike[str], names: Iterable[str]) -> dict[str, TargetLayout]:
+    """Whether these names are values of the structures or columns of their atoms, by the first frame; and their sizes.
+
+    Args:
+        path: as for `read_structures`.
+        names: what to look for; those that the first frame does not have are left out.
+
+    Raises:
+        UsageError: the file is missing, empty or not readable.
+    """
+    _require_ase()
+    first = next(iter(atoms_of_file(structure_files(Path(path))[0], lambda done: None)))
+    found = {name: layout_of(first, name) for name in names}
+    return {name: layout for name, layout in found.items() if layout is not None}
+
+
+def _require_ase() -> None:
+    if find_spec("ase") is None:
+        raise UsageError('files of structures are read by the Python package ase: pip install "intertwine[atoms]"')
+
+
+def _records(files: list[Path], targets: TargetReps, progress: ProgressCallback) -> Iterator[StructureRecord]:
     """The structures of all files, one at a time, reporting the bytes of all that have been read."""
     sizes = [file.stat().st_size for file in files]
     total, before = sum(sizes), 0
@@ -93,7 +131,12 @@ def _records(files: list[Path], targets: Mapping[str, Rep], progress: ProgressCa
         before += size
 
 
-def _files(path: Path) -> list[Path]:
+def structure_files(path: Path) -> list[Path]:
+    """The file itself, or the .xyz and .extxyz files of a folder in the order of their names.
+
+    Raises:
+        UsageError: there is none.
+    """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if not path.is_dir():
@@ -125,4 +168,18 @@ def _pack(records: list[StructureRecord]) -> PointCloudSet:
         offsets_from_counts(torch.tensor([len(record.numbers) for record in records], dtype=torch.int64)),
         {name: torch.from_numpy(np.stack([record.targets[name] for record in records])) for name in first.targets},
         names,
+        atom_targets={
+            name: torch.from_numpy(np.concatenate([record.atom_targets[name] for record in records]))
+            for name in first.atom_targets
+        },
+        **_cells(records),
     )
+
+
+def _cells(records: list[StructureRecord]) -> dict[str, Tensor]:
+    """Cell (S, 9) and pbc (S, 3), zeros and False for what is not periodic; nothing where nothing is."""
+    if all(record.cell is None for record in records):
+        return {}
+    cells = [np.zeros(9) if record.cell is None else record.cell for record in records]
+    flags = [np.zeros(3, dtype=bool) if record.pbc is None else record.pbc for record in records]
+    return {"cell": torch.from_numpy(np.stack(cells)), "pbc": torch.from_numpy(np.stack(flags))}

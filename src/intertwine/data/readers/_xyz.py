@@ -53,7 +53,8 @@ def read_xyz_frames(path: Path, report: Callable[[int], None]) -> Iterator[XyzFr
                     continue
                 if frame and line.split()[0].upper().startswith("VEC"):
                     raise UsageError(
-                        f"{path}, frame {frame}: periodic cells are not supported yet: remove the lines VEC1 ..."
+                        f"{path}, frame {frame}: periodic cells are not read from lines VEC1 ...; write them into the "
+                        'comment, as Lattice="..."'
                     )
                 frame += 1
                 atoms = _number_of_atoms(line, f"{path}, frame {frame}")

@@ -105,5 +105,5 @@ def _surface(positions: Tensor, edges: Tensor) -> Tensor:
     sums = weights.new_zeros(len(positions), len(SURFACE_SCALES), 3)
     sums = sums.index_add(0, target, weights[..., None] * offset[:, None])
     lengths = torch.zeros_like(sums[..., 0]).index_add(0, target, weights * squared.sqrt())
-    exposure: Tensor = torch.linalg.vector_norm(sums, dim=-1) / lengths.clamp(min=1e-6)
-    return exposure
+    roughness: Tensor = torch.linalg.vector_norm(sums, dim=-1) / lengths.clamp(min=1e-6)
+    return roughness

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from intertwine._errors import UsageError
 from intertwine.actions import Action, LinearAction
 from intertwine.groups import Group
+from intertwine.models._scalar_batch_norm import ScalarBatchNorm
 from intertwine.models.grid._fields import Fields
 from intertwine.nn import (
     GridBatchNorm,
@@ -122,7 +123,7 @@ class Readout(nn.Module):
             real = torch.float32  # whatever the default is
             for before, after in pairwise(sizes):
                 linear = nn.Linear(before, after, bias=False, dtype=real)
-                layers += [linear, nn.BatchNorm1d(after, dtype=real), nn.ELU()]
+                layers += [linear, ScalarBatchNorm(after), nn.ELU()]
             self.perceptron = nn.Sequential(*layers, nn.Linear(sizes[-1], rep_out.dim, dtype=real))
             self.pool = GridSpatialPool(self.local.rep_out)
         else:

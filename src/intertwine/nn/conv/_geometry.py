@@ -26,7 +26,13 @@ class Geometry(NamedTuple):
 
     @classmethod
     def from_edges(
-        cls, positions: Tensor, edges: Tensor, lmax: int = 0, targets: Tensor | None = None, dimension: int = 3
+        cls,
+        positions: Tensor,
+        edges: Tensor,
+        lmax: int = 0,
+        targets: Tensor | None = None,
+        dimension: int = 3,
+        shifts: Tensor | None = None,
     ) -> Geometry:
         """The geometry of edges between points.
 
@@ -36,9 +42,11 @@ class Geometry(NamedTuple):
             lmax: Highest degree of the harmonics; above 0 in space only.
             targets: ``(M, dimension)`` positions of the targets, where these are another cloud.
             dimension: That of the space.
+            shifts: ``(E, dimension)``, what is added to the position of the source of each edge: the lattice vector of
+                a periodic image.
 
         Raises:
-            ValueError: If the positions have another shape.
+            ValueError: If the positions or the shifts have another shape.
 
         Example:
             >>> import torch
@@ -49,12 +57,23 @@ class Geometry(NamedTuple):
         for cloud in (positions, targets):
             if cloud.ndim != 2 or cloud.shape[1] != dimension:
                 raise ValueError(f"positions must have shape (N, {dimension}), got {tuple(cloud.shape)}")
-        return cls.from_graph(positions, Graph.from_edges(edges, targets.shape[0]), lmax, targets)
+        if shifts is None:
+            return cls.from_graph(positions, Graph.from_edges(edges, targets.shape[0]), lmax, targets)
+        if shifts.shape != (edges.shape[1], dimension):
+            raise ValueError(
+                f"shifts must have shape ({edges.shape[1]}, {dimension}), one an edge, got {tuple(shifts.shape)}"
+            )
+        graph, order = Graph.sort_edges(edges, targets.shape[0])
+        return cls.from_vectors(graph, graph.vectors(positions, targets) + shifts.index_select(0, order), lmax)
 
     @classmethod
     def from_graph(cls, positions: Tensor, graph: Graph, lmax: int = 0, targets: Tensor | None = None) -> Geometry:
         """The geometry of a graph whose edges are sorted already; arguments as for :meth:`from_edges`."""
-        vectors = graph.vectors(positions, targets)
+        return cls.from_vectors(graph, graph.vectors(positions, targets), lmax)
+
+    @classmethod
+    def from_vectors(cls, graph: Graph, vectors: Tensor, lmax: int = 0) -> Geometry:
+        """The geometry of a graph whose edges have these vectors ``(E, n)``, in the order of the graph."""
         harmonics = vectors.new_ones(vectors.shape[0], 1) if lmax == 0 else spherical_harmonics(lmax, vectors)
         return cls(graph, vectors, safe_norm(vectors), harmonics)
 

@@ -1,4 +1,4 @@
-"""Alignment of corresponding vectors and points: Procrustes problems with a safe derivative."""
+"""Alignment of corresponding vectors and points: Procrustes problems with a safe derivative, correlation over SO(3)."""
 
 from intertwine.ops.alignment._alignment import (
     RigidMotion,
@@ -7,13 +7,20 @@ from intertwine.ops.alignment._alignment import (
     rigid_alignment,
     similarity_alignment,
 )
+from intertwine.ops.alignment._correlation import maximal_rotation, rotation_correlation
+from intertwine.ops.alignment._grid import spiral_rotations
+from intertwine.ops.alignment._optimal_transport import transport_plan
 from intertwine.ops.alignment._procrustes import nearest_rotation
 
 __all__ = [
     "RigidMotion",
     "Similarity",
+    "maximal_rotation",
     "nearest_rotation",
     "procrustes",
     "rigid_alignment",
+    "rotation_correlation",
     "similarity_alignment",
+    "spiral_rotations",
+    "transport_plan",
 ]

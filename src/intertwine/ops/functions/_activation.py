@@ -39,6 +39,15 @@ def _second_derivative(x: Tensor) -> Tensor:
     return (x * (1 - 2 * s) + 2) * (s * (1 - s))
 
 
+_silu.register_decomposition(torch.ops.aten.silu)
+
+
+@_backward.register_decomposition
+def _(x: Tensor, grad: Tensor) -> Tensor:
+    result: Tensor = torch.ops.aten.silu_backward(grad, x)
+    return result
+
+
 @_silu.register_fake
 def _(x: Tensor) -> Tensor:
     return torch.empty_like(x)

@@ -90,6 +90,15 @@ def _harmonics_grad(vectors: Tensor, grad: Tensor, normalization: str) -> Tensor
     return result
 
 
+@harmonics_vjp.register_decomposition
+def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
+    total = torch.zeros_like(grad[:, :3])
+    for columns, lower, tensor in _degrees(grad.shape[1], normalization, grad):
+        coupled = (grad[:, columns] @ tensor.flatten(1)).unflatten(1, tensor.shape[1:])
+        total = total + (coupled * values[:, None, lower]).sum(2)
+    return total
+
+
 @harmonics_vjp.register_fake
 def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
     return grad.new_empty(len(grad), 3)

@@ -28,6 +28,19 @@ def _evaluate(x: Tensor, coefficients: Tensor) -> Tensor:
     return result
 
 
+@_evaluate.register_decomposition
+def _(x: Tensor, coefficients: Tensor) -> Tensor:
+    intervals, order, _ = coefficients.shape
+    scaled = x * intervals
+    interval = scaled.long().clamp(0, intervals - 1)
+    local = ((scaled - interval) * 2 - 1)[:, None]
+    rows = coefficients.index_select(0, interval)
+    result = rows[:, order - 1]
+    for n in range(order - 2, -1, -1):
+        result = result * local + rows[:, n]
+    return result
+
+
 @_evaluate.register_fake
 def _(x: Tensor, coefficients: Tensor) -> Tensor:
     return x.new_empty(x.shape[0], coefficients.shape[2])

@@ -121,6 +121,23 @@ def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return result
 
 
+@_solid_harmonics.register_decomposition
+def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
+    x, y, z = vectors.unbind(1)
+    r2 = vectors.square().sum(1)
+    degrees = [[torch.full_like(x, harmonic_norm(0, normalization))]]
+    for degree in range(1, lmax + 1):
+        a, b, c = _coefficients(degree, normalization)
+        below, cosine = degrees[-1], degrees[-1][-1]
+        sine = below[0] if degree > 1 else torch.zeros_like(x)
+        inner = [value * y * factor for value, factor in zip(below, a.tolist(), strict=True)]
+        if degree > 1:
+            for column, (value, factor) in enumerate(zip(degrees[-2], b.tolist(), strict=True), 1):
+                inner[column] = inner[column] - value * r2 * factor
+        degrees.append([(x * cosine + z * sine) * c, *inner, (z * cosine - x * sine) * c])
+    return torch.stack([value for values in degrees for value in values], 1)
+
+
 @_solid_harmonics.register_fake
 def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)

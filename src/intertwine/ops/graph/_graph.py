@@ -44,12 +44,26 @@ class Graph(NamedTuple):
             >>> graph.target.tolist(), graph.rank.tolist(), graph.rank_of_node.tolist()
             ([1, 0, 0], [1, 2, 2], [2, 1, 0])
         """
+        return cls.sort_edges(edges, num_nodes)[0]
+
+    @classmethod
+    def sort_edges(cls, edges: Tensor, num_nodes: int) -> tuple[Graph, Tensor]:
+        """The graph of an edge list, and the place ``(E,)`` that each of its edges had in the list.
+
+        Args:
+            edges: As for :meth:`from_edges`.
+            num_nodes: Likewise.
+
+        Example:
+            >>> Graph.sort_edges(torch.tensor([[1, 2, 0], [0, 0, 1]]), 3)[1].tolist()
+            [2, 0, 1]
+        """
         source, target = edges
         degrees = segment_sum(torch.ones_like(target), target, num_nodes)
         rank_of_node = torch.argsort(torch.argsort(degrees, stable=True))
         rank = rank_of_node.index_select(0, target)
         order = torch.argsort(rank, stable=True)
-        return cls(source[order], target[order], rank[order], rank_of_node)
+        return cls(source[order], target[order], rank[order], rank_of_node), order
 
     @classmethod
     def from_neighbor_table(cls, table: Tensor) -> Graph:

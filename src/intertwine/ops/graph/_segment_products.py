@@ -94,6 +94,17 @@ def _segment_apply(z: Tensor, b: Tensor, index: Tensor) -> Tensor:
     return torch.empty_like(result).index_copy_(0, runs.edge_order, result)
 
 
+@_segment_outer.register_decomposition
+def _(a: Tensor, b: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    products = a[:, :, None] * b[:, None, :]
+    return products.new_zeros(num_segments, a.shape[1], b.shape[1]).index_add(0, index, products)
+
+
+@_segment_apply.register_decomposition
+def _(z: Tensor, b: Tensor, index: Tensor) -> Tensor:
+    return (z.index_select(0, index) * b[:, None, :]).sum(2)
+
+
 @_segment_outer.register_fake
 def _(a: Tensor, b: Tensor, index: Tensor, num_segments: int) -> Tensor:
     return a.new_empty(num_segments, a.shape[1], b.shape[1])

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 _STEPS = 5
 _BORDER = 5
@@ -47,42 +46,54 @@ def find_extrema(levels: Tensor, contrast_threshold: float, edge_threshold: floa
 
 
 def _candidates(difference: Tensor, threshold: float) -> Tensor:
-    """Indices ``(N, 3)`` of level, row and column of extrema away from the border."""
+    """Indices ``(N, 3)`` of level, row and column of extrema away from the border.
+
+    The 26 neighbors are looked at one after the other, each only where all before it were passed.
+    """
     _, height, width = difference.shape
     if min(height, width) <= 2 * _BORDER:
         return torch.zeros(0, 3, dtype=torch.int64)
+    large = torch.zeros_like(difference, dtype=torch.bool)
+    inner = (slice(1, -1), slice(_BORDER, height - _BORDER), slice(_BORDER, width - _BORDER))
+    torch.gt(difference[inner].abs(), threshold, out=large[inner])
+    place = large.reshape(-1).nonzero()[:, 0]
+    flat = difference.reshape(-1)
+    value = flat.index_select(0, place)
+    # A minimum is a maximum of the negative values.
+    sign = value.sign()
+    value = value.abs()
+    for step in _neighbor_steps(height, width):
+        kept = (value >= sign * flat.index_select(0, place + step)).nonzero()[:, 0]
+        place, sign, value = place[kept], sign[kept], value[kept]
+    return torch.stack((place // (height * width), place // width % height, place % width), 1)
 
-    def largest(values: Tensor) -> Tensor:
-        over = torch.maximum(torch.maximum(values[:-2], values[1:-1]), values[2:])
-        return functional.max_pool2d(over[None], 3, 1, 1)[0]
 
-    inner = difference[1:-1]
-    extreme = ((inner > threshold) & (inner >= largest(difference))) | (
-        (inner < -threshold) & (inner <= -largest(-difference))
-    )
-    border = torch.zeros_like(extreme)
-    border[:, _BORDER : height - _BORDER, _BORDER : width - _BORDER] = True
-    found = (extreme & border).nonzero()
-    return found + torch.tensor([1, 0, 0])
+def _neighbor_steps(height: int, width: int) -> list[int]:
+    """Offsets of the 26 neighbors in a flat array, the nearest in the image first."""
+    axis = (-1, 0, 1)
+    steps = [(abs(k) + abs(i) + abs(j), k * height * width + i * width + j) for k in axis for i in axis for j in axis]
+    return [step for count, step in sorted(steps) if count]
 
 
 def _refine(difference: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """The extrema of quadratic fits: steps to the next pixel while an offset is above one half."""
     shape = torch.tensor(difference.shape)
     low, high = torch.tensor([1, _BORDER, _BORDER]), shape - torch.tensor([2, _BORDER + 1, _BORDER + 1])
-    done = torch.zeros(len(index), dtype=torch.bool)
-    alive = torch.ones(len(index), dtype=torch.bool)
-    for _ in range(_STEPS):
+    order, found = torch.arange(len(index)), []
+    for _ in range(_STEPS + 1):
         center, gradient, hessian = _derivatives(difference, index)
         offset = -_solve(hessian, gradient)
-        done = done | (offset.abs() <= 0.5).all(1)
-        move = torch.where(done[:, None], 0, offset.clamp(-1e6, 1e6).round().to(torch.int64))
-        alive = alive & ((index + move >= low) & (index + move <= high)).all(1)
-        index = torch.where(alive[:, None], index + move, index)
-    center, gradient, hessian = _derivatives(difference, index)
-    offset = -_solve(hessian, gradient)
-    kept = alive & (offset.abs() <= 0.5 + 1e-6).all(1)
-    return index[kept], offset[kept], gradient[kept], hessian[kept], center[kept]
+        done = (offset.abs() <= 0.5).all(1)
+        found.append([part[done] for part in (order, index, offset, gradient, hessian, center)])
+        index = index + offset.clamp(-1e6, 1e6).round().to(torch.int64)
+        left = ~done & ((index >= low) & (index <= high)).all(1)
+        order, index = order[left], index[left]
+        if not len(index):
+            break
+    places, *parts = (torch.cat(values) for values in zip(*found, strict=True))
+    sequence = places.argsort()
+    index, offset, gradient, hessian, center = (part[sequence] for part in parts)
+    return index, offset, gradient, hessian, center
 
 
 def _solve(matrices: Tensor, vectors: Tensor) -> Tensor:

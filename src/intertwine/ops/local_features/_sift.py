@@ -13,6 +13,7 @@ from intertwine.ops.local_features._orientation import gradients, orientations
 from intertwine.ops.local_features._scale_space import Octave, scale_space
 
 
+@torch.no_grad()
 def sift(
     image: Tensor,
     max_keypoints: int | None = None,
@@ -45,7 +46,8 @@ def sift(
     Law: for a similarity T x = c R(a) x + t, the keypoint (x, s, angle) of I is (T x, c s, angle + a) of the image
     I o T^-1, with the same descriptor. Exact for rotations by 90 degrees, for others up to the sampling of the image.
 
-    Cost: linear in the pixels; about 40 convolutions with one-dimensional kernels of the image doubled.
+    Cost: linear in the pixels; about 40 convolutions with one-dimensional kernels of the image doubled. No gradient
+    passes.
 
     Reference: Lowe, IJCV 60 (2004) 91.
 
@@ -73,10 +75,10 @@ def _octave(
     extrema = find_extrema(octave.levels, contrast_threshold, edge_threshold)
     levels = extrema.levels.round().to(torch.int64).clamp(1, intervals)
     scales = sigma * 2 ** (extrema.levels / intervals)
-    gradient = gradients(octave.levels)
-    index, angles = orientations(gradient, extrema.positions, levels, scales)
+    gradient = gradients(octave.levels[1 : intervals + 1])  # those that keypoints are on
+    index, angles = orientations(gradient, extrema.positions, levels - 1, scales)
     positions, levels, scales = extrema.positions[index], levels[index], scales[index]
-    descriptors = describe(gradient, positions, levels, scales, angles)
+    descriptors = describe(gradient, positions, levels - 1, scales, angles)
     positions = octave.origin + octave.step * positions
     return Keypoints(positions, octave.step * scales, angles, extrema.responses[index], descriptors)
 

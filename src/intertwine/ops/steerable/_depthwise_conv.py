@@ -14,6 +14,7 @@ from intertwine.ops.graph import Graph
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
 from intertwine.ops.steerable._coupling import Coupling
+from intertwine.ops.steerable._depthwise_decomposition import depthwise_backward, depthwise_forward
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
 from intertwine.ops.steerable._depthwise_kernels import backward, forward
 
@@ -27,6 +28,8 @@ def _backward(grad: Tensor, args: ConvArgs, needs: list[bool]) -> ConvGradients:
 
 
 _operators = conv_operators("depthwise_conv", ConvKernels(_forward, _backward))
+_operators.conv.register_decomposition(depthwise_forward)
+_operators.backward.register_decomposition(depthwise_backward)
 
 
 def depthwise_conv(

@@ -169,6 +169,29 @@ class ProductIrrepTable(IrrepTable):
         signs = (1, -1) if left.kind == right.kind == "complex" else (0,)
         return [ProductIrrep(self.group, left, right, sign) for sign in signs]
 
+    def product(self, left: Irrep, right: Irrep) -> tuple[Tensor, Rep] | None:
+        """Clebsch-Gordan on each factor, where both have it in closed form and all irreps that occur are real."""
+        assert isinstance(left, ProductIrrep), "a table of product irreps multiplies product irreps"
+        assert isinstance(right, ProductIrrep), "a table of product irreps multiplies product irreps"
+        over_left = self._left.product(left.left, right.left)
+        over_right = self._right.product(left.right, right.right)
+        if over_left is None or over_right is None:
+            return None
+        (Q, left_rep), (P, right_rep) = over_left, over_right
+        terms = [[irrep for copies, irrep in rep.irreps or () for _ in range(copies)] for rep in (left_rep, right_rep)]
+        if any(
+            irrep.kind != "real" for irrep in (left.left, left.right, right.left, right.right, *terms[0], *terms[1])
+        ):
+            return None
+        shape = left.left.dim, right.left.dim, left.right.dim, right.right.dim
+        columns, found = [], []
+        for a, q in zip(terms[0], Q.split([irrep.dim for irrep in terms[0]], dim=1), strict=True):
+            for b, p in zip(terms[1], P.split([irrep.dim for irrep in terms[1]], dim=1), strict=True):
+                both = torch.kron(q, p).reshape(*shape, -1).transpose(1, 2)
+                columns.append(both.reshape(left.dim * right.dim, -1))
+                found.append((1, ProductIrrep(self.group, a, b)))
+        return torch.cat(columns, dim=1), direct_sum(self.group, found)
+
     def describe_labels(self) -> str:
         """The labels of both."""
         return f'pairs "(a,b)" of a: {self._left.describe_labels()} and b: {self._right.describe_labels()}'

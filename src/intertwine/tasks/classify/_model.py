@@ -13,7 +13,7 @@ from intertwine.tasks.clouds import CloudNetwork, head
 
 
 class Classifier(CloudNetwork):
-    """logits = head(mean and largest over the points of their invariants).
+    """logits = head(mean and largest over the points of their invariants, descriptor of the whole).
 
     Args:
         classes: How many.
@@ -22,6 +22,7 @@ class Classifier(CloudNetwork):
         channels: Invariants of a point.
         hidden: Width of the head.
         dropout: In the head.
+        descriptor: Arguments of `ShapeDescriptor` beside the encoder; or None.
 
     Law: for an encoder that commutes with its group, ``y(g x + t) = y(x)`` whatever the numbering of the points.
     """
@@ -35,9 +36,10 @@ class Classifier(CloudNetwork):
         channels: int = 128,
         hidden: int = 128,
         dropout: float = 0.3,
+        descriptor: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(encoder, vectors=vectors, channels=channels, by_point=False)
-        self.head = head(2 * channels, hidden, classes, dropout)
+        super().__init__(encoder, vectors=vectors, channels=channels, by_point=False, descriptor=descriptor)
+        self.head = head(self.channels, hidden, classes, dropout)
         self.rep_out = classes * self.group.trivial
         self.action_out = LinearAction(self.rep_out)
 

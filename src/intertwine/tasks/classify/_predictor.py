@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudSet
-from intertwine.tasks._results import PredictionChunk
+from intertwine.tasks._class_predictions import class_predictions, open_class_writer
+from intertwine.tasks._results import PredictionChunk, PredictionWriter
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._metrics import ClassMetrics
 from intertwine.tasks.classify._model import Classifier
 from intertwine.tasks.clouds import CloudPredictor
-
-_RANKS = ("", "second", "third")
 
 
 class ClassifyPredictor(CloudPredictor[Classifier]):
@@ -51,35 +47,8 @@ class ClassifyPredictor(CloudPredictor[Classifier]):
         """The classes of some clouds."""
         clouds = self.dataset(chunk.clouds).batch(range(len(chunk.clouds)))
         probabilities = self.probabilities(self.logits(clouds), clouds)
-        classes = np.array(self.config["classes"])[probabilities.argmax(1).numpy()]
-        return PredictionChunk(
-            chunk.clouds.names, {"class": classes, "probabilities": probabilities.numpy()}, {}, chunk
-        )
+        return class_predictions(chunk.clouds.names, probabilities, self.config["classes"], chunk)
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[ClassWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield ClassWriter(file, self.config["classes"])
-
-
-class ClassWriter:
-    """Writes a table with a row for each file: the class, its probability, and the next two.
-
-    Args:
-        file: An open text file (``newline=""``).
-        classes: Their names.
-    """
-
-    def __init__(self, file: IO[str], classes: Sequence[str]) -> None:
-        self._rows, self._classes = csv.writer(file, lineterminator="\n"), classes
-        self._ranks = _RANKS[: len(classes)]
-        titles = [(rank or "class", f"{rank}_probability".strip("_")) for rank in self._ranks]
-        self._rows.writerow(["file", *(title for pair in titles for title in pair)])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        values, indices = torch.from_numpy(chunk.arrays["probabilities"]).topk(len(self._ranks))
-        for name, *row in zip(chunk.names, values.tolist(), indices.tolist(), strict=True):
-            pairs = zip(*row, strict=True)
-            self._rows.writerow([name, *(cell for value, k in pairs for cell in (self._classes[k], f"{value:.4f}"))])
+        return open_class_writer(path, self.config["classes"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 ROTATIONS = ("none", "z", "SO3")
 """Of clouds: none, about the vertical by a uniform angle, Haar-random."""
 
@@ -13,3 +15,9 @@ GROUPS = ("O3", "SO3")
 
 PROTOCOLS = tuple(f"{train}/{test}" for train in ROTATIONS for test in ROTATIONS)
 """Rotations of clouds in training, and in the test."""
+
+DESCRIPTORS: dict[str, dict[str, Any] | None] = {
+    "shape": {"channels": 128, "lmax": 8, "shells": 8, "dropout": 0.3},
+    "none": None,
+}
+"""Descriptors of whole clouds by name, each with the arguments of its class."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from intertwine.tasks._skipped import skipped_text
 from intertwine.tasks.clouds._job import CloudJob
-
-_NAMED = 3
 
 
 def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
@@ -27,12 +25,13 @@ def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
     name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
     size = encoder["hidden"].replace(" ", "") if encoder["hidden"] else f"{encoder['width']} channels"
     frame = "" if encoder["frame"] == "none" else f" in {encoder['frame']} frames"
+    skipped = skipped_text(data["skipped"])
     mirrors = ", mirror images told apart" if encoder["group"] == "SO3" else ""
     return [
         (
             "data",
             f"{name}: {data['clouds']:,} clouds, {kinds(job.config)}, split {sizes} "
-            f"(seed {split['seed']}, written to {folder / 'split.json'}){skipped_text(data['skipped'])}",
+            f"(seed {split['seed']}, written to {folder / 'split.json'}){'; ' + skipped if skipped else ''}",
         ),
         (
             "encoder",
@@ -49,19 +48,6 @@ def kinds(config: dict[str, Any]) -> str:
         return classes
     parts = f"{len(config['parts'])} parts"
     return f"{classes}, {parts}" if len(config["categories"]) > 1 else parts
-
-
-def skipped_text(skipped: Sequence[Sequence[str]]) -> str:
-    """The files that were left out and why, the first few by name.
-
-    >>> skipped_text([["a.ply", "no vertices"]])
-    '; 1 file skipped: a.ply (no vertices)'
-    """
-    if not skipped:
-        return ""
-    named = ", ".join(f"{name} ({reason})" for name, reason in skipped[:_NAMED])
-    more = f", and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return f"; {count(len(skipped), 'file')} skipped: {named}{more}"
 
 
 def count(number: int, what: str) -> str:

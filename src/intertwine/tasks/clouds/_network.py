@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import PointCloud
 from intertwine.groups import Group
-from intertwine.models import ScalarBatchNorm
+from intertwine.models import ScalarBatchNorm, ShapeDescriptor
 from intertwine.ops import segment_max, segment_mean
 from intertwine.tasks.clouds._builders import build_encoder
 from intertwine.tasks.clouds._encoders import thins_points
@@ -20,7 +20,7 @@ class CloudNetwork(nn.Module):
     """Encoder, then invariants by point and of the whole cloud.
 
         h_i = encoder((1, v_i . r_i, r_i, v_i), x)_i,   r_i = x_i - center,    p_i = silu(norm(W norm(h_i))),
-        whole = (mean_i p_i, max_i p_i)
+        whole = (mean_i p_i, max_i p_i, descriptor(x))
 
     The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
     points, or all clouds, have in common says nothing and would drown the rest.
@@ -30,8 +30,10 @@ class CloudNetwork(nn.Module):
         vectors: How many vectors v_i of each point go in as well: the normal of the surface, the up vector.
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
+        descriptor: Arguments of `ShapeDescriptor`, whose result is appended to the invariants of the whole; or None.
 
     Attributes:
+        channels: Invariants of the whole cloud.
         categories: How many categories of clouds `forward` takes one of as its last argument; 0 for none.
 
     Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)``, whatever the points' numbering.
@@ -39,7 +41,15 @@ class CloudNetwork(nn.Module):
 
     categories: int = 0
 
-    def __init__(self, encoder: Mapping[str, Any], *, vectors: int, channels: int, by_point: bool) -> None:
+    def __init__(
+        self,
+        encoder: Mapping[str, Any],
+        *,
+        vectors: int,
+        channels: int,
+        by_point: bool,
+        descriptor: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.vectors = vectors
         self._at_some_points = not by_point and encoder["frame"] == "none" and thins_points(encoder)
@@ -51,11 +61,16 @@ class CloudNetwork(nn.Module):
         group: Group = rep.group
         self.group = group
         self.action_in = PointCloud(max(1, vectors) * group.vector)
+        self.channels = 2 * channels
+        self.descriptor: ShapeDescriptor | None = None
+        if descriptor is not None:
+            self.descriptor = ShapeDescriptor(vectors=vectors, **descriptor)
+            self.channels += self.descriptor.rep_out.dim
 
     def invariants(
         self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int
     ) -> tuple[Tensor, Tensor]:
-        """``(N, channels)`` at the points of the encoder's end and ``(structures, 2 channels)`` of the whole.
+        """Invariants of the points at the encoder's end, and ``(structures, self.channels)`` of the whole.
 
         Arguments as the models' forward.
 
@@ -65,7 +80,10 @@ class CloudNetwork(nn.Module):
         encoded, cloud = self._encoded(vectors, positions, edges, batch, structures)
         points: Tensor = self.point(encoded)
         mean = segment_mean(points, cloud, structures)
-        return points, torch.cat([mean, segment_max(points, cloud, structures)], 1)
+        whole = [mean, segment_max(points, cloud, structures)]
+        if self.descriptor is not None:
+            whole.append(self.descriptor(vectors, positions, edges, batch, structures))
+        return points, torch.cat(whole, 1)
 
     def _encoded(
         self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, structures: int

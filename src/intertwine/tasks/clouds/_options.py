@@ -8,7 +8,7 @@ from pathlib import Path
 from intertwine._errors import UsageError
 from intertwine.tasks._example_groups import compile_pattern
 from intertwine.tasks._source import check_source
-from intertwine.tasks.clouds._choices import AXES, GROUPS, ROTATIONS
+from intertwine.tasks.clouds._choices import AXES, DESCRIPTORS, GROUPS, ROTATIONS
 from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, check_group, check_size
 from intertwine.tasks.options import (
     LARGEST_BATCH,
@@ -63,6 +63,13 @@ class CloudOptions(FitOptions):
         False,
         help="Use the up vector as an input feature, which rotates with the cloud: for shapes whose up is known.",
         group="Model",
+    )
+    descriptor: str = option(
+        "shape",
+        help="Rotation-invariant descriptor of the whole cloud beside the encoder: shape (power spectrum and "
+        "histograms), or none.",
+        group="Model",
+        choices=list(DESCRIPTORS),
     )
     dropout: float = option(0.2, help="Dropout rate of the head.", group="Model", minimum=0)
     points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)

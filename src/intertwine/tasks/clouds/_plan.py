@@ -10,6 +10,7 @@ from intertwine._progress import ProgressCallback
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
 from intertwine.tasks._example_groups import check_parts, groups_of_names
 from intertwine.tasks._source import resolve
+from intertwine.tasks.clouds._choices import DESCRIPTORS
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
@@ -64,7 +65,12 @@ def plan(
             neighbors=options.neighbors,
             cutoff=_cutoff(clouds, split, options.draws, options.neighbors),
         ),
-        "model": {"channels": _CHANNELS, "hidden": _CHANNELS, "dropout": options.dropout},
+        "model": {
+            "channels": _CHANNELS,
+            "hidden": _CHANNELS,
+            "dropout": options.dropout,
+            "descriptor": DESCRIPTORS[options.descriptor],
+        },
         "augment": options.augment,
         "jitter": options.jitter,
         "smoothing": options.smoothing,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,8 +14,8 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
+from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._describe import skipped_text
 from intertwine.tasks.clouds._evaluation import (
     Metrics,
     Predictions,
@@ -189,12 +188,6 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         """
         sampling = Sampling.of_config(self.config)
         return shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields)
-
-
-def warn_skipped(skipped: Sequence[tuple[str, str]]) -> None:
-    """Name the files that were left out, in one line."""
-    if skipped:
-        warnings.warn(skipped_text(skipped).removeprefix("; "), stacklevel=2)
 
 
 def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:

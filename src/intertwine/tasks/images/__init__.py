@@ -14,16 +14,28 @@ from intertwine.tasks.images._task import Images
 if TYPE_CHECKING:
     from intertwine.tasks.images._augment import Augmentation
     from intertwine.tasks.images._job import ImageJob
-    from intertwine.tasks.images._network import ImageNetwork
+    from intertwine.tasks.images._memory import as_pixels
+    from intertwine.tasks.images._network import ImageNetwork, PixelSymmetries
     from intertwine.tasks.images._predictor import ImagePredictor
 
-__all__ = ["Augmentation", "ImageJob", "ImageNetwork", "ImageOptions", "ImagePredictor", "Images"]
+__all__ = [
+    "Augmentation",
+    "ImageJob",
+    "ImageNetwork",
+    "ImageOptions",
+    "ImagePredictor",
+    "Images",
+    "PixelSymmetries",
+    "as_pixels",
+]
 
 _HOMES = {
     "Augmentation": "_augment",
     "ImageJob": "_job",
     "ImageNetwork": "_network",
     "ImagePredictor": "_predictor",
+    "PixelSymmetries": "_network",
+    "as_pixels": "_memory",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks.images._source import skipped_text
+from intertwine.tasks._skipped import skipped_text
 
 
 def describe(job: Any, folder: Path) -> list[tuple[str, str]]:

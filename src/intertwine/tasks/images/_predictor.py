@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, Split, unfit_mask
+from intertwine.tasks._class_predictions import class_predictions, open_class_writer
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
+from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
 from intertwine.tasks._suggestions import unknown
 from intertwine.tasks.images._choices import PROTOCOLS, PUBLIC
@@ -23,9 +24,9 @@ from intertwine.tasks.images._evaluation import TurnedImages, as_evaluation, dri
 from intertwine.tasks.images._memory import images_in_memory
 from intertwine.tasks.images._metrics import ClassMetrics, MaskMetrics, Metrics, NumberMetrics
 from intertwine.tasks.images._network import ImageNetwork, make_network
-from intertwine.tasks.images._source import read, read_again, rename_labels, stream, warn_skipped
+from intertwine.tasks.images._source import read, read_again, rename_labels, stream
 from intertwine.tasks.images._targets import NumberTarget, make_target
-from intertwine.tasks.images._writing import ClassWriter, MaskWriter, NumberWriter
+from intertwine.tasks.images._writing import MaskWriter, NumberWriter
 
 
 class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
@@ -142,9 +143,7 @@ class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
     def predict_chunk(self, chunk: ImageSet, name: str, batch_size: int) -> PredictionChunk:
         """The classes of some images."""
         probabilities = self.outputs(chunk.batch(range(len(chunk))).images).softmax(1)
-        classes = np.array(self.config["target"]["classes"])[probabilities.argmax(1).numpy()]
-        arrays = {"class": classes, "probabilities": probabilities.numpy()}
-        return PredictionChunk(list(chunk.names), arrays, {}, None)
+        return class_predictions(list(chunk.names), probabilities, self.config["target"]["classes"])
 
 
 class ImageClassPredictor(ImagePredictor):
@@ -157,11 +156,9 @@ class ImageClassPredictor(ImagePredictor):
         """The classes of the probabilities."""
         return {"probabilities": tuple(self.config["target"]["classes"])}
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield ClassWriter(file, self.config["target"]["classes"])
+        return open_class_writer(path, self.config["target"]["classes"])
 
 
 class ImageNumberPredictor(ImagePredictor):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,6 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, iter_images, read_images
 from intertwine.tasks._suggestions import nearest
 
-_NAMED = 3
 _PUBLIC_SETS: dict[str, Callable[..., ImageSet]] = {
     "fashion-mnist": lambda **options: data.fashion_mnist(**options),
     "mnist": lambda **options: data.mnist(**options),
@@ -135,25 +133,6 @@ def stream(source: str, layout: ImageLayout, chunk: int, *, strict: bool) -> Ite
     every = replace(read(source, layout.size, layout.channels), image_fields={}, label_names={})
     for indices in torch.split(torch.arange(len(every)), chunk):
         yield every.select(indices)
-
-
-def skipped_text(skipped: Sequence[Sequence[str]]) -> str:
-    """The files that were left out and why, the first few by name.
-
-    >>> skipped_text([["a.png", "truncated"]])
-    '1 file skipped: a.png (truncated)'
-    """
-    if not skipped:
-        return ""
-    named = ", ".join(f"{name} ({reason})" for name, reason in skipped[:_NAMED])
-    more = f", and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'} skipped: {named}{more}"
-
-
-def warn_skipped(skipped: Sequence[Sequence[str]]) -> None:
-    """Name the files that were left out, in one line."""
-    if skipped:
-        warnings.warn(skipped_text(skipped), stacklevel=2)
 
 
 def _digest(names: Sequence[str]) -> str:

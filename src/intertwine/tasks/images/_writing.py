@@ -14,30 +14,6 @@ from intertwine.data import write_mask
 from intertwine.tasks._results import PredictionChunk
 from intertwine.tasks.clouds.report import part_color
 
-_RANKS = ("", "second", "third")
-
-
-class ClassWriter:
-    """Writes a table with a row for each file: the class, its probability, and the next two.
-
-    Args:
-        file: An open text file (``newline=""``).
-        classes: Their names.
-    """
-
-    def __init__(self, file: IO[str], classes: Sequence[str]) -> None:
-        self._rows, self._classes = csv.writer(file, lineterminator="\n"), classes
-        self._ranks = _RANKS[: len(classes)]
-        titles = [(rank or "class", f"{rank}_probability".strip("_")) for rank in self._ranks]
-        self._rows.writerow(["file", *(title for pair in titles for title in pair)])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        values, indices = torch.from_numpy(chunk.arrays["probabilities"]).topk(len(self._ranks))
-        for name, *row in zip(chunk.names, values.tolist(), indices.tolist(), strict=True):
-            pairs = zip(*row, strict=True)
-            self._rows.writerow([name, *(cell for value, k in pairs for cell in (self._classes[k], f"{value:.4f}"))])
-
 
 class NumberWriter:
     """Writes a table with a row for each file: its number.

@@ -1,4 +1,4 @@
-"""Keypoints of images: matches of two images, their geometry, and pictures of them.
+"""The task `keypoints`: a detector and a descriptor learned from photos; matches of two images and their geometry.
 
 Importing this package loads no torch; its names are loaded when they are first used.
 """
@@ -8,20 +8,38 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from intertwine.tasks.keypoints._options import KeypointOptions
+from intertwine.tasks.keypoints._task import KeypointTask
+
 if TYPE_CHECKING:
     from intertwine.tasks.keypoints._draw import draw_keypoints, draw_matches
+    from intertwine.tasks.keypoints._evaluation import PairScore, rotation_curve, score_pair
     from intertwine.tasks.keypoints._geometry import GEOMETRIES, TwoViewGeometry, has_opencv, two_view_geometry
+    from intertwine.tasks.keypoints._job import KeypointJob
     from intertwine.tasks.keypoints._match_images import ImageMatches, match_images
+    from intertwine.tasks.keypoints._network import KeypointNetwork
+    from intertwine.tasks.keypoints._photos import PhotoSet, read_photos
+    from intertwine.tasks.keypoints._predictor import KeypointPredictor
     from intertwine.tasks.keypoints._writing import write_matches
 
 __all__ = [
     "GEOMETRIES",
     "ImageMatches",
+    "KeypointJob",
+    "KeypointNetwork",
+    "KeypointOptions",
+    "KeypointPredictor",
+    "KeypointTask",
+    "PairScore",
+    "PhotoSet",
     "TwoViewGeometry",
     "draw_keypoints",
     "draw_matches",
     "has_opencv",
     "match_images",
+    "read_photos",
+    "rotation_curve",
+    "score_pair",
     "two_view_geometry",
     "write_matches",
 ]
@@ -29,11 +47,19 @@ __all__ = [
 _HOMES = {
     "GEOMETRIES": "_geometry",
     "ImageMatches": "_match_images",
+    "KeypointJob": "_job",
+    "KeypointNetwork": "_network",
+    "KeypointPredictor": "_predictor",
+    "PairScore": "_evaluation",
+    "PhotoSet": "_photos",
     "TwoViewGeometry": "_geometry",
     "draw_keypoints": "_draw",
     "draw_matches": "_draw",
     "has_opencv": "_geometry",
     "match_images": "_match_images",
+    "read_photos": "_photos",
+    "rotation_curve": "_evaluation",
+    "score_pair": "_evaluation",
     "two_view_geometry": "_geometry",
     "write_matches": "_writing",
 }

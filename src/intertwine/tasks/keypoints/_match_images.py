@@ -1,8 +1,9 @@
-"""Matches of two images by SIFT."""
+"""Matches of two images by SIFT or by a trained detector."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -44,21 +45,24 @@ def match_images(
     *,
     max_keypoints: int | None = 4096,
     ratio: float | None = 0.8,
+    extract: Callable[[Tensor, int | None], Keypoints] = sift,
 ) -> ImageMatches:
-    """The matches of two image files by SIFT.
+    """The matches of two image files.
 
     Args:
         first: An image file.
         second: An image file.
         max_keypoints: The most keypoints of an image.
         ratio: The ratio test of `match_descriptors`.
+        extract: A gray image ``(H, W)``, 0 to 1, and a number to at most that many keypoints: `sift`, or
+            `KeypointPredictor.extract` of a trained model.
 
     Raises:
         UsageError: A file is missing or cannot be read.
     """
     found = [read_image(path) for path in (first, second)]
     left, right = (to_float(image.pixels) for image in found)
-    keypoints = sift(_gray(left), max_keypoints), sift(_gray(right), max_keypoints)
+    keypoints = extract(_gray(left), max_keypoints), extract(_gray(right), max_keypoints)
     pairs, distances = match_descriptors(keypoints[0].descriptors, keypoints[1].descriptors, ratio=ratio)
     remarks = tuple(
         f"{path}: {text}" for path, image in zip((first, second), found, strict=True) for text in image.remarks

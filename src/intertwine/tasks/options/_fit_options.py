@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hi
 
 from intertwine._bounds import show_count
 from intertwine._errors import UsageError
-from intertwine.tasks._source import stem
+from intertwine.tasks._source import resolve, stem
 from intertwine.tasks._suggestions import unknown
 from intertwine.tasks.options._bounds import (
     LARGEST_BATCH,
@@ -49,6 +49,7 @@ def option(
     above: Number | None = None,
     maximum: Number | None = None,
     argument: bool = False,
+    spelling: str | None = None,
 ) -> Any:
     """A dataclass field that is also an option of the command line.
 
@@ -61,7 +62,8 @@ def option(
         minimum: Smallest value allowed.
         above: Values must be larger than this one.
         maximum: Largest value allowed.
-        argument: Positional and required, instead of a flag.
+        argument: Positional, instead of a flag.
+        spelling: A second flag for the same thing, such as the one that other programs have.
 
     Returns:
         The field.
@@ -75,6 +77,7 @@ def option(
         "above": above,
         "maximum": maximum,
         "argument": argument,
+        "spelling": spelling,
     }
     return field(default=default, metadata={OPTION: rules})
 
@@ -253,7 +256,7 @@ class FitOptions:
             UsageError: The first thing that is wrong.
         """
         check_rules(self)
-        shares = [share(name, getattr(self, name)) for name in ("train", "validation", "test")]
+        shares = self.shares.values()
         if self.data in self.public:
             check_split_size(self.data, [each for each in shares if isinstance(each, int)])
         if self.output is not None and not self.output.strip():
@@ -264,6 +267,20 @@ class FitOptions:
         check_nodes(self.nodes)
         if self.tensorboard:
             check_tensorboard()
+
+    @property
+    def shares(self) -> dict[str, Number | None]:
+        """How many structures, or which share of them, each part of the split is to have; None where it is not said.
+
+        Raises:
+            UsageError: One is neither a count nor a fraction.
+        """
+        return {name: share(name, getattr(self, name)) for name in ("train", "validation", "test")}
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The options that name files, as they are kept with a run: wherever it is repeated."""
+        return {"data": resolve(self.data)}
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The task `properties`: scalars, vectors and tensors of structures, learned from atoms and their positions.
+"""The task `properties`: scalars, vectors and tensors of structures or atoms, learned from atoms and their positions.
 
 Importing this package costs nothing; its names that need torch are loaded when they are first used.
 """

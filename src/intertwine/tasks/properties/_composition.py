@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from intertwine.data import PointCloudSet
 from intertwine.tasks.properties._targets import Target
 
 Pooling = Literal["sum", "mean"]
@@ -52,6 +54,15 @@ class Composition:
     def __call__(self, counts: Tensor) -> Tensor:
         """The prediction (S, d) for counts (S, K) of the elements."""
         return features_of(counts, self.pool) @ self.coefficients + self.constant
+
+
+def atom_compositions(structures: PointCloudSet, elements: Sequence[int]) -> Tensor:
+    """The composition of each atom, (N, K) float64: one in the column of its element, zeros if that is not listed.
+
+    The fit of `fit_composition` on them is the mean of the target over the atoms of each element.
+    """
+    same = structures.point_fields["numbers"][:, None] == torch.tensor(list(elements), dtype=torch.int64)
+    return same.to(torch.float64)
 
 
 def features_of(counts: Tensor, pool: Pooling) -> Tensor:

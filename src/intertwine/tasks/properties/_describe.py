@@ -24,11 +24,12 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
     elements = " ".join(CHEMICAL_SYMBOLS[number] for number in job.elements)
     parameters = sum(parameter.numel() for parameter in job.model.parameters())
+    kind = "structures" if not data.get("periodic") else f"structures ({data['periodic']:,} periodic)"
     name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
     lines = [
         (
             "data",
-            f"{name}: {data['structures']:,} structures of {elements}, split {sizes} "
+            f"{name}: {data['structures']:,} {kind} of {elements}, split {sizes} "
             f"(seed {split['seed']}, written to {folder / 'split.json'})",
         )
     ]
@@ -40,8 +41,12 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     return lines
 
 
-def _target_line(target: Target, pool: str, scale: float) -> str:
+def _target_line(target: Target, pool: str | None, scale: float) -> str:
     unit = f" {target.unit}" if target.unit else ""
-    kind = "symmetric 3x3 matrix, 0e+2e" if target.cartesian else target.rep
+    kind = target.rep
+    if target.cartesian:
+        kind = f"{'3x3 matrix' if (1, 1, 'e') in target.irreps else 'symmetric 3x3 matrix'}, {target.rep}"
+    if target.per_atom:
+        return f"{target.name} ({kind}), one of each atom, the means of the elements leave {scale:.4g}{unit}"
     pooled = "summed over atoms" if pool == "sum" else "averaged over atoms"
     return f"{target.name} ({kind}), {pooled}, composition leaves {scale:.4g}{unit}"

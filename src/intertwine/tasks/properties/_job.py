@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from intertwine.data import PointCloudBatch, PointCloudDataset, PointCloudSet, RadiusNeighbors, Split
 from intertwine.tasks._rotations import quaternion_rotations
-from intertwine.tasks.properties._composition import Composition, block_sizes, fit_composition
-from intertwine.tasks.properties._model import PropertyModel
+from intertwine.tasks.properties._composition import Composition, atom_compositions, block_sizes, fit_composition
+from intertwine.tasks.properties._model import PropertyModel, network_inputs
+from intertwine.tasks.properties._source import target_values
 from intertwine.tasks.properties._targets import Target
 from intertwine.training import normal_per_example
 
@@ -19,8 +21,12 @@ _HUBER = 0.01
 """The error, over the scale of the target, below which the loss is quadratic and above which it is linear."""
 
 
+TARGETS = "normalized_targets"
+"""The field of a training batch, of structures or of atoms, that holds what the model learns."""
+
+
 class PropertyBatch(NamedTuple):
-    """Structures and their normalized targets (structures, D)."""
+    """Structures and their normalized targets, (structures, D) or (atoms, D)."""
 
     structures: PointCloudBatch
     targets: Tensor
@@ -29,8 +35,9 @@ class PropertyBatch(NamedTuple):
 class PropertyJob:
     """Structures, a `PropertyModel`, and the loss between them.
 
-    Loss of a structure: the mean over the irreps of its targets of h(|error| / scale), with the norm over the
-    components of the irrep and h the smooth L1 (Huber over beta = 0.01): invariant under rotations, L1 for scalars.
+    Loss of a structure, or of an atom where each has its own targets: the mean over the irreps of its targets of
+    h(|error| / scale), with the norm over the components of the irrep and h the smooth L1 (Huber over beta = 0.01):
+    invariant under rotations, L1 for scalars.
 
     Augmentation rotates each training structure, and its targets, by a rotation that follows from (seed, index).
     """
@@ -41,14 +48,16 @@ class PropertyJob:
         self.elements = tuple(config["elements"])
         parts, pools = Split.from_json(split), [target["pool"] for target in config["targets"]]
         train, validation = structures.select(parts.train), self._known(structures.select(parts.validation))
-        counts = train.composition(self.elements)
+        self._per_atom = any(target.per_atom for target in self.targets)
+        counts = self._compositions(train)
         self.compositions: tuple[Composition, ...] = tuple(
-            fit_composition(counts, train.cloud_fields[target.name], target, pool)
+            fit_composition(counts, target_values(train, target), target, "sum" if target.per_atom else pool)
             for target, pool in zip(self.targets, pools, strict=True)
         )
-        self._train_targets, self._validation_targets = self._normalized(train), self._normalized(validation)
         cutoff = config["encoder"]["cutoff"]
-        self._train, self._validation = (structure_dataset(part, cutoff) for part in (train, validation))
+        self._train, self._validation = (
+            structure_dataset(self._with_targets(part), cutoff) for part in (train, validation)
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self._model = PropertyModel(self.elements, self.targets, pools, config["encoder"])
@@ -68,25 +77,22 @@ class PropertyJob:
 
     def train_batch(self, indices: Tensor, seed: int) -> PropertyBatch:
         """These training structures, rotated at random if the job augments."""
-        targets = self._train_targets[indices]
-        rotations = None
-        if self.config["augment"]:
-            rotations = quaternion_rotations(normal_per_example(seed, indices, 4))
-            targets = torch.einsum("sij,sj->si", self._model.rep_out.matrix(rotations), targets)
-        return self._batch(self._train, indices, targets, rotations)
+        if not self.config["augment"]:
+            return self._batch(self._train, indices, None)
+        return self._batch(self._train, indices, quaternion_rotations(normal_per_example(seed, indices, 4)))
 
     def validation_batch(self, indices: Tensor) -> PropertyBatch:
         """These validation structures, as they are."""
-        return self._batch(self._validation, indices, self._validation_targets[indices], None)
+        return self._batch(self._validation, indices, None)
 
     def loss(self, batch: PropertyBatch) -> tuple[Tensor, int]:
-        """The sum over structures of the loss, and how many there are."""
-        return self._losses(self._errors(batch)).sum(), batch.structures.num_clouds
+        """The sum over structures, or over atoms, of the loss, and how many there are."""
+        return self._losses(self._errors(batch)).sum(), len(batch.targets)
 
     def metrics(self, batch: PropertyBatch) -> dict[str, tuple[Tensor, int]]:
         """Sums and counts: the loss, and for each target the absolute error and the norm of the error, in its unit."""
         errors = self._errors(batch)
-        values = {"loss": (self._losses(errors).sum(), batch.structures.num_clouds)}
+        values = {"loss": (self._losses(errors).sum(), len(batch.targets))}
         errors = errors * self._model.scale.to(errors)
         for target, error in zip(self.targets, torch.split(errors, self._dims, 1), strict=True):
             prefix = f"{target.name}_" if len(self.targets) > 1 else ""
@@ -104,19 +110,32 @@ class PropertyJob:
         norms = torch.where(beyond, squares, 1.0).sqrt()
         return torch.where(beyond, norms - _HUBER / 2, squares / (2 * _HUBER)).mean(1)
 
-    @staticmethod
-    def _batch(dataset: PointCloudDataset, indices: Tensor, targets: Tensor, rotations: Tensor | None) -> PropertyBatch:
+    def _batch(self, dataset: PointCloudDataset, indices: Tensor, rotations: Tensor | None) -> PropertyBatch:
         structures = dataset.batch(indices, rotations=rotations)
+        targets = (structures.point_fields if self._per_atom else structures.cloud_fields)[TARGETS]
+        if rotations is not None:
+            matrices = self._model.rep_out.matrix(rotations)
+            by_row = matrices[structures.batch] if self._per_atom else matrices
+            targets = torch.einsum("sij,sj->si", by_row, targets)
         return PropertyBatch(structures, targets.to(structures.positions.dtype))
 
-    def _normalized(self, structures: PointCloudSet) -> Tensor:
-        """(targets - shift) / scale, (S, D) float64."""
-        counts = structures.composition(self.elements)
+    def _compositions(self, structures: PointCloudSet) -> Tensor:
+        """Atoms of each element, in each structure or of each atom alone: (S or N, K) float64."""
+        if self._per_atom:
+            return atom_compositions(structures, self.elements)
+        return structures.composition(self.elements)
+
+    def _with_targets(self, structures: PointCloudSet) -> PointCloudSet:
+        """The structures with (targets - shift) / scale as the field `TARGETS`, (S or N, D) float64."""
+        counts = self._compositions(structures)
         parts = [
-            (structures.cloud_fields[target.name] - fit(counts)) / fit.scale
+            (target_values(structures, target) - fit(counts)) / fit.scale
             for target, fit in zip(self.targets, self.compositions, strict=True)
         ]
-        return torch.cat(parts, dim=1)
+        normalized = {TARGETS: torch.cat(parts, dim=1)}
+        if self._per_atom:
+            return replace(structures, point_fields={**structures.point_fields, **normalized})
+        return replace(structures, cloud_fields={**structures.cloud_fields, **normalized})
 
     def _known(self, structures: PointCloudSet) -> PointCloudSet:
         """The structures whose elements all occur in training; a warning counts the others."""
@@ -131,11 +150,5 @@ class PropertyJob:
 
 
 def structure_dataset(structures: PointCloudSet, cutoff: float) -> PointCloudDataset:
-    """Structures with the neighbors of their atoms, without targets."""
-    return PointCloudDataset(structures.select_fields("numbers"), RadiusNeighbors(cutoff))
-
-
-def network_inputs(structures: PointCloudBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """The arguments of a `PropertyModel` for a batch."""
-    numbers = structures.point_fields["numbers"]
-    return numbers, structures.positions, structures.edges, structures.batch, structures.num_clouds
+    """Structures with the neighbors of their atoms, without targets but the normalized ones."""
+    return PointCloudDataset(structures.select_fields("numbers", "cell", "pbc", TARGETS), RadiusNeighbors(cutoff))

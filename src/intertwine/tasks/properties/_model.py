@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import LinearAction, PointCloud
+from intertwine.actions import PeriodicPointCloud
 from intertwine.data import PointCloudBatch
 from intertwine.groups import O3
 from intertwine.models import PointEncoder
@@ -19,9 +19,10 @@ from intertwine.tasks.properties._targets import Target
 _LAST_ELEMENT = 118
 
 
-def network_inputs(batch: PointCloudBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """A batch of molecules as the arguments of `PropertyModel`: numbers, positions, edges, batch, how many."""
-    return batch.point_fields["numbers"], batch.positions, batch.edges, batch.batch, batch.num_clouds
+def network_inputs(batch: PointCloudBatch) -> tuple[Any, ...]:
+    """A batch as the arguments of `PropertyModel`: numbers, positions, edges, batch, how many; shifts if periodic."""
+    inputs = batch.point_fields["numbers"], batch.positions, batch.edges, batch.batch, batch.num_clouds
+    return (*inputs, batch.edge_fields["shifts"]) if "shifts" in batch.edge_fields else inputs
 
 
 class ElementEmbedding(nn.Module):
@@ -51,7 +52,12 @@ class ElementEmbedding(nn.Module):
 class PropertyNetwork(nn.Module):
     """Element embedding and encoder: everything that is learned. Its outputs are normalized.
 
-    Law: for an encoder that commutes with O(3), y(R x + t) = D(R) y(x), whatever the numbering of the atoms.
+    Args:
+        elements: Atomic numbers that it knows, increasing.
+        encoder: Keyword arguments of `PointEncoder`; `pool` None for one output per atom.
+
+    Law: for an encoder that commutes with O(3), y(R x + t) = D(R) y(x), whatever the numbering of the atoms. The output
+    of an atom depends on its neighbors only: it does not depend on the cell in which a crystal is described.
     """
 
     def __init__(self, elements: Sequence[int], encoder: Mapping[str, Any]) -> None:
@@ -59,8 +65,8 @@ class PropertyNetwork(nn.Module):
         self.encoder = PointEncoder(**encoder)
         self.embedding = ElementEmbedding(elements, self.encoder.rep_in.dim)
         self.rep_out = self.encoder.rep_out
-        self.action_in = PointCloud(self.rep_out.group.trivial)
-        self.action_out = LinearAction(self.rep_out)
+        self.action_in = PeriodicPointCloud(self.rep_out.group.trivial)
+        self.action_out = self.encoder.action_out
 
     def forward(
         self,
@@ -69,8 +75,9 @@ class PropertyNetwork(nn.Module):
         edges: Tensor,
         batch: Tensor | None = None,
         structures: int | None = None,
+        shifts: Tensor | None = None,
     ) -> Tensor:
-        """One row a structure, in units of the spread that composition leaves.
+        """One row a structure or an atom, in units of the spread that composition leaves.
 
         Args:
             numbers: (N,) int64, atomic numbers.
@@ -79,10 +86,13 @@ class PropertyNetwork(nn.Module):
             batch: (N,) structure of each atom; None for a single one.
             structures: How many.
 
+            shifts: (E, 3), angstrom: the lattice vector that is added to the position of the source of each edge; None
+                without periodic structures.
+
         Returns:
-            (structures, rep_out.dim).
+            (structures, rep_out.dim), or (N, rep_out.dim) for targets of atoms.
         """
-        output: Tensor = self.encoder(self.embedding(numbers), positions, edges, batch, structures)
+        output: Tensor = self.encoder(self.embedding(numbers), positions, edges, batch, structures, shifts)
         return output
 
 
@@ -95,7 +105,7 @@ class PropertyModel(nn.Module):
     Args:
         elements: Atomic numbers that occur in training.
         targets: What is learned, in the order of the output.
-        pools: "sum" or "mean" for each target.
+        pools: "sum" or "mean" for each target; None for targets of atoms, which are not pooled.
         encoder: Keyword arguments of `PointEncoder` without `rep_out` and `pool`.
 
     Law: that of the encoder; the shift is invariant and the scale is one number an irrep.
@@ -107,14 +117,19 @@ class PropertyModel(nn.Module):
     averaged: Tensor
 
     def __init__(
-        self, elements: Sequence[int], targets: Sequence[Target], pools: Sequence[Pooling], encoder: Mapping[str, Any]
+        self,
+        elements: Sequence[int],
+        targets: Sequence[Target],
+        pools: Sequence[Pooling | None],
+        encoder: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.targets = tuple(targets)
         self.elements = tuple(elements)
         rep_out = " + ".join(target.rep for target in self.targets)
         self._divides = "mean" in pools and "sum" in pools
-        pool = "mean" if set(pools) == {"mean"} else "sum"
+        self.per_atom = any(target.per_atom for target in self.targets)
+        pool = None if self.per_atom else "mean" if set(pools) == {"mean"} else "sum"
         self.network = PropertyNetwork(elements, {**encoder, "rep_out": rep_out, "pool": pool})
         self.rep_out = self.network.rep_out
         dims = [target.dim for target in self.targets]
@@ -138,19 +153,22 @@ class PropertyModel(nn.Module):
         edges: Tensor,
         batch: Tensor | None = None,
         structures: int | None = None,
+        shifts: Tensor | None = None,
     ) -> Tensor:
         """(y - shift) / scale, what the loss compares; arguments as `forward`."""
         batch, structures = resolve_batch(numbers, batch, structures)
-        output: Tensor = self.network(numbers, positions, edges, batch, structures)
+        output: Tensor = self.network(numbers, positions, edges, batch, structures, shifts)
         if self._divides:
             counts = _count(batch, structures, output.dtype)
             output = torch.where(self.averaged, output / counts, output)
         return output
 
     def shift(self, numbers: Tensor, batch: Tensor | None = None, structures: int | None = None) -> Tensor:
-        """The composition-only fit, (structures, rep_out.dim), in the dtype of the buffers."""
+        """The composition-only fit, (structures or N, rep_out.dim), in the dtype of the buffers."""
         batch, structures = resolve_batch(numbers, batch, structures)
         atoms = self.coefficients.index_select(0, self.network.embedding.lookup[numbers])
+        if self.per_atom:
+            return atoms + self.constant
         total = segment_sum(atoms, batch, structures)
         total = torch.where(self.averaged, total / _count(batch, structures, total.dtype), total)
         return total + self.constant
@@ -162,8 +180,9 @@ class PropertyModel(nn.Module):
         edges: Tensor,
         batch: Tensor | None = None,
         structures: int | None = None,
+        shifts: Tensor | None = None,
     ) -> Tensor:
-        """The properties of each structure.
+        """The properties of each structure, or of each atom.
 
         Args:
             numbers: (N,) int64, atomic numbers, all of them among `elements`.
@@ -171,12 +190,13 @@ class PropertyModel(nn.Module):
             edges: (2, E) int64, source row over target row.
             batch: (N,) structure of each atom; None for a single one.
             structures: How many.
+            shifts: (E, 3), angstrom, as for `PropertyNetwork`.
 
         Returns:
-            (structures, rep_out.dim) in the targets' units and the dtype of the buffers, float64 unless the model was
-            cast.
+            (structures, rep_out.dim), or (N, rep_out.dim) for targets of atoms, in the targets' units and the
+            dtype of the buffers, float64 unless the model was cast.
         """
-        output = self.normalized(numbers, positions, edges, batch, structures)
+        output = self.normalized(numbers, positions, edges, batch, structures, shifts)
         return self.shift(numbers, batch, structures) + self.scale * output.to(self.scale.dtype)
 
 

@@ -25,7 +25,7 @@ class PropertiesOptions(FitOptions):
 
     target: Sequence[str] = option(
         (),
-        help="Target; repeat for several. REP is its representation: 0e, 1o, 0e+2e, or ij=ji.",
+        help="Target; repeat for several. REP is its representation: 0e, 1o, 0e+2e, ij or ij=ji.",
         group="Target",
         metavar="NAME[:REP][@UNIT]",
     )

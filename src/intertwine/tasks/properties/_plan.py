@@ -7,15 +7,24 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import QM9_TARGETS, PointCloudDataset, PointCloudSet, RadiusNeighbors, make_split, stratified_split
+from intertwine.data import (
+    QM9_TARGETS,
+    PointCloudDataset,
+    PointCloudSet,
+    RadiusNeighbors,
+    find_targets,
+    make_split,
+    stratified_split,
+)
 from intertwine.tasks._example_groups import check_parts, number
 from intertwine.tasks._source import resolve
 from intertwine.tasks.options import share
+from intertwine.tasks.properties._atom_targets import resolve_targets
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._encoders import ENCODERS
-from intertwine.tasks.properties._hidden import degree_of, hidden_for
+from intertwine.tasks.properties._hidden import check_hidden, degree_of, hidden_for
 from intertwine.tasks.properties._options import FORMULA, PropertiesOptions
-from intertwine.tasks.properties._source import describe_source, read
+from intertwine.tasks.properties._source import describe_source, read, target_values
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
 _CHANNELS = 16
@@ -36,7 +45,8 @@ def plan(
     Raises:
         UsageError: The data or the options are not what was expected.
     """
-    source, targets = resolve(options.data), options.targets
+    source = resolve(options.data)
+    targets = _targets(options, source)
     field = options.group_by if options.group_by != FORMULA else None
     structures = read(options.data, targets, progress, group_field=field)
     amounts: dict[str, Any] = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
@@ -51,7 +61,7 @@ def plan(
         _check_varies(target, train, options.data)
     hidden = options.hidden or hidden_for(targets)
     config = {
-        "data": describe_source(options.data, source, len(structures)),
+        "data": describe_source(options.data, source, structures),
         "targets": [target.to_json() | {"pool": _pool(target, options, train, source)} for target in targets],
         "elements": list(train.distinct("numbers")),
         "encoder": {
@@ -69,6 +79,22 @@ def plan(
     return config, split.to_json(), structures
 
 
+def _targets(options: PropertiesOptions, source: str) -> tuple[Target, ...]:
+    """The targets, each with whether the data have it per atom.
+
+    Raises:
+        UsageError: A column has no clear representation, or an option does not fit it.
+    """
+    if options.data in PUBLIC:
+        return options.targets
+    layouts = find_targets(source, [target.name for target in options.targets])
+    targets = resolve_targets(options.target, options.targets, layouts, options.data)
+    check_hidden(options.hidden, targets)
+    if options.pool is not None and targets[0].per_atom:
+        raise UsageError(f'--pool {options.pool}: target "{targets[0].name}" is per atom, so that nothing is pooled')
+    return targets
+
+
 def _groups(structures: PointCloudSet, field: str | None) -> list[int]:
     """The group of each structure: by a field, or by the counts of its elements."""
     if field is not None:
@@ -77,8 +103,13 @@ def _groups(structures: PointCloudSet, field: str | None) -> list[int]:
     return number([tuple(row) for row in counts.tolist()])
 
 
-def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling:
-    """The option, else what is known of the public set, else the composition fit with the smaller residual."""
+def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling | None:
+    """The option, else what is known of the public set, else the composition fit with the smaller residual.
+
+    None for a target of atoms.
+    """
+    if target.per_atom:
+        return None
     if options.pool is not None:
         return "mean" if options.pool == "mean" else "sum"
     if source in PUBLIC:
@@ -93,12 +124,13 @@ def _check_varies(target: Target, train: PointCloudSet, source: str) -> None:
     Raises:
         UsageError: It is constant: there is nothing to learn.
     """
-    values = train.cloud_fields[target.name]
-    if len(train) > 1 and bool((values == values[:1]).all()):
+    values = target_values(train, target)
+    if len(values) > 1 and bool((values == values[:1]).all()):
+        rows = "atoms" if target.per_atom else "structures"
         text = " ".join(f"{value:.6g}" for value in values[0].tolist())
         raise UsageError(
-            f'{source}: target "{target.name}" is {text} in all {len(train):,} training structures: there is nothing '
-            "to learn"
+            f'{source}: target "{target.name}" is {text} in all {len(values):,} training {rows}: there is nothing to '
+            "learn"
         )
 
 

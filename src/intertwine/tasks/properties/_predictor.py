@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +18,11 @@ from intertwine.groups import SO3
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, not_finite
 from intertwine.tasks.properties._evaluation import evaluate_errors
-from intertwine.tasks.properties._job import network_inputs, structure_dataset
+from intertwine.tasks.properties._job import structure_dataset
+from intertwine.tasks.properties._matrices import to_matrices
 from intertwine.tasks.properties._memory import structures_in_memory
-from intertwine.tasks.properties._model import PropertyModel, PropertyNetwork
-from intertwine.tasks.properties._source import read, read_again, stream
-from intertwine.tasks.properties._symmetric_matrices import to_matrices
+from intertwine.tasks.properties._model import PropertyModel, PropertyNetwork, network_inputs
+from intertwine.tasks.properties._source import read, read_again, stream, target_values
 from intertwine.tasks.properties._targets import PUBLIC, Target
 from intertwine.tasks.properties._writing import PropertyWriter
 
@@ -29,7 +30,10 @@ _CHUNK = 1000
 
 
 class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
-    """A `PropertyModel` in use. It predicts an array (S, d) for each target, by its name."""
+    """A `PropertyModel` in use. It predicts an array (S, d) for each target, by its name.
+
+    For targets of atoms, a list of arrays (n, d), one for each structure.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".extxyz", ".xyz")
     batch_size: ClassVar[int] = 128
@@ -52,7 +56,7 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
     def __call__(
         self, structures: PointCloudSet, *, batch_size: int = 256, rotations: Tensor | None = None, name: str = ""
     ) -> Iterator[Tensor]:
-        """Predictions in the targets' units, (B, D) float64, a batch at a time.
+        """Predictions in the targets' units, (B, D) float64, or a row for each atom, a batch at a time.
 
         Args:
             structures: What to predict for.
@@ -71,7 +75,8 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
             values = output.to("cpu", torch.float64)
             finite = values.isfinite().all(1)
             if not finite.all():
-                broken = structures.names[int(indices[~finite][0])]
+                row = int((~finite).nonzero()[0])
+                broken = structures.names[int(indices[batch.batch[row] if self.model.per_atom else row])]
                 raise not_finite(name or "data", broken, " ".join(target.name for target in self.targets))
             yield values
 
@@ -122,8 +127,10 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
         """
         size = batch_size or self.batch_size
         rotations = SO3().sample(len(examples), generator=torch.Generator().manual_seed(seed))
-        truth = torch.cat([examples.cloud_fields[target.name] for target in self.targets], dim=1)
-        rotated = torch.einsum("sij,sj->si", self.model.rep_out.matrix(rotations), truth)
+        truth = torch.cat([target_values(examples, target) for target in self.targets], dim=1)
+        matrices = self.model.rep_out.matrix(rotations)
+        by_row = matrices[examples.batch] if self.model.per_atom else matrices
+        rotated = torch.einsum("sij,sj->si", by_row, truth)
         done = 0
 
         def predict(matrices: Tensor | None) -> Tensor:
@@ -132,7 +139,7 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
             for part in self(examples, batch_size=size, rotations=matrices, name=name):
                 parts.append(part)
                 done += len(part)
-                progress(done, 2 * len(examples))
+                progress(done, 2 * len(truth))
             return torch.cat(parts)
 
         errors = {
@@ -140,7 +147,7 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
             "rotated": predict(rotations) - rotated,
             "composition": self.composition(examples) - truth,
         }
-        return evaluate_errors(self.targets, errors, name, seed=seed)
+        return evaluate_errors(self.targets, errors, name, seed=seed, structures=examples)
 
     @property
     def audited_module(self) -> PropertyNetwork:
@@ -163,22 +170,31 @@ class PropertyPredictor(Predictor[PropertyModel, PointCloudSet]):
         """The structures of a file or folder; one that cannot be read is an error, strict or not."""
         return stream(data, _CHUNK)
 
-    def from_memory(self, data: Any, batch_size: int, *, numbers: Any = None, **fields: Any) -> Iterator[PointCloudSet]:
+    def from_memory(
+        self, data: Any, batch_size: int, *, numbers: Any = None, cell: Any = None, pbc: Any = None, **fields: Any
+    ) -> Iterator[PointCloudSet]:
         """Structures of tensors or of ase.
 
         Args:
             data: Positions ``(N, 3)`` in angstrom, or atoms of ase; or a list of them.
             batch_size: Not looked at.
             numbers: ``(N,)`` atomic numbers that go with positions, or a list.
+            cell: ``(3, 3)`` lattice vectors as rows, angstrom, that go with positions, or a list.
+            pbc: ``(3,)`` booleans, which of them are periodic, or a list; all by default.
             fields: None that is known.
         """
-        return structures_in_memory(data, _CHUNK, numbers=numbers, **fields)
+        return structures_in_memory(data, _CHUNK, numbers=numbers, cell=cell, pbc=pbc, **fields)
 
     def predict_chunk(self, chunk: PointCloudSet, name: str, batch_size: int) -> PredictionChunk:
         """The targets of some structures as files have them: a symmetric matrix in nine numbers."""
         values = torch.cat(list(self(chunk, batch_size=batch_size, name=name)))
         parts = zip(self.targets, torch.split(values, [target.dim for target in self.targets], 1), strict=True)
         arrays = {target.name: (to_matrices(part) if target.cartesian else part).numpy() for target, part in parts}
+        if self.model.per_atom:
+            ends = chunk.offsets[1:-1].numpy()
+            return PredictionChunk(
+                chunk.names, {}, {name: np.split(rows, ends) for name, rows in arrays.items()}, chunk
+            )
         return PredictionChunk(chunk.names, arrays, {}, chunk)
 
     @property

@@ -16,8 +16,8 @@ from intertwine.data import PointCloudSet, iter_structures, qm9, read_structures
 from intertwine.groups import O3
 from intertwine.reps import Rep
 from intertwine.tasks._source import fingerprint
-from intertwine.tasks.properties._symmetric_matrices import asymmetry, to_irreps
-from intertwine.tasks.properties._targets import CARTESIAN, PUBLIC, Target
+from intertwine.tasks.properties._matrices import asymmetry, to_irreps
+from intertwine.tasks.properties._targets import PUBLIC, SYMMETRIC, Target
 
 _ASYMMETRY = 1e-3
 
@@ -44,12 +44,22 @@ def read(
     """
     if source in PUBLIC:
         return qm9([target.name for target in targets], progress=progress)
-    fields = {target.name: file_rep(target) for target in targets}
+    fields = {target.name: file_rep(target) for target in targets if not target.per_atom}
+    columns = {target.name: file_rep(target) for target in targets if target.per_atom}
     if group_field is not None:
         fields.setdefault(group_field, O3().rep("0e"))
-    structures = read_structures(source, fields, progress=progress)
+    structures = read_structures(source, fields, atom_targets=columns, progress=progress)
     values = {target.name: _learned(structures, target, source) for target in targets}
-    return replace(structures, cloud_fields={**structures.cloud_fields, **values})
+    return replace(
+        structures,
+        cloud_fields={**structures.cloud_fields, **{name: values[name] for name in fields if name in values}},
+        point_fields={**structures.point_fields, **{name: values[name] for name in columns}},
+    )
+
+
+def target_values(structures: PointCloudSet, target: Target) -> Tensor:
+    """The values of a target: (S, d), or (N, d) if each atom has its own."""
+    return (structures.point_fields if target.per_atom else structures.cloud_fields)[target.name]
 
 
 def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:
@@ -80,22 +90,28 @@ def stream(source: str, chunk: int = 1000) -> Iterator[PointCloudSet]:
 
 
 def _learned(structures: PointCloudSet, target: Target, source: str) -> Tensor:
-    values = structures.cloud_fields[target.name]
+    values = target_values(structures, target)
     if not target.cartesian:
         return values
+    if target.dim == values.shape[1]:
+        return to_irreps(values, target.dim)
     gaps = asymmetry(values)
     worst = int(gaps.argmax())
     if float(gaps[worst]) > _ASYMMETRY:
+        name = structures.names[int(structures.batch[worst]) if target.per_atom else worst]
         raise UsageError(
-            f'{source}, {structures.names[worst]}: target "{target.name}" is not symmetric ({CARTESIAN}): '
-            f"|A - A^T| is {float(gaps[worst]):.2g} of |A|; pass it as 0e+1e+2e in nine numbers, or symmetrize it"
+            f'{source}, {name}: target "{target.name}" is not symmetric ({SYMMETRIC}): |A - A^T| is '
+            f"{float(gaps[worst]):.2g} of |A|; ask for it as {target.name}:ij, any 3x3 matrix, or symmetrize it"
         )
     return to_irreps(values)
 
 
-def describe_source(given: str, source: str, structures: int) -> dict[str, Any]:
+def describe_source(given: str, source: str, structures: PointCloudSet) -> dict[str, Any]:
     """What a checkpoint keeps of its data."""
-    return {"given": given, "source": source, "structures": structures, **fingerprint(source)}
+    lattice = structures.lattice
+    periodic = 0 if lattice is None else int(lattice.flatten(1).any(1).sum())
+    sizes = {"structures": len(structures), "periodic": periodic}
+    return {"given": given, "source": source, **sizes, **fingerprint(source)}
 
 
 def check_unchanged(data: dict[str, Any], structures: int) -> str | None:

@@ -11,8 +11,11 @@ from intertwine._terms import read_spherical_terms
 from intertwine.data import QM9_TARGETS
 from intertwine.tasks._suggestions import unknown
 
-CARTESIAN = "ij=ji"
+SYMMETRIC = "ij=ji"
 """A symmetric 3x3 matrix as files have it: nine numbers, learned as 0e+2e and written as nine numbers again."""
+
+CARTESIAN = {SYMMETRIC: "0e+2e", "ij": "0e+1e+2e"}
+"""3x3 matrices, symmetric or not, and the irreps in which they are learned."""
 
 PUBLIC = ("qm9",)
 """The public sets that have targets."""
@@ -22,19 +25,21 @@ _AXES = "xyz"
 
 @dataclass(frozen=True)
 class Target:
-    """One quantity of a structure.
+    """One quantity of a structure, or of each atom.
 
     Attributes:
         name: Its key in the file.
         rep: How it rotates with the structure: irreps of O(3), "0e" for a scalar.
         unit: For people; empty when nobody said.
-        cartesian: Whether files hold it as a symmetric 3x3 matrix.
+        cartesian: Whether files hold it as a 3x3 matrix: a symmetric one for 0e+2e, any for 0e+1e+2e.
+        per_atom: Whether each atom has its own.
     """
 
     name: str
     rep: str = "0e"
     unit: str = ""
     cartesian: bool = False
+    per_atom: bool = False
 
     @property
     def irreps(self) -> tuple[tuple[int, int, str], ...]:
@@ -72,12 +77,19 @@ class Target:
 
     def to_json(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"name": self.name, "rep": self.rep, "unit": self.unit, "cartesian": self.cartesian}
+        return {
+            "name": self.name,
+            "rep": self.rep,
+            "unit": self.unit,
+            "cartesian": self.cartesian,
+            "per_atom": self.per_atom,
+        }
 
     @staticmethod
     def from_json(content: dict[str, Any]) -> Target:
         """Back from `to_json`."""
-        return Target(content["name"], content["rep"], content["unit"], content["cartesian"])
+        per_atom = content.get("per_atom", False)  # absent from checkpoints of versions that had none
+        return Target(content["name"], content["rep"], content["unit"], content["cartesian"], per_atom)
 
 
 def parse_irreps(rep: str, name: str) -> list[tuple[int, int, str]]:
@@ -97,7 +109,7 @@ def parse_irreps(rep: str, name: str) -> list[tuple[int, int, str]]:
     if not blocks or any(copies == 0 for copies, _, _ in blocks):
         raise UsageError(
             f'{name}: "{rep}" is not a representation; expected irreps such as 0e (scalar), 1o (vector), '
-            f"0e+2e, or {CARTESIAN} (symmetric 3x3 matrix)"
+            f"0e+2e, or {SYMMETRIC} (symmetric 3x3 matrix)"
         )
     return blocks
 
@@ -115,7 +127,7 @@ def parse_target(text: str) -> Target:
         UsageError: The name is missing or the representation is none.
 
     >>> parse_target("dipole:1o@debye")
-    Target(name='dipole', rep='1o', unit='debye', cartesian=False)
+    Target(name='dipole', rep='1o', unit='debye', cartesian=False, per_atom=False)
     >>> parse_target("inertia:ij=ji").rep
     '0e+2e'
     """
@@ -123,11 +135,21 @@ def parse_target(text: str) -> Target:
     name, colon, rep = rest.partition(":")
     if not name or (colon and not rep):
         raise UsageError(f'"{text}" is not a target; expected NAME, NAME:REP or NAME:REP@UNIT, such as dipole:1o@debye')
-    if rep.replace(" ", "") == CARTESIAN:
-        return Target(name, "0e+2e", unit, cartesian=True)
+    matrix = CARTESIAN.get(rep.replace(" ", ""))
+    if matrix is not None:
+        return Target(name, matrix, unit, cartesian=True)
     target = Target(name, rep.replace(" ", "") or "0e", unit)
     target.irreps  # noqa: B018  an unreadable representation is found here, not in the middle of the work
     return target
+
+
+def names_representation(text: str) -> bool:
+    """Whether a target was typed with its representation.
+
+    >>> names_representation("q@e"), names_representation("moments:1e@muB")
+    (False, True)
+    """
+    return ":" in text.partition("@")[0]
 
 
 def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:

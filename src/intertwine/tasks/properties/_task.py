@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Properties(Task):
-    """Scalars, vectors and tensors of each structure."""
+    """Scalars, vectors and tensors of each structure, or of each atom."""
 
     name = "properties"
-    summary = "Scalars, vectors and tensors of whole structures: molecules, clusters."
+    summary = "Scalars, vectors and tensors of structures or of their atoms: molecules, crystals."
     options = PropertiesOptions
 
     def prepare(self, options: PropertiesOptions, progress: ProgressCallback = no_progress) -> PropertyJob:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from intertwine._regular_files import read_regular_file
-from intertwine.tasks._source import resolve
 from intertwine.tasks.options import OPTION, FitOptions, flag, options_to_json
 
 
@@ -25,7 +24,7 @@ def run_record(task: str, options: FitOptions) -> dict[str, Any]:
         "options" (with which ``--config`` repeats the run), "command", "started".
     """
     return {
-        "options": options_to_json(options) | {"data": resolve(options.data)},
+        "options": options_to_json(options) | options.resolved,
         "command": command_line(task, options),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -33,18 +32,21 @@ def run_record(task: str, options: FitOptions) -> dict[str, Any]:
 
 def command_line(task: str, options: FitOptions) -> str:
     """The command that means these options; those with their default values are left out."""
-    words = ["intertwine", "fit", task, options.data]
+    arguments, words = ["intertwine", "fit", task, options.data], list[str]()
     for item in fields(options):
         value = getattr(options, item.name)
         default = item.default if item.default is not MISSING else None
         if OPTION not in item.metadata or item.name in ("data", "config") or value == default or value is None:
+            continue
+        if item.metadata[OPTION]["argument"]:
+            arguments += map(str, value)
             continue
         if value is True:
             words.append(flag(item.name))
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
             words += [flag(item.name), str(one)]
-    return shlex.join(words)
+    return shlex.join([*arguments, *words])
 
 
 def provenance(folder: Path) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from intertwine.tasks.clouds import CloudNetwork, head
 
 
 class Segmenter(CloudNetwork):
-    """logits_i = head(invariants of point i, mean and largest over all points, category of the cloud).
+    """logits_i = head(invariants of point i, mean and largest over all points, descriptor and category of the cloud).
 
     Args:
         parts: How many.
@@ -25,6 +25,7 @@ class Segmenter(CloudNetwork):
         channels: Invariants of a point.
         hidden: Width of the head.
         dropout: In the head.
+        descriptor: Arguments of `ShapeDescriptor` beside the encoder; or None.
 
     Law: for an encoder that commutes with its group, ``y(g x + t) = y(x)``; points renumbered, logits renumbered; in
     training as well, but for dropout, which knows the points by their numbers.
@@ -42,10 +43,11 @@ class Segmenter(CloudNetwork):
         channels: int = 128,
         hidden: int = 128,
         dropout: float = 0.3,
+        descriptor: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(encoder, vectors=vectors, channels=channels, by_point=True)
+        super().__init__(encoder, vectors=vectors, channels=channels, by_point=True, descriptor=descriptor)
         self.categories = categories if categories > 1 else 0
-        self.head = head(3 * channels + self.categories, hidden, parts, dropout)
+        self.head = head(channels + self.channels + self.categories, hidden, parts, dropout)
         self.rep_out = parts * self.group.trivial
         self.action_out = PointFeatures(self.rep_out)
 

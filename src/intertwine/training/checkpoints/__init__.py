@@ -13,7 +13,7 @@ from intertwine.training.checkpoints._checkpoint import (
     load_run,
     to_json,
 )
-from intertwine.training.checkpoints._state import ResumeState, TrainingState, learning_rate
+from intertwine.training.checkpoints._state import ResumeState, TrainingState, completed_share, learning_rate
 from intertwine.training.checkpoints._storage import replace_file, replace_folder, sole_writer
 from intertwine.training.checkpoints._upgrade import FORMAT
 
@@ -27,6 +27,7 @@ __all__ = [
     "TrainingState",
     "checkpoint_files",
     "checksum",
+    "completed_share",
     "copy_weights",
     "learning_rate",
     "load_checkpoint",

@@ -117,6 +117,20 @@ class ResumeState:
             raise UsageError(f"{path} is damaged or of another intertwine; it cannot be resumed") from error
 
 
+def completed_share(settings: Settings, state: TrainingState, seconds: float) -> float:
+    """The completed share of a run, 0 to 1: of its steps or, with a time budget, of its time if that is more.
+
+    Args:
+        settings: Of the run.
+        state: The counters.
+        seconds: Time used, the next validation included; matters only with a time budget.
+    """
+    completed = (state.epoch + state.step_in_epoch / state.steps_per_epoch) / settings.epochs
+    if settings.minutes is not None:
+        completed = max(completed, seconds / (60 * settings.minutes))
+    return min(completed, 1.0)
+
+
 def learning_rate(settings: Settings, state: TrainingState, seconds: float) -> float:
     """The learning rate of the next step: linear warmup and cosine decay.
 
@@ -128,10 +142,7 @@ def learning_rate(settings: Settings, state: TrainingState, seconds: float) -> f
         state: The counters.
         seconds: Time used, the next validation included; matters only with a time budget.
     """
-    completed = (state.epoch + state.step_in_epoch / state.steps_per_epoch) / settings.epochs
-    if settings.minutes is not None:
-        completed = max(completed, seconds / (60 * settings.minutes))
-    completed = min(completed, 1.0)
+    completed = completed_share(settings, state, seconds)
     warmup = 1.0
     if settings.warmup > 0:
         warmup = min(1.0, (completed + 1 / (settings.epochs * state.steps_per_epoch)) / settings.warmup)

@@ -43,3 +43,14 @@ def test_concave_polygons_keep_their_area(corners, turned):
 def test_polygons_that_are_none(lists, says):
     with pytest.raises(ShapeError, match=says):
         triangulate(polygons_from_lists(lists), np.eye(3))
+
+
+def test_concave_polygons_behind_others():
+    square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=float)
+    dart = np.array([[0, 0, 1], [2, 1, 1], [0, 2, 1], [1, 1, 1]], dtype=float)[[3, 0, 1, 2]]
+    arrow = np.array([[0, 0, 2], [3, 0, 2], [3, 3, 2], [2, 1, 2], [0, 3, 2]], dtype=float)
+    vertices = np.concatenate([square, np.roll(dart, 1, axis=0), arrow])
+    polygons = polygons_from_lists([[0, 1, 2, 3], [0, 1, 2], [4, 5, 6, 7], [8, 9, 10, 11, 12]])
+    triangles, polygon = triangulate(polygons, vertices)
+    areas = [area(vertices, triangles[polygon == number]) for number in range(4)]
+    assert areas == pytest.approx([1, 0.5, 1, 6])

@@ -32,6 +32,7 @@ from intertwine.tasks.images._evaluation import (
 from intertwine.tasks.images._job import ImageJob
 from intertwine.tasks.images._predictor import ImagePredictor
 from intertwine.tasks.images._targets import NumberTarget, rotate_masks
+from intertwine.tasks.images.report._features import feature_table
 from intertwine.tasks.images.report._turntable import STEP as TURN
 from intertwine.tasks.images.report._turntable import TurnedItem, turntable
 from intertwine.tasks.runs import provenance
@@ -75,6 +76,7 @@ class ImagePage:
                 f"(bilinear; every {_MASK_TURN if self.kind == 'masks' else TURN} degrees). Errors come first."
             ),
             self.gallery(),
+            *self.features(),
             f"<style>\n{CONFUSION_STYLE}</style>",
             *self.curves(),
             *self.tables(metrics),
@@ -107,6 +109,13 @@ class ImagePage:
         order = self.order()[:_GALLERY_SIZE]
         degrees = range(0, 360, _MASK_TURN if self.kind == "masks" else TURN)
         return turntable([self.item(index, degrees) for index in order], degrees)
+
+    def features(self) -> list[str]:
+        """Feature maps of the first image of the gallery, turned."""
+        index = self.order()[0]
+        image, name = self.images.batch([index]).images[0], self.images.names[index]
+        fragment = feature_table(self.predictor.model, image.to(self.predictor.device), name, self.fill)
+        return [page.heading("Features"), fragment] if fragment else []
 
     def order(self) -> list[int]:
         """The images in the order in which they are shown."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from intertwine.groups import O3
-from intertwine.tasks.properties._symmetric_matrices import asymmetry, symmetric_basis, to_irreps, to_matrices
+from intertwine.tasks.properties._matrices import asymmetry, symmetric_basis, to_irreps, to_matrices
 
 
 def symmetric(n=32, seed=0):

@@ -1,0 +1,185 @@
+"""Digits from the weights of sine networks: equivariant models beside perceptrons, by the same training.
+
+The set is that of `intertwine data mnist-inrs --count N`. Candidates, each trained by `intertwine.fit` with the same
+split, steps and seed:
+
+- equivariant, and attention: `intertwine fit weights`;
+- no-symmetries: equivariant with signs and phases left as they are;
+- linear-maps: the published layers of deep weight spaces, linear maps and ReLU without residuals, norms or expansions;
+- perceptron: of all weights in a row; permuted: with random permutations while training; aligned: hidden features of
+  every network matched to those of the first by their weights, layer by layer (linear assignment, needs scipy);
+- evaluated: a convolutional network on the pictures that the networks show, which reads outputs and not weights.
+
+Scores hold for this set only; published figures are of other networks.
+
+    python benchmarks/sets/weights.py --epochs 20 --candidates equivariant perceptron
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, relu
+
+from intertwine.data import mnist_inrs
+from intertwine.nn import WeightSpace, WeightSpaceLinear, normal_form
+
+PLANE = "rotate+scale+shift"
+TASKS = {
+    "equivariant": {"model": "equivariant", "augment": PLANE},
+    "attention": {"model": "attention", "augment": PLANE},
+    "no-symmetries": {"model": "equivariant", "augment": PLANE, "keep_signs": True},
+    "perceptron": {"model": "plain", "augment": PLANE},
+    "permuted": {"model": "plain", "augment": f"{PLANE}+permute"},
+}
+OTHERS = ("linear-maps", "aligned", "evaluated")
+
+
+def by_task(name, options):
+    import intertwine
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = intertwine.fit(
+            "weights", "mnist-inrs", output=str(Path(folder) / "run"), epochs=options.epochs, seed=options.seed,
+            train=options.train, hidden=options.hidden, layers=options.layers, **TASKS[name],
+        )  # fmt: skip
+        model = intertwine.load(run.best)
+        count = sum(parameter.numel() for parameter in model.model.parameters())
+        return model.evaluate().metrics["given"]["accuracy"], count
+
+
+class LinearMaps(nn.Module):
+    """Linear maps between weights and ReLU, then invariants and a perceptron."""
+
+    def __init__(self, space, hidden, layers, classes):
+        super().__init__()
+        widths = [1, *[hidden] * layers]
+        self.layers = nn.ModuleList(WeightSpaceLinear(space, a, b) for a, b in pairwise(widths))
+        self.invariants = WeightSpaceLinear(space, hidden, 4 * hidden, invariant=True)
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(4 * hidden, classes))
+
+    def forward(self, *weights):
+        for layer in self.layers:
+            weights = tuple(relu(x) for x in layer(weights))
+        return self.head(self.invariants(weights))
+
+
+class Perceptron(nn.Module):
+    def __init__(self, size, hidden, layers, classes):
+        super().__init__()
+        widths = [size, *[hidden] * layers]
+        modules = []
+        for a, b in pairwise(widths):
+            modules += [nn.Linear(a, b), nn.LayerNorm(b), nn.GELU()]
+        self.network = nn.Sequential(*modules, nn.Linear(hidden, classes))
+
+    def forward(self, *weights):
+        return self.network(torch.cat([x.flatten(1) for x in weights], 1))
+
+
+def picture_network(classes):
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, 2, 1),
+        nn.GELU(),
+        nn.Conv2d(16, 32, 3, 2, 1),
+        nn.GELU(),
+        nn.Flatten(),
+        nn.Linear(1568, classes),
+    )
+
+
+def aligned(space, weights):
+    """Hidden features of each network in the order that matches the first network best, layer by layer."""
+    from scipy.optimize import linear_sum_assignment
+
+    from intertwine.actions import Transform
+
+    weights = normal_form(space, weights)
+    results, action = [], space.action(1)
+    first = tuple(x[0] for x in weights)
+    for k in range(len(weights[0])):
+        network = tuple(x[k] for x in weights)
+        for name, _ in space.sizes:
+            into = next(i for i, array in enumerate(space.arrays) if array.output == name and array.role == "matrix")
+            cost = torch.cdist(first[into].flatten(1), network[into].flatten(1))
+            orders = {other: torch.arange(size) for other, size in space.sizes}
+            orders[name] = torch.from_numpy(linear_sum_assignment(cost.numpy())[1])
+            network = action(Transform(permutations=orders), network)
+        results.append(network)
+    return tuple(torch.stack(parts) for parts in zip(*results, strict=True))
+
+
+def pictures(networks):
+    axis = torch.linspace(-1, 1, 28)
+    positions = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(1, -1, 2)
+    weights = list(networks.weights.values())
+    shown = []
+    for part in zip(*(w.split(500) for w in weights), strict=True):
+        x = positions.expand(len(part[0]), -1, -1)
+        for layer, (matrix, bias) in enumerate(zip(part[::2], part[1::2], strict=True)):
+            x = torch.baddbmm(bias[:, None], x, matrix.mT)
+            x = x if layer == 2 else torch.sin(networks.frequency * x)
+        shown.append(x)
+    return (torch.cat(shown).reshape(-1, 1, 28, 28),)
+
+
+def by_loop(name, options):
+    networks = mnist_inrs()
+    split = networks.make_split(options.train, seed=options.seed)
+    space = WeightSpace.of_state_dict(networks.state_dict(0), "sine", networks.frequency)
+    arrays = space.stack([networks.state_dict(k) for k in range(len(networks))])
+    arrays = tuple((x - x.mean()) / x.std().clamp_min(1e-8) for x in arrays) if name == "linear-maps" else arrays
+    arrays = aligned(space, arrays) if name == "aligned" else pictures(networks) if name == "evaluated" else arrays
+    classes = networks.labels["classes"]
+    train = split.train
+    if name == "aligned":
+        arrays = tuple((x - x[train].mean(0)) / x[train].std(0).clamp_min(1e-6) for x in arrays)
+    torch.manual_seed(options.seed)
+    model = {
+        "linear-maps": lambda: LinearMaps(space, options.hidden, options.layers, 10),
+        "aligned": lambda: Perceptron(space.num_weights, 12 * options.hidden, options.layers, 10),
+        "evaluated": lambda: picture_network(10),
+    }[name]()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002, weight_decay=0.01)
+    steps = options.epochs * -(-len(train) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.002, steps)
+    for _ in range(options.epochs):
+        for indices in train[torch.randperm(len(train))].split(64):
+            loss = cross_entropy(model(*(x[indices] for x in arrays)), classes[indices])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    with torch.no_grad():
+        outputs = [model(*(x[part] for x in arrays)) for part in split.test.split(500)]
+    right = (torch.cat(outputs).argmax(1) == classes[split.test]).double().mean()
+    return float(right), sum(parameter.numel() for parameter in model.parameters())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--candidates", nargs="+", default=[*TASKS, *OTHERS], choices=[*TASKS, *OTHERS])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--train", type=int, default=None, help="Networks to train on; by default all of the split")
+    parser.add_argument("--hidden", type=int, default=48)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default=None, help="JSON lines")
+    options = parser.parse_args()
+    for name in options.candidates:
+        begin = time.monotonic()
+        score, count = (by_task if name in TASKS else by_loop)(name, options)
+        row = {"candidate": name, "accuracy": score, "parameters": count, "seconds": time.monotonic() - begin}
+        print(f"{name:<14} {100 * score:6.2f} %   {count:>9,} parameters   {row['seconds']:.0f} s", flush=True)
+        if options.output:
+            with Path(options.output).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**row, **vars(options)}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Network of a potential by the layers of a point encoder: attention, Equiformer, NequIP and others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from intertwine._errors import UsageError
+from intertwine.groups import O3
+from intertwine.models._point_encoder import PointEncoder
+from intertwine.nn import Geometry
+from intertwine.ops import Graph
+from intertwine.reps import Rep
+
+
+class EncoderNetwork(nn.Module):
+    """Invariants of each atom by a :class:`~intertwine.models.PointEncoder` on embedded elements.
+
+    Args:
+        elements: Number of elements.
+        rep: Representation of the features between layers.
+        family: ``layer`` of the encoder.
+        lmax: As for the encoder.
+        layers: Likewise.
+        cutoff: Likewise.
+        radial_basis: Likewise.
+        radial_hidden: Likewise.
+        readout_hidden: Number of invariants of an atom that the encoder gives.
+        average_neighbors: ``avg_num_neighbors`` of the encoder.
+
+    Raises:
+        UsageError: There are no invariants among the features, or the family does not know reflections.
+    """
+
+    def __init__(
+        self,
+        elements: int,
+        rep: Rep,
+        *,
+        family: str,
+        lmax: int,
+        layers: int,
+        cutoff: float,
+        radial_basis: int,
+        radial_hidden: Sequence[int],
+        readout_hidden: int,
+        average_neighbors: float,
+    ) -> None:
+        super().__init__()
+        channels = sum(copies for copies, term in rep.terms if term == rep.group.trivial)
+        if not channels:
+            raise UsageError(f"a potential needs invariants among its features, got {rep}")
+        self.width, self.lmax = readout_hidden, lmax
+        self.encoder = PointEncoder(
+            f"{channels}x0e",
+            f"{readout_hidden}x0e",
+            layer=family,
+            hidden=rep,
+            layers=layers,
+            lmax=lmax,
+            radial_basis=radial_basis,
+            radial_hidden=radial_hidden,
+            cutoff=cutoff,
+            avg_num_neighbors=average_neighbors,
+            pool=None,
+            output_scale=1.0,
+        )
+        if self.encoder.rep_in.group != O3():
+            raise UsageError(f'a potential is invariant under O(3), and the family "{family}" is not')
+        self.embedding = nn.Parameter(torch.randn(elements, channels, dtype=torch.float32) / sqrt(channels))
+
+    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
+        """Invariants ``(N, width)`` of atoms with elements ``(N,)`` and edges ``(2, E)`` of vectors ``(E, 3)``."""
+        graph, place = Graph.sort_edges(edges, elements.shape[0])
+        geometry = Geometry.from_vectors(graph, vectors.index_select(0, place), self.lmax)
+        features = self.encoder.embed(self.embedding.index_select(0, elements), geometry)
+        for interaction in self.encoder.interactions:
+            features = interaction(features, geometry)
+        result: Tensor = self.encoder.readout(features)
+        return result

@@ -1,0 +1,49 @@
+"""Radial functions of every layer of a potential, by one network on the distances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from intertwine.ops import bessel_basis, silu, smooth_cutoff
+
+_SILU_GAIN = 1.6791  # 1 / sqrt(E[silu(x)^2]) for normal x
+
+
+class RadialNetwork(nn.Module):
+    """A few learned functions of the distance that vanish at the cutoff, with their first and second derivatives.
+
+        f(d) = u(d) W MLP(b_1(d), ..., b_n(d))
+
+    with the Bessel functions b and the polynomial cutoff u (p = 6).
+
+    Args:
+        radial_basis: n, the number of Bessel functions.
+        hidden: Widths of the perceptron.
+        functions: How many functions come out.
+        cutoff: Distance from which all of them are zero.
+    """
+
+    def __init__(self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float) -> None:
+        super().__init__()
+        self.radial_basis, self.cutoff = radial_basis, cutoff
+        widths = [radial_basis, *hidden, functions]
+        self.layers = nn.ModuleList(nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise(widths))
+        for number, layer in enumerate(self.layers):
+            nn.init.normal_(layer.weight, std=(_SILU_GAIN if number else 1.0) / sqrt(layer.in_features))
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, distances: Tensor, frozen: bool = False) -> Tensor:
+        """Map ``(E,)`` to ``(E, functions)``; ``frozen`` where no gradient in the weights is asked for."""
+        values = self._values(distances)
+        return values * smooth_cutoff(distances, self.cutoff)[:, None]
+
+    def _values(self, distances: Tensor) -> Tensor:
+        values = bessel_basis(distances, self.cutoff, self.radial_basis)
+        for number, layer in enumerate(self.layers):
+            values = layer(silu(values) if number else values)
+        return values

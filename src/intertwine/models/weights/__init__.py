@@ -1,0 +1,5 @@
+"""Networks that read the weights of networks."""
+
+from intertwine.models.weights._weight_space_network import WeightSpaceNetwork
+
+__all__ = ["WeightSpaceNetwork"]

@@ -1,0 +1,109 @@
+"""Candidate motions between two surfaces, refined and ranked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from intertwine.ops.alignment import spiral_rotations
+from intertwine.ops.registration._consistency import MOST_MATCHES, consistent_motions
+from intertwine.ops.registration._feature_histograms import feature_histograms, mutual_matches
+from intertwine.ops.registration._icp import iterated_closest_points
+from intertwine.ops.registration._motions import Motions, stack
+from intertwine.ops.registration._sampling import Floats, Integers
+from intertwine.ops.registration._score import covered
+from intertwine.ops.registration._surfels import Surfels
+
+_FEATURE_RADIUS = 6.0
+_TOLERANCE = 2.5
+_MATCHES = 1.5
+"""Weight of the share of matches that agree, beside the coverage."""
+_SCREENED = 30
+_REFINED = 5
+_ROTATIONS = 576
+_SAME_ANGLE = 0.2
+_SAME_PLACE = 4.0
+
+
+class Matches(NamedTuple):
+    """Matched points and their normals, each ``(M, 3)``."""
+
+    points_1: Floats
+    points_2: Floats
+    normals_1: Floats
+    normals_2: Floats
+
+
+class Pair(NamedTuple):
+    """Two surfaces, thinned to one spacing, and the matches between them."""
+
+    first: Surfels
+    second: Surfels
+    spacing: float
+    matches: Matches
+
+    def scores(self, part: Surfels, motions: Motions, distance: float) -> Floats:
+        """The mean coverage of a part of the first surface, and the share of the matches that agree: ``(S,)``."""
+        coverage = covered(part, self.second, motions, distance).mean(axis=1)
+        total: Floats = coverage + _MATCHES * support(self.matches, motions, self.spacing) / max(
+            len(self.matches.points_1), 1
+        )
+        return total
+
+
+class Ranked(NamedTuple):
+    """Refined motions, the best first, and their scores ``(S,)``."""
+
+    motions: Motions
+    scores: Floats
+
+
+def feature_matches(first: Surfels, second: Surfels, spacing: float) -> Matches:
+    """Mutually nearest feature histograms."""
+    found = [feature_histograms(s.points, s.normals, _FEATURE_RADIUS * spacing) for s in (first, second)]
+    rows_1, rows_2 = mutual_matches(found[0][0], found[1])[:MOST_MATCHES].T
+    return Matches(first.points[rows_1], second.points[rows_2], first.normals[rows_1], second.normals[rows_2])
+
+
+def motions_from_matches(matches: Matches, spacing: float) -> Motions:
+    """The motions that many matches agree on."""
+    return consistent_motions(*matches, tolerance=_TOLERANCE * spacing)
+
+
+def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:
+    """Rotations spread evenly over SO(3) that carry one center to the other."""
+    rotations = spiral_rotations(_ROTATIONS).numpy()
+    return Motions(rotations, centers[1] - rotations @ centers[0])
+
+
+def support(matches: Matches, motions: Motions, spacing: float) -> Integers:
+    """How many matches each motion carries onto each other, ``(S,)``."""
+    gaps = np.linalg.norm(motions.apply(matches.points_1) - matches.points_2, axis=-1)
+    counts: Integers = (gaps < _TOLERANCE * spacing).sum(1)
+    return counts
+
+
+def refine(pair: Pair, candidates: Motions, screened: int = _SCREENED, refined: int = _REFINED) -> Ranked:
+    """The best of some candidates, refined by iterated closest points and ranked again."""
+    first, second, spacing, _ = pair
+    center = first.points.mean(axis=0)
+    part = first.every(500)
+    candidates = candidates.distinct(center, _SAME_ANGLE, _SAME_PLACE * spacing, screened)
+    scores = pair.scores(part, candidates, _TOLERANCE * spacing)
+    better = []
+    for k in np.argsort(-scores, kind="stable")[:refined]:
+        motion = candidates.rotations[k], candidates.translations[k]
+        motion = iterated_closest_points(part, second, *motion, distance=4 * spacing, steps=8)
+        better.append(iterated_closest_points(part, second, *motion, distance=2 * spacing, steps=8))
+    motions = Motions(np.stack([r for r, _ in better]), np.stack([t for _, t in better]))
+    scores = pair.scores(part, motions, 1.5 * spacing)
+    order = np.argsort(-scores, kind="stable")
+    return Ranked(motions.take(order), scores[order])
+
+
+def merge(parts: list[Ranked]) -> Ranked:
+    """All motions of several lists, ranked together."""
+    scores = np.concatenate([part.scores for part in parts])
+    order = np.argsort(-scores, kind="stable")
+    return Ranked(stack([part.motions for part in parts]).take(order), scores[order])

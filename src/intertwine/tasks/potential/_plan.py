@@ -1,0 +1,161 @@
+"""Configuration of a run of `potential` from its options: what is decided once and kept in checkpoints."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data import PointCloudSet, Split, make_split
+from intertwine.tasks._source import fingerprint, resolve
+from intertwine.tasks.potential._dataset import FrameDataset
+from intertwine.tasks.potential._options import PotentialOptions
+from intertwine.tasks.potential.frames import (
+    FrameFile,
+    LabeledFrames,
+    read_frames,
+    read_isolated_atoms,
+    reference_energies,
+    unit_warnings,
+)
+
+HEAVIEST = 94
+"""The largest atomic number that a potential knows."""
+_SOME = 200
+"""How many frames the mean number of neighbors is taken from."""
+_SMALLEST_SCALE = 1e-3
+
+
+def plan(
+    options: PotentialOptions, progress: ProgressCallback = no_progress
+) -> tuple[dict[str, Any], dict[str, Any], PointCloudSet]:
+    """Read, split, and fill in what depends on the data.
+
+    Args:
+        options: The options, checked.
+        progress: Called while the data are read.
+
+    Returns:
+        The configuration and the split, both JSON, and the frames that were read.
+
+    Raises:
+        UsageError: The data or the options are not what was expected.
+    """
+    files = [*options.training_files]
+    parts = {part: options.file_of(part) for part in ("validation", "test")}
+    files += [resolve(file) for file in parts.values() if file is not None]
+    found = read_frames(files, options.keys, progress)
+    split = _split(options, found.files, len(found.frames))
+    train = found.frames.select(split.train)
+    for line in unit_warnings(train):
+        warnings.warn(f"{options.data}: {line}", stacklevel=2)
+    elements = _elements(train, options.data)
+    isolated, source = _isolated(options, found)
+    known = train.cloud_fields["has_energy"][:, 0]
+    reference = reference_energies(
+        train.composition(elements)[known], train.cloud_fields["energy"][known, 0], elements, isolated, source
+    )
+    config = {
+        "data": {
+            "given": options.data,
+            "source": resolve(options.data),
+            "frames": len(found.frames),
+            "files": [
+                {"source": file.source, "frames": file.frames, **fingerprint(file.source)} for file in found.files
+            ],
+        },
+        "keys": options.keys,
+        "found": found.keys,
+        "reference": {"energies": list(reference.values), "source": reference.source},
+        "weights": [options.energy_weight, options.forces_weight, options.stress_weight],
+        "model": {
+            "elements": list(elements),
+            "hidden": options.hidden,
+            "body_order": options.body_order,
+            "lmax": options.lmax,
+            "layers": options.layers,
+            "cutoff": options.cutoff,
+            "average_neighbors": _average_neighbors(train, options.cutoff),
+            "reference_energies": list(reference.values),
+            "energy_scale": _scale(train, reference(train.composition(elements))),
+        },
+        "seed": options.seed,
+    }
+    return config, split.to_json(), found.frames
+
+
+def _split(options: PotentialOptions, files: tuple[FrameFile, ...], total: int) -> Split:
+    """Training frames, then those of the files for validation and test, whole."""
+    own = len(options.training_files)
+    size = sum(file.frames for file in files[:own])
+    if not size:
+        raise UsageError(f"{options.data}: there are only isolated atoms, and nothing to train on")
+    amounts = options.shares
+    has_file = {part: options.file_of(part) is not None for part in ("validation", "test")}
+    for part, given in has_file.items():
+        if given or (part == "test" and amounts[part] is None):
+            amounts[part] = 0
+    if size < 2 and not has_file["validation"]:
+        raise UsageError("one frame leaves nothing to validate on: give more, or a file with --validation")
+    inner = make_split(size, amounts["train"], amounts["validation"], amounts["test"], options.seed)
+    inner = _with_validation(inner, size, has_file["validation"])
+    chosen, begin = {"validation": inner.validation, "test": inner.test}, size
+    named = [part for part, given in has_file.items() if given]
+    for part, file in zip(named, files[own:], strict=True):
+        if not file.frames:
+            raise UsageError(f"{file.source}: there are only isolated atoms, and nothing to compare with")
+        chosen[part] = torch.arange(begin, begin + file.frames)
+        begin += file.frames
+    return Split(total, inner.train, chosen["validation"], chosen["test"], options.seed)
+
+
+def _with_validation(split: Split, size: int, has_file: bool) -> Split:
+    """At least one frame to validate on, where the share of a small set rounds to none."""
+    if len(split.validation) or has_file:
+        return split
+    if len(split.train) < 2:
+        raise UsageError("the split leaves nothing to validate on: ask for fewer test frames, or give --validation")
+    return Split(size, split.train[1:], split.train[:1], split.test, split.seed)
+
+
+def _elements(train: PointCloudSet, name: str) -> tuple[int, ...]:
+    elements = train.distinct("numbers")
+    if elements[-1] > HEAVIEST:
+        raise UsageError(f"{name}: a potential knows the elements 1 to {HEAVIEST}; found {elements[-1]}")
+    return elements
+
+
+def _isolated(options: PotentialOptions, found: LabeledFrames) -> tuple[dict[int, float], str]:
+    if options.isolated_atoms is None:
+        return found.isolated, "among the frames"
+    return read_isolated_atoms(options.isolated_atoms, options.energy_key), options.isolated_atoms
+
+
+def _scale(train: PointCloudSet, reference: torch.Tensor) -> float:
+    """Root mean square force in eV/A; without forces, what references leave of the energy over sqrt(N)."""
+    forces = train.point_fields["forces"][train.cloud_fields["has_forces"][train.batch, 0]]
+    known = train.cloud_fields["has_energy"][:, 0]
+    left = (train.cloud_fields["energy"][:, 0] - reference)[known] / train.counts[known].to(torch.float64).sqrt()
+    values = forces if len(forces) else left
+    return max(float(values.square().mean().sqrt()), _SMALLEST_SCALE)
+
+
+def _average_neighbors(train: PointCloudSet, cutoff: float) -> float:
+    """Mean number of neighbors in some frames, at least one; it sets the scale of messages.
+
+    Raises:
+        UsageError: No atom has a neighbor, so that no network could learn from positions.
+    """
+    step = max(1, len(train) // _SOME)
+    mean = FrameDataset(train.select(range(0, len(train), step)), cutoff).average_neighbors
+    if mean == 0 and bool((train.counts > 1).any()):
+        raise UsageError(
+            f"--cutoff {cutoff:g}: no two atoms of the training frames are closer than that, so the model would see no "
+            "geometry; positions are in angstrom, and 5 is usual"
+        )
+    if mean < 1:
+        warnings.warn(f"--cutoff {cutoff:g}: an atom has only {mean:.2g} neighbors on average", stacklevel=2)
+    return round(max(1.0, mean), 2)

@@ -1,0 +1,44 @@
+"""Structure from motion: cameras and points from tracks.
+
+Importing this package loads no torch; its names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from intertwine.tasks.sfm._evaluation import PoseErrors, pose_errors
+    from intertwine.tasks.sfm._reconstruction import Reconstruction
+    from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
+    from intertwine.tasks.sfm._task import SfmTask
+    from intertwine.tasks.sfm.writing import write_scene
+
+_HOMES = {
+    "NetworkStart": "_structure_from_motion",
+    "PoseErrors": "_evaluation",
+    "Reconstruction": "_reconstruction",
+    "Scene": "_structure_from_motion",
+    "SfmTask": "_task",
+    "pose_errors": "_evaluation",
+    "structure_from_motion": "_structure_from_motion",
+    "write_scene": "writing",
+}
+
+__all__ = [
+    "NetworkStart",
+    "PoseErrors",
+    "Reconstruction",
+    "Scene",
+    "SfmTask",
+    "pose_errors",
+    "structure_from_motion",
+    "write_scene",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,66 @@
+"""Options of the task `sfm`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from intertwine._errors import UsageError
+from intertwine.tasks._source import check_source
+from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+
+PROTOCOLS = ("inference", "fine-tuned", "geometry")
+"""Ways of evaluating: the network alone, the network optimized on each scene, and no network; each then adjusted."""
+
+
+@dataclass(kw_only=True)
+class SfmOptions(FitOptions):
+    """Options of `intertwine fit sfm`."""
+
+    data: str = option(
+        "", help="Folder of scenes: COLMAP models (folders), databases, tables of tracks, arrays (.npz).",
+        metavar="SCENES", argument=True,
+    )  # fmt: skip
+    views: str = option(
+        "10-20", help="Fewest and most cameras of a scene in a training step, which are drawn at random.",
+        group="Training", metavar="MIN-MAX",
+    )  # fmt: skip
+    points: int = option(
+        300, help="Most points of a scene in a training step.", group="Training", minimum=16, maximum=100_000
+    )
+    tuning: int = option(
+        500, help="Steps of optimization on each scene in evaluate --protocol fine-tuned.", group="Training",
+        minimum=0, maximum=1_000_000,
+    )  # fmt: skip
+    hidden: int = option(128, help="Channels of each observation.", group="Model", minimum=1, maximum=4096)
+    layers: int = option(3, help="Number of equivariant layers.", group="Model", minimum=1, maximum=64)
+    batch_size: int = option(
+        4, help="Scenes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
+    )
+    learning_rate: float = option(
+        0.001, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        maximum=LARGEST_RATE,
+    )  # fmt: skip
+
+    public: ClassVar[tuple[str, ...]] = ()
+
+    def check(self) -> None:
+        """Everything that can be found wrong without reading data or importing torch."""
+        super().check()
+        parse_views(self.views)
+        check_source(self.data, self.public)
+
+
+def parse_views(text: str) -> tuple[int, int]:
+    """The two numbers of a text such as "10-20".
+
+    Raises:
+        UsageError: They are not two numbers of at least 2, the first the smaller one.
+
+    >>> parse_views("10-20")
+    (10, 20)
+    """
+    first, dash, second = text.partition("-")
+    if not (dash and first.strip().isdecimal() and second.strip().isdecimal() and 2 <= int(first) <= int(second)):
+        raise UsageError(f'--views expects two numbers of cameras from 2 on, such as 10-20, got "{text}"')
+    return int(first), int(second)

@@ -1,0 +1,43 @@
+"""Configuration of a run on scenes from its options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback
+from intertwine.data import make_split
+from intertwine.tasks._source import resolve
+from intertwine.tasks.options import share
+from intertwine.tasks.sfm._options import SfmOptions, parse_views
+from intertwine.tasks.sfm._scene_set import SceneSet, names_digest, read_scenes
+
+
+def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any], dict[str, Any], SceneSet]:
+    """Read the scenes, split them, and fill in the configuration.
+
+    Raises:
+        UsageError: The scenes or the options are not what was expected.
+    """
+    source = resolve(options.data)
+    scenes = read_scenes(source, progress)
+    if len(scenes) < 2:
+        raise UsageError(f"{options.data}: one scene only; expected some to learn from and some to validate on")
+    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    split = make_split(len(scenes), **amounts, seed=options.seed)
+    if not len(split.train) or not len(split.validation):
+        raise UsageError(f"{options.data}: {len(scenes)} scenes leave none to validate on; give more of them")
+    config: dict[str, Any] = {
+        "data": {
+            "given": options.data,
+            "source": source,
+            "scenes": len(scenes),
+            "names_sha256": names_digest(scenes),
+        },
+        "network": {"hidden": options.hidden, "layers": options.layers},
+        "views": list(parse_views(options.views)),
+        "points": options.points,
+        "tuning": options.tuning,
+        "seed": options.seed,
+    }
+    return config, split.to_json(), scenes

@@ -1,0 +1,203 @@
+"""Structure from motion: from tracks and intrinsics to cameras and points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from intertwine._errors import UsageError
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.data.tracks import Tracks, read_tracks
+from intertwine.models import TracksNetwork
+from intertwine.tasks.sfm._reconstruction import Reconstruction
+from intertwine.tasks.sfm.mapping import (
+    LEAST_MATCHES,
+    CameraPair,
+    CanonicalTracks,
+    Mapper,
+    camera_pairs,
+    clean,
+    network_input,
+    network_poses,
+    require_opencv,
+    verified_rows,
+)
+
+_STARTS = 5
+_LEAST_PARALLAX = 1.0
+_GOOD_PARALLAX = 12.0
+_FLAT = 0.01
+_LEAST_AGREEMENT = 0.75
+_WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
+
+
+class NetworkStart(NamedTuple):
+    """A network as the start of a reconstruction.
+
+    Attributes:
+        network: A trained one, which is not changed; None for a new one.
+        steps: Steps of optimization on the scene.
+        seed: Of the weights of a new network.
+    """
+
+    network: TracksNetwork | None = None
+    steps: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that was reconstructed from the tracks of a scene.
+
+    Attributes:
+        tracks: The tracks.
+        parts: One reconstruction for each connected part, the largest first.
+        remarks: What was left out and why, a sentence each.
+    """
+
+    tracks: Tracks
+    parts: tuple[Reconstruction, ...]
+    remarks: tuple[str, ...]
+
+
+def structure_from_motion(
+    scene: str | Path | Tracks,
+    *,
+    threshold: float = 4.0,
+    network: NetworkStart | None = None,
+    progress: ProgressCallback = no_progress,
+) -> Scene:
+    """Cameras and points of a scene from its tracks and the intrinsics of its cameras.
+
+    Relative poses of pairs of cameras (five points, RANSAC), then from the best pair on one camera after the other
+    (three points, RANSAC), each time with triangulation, robust bundle adjustment and rejection of observations.
+    What remains is begun anew, so that each connected part of the scene is solved.
+
+    Args:
+        scene: Tracks, or what `read_tracks` reads.
+        threshold: The largest reprojection error of an observation that agrees, pixels.
+        network: A network that gives the first poses of all cameras, instead of the best pair; where it fails (after
+            bundle adjustment fewer than 75 % agree of the observations that agree with relative poses of pairs), the
+            best pair is taken after all, which is said.
+        progress: Called with the number of cameras done, and all of them.
+
+    Raises:
+        UsageError: The scene cannot be read or reconstructed; the message says why.
+
+    Law:
+        Permuted cameras and points give the same answer, permuted.
+    """
+    require_opencv()
+    tracks = scene if isinstance(scene, Tracks) else read_tracks(scene)
+    canonical = clean(tracks)
+    pairs = camera_pairs(canonical.tracks)
+    _check(canonical.tracks, pairs)
+    left = torch.ones(tracks.num_cameras, dtype=torch.bool)
+    parts = []
+    remarks = list(canonical.remarks)
+    while True:
+        mapper, method = None, "geometry"
+        if network is not None and _starts(pairs, left):
+            mapper, method = _reconstruct_by_network(canonical.tracks, pairs, left, threshold, network), "network"
+            if mapper is None:
+                remarks.append("the poses of the network do not agree with the observations: geometry is used instead")
+        if mapper is None:
+            mapper, method = _reconstruct(canonical.tracks, pairs, left, threshold), "geometry"
+        if mapper is None:
+            break
+        left &= ~mapper.registered
+        parts.append(_restored(tracks, canonical, mapper, method))
+        progress(int((~left).sum()), tracks.num_cameras)
+    if not parts:
+        raise UsageError(
+            "the pairs of cameras agree on too few points: nothing reconstructed; are tracks and intrinsics right?"
+        )
+    parts.sort(key=lambda part: -int(part.inliers.sum()))
+    return Scene(tracks, tuple(parts), (*remarks, *_remarks(tracks, parts)))
+
+
+def _check(tracks: Tracks, pairs: list[CameraPair]) -> None:
+    if not pairs:
+        raise UsageError(
+            f"no two cameras share {LEAST_MATCHES} points that agree with a relative pose: nothing to reconstruct; are "
+            "the tracks of one scene, and the intrinsics right?"
+        )
+    if all(pair.angle < _LEAST_PARALLAX for pair in pairs):
+        raise UsageError(
+            f"no pair of cameras sees its points with {_LEAST_PARALLAX:g} degree of parallax or more: the camera "
+            "rotates at one place, or all points are far away; move the camera sideways between images"
+        )
+
+
+def _starts(pairs: list[CameraPair], left: torch.Tensor) -> list[CameraPair]:
+    usable = [pair for pair in pairs if bool(left[pair.first]) and bool(left[pair.second])]
+    wide = [pair for pair in usable if pair.angle >= _LEAST_PARALLAX]
+    return sorted(wide, key=lambda pair: -pair.matches * min(pair.angle / _GOOD_PARALLAX, 1.0))[:_STARTS]
+
+
+def _reconstruct(tracks: Tracks, pairs: list[CameraPair], left: torch.Tensor, threshold: float) -> Mapper | None:
+    """The reconstruction of most cameras among some starts; the first that holds most of what is left is taken."""
+    best = None
+    for pair in _starts(pairs, left):
+        mapper = Mapper(tracks, threshold)
+        if not mapper.start(pair):
+            continue
+        mapper.grow(left)
+        mapper.finish()
+        if best is None or int(mapper.registered.sum()) > int(best.registered.sum()):
+            best = mapper
+        if int(best.registered.sum()) >= 0.9 * int(left.sum()):
+            break
+    return best if best is not None and int(best.registered.sum()) >= 2 else None
+
+
+def _reconstruct_by_network(
+    tracks: Tracks, pairs: list[CameraPair], left: torch.Tensor, threshold: float, start: NetworkStart
+) -> Mapper | None:
+    """The reconstruction from the poses of a network, adjusted under a threshold that is lowered step by step."""
+    rows = verified_rows(tracks, pairs, left)
+    given = network_input(tracks, rows)
+    poses = network_poses(given, start.network, start.steps, start.seed)
+    mapper = Mapper(tracks, threshold)
+    mapper.set_poses(given.cameras, *poses)
+    for wide in _WIDENING:
+        mapper.threshold = wide * threshold
+        mapper.triangulate(again=True)
+        if wide == _WIDENING[0]:
+            mapper.note_errors(given.cameras)
+        mapper.adjust(20, 1e-3)
+    mapper.threshold = threshold
+    mapper.filter()
+    mapper.drop_lost_cameras()
+    if 2 * int(mapper.registered.sum()) < len(given.cameras) or not bool(mapper.triangulated.any()):
+        return None
+    mapper.grow(left)
+    mapper.finish()
+    return mapper if float(mapper.inliers[rows].double().mean()) >= _LEAST_AGREEMENT else None
+
+
+def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method: str) -> Reconstruction:
+    """The reconstruction in the order of the tracks as they were given."""
+    rotations = torch.full((tracks.num_cameras, 3, 3), torch.nan, dtype=torch.float64)
+    translations = torch.full((tracks.num_cameras, 3), torch.nan, dtype=torch.float64)
+    points = torch.full((tracks.num_points, 3), torch.nan, dtype=torch.float64)
+    inliers = torch.zeros(len(tracks.camera), dtype=torch.bool)
+    rotations[canonical.cameras], translations[canonical.cameras] = mapper.rotations, mapper.translations
+    points[canonical.points] = mapper.points
+    inliers[canonical.observations] = mapper.inliers
+    return Reconstruction(tracks, rotations, translations, points, inliers, method, mapper.start_error)
+
+
+def _remarks(tracks: Tracks, parts: list[Reconstruction]) -> list[str]:
+    remarks = []
+    for number, part in enumerate(parts):
+        if part.flatness() < _FLAT:
+            remarks.append(f"the points of part {number} lie on a plane: its poses are less certain than errors say")
+    lost = ~torch.stack([part.registered for part in parts]).any(0)
+    names = [tracks.names[i] for i in lost.nonzero()[:, 0].tolist()]
+    if names:
+        remarks.append(f"not reconstructed, too few observations agree: {', '.join(names)}")
+    return remarks

@@ -1,0 +1,27 @@
+"""Steps of a reconstruction: clean tracks, relative poses of pairs, poses from a network, the mapper."""
+
+from intertwine.tasks.sfm.mapping._clean import CanonicalTracks, clean
+from intertwine.tasks.sfm.mapping._mapper import Mapper
+from intertwine.tasks.sfm.mapping._network_start import (
+    NetworkInput,
+    network_input,
+    network_poses,
+    optimize,
+    verified_rows,
+)
+from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES, CameraPair, camera_pairs, require_opencv
+
+__all__ = [
+    "LEAST_MATCHES",
+    "CameraPair",
+    "CanonicalTracks",
+    "Mapper",
+    "NetworkInput",
+    "camera_pairs",
+    "clean",
+    "network_input",
+    "network_poses",
+    "optimize",
+    "require_opencv",
+    "verified_rows",
+]

@@ -1,0 +1,86 @@
+"""Page about a reconstructed scene: its errors, and its cameras and points in 3D."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib.resources import files
+
+import torch
+from torch import Tensor
+
+from intertwine._page import heading, page, paragraph, table
+from intertwine.tasks.sfm._evaluation import pose_errors
+from intertwine.tasks.sfm._reconstruction import Reconstruction
+from intertwine.tasks.sfm._structure_from_motion import Scene
+
+_MOST_POINTS = 20_000
+
+_STYLE = """\
+<style>
+.scene { width: 100%; aspect-ratio: 4 / 3; display: block; border-radius: 0.4rem; cursor: grab; touch-action: none;
+  background: color-mix(in srgb, currentColor 4%, transparent); }
+</style>"""
+
+
+def scene_page(scene: Scene) -> str:
+    """The page as HTML without links to other files; each part is turned with the mouse and zoomed with the wheel."""
+    body = [_STYLE]
+    for number, part in enumerate(scene.parts):
+        body += [heading(f"Part {number}"), _canvas(part), _figures(part), _cameras(part)]
+    body += [paragraph(remark) for remark in scene.remarks]
+    script = files("intertwine.tasks.sfm.writing").joinpath("viewer.js").read_text(encoding="utf-8")
+    body.append(f"<script>\n{script}</script>")
+    return page("Structure from motion", body)
+
+
+def _canvas(part: Reconstruction) -> str:
+    """The canvas with its data, moved and scaled so that most of the points are within 1 of the origin."""
+    points = part.points[part.points.isfinite().all(1)]
+    middle = points.median(0).values
+    scale = (points - middle).norm(dim=1).quantile(0.9).clamp_min(1e-12)
+    step = -(-len(points) // _MOST_POINTS)
+    keep = part.registered
+    data = {
+        "points": _rounded((points[::step] - middle) / scale),
+        "centers": _rounded((part.centers[keep] - middle) / scale),
+        "axes": _rounded(part.rotations[keep].flatten(1)),
+        "names": [part.tracks.names[i] for i in keep.nonzero()[:, 0].tolist()],
+    }
+    text = escape(json.dumps(data, separators=(",", ":")), quote=True)
+    label = f"{len(points):,} points and {int(keep.sum())} cameras"
+    return (
+        f'<figure><canvas class="scene" role="img" aria-label="{label}" data-scene="{text}"></canvas>'
+        f"<figcaption>{label}. Drag to turn, wheel to zoom; cameras are drawn as pyramids.</figcaption></figure>"
+    )
+
+
+def _rounded(values: Tensor) -> list[list[float]]:
+    return [[round(x, 4) for x in row] for row in values.clamp(-100, 100).tolist()]
+
+
+def _figures(part: Reconstruction) -> str:
+    tracks = part.tracks
+    rows = [
+        ("cameras", f"{int(part.registered.sum())} of {tracks.num_cameras}"),
+        ("points", f"{int(part.points.isfinite().all(1).sum()):,} of {tracks.num_points:,}"),
+        ("observations that agree", f"{int(part.inliers.sum()):,} of {len(tracks.camera):,}"),
+        ("mean reprojection error", f"{part.reprojection_error:.3f} px"),
+    ]
+    return table(("", ""), rows)
+
+
+def _cameras(part: Reconstruction) -> str:
+    """A table of cameras: observations, reprojection error, and errors of the pose where it is known."""
+    tracks, keep = part.tracks, part.registered.nonzero()[:, 0]
+    camera = tracks.camera[part.inliers]
+    total = torch.bincount(camera, minlength=tracks.num_cameras)
+    errors = torch.zeros(tracks.num_cameras, dtype=torch.float64).index_add_(0, camera, part.errors()) / total
+    columns = ["camera", "observations", "error, px"]
+    rows = [[tracks.names[i], f"{int(total[i]):,}", f"{float(errors[i]):.3f}"] for i in keep.tolist()]
+    if tracks.poses is not None:
+        found = pose_errors(part, tracks.poses)
+        columns += ["rotation error, degrees", "position error"]
+        for row, turn, shift in zip(rows, found.rotation.tolist(), found.position.tolist(), strict=True):
+            row += [f"{turn:.4f}", f"{shift:.4g}"]
+    return table(columns, rows)

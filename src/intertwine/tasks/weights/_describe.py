@@ -1,0 +1,71 @@
+"""Description of a run on networks: its data and its model, in lines and words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from intertwine.data import user_cache
+from intertwine.tasks.weights._network import weight_space
+from intertwine.tasks.weights._options import PUBLIC
+from intertwine.tasks.weights._source import skipped_text
+
+
+def describe(job: Any, folder: Path) -> list[tuple[str, str]]:
+    """What was read and split, and by how many parameters it is learned.
+
+    Args:
+        job: The job.
+        folder: The folder of the run.
+
+    Returns:
+        Lines as (label, text).
+    """
+    data, split, space = job.config["data"], job.split, weight_space(job.config)
+    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
+    skipped = skipped_text(data["skipped"])
+    lines = [
+        (
+            "data",
+            f"{name}: {data['networks']:,} networks of {space.num_weights:,} weights, "
+            f"{target_text(job.config['target'])}, split {sizes} "
+            f"(seed {split['seed']}, written to {folder / 'split.json'}){'; ' + skipped if skipped else ''}",
+        ),
+        ("space", space_text(job.config)),
+    ]
+    lines += [("fit", remark) for remark in data["remarks"][:1]]
+    if data["source"] in PUBLIC:
+        lines.append(("cached", f"{user_cache()}; intertwine data {data['source']} --count N makes more"))
+    parameters = sum(parameter.numel() for parameter in job.model.parameters())
+    changes = f", networks changed at random: {', '.join(job.config['augment'])}" if job.config["augment"] else ""
+    return [*lines, ("model", f"{model_text(job.config['network'])}, {parameters:,} parameters{changes}")]
+
+
+def target_text(target: dict[str, Any]) -> str:
+    """What is predicted, in words.
+
+    >>> target_text({"kind": "classes", "classes": ["0", "1"]})
+    '2 classes'
+    """
+    if target["kind"] == "numbers":
+        return f"one number each (mean {target['mean']:.4g}, spread {target['spread']:.4g})"
+    return f"{len(target['classes'])} classes"
+
+
+def space_text(config: dict[str, Any]) -> str:
+    """The symmetries of the networks that are read, in words."""
+    space = weight_space(config)
+    groups = " x ".join(f"S{size}" for _, size in space.sizes) or "none: there are no hidden features"
+    removed = {"relu": "scales", "tanh": "signs", "sine": "signs and phases"}.get(config["activation"])
+    kept = removed is None or not config["network"]["symmetries"]
+    return f"permutations {groups}; activation {config['activation']}{'' if kept else f', its {removed} removed'}"
+
+
+def model_text(network: dict[str, Any]) -> str:
+    """The architecture in words.
+
+    >>> model_text({"name": "equivariant", "hidden": 32, "layers": 3})
+    'equivariant, 3 layers of 32 channels'
+    """
+    return f"{network['name']}, {network['layers']} layers of {network['hidden']} channels"

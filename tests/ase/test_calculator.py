@@ -1,0 +1,142 @@
+"""The calculator of ase: results against finite differences, relaxation, molecular dynamics, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk, molecule
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.verlet import VelocityVerlet
+from ase.optimize import BFGS
+from ase.units import fs
+
+from ase import Atoms
+from intertwine._errors import UsageError
+from intertwine.ase import Calculator
+from intertwine.models import Potential
+
+
+@pytest.fixture(scope="module")
+def potential():
+    torch.manual_seed(0)
+    return Potential(
+        elements=(1, 8, 29), hidden="4x0e+4x1o", body_order=3, lmax=1, layers=1, cutoff=4.0, average_neighbors=6.0,
+        reference_energies=(-13.0, -2000.0, -10.0), energy_scale=1.0,
+    )  # fmt: skip
+
+
+def water(calculator):
+    atoms = molecule("H2O")
+    atoms.positions += np.random.default_rng(0).normal(scale=0.1, size=(3, 3))
+    atoms.calc = calculator
+    return atoms
+
+
+def copper(calculator):
+    atoms = bulk("Cu", cubic=True)
+    atoms.positions += np.random.default_rng(0).normal(scale=0.1, size=(4, 3))
+    atoms.calc = calculator
+    return atoms
+
+
+def test_forces_and_stress_are_derivatives(potential):
+    calculator = Calculator(potential, dtype="float64")
+    atoms, step = copper(calculator), 1e-4
+    forces, stress, volume = atoms.get_forces(), atoms.get_stress(voigt=False), atoms.get_volume()
+    moved = atoms.copy()
+    moved.calc = calculator
+    for atom, axis in ((0, 0), (2, 1)):
+        energies = []
+        for sign in (1, -1):
+            moved.positions = atoms.positions
+            moved.positions[atom, axis] += sign * step
+            energies.append(moved.get_potential_energy())
+        assert -(energies[0] - energies[1]) / (2 * step) == pytest.approx(forces[atom, axis], rel=1e-5, abs=1e-7)
+    strain = np.array([[0.3, 0.1, 0.0], [0.1, -0.2, 0.2], [0.0, 0.2, 0.1]])
+    energies = []
+    for sign in (1, -1):
+        moved.set_cell(atoms.cell[:], scale_atoms=False)
+        moved.positions = atoms.positions
+        moved.set_cell(atoms.cell[:] @ (np.eye(3) + sign * step * strain), scale_atoms=True)
+        energies.append(moved.get_potential_energy())
+    assert (energies[0] - energies[1]) / (2 * step) == pytest.approx(volume * (stress * strain).sum(), rel=1e-5)
+
+
+def test_results(potential):
+    atoms = water(Calculator(potential))
+    assert atoms.get_potential_energy() == pytest.approx(atoms.get_potential_energies().sum())
+    assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
+    assert np.abs(atoms.get_forces().sum(0)).max() < 1e-5
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
+    assert copper(Calculator(potential)).get_stress().shape == (6,)
+
+
+def test_a_supercell_has_the_energy_of_its_cells(potential):
+    calculator = Calculator(potential, dtype="float64")
+    atoms = copper(calculator)
+    larger = atoms * (2, 1, 3)
+    larger.calc = calculator
+    assert larger.get_potential_energy() == pytest.approx(6 * atoms.get_potential_energy(), rel=1e-12)
+    assert np.allclose(larger.get_stress(), atoms.get_stress(), atol=1e-12)
+
+
+def test_atoms_outside_the_cell_and_mixed_periodicity(potential):
+    calculator = Calculator(potential, dtype="float64")
+    atoms = copper(calculator)
+    moved = atoms.copy()
+    moved.positions[1] += 3 * atoms.cell[0] - atoms.cell[2]
+    moved.calc = calculator
+    assert moved.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), rel=1e-12)
+    slab = atoms.copy()
+    slab.pbc = (True, True, False)
+    slab.calc = calculator
+    larger = slab * (2, 2, 1)
+    larger.calc = calculator
+    assert larger.get_potential_energy() == pytest.approx(4 * slab.get_potential_energy(), rel=1e-12)
+
+
+def test_relaxation_and_dynamics(potential):
+    atoms = water(Calculator(potential, dtype="float64"))
+    before = atoms.get_potential_energy()
+    BFGS(atoms, logfile=None).run(fmax=1e-5, steps=10)
+    assert atoms.get_potential_energy() < before
+    MaxwellBoltzmannDistribution(atoms, temperature_K=100, rng=np.random.default_rng(0))
+    start = atoms.get_total_energy()
+    VelocityVerlet(atoms, 0.2 * fs).run(30)
+    assert abs(atoms.get_total_energy() - start) < 1e-3
+    assert atoms.calc.neighbor_list.searches < 15
+
+
+def test_the_skin_changes_nothing(potential):
+    energies = []
+    for skin in (0.0, 1.0):
+        atoms = copper(Calculator(potential, skin=skin, dtype="float64"))
+        for _ in range(4):
+            atoms.rattle(0.05, seed=1)
+            energies.append(atoms.get_potential_energy())
+    assert energies[:4] == pytest.approx(energies[4:], rel=1e-12)
+
+
+def test_what_is_refused(potential, tmp_path):
+    atoms = molecule("CH4")
+    atoms.calc = Calculator(potential)
+    with pytest.raises(UsageError, match="element C was not seen in training; this potential knows H, O, Cu"):
+        atoms.get_potential_energy()
+    atoms = Atoms("OO", [[0, 0, 1], [0, 0, 1]], calculator=Calculator(potential))
+    with pytest.raises(UsageError, match="atoms 1 and 2 are at the same place"):
+        atoms.get_potential_energy()
+    with pytest.raises(UsageError, match="float16"):
+        Calculator(potential, dtype="float16")
+    with pytest.raises(UsageError, match="nothing"):
+        Calculator(tmp_path / "nothing")
+
+
+def test_importing_costs_nothing():
+    code = "import sys, intertwine.ase; print([name for name in ('torch', 'ase', 'scipy') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,33 @@
+"""Exported files: their formats, and the same outputs for any number of examples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from intertwine import export
+from intertwine._errors import UsageError
+
+
+@pytest.mark.parametrize("function", [export.check_format, lambda name: export.load_exported("a", name)])
+def test_unknown_formats_are_refused(function):
+    with pytest.raises(UsageError, match=r'no format "tflite"; known: torch, onnx'):
+        function("tflite")
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr("intertwine.export._files.find_spec", lambda name: None)
+    assert export.check_format("torch") == ".pt2"
+    with pytest.raises(UsageError, match=r'needs onnx, onnxscript, onnxruntime, .* pip install "intertwine\[onnx\]"'):
+        export.check_format("onnx")
+
+
+def test_a_file_takes_any_number_of_examples(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.SiLU()).eval()
+    export.export_file(module, torch.randn(2, 3), tmp_path / "a.pt2", "torch")
+    loaded = export.load_exported(tmp_path / "a.pt2", "torch")
+    for count in (1, 2, 5):
+        x = torch.randn(count, 3)
+        outputs = loaded(x)
+        assert torch.allclose(outputs, module(x), atol=1e-6)
+        assert not outputs.requires_grad

@@ -1,0 +1,72 @@
+"""The task `sfm`, and networks as the start of a reconstruction."""
+
+import numpy as np
+import pytest
+
+from intertwine._errors import UsageError
+from intertwine.data.tracks import read_tracks, synthetic_tracks
+from intertwine.tasks import load
+from intertwine.tasks.sfm import NetworkStart, _structure_from_motion, structure_from_motion
+from intertwine.testing import TaskTests
+
+pytest.importorskip("cv2")
+
+
+def save(path, tracks):
+    np.savez(
+        path, camera=tracks.camera, point=tracks.point, xy=tracks.xy, K=tracks.intrinsics,
+        R=tracks.poses.rotations, t=tracks.poses.translations,
+    )  # fmt: skip
+
+
+class TestSfm(TaskTests):
+    task = "sfm"
+    options = {"hidden": 8, "layers": 1, "views": "3-4", "points": 30, "tuning": 2, "validation": "2", "test": "1"}  # noqa: RUF012
+
+    def make_data(self, folder):
+        for seed in range(6):
+            save(folder / f"{seed}.npz", synthetic_tracks(5, 60, visible=0.8, seed=seed)[0])
+        return str(folder)
+
+    def make_bad_data(self, folder):
+        bad = dict(super().make_bad_data(folder))
+        (folder / "one").mkdir()
+        save(folder / "one" / "a.npz", synthetic_tracks(3, 20)[0])
+        return {**bad, "one scene": str(folder / "one")}
+
+    def test_evaluates_each_way(self, run):
+        found = load(run.result.best).evaluate(protocols=["geometry"])
+        (figures,) = found.metrics["scenes"]
+        assert figures["rotation"] < 0.2
+        with pytest.raises(UsageError, match="no protocol"):
+            load(run.result.best).evaluate(protocols=["guess"])
+
+    def test_predicts_tracks_in_memory(self, run):
+        tracks = read_tracks(f"{run.data}/0.npz")
+        found = load(run.result.best).predict(tracks)
+        assert found["quaternion"].shape == (5, 4)
+        assert found.names[0] == "1/camera0000"
+
+    def test_refuses_bad_views(self, run):
+        for views in ("3", "4-3", "1-2"):
+            with pytest.raises(UsageError, match="--views"):
+                type(run.task).options(data=run.data, views=views).check()
+
+
+def test_a_network_can_start_a_reconstruction():
+    tracks, _ = synthetic_tracks(5, 80, visible=0.9, seed=1)
+    scene = structure_from_motion(tracks, network=NetworkStart(steps=40))
+    (part,) = scene.parts
+    assert part.reprojection_error < 0.7
+    said = any("network do not agree" in remark for remark in scene.remarks)
+    assert part.method == ("geometry" if said else "network")
+    assert part.start_error > part.reprojection_error
+
+
+def test_a_network_that_does_not_agree_is_not_believed(monkeypatch):
+    monkeypatch.setattr(_structure_from_motion, "_LEAST_AGREEMENT", 1.1)
+    tracks, _ = synthetic_tracks(5, 80, visible=0.9, seed=1)
+    scene = structure_from_motion(tracks, network=NetworkStart(steps=0))
+    assert scene.parts[0].reprojection_error < 0.7
+    assert scene.parts[0].method == "geometry"
+    assert any("network do not agree" in remark for remark in scene.remarks)
