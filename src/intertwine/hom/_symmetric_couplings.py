@@ -41,7 +41,8 @@ def symmetric_couplings(rep_in: Rep, rep_out: Rep, order: int) -> Tensor:
 
     Law: the number of paths is the dimension of Hom_G(Sym^n V, W).
 
-    Reference: Batatia et al., MACE, NeurIPS 2022, equation 10; Drautz, Atomic cluster expansion, Physical Review B 2019.
+    Reference: Batatia et al., MACE, NeurIPS 2022, equation 10; Drautz, Atomic cluster expansion, Physical Review B
+    2019.
 
     Example:
         >>> from intertwine.groups import O3

@@ -40,7 +40,14 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
-from intertwine.models.potential import Potential, PotentialOutput
+from intertwine.models.potential import (
+    CommitteeDeviation,
+    LabeledStructures,
+    Potential,
+    PotentialOutput,
+    committee_deviation,
+    refit_readout,
+)
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.weights import WeightSpaceNetwork
 
@@ -49,6 +56,7 @@ __all__ = [
     "GCNN",
     "AttentionFamily",
     "Canonicalization",
+    "CommitteeDeviation",
     "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
@@ -64,6 +72,7 @@ __all__ = [
     "HierarchicalEncoder",
     "InteractionConfig",
     "KeypointDetector",
+    "LabeledStructures",
     "LearnedFrame",
     "LiftedFamily",
     "MessageFamily",
@@ -90,8 +99,10 @@ __all__ = [
     "VoxelCNN",
     "WeightSpaceNetwork",
     "WideResNet",
+    "committee_deviation",
     "describe_family",
     "get_family",
     "known_families",
+    "refit_readout",
     "rotation_group",
 ]

@@ -1,7 +1,7 @@
 """Layers of a many-body potential: sums over neighbors, symmetric products of them, and a self-connection.
 
-Inside of the network features are ``(components, channels, N)``: the irreps of even parity first, atoms innermost and in
-the order of their elements.
+Inside of the network features are ``(components, channels, N)``: the irreps of even parity first, atoms innermost and
+in the order of their elements.
 """
 
 from __future__ import annotations
