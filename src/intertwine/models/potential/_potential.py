@@ -60,7 +60,7 @@ class Potential(nn.Module):
         average_neighbors: The average number of neighbors, by which sums over them are divided.
         reference_energies: E0 in eV for each element in their order; zero when not given.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
-        family: "products", or the ``layer`` of an encoder of O(3): "attention", "depthwise", "equiformer", "steerable".
+        family: "products", or the ``layer`` of an encoder: "attention", "depthwise", "egnn", "steerable".
         committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
 
     Raises:
