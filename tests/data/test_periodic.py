@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.io import read, write
 from ase.neighborlist import neighbor_list
 
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import (
     NearestNeighbors,

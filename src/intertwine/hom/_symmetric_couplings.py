@@ -41,8 +41,8 @@ def symmetric_couplings(rep_in: Rep, rep_out: Rep, order: int) -> Tensor:
 
     Law: the number of paths is the dimension of Hom_G(Sym^n V, W).
 
-    Reference: Batatia et al., MACE, NeurIPS 2022, equation 10; Drautz, Atomic cluster expansion,
-    Physical Review B 2019.
+    Reference: Batatia et al., MACE, NeurIPS 2022, equation 10; Drautz, Atomic cluster expansion, Physical Review B
+    2019.
 
     Example:
         >>> from intertwine.groups import O3
@@ -98,5 +98,4 @@ def _independent(candidates: Tensor) -> Tensor:
     """An orthonormal basis of the span of tensors ``(n, ...)``."""
     rows = candidates.flatten(1)
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
-    independent: Tensor = basis[values > _INDEPENDENT * max(1.0, float(values.max()))]
-    return independent.unflatten(1, candidates.shape[1:])
+    return basis[values > _INDEPENDENT * max(1.0, float(values.max()))].unflatten(1, candidates.shape[1:])

@@ -40,7 +40,14 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
-from intertwine.models.potential import Potential, PotentialOutput
+from intertwine.models.potential import (
+    CommitteeDeviation,
+    LabeledStructures,
+    Potential,
+    PotentialOutput,
+    committee_deviation,
+    refit_readout,
+)
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightSpaceNetwork
@@ -51,6 +58,7 @@ __all__ = [
     "AttentionFamily",
     "CamerasAndPoints",
     "Canonicalization",
+    "CommitteeDeviation",
     "DeepSets",
     "DepthwiseFamily",
     "EGNNFamily",
@@ -66,6 +74,7 @@ __all__ = [
     "HierarchicalEncoder",
     "InteractionConfig",
     "KeypointDetector",
+    "LabeledStructures",
     "LearnedFrame",
     "LiftedFamily",
     "MessageFamily",
@@ -93,8 +102,10 @@ __all__ = [
     "VoxelCNN",
     "WeightSpaceNetwork",
     "WideResNet",
+    "committee_deviation",
     "describe_family",
     "get_family",
     "known_families",
+    "refit_readout",
     "rotation_group",
 ]

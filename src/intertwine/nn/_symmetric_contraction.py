@@ -26,9 +26,9 @@ class SymmetricContraction(nn.Module):
 
         y_i,u = sum over n <= order, p of w_z(i),n,p,u U_n,p (x_i,u, ..., x_i,u)
 
-    with U_n the symmetric couplings of n equal factors (:func:`~intertwine.hom.symmetric_couplings`), u the channels and
-    z(i) the element of atom i. Since x is a sum over neighbors, a term of order n sees n neighbors at once: body order
-    n + 1. The basis is minimal: degrees to 3 have 8 cubic invariants, where the couplings in all orders give 23.
+    with U_n the symmetric couplings of n equal factors (:func:`~intertwine.hom.symmetric_couplings`), u the channels
+    and z(i) the element of atom i. Since x is a sum over neighbors, a term of order n sees n neighbors at once: body
+    order n + 1. The basis is minimal: degrees to 3 have 8 cubic invariants, where the couplings in all orders give 23.
 
     Args:
         rep_in: Equally many copies, the channels, of different irreps: "16x0e + 16x1o + 16x2e", or its text.

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.io import read, write
 from ase.neighborlist import neighbor_list
 
 import intertwine as iw
+from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import Split, make_split, molecules
 from intertwine.groups import O3

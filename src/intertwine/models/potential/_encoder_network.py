@@ -1,4 +1,4 @@
-"""Network of a potential by the layers of a point encoder: attention, Equiformer, NequIP and others."""
+"""Network of a potential by the layers of a point encoder: attention, NequIP and others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from intertwine._errors import UsageError
-from intertwine.groups import O3
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.nn import Geometry
 from intertwine.ops import Graph
 from intertwine.reps import Rep
+
+FAMILIES = ("attention", "depthwise", "egnn", "steerable")
+"""The layers of encoders that are equivariant under O(3) and smooth at the cutoff."""
 
 
 class EncoderNetwork(nn.Module):
@@ -32,7 +34,7 @@ class EncoderNetwork(nn.Module):
         average_neighbors: ``avg_num_neighbors`` of the encoder.
 
     Raises:
-        UsageError: There are no invariants among the features, or the family does not know reflections.
+        UsageError: There are no invariants among the features, or there is no such family.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class EncoderNetwork(nn.Module):
         average_neighbors: float,
     ) -> None:
         super().__init__()
+        if family not in FAMILIES:
+            raise UsageError(f'no family "{family}" of potentials; known: products, {", ".join(FAMILIES)}')
         channels = sum(copies for copies, term in rep.terms if term == rep.group.trivial)
         if not channels:
             raise UsageError(f"a potential needs invariants among its features, got {rep}")
@@ -68,8 +72,6 @@ class EncoderNetwork(nn.Module):
             pool=None,
             output_scale=1.0,
         )
-        if self.encoder.rep_in.group != O3():
-            raise UsageError(f'a potential is invariant under O(3), and the family "{family}" is not')
         self.embedding = nn.Parameter(torch.randn(elements, channels, dtype=torch.float32) / sqrt(channels))
 
     def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:

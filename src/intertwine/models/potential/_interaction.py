@@ -1,7 +1,7 @@
 """Layers of a many-body potential: sums over neighbors, symmetric products of them, and a self-connection.
 
-Inside of the network features are ``(components, channels, N)``: the irreps of even parity first, atoms innermost and in
-the order of their elements.
+Inside of the network features are ``(components, channels, N)``: the irreps of even parity first, atoms innermost and
+in the order of their elements.
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class ElementSums(nn.Module):
     Chemistry Chemical Physics 2018, for the embedding.
     """
 
+    embedding: Tensor
+    order: Tensor
+    degree: Tensor
+
     def __init__(
         self,
         elements: int,
@@ -85,7 +89,10 @@ class ElementSums(nn.Module):
         self.labels = even_first([(degree, (-1) ** degree) for degree in range(lmax + 1)])
         width = min(elements, embedding)
         start = torch.eye(elements) if elements <= embedding else torch.randn(elements, width) / sqrt(width)
-        self.embedding = nn.Parameter(start.float(), requires_grad=elements > embedding)
+        if elements > embedding:
+            self.embedding = nn.Parameter(start.float())
+        else:  # the weights of each element are its own
+            self.register_buffer("embedding", start.float(), persistent=False)
         self.weights = nn.Parameter(torch.empty(len(self.labels), channels, width * functions, dtype=torch.float32))
         nn.init.normal_(self.weights, std=sqrt(average_neighbors / functions))
         self.register_buffer("order", harmonic_order(self.labels), persistent=False)
@@ -154,9 +161,11 @@ class ElementLinear(nn.Module):
 
     Args:
         elements: Number of elements.
-        irreps: Number of irreps.
+        labels: The irreps.
         channels: Number of channels in and out.
     """
+
+    degree: Tensor
 
     def __init__(self, elements: int, labels: Sequence[IrrepLabel], channels: int) -> None:
         super().__init__()
@@ -194,6 +203,8 @@ class ProductInteraction(nn.Module):
 
     Reference: Batatia et al., MACE, NeurIPS 2022, equations 8 to 11.
     """
+
+    degree: Tensor
 
     def __init__(
         self,

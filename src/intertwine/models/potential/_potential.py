@@ -41,9 +41,9 @@ class Potential(nn.Module):
         E = sum_i (E0_z(i) + s w . f_i),    F = -dE/dx,    stress = dE/d(strain) / volume
 
     with the invariants f_i of the surroundings of atom i, the last linear readout w, the scale s and the reference
-    energies E0. The family "products" makes the invariants of many-body features, as MACE has them: each layer sums over
-    the neighbors and takes symmetric products of the sums, up to ``body_order`` - 1 factors. Other families are those of
-    :class:`~intertwine.models.PointEncoder`.
+    energies E0. The family "products" makes the invariants of many-body features, as MACE has them: each layer sums
+    over the neighbors and takes symmetric products of the sums, up to ``body_order`` - 1 factors. Other families are
+    those of :class:`~intertwine.models.PointEncoder`.
 
     Args:
         elements: Atomic numbers that it knows.
@@ -60,7 +60,7 @@ class Potential(nn.Module):
         average_neighbors: The average number of neighbors, by which sums over them are divided.
         reference_energies: E0 in eV for each element in their order; zero when not given.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
-        family: "products", or the ``layer`` of an encoder of O(3): "attention", "depthwise", "equiformer", "steerable".
+        family: "products", or the ``layer`` of an encoder: "attention", "depthwise", "egnn", "steerable".
         committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
 
     Raises:
@@ -200,8 +200,8 @@ class Potential(nn.Module):
             numbers: ``(N,)`` atomic numbers.
             vectors: ``(E, 3)``, position of the source minus that of the target of each edge, in A.
             edges: ``(2, E)``, source row over target row.
-            frozen: Whether no gradient in the weights is asked for: what depends on them alone is then kept from call to
-                call.
+            frozen: Whether no gradient in the weights is asked for: what depends on them alone is then kept from call
+                to call.
         """
         features: Tensor = self.network(self.element_indices(numbers), vectors, edges, frozen=frozen)
         return features

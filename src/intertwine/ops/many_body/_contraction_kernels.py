@@ -1,7 +1,7 @@
 """Kernels of the symmetric contraction: one matrix product gives its values and their first derivatives.
 
-Components are outermost, then channels, then atoms: products of pairs of components are products of long rows. The atoms
-of one element are consecutive, and one batched matrix product for each element takes all channels.
+Components are outermost, then channels, then atoms: products of pairs of components are products of long rows. The
+atoms of one element are consecutive, and one batched matrix product for each element takes all channels.
 """
 
 from __future__ import annotations

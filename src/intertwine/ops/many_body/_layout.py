@@ -15,7 +15,7 @@ class ContractionLayout(NamedTuple):
 
         f_o = sum over a, b, c of T_o,abc z_a z_b z_c,    df_o / dz_a = 3 sum over b, c of T_o,abc z_b z_c
 
-    Parity halves the work: where o and a have the same parity, b and c have the same one too. So there are two matrices,
+    Parity halves the work: where o and a have the same parity, b and c have the same one too. There are two matrices,
 
         even: columns (o even, a even), (o odd, a odd);   rows (b <= c both even), (b <= c both odd)
         odd:  columns (o even, a odd), (o odd, a even);   rows (b even, c odd)

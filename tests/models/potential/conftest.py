@@ -1,0 +1,6 @@
+"""Tests of potentials import the structures beside them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
