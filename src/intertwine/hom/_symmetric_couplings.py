@@ -98,4 +98,5 @@ def _independent(candidates: Tensor) -> Tensor:
     """An orthonormal basis of the span of tensors ``(n, ...)``."""
     rows = candidates.flatten(1)
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
-    return basis[values > _INDEPENDENT * max(1.0, float(values.max()))].unflatten(1, candidates.shape[1:])
+    independent: Tensor = basis[values > _INDEPENDENT * max(1.0, float(values.max()))]
+    return independent.reshape(-1, *candidates.shape[1:])

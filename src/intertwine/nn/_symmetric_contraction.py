@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import factorial, sqrt
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +95,7 @@ class SymmetricContraction(nn.Module):
         found = []
         for parity, shape in enumerate(self.layout.shapes):
             pairs = zip(self.weights, self.couplings, strict=True)
-            parts = [weights.flatten(0, 1) @ couplings[parity]() for weights, couplings in pairs]
+            parts = [weights.flatten(0, 1) @ cast("nn.ModuleList", maps)[parity]() for weights, maps in pairs]
             found.append(torch.cat(parts, 1).unflatten(1, shape).unflatten(0, (self.elements, self.channels)))
         return found[0], found[1]
 

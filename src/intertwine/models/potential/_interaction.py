@@ -236,13 +236,13 @@ class ProductInteraction(nn.Module):
         """Map ``(components, channels, N)`` to the same with the irreps that go out."""
         sums = self.sums(neighbors) if features is None else self.sums(features, neighbors)
         products = self.contraction.contract(sums, neighbors.elements, neighbors.counts, coefficients)
-        updated = torch.matmul(self.mixing[self.degree], products.transpose(0, 1))
+        updated: Tensor = torch.matmul(self.mixing[self.degree], products.transpose(0, 1))
         if features is None or self.skip is None:
             return updated
         kept = torch.cat([features.narrow(0, *place) for place in self._kept_in])
         old = self.skip(kept, neighbors.elements, neighbors.counts)
         if all(self._kept):
-            return updated + old
+            return torch.add(updated, old)
         sizes = [2 * degree + 1 for degree, _ in self.labels_out]
         olds = iter(old.split([size for size, keep in zip(sizes, self._kept, strict=True) if keep]))
         parts = zip(updated.split(sizes), self._kept, strict=True)

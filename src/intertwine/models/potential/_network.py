@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +109,7 @@ class ProductNetwork(nn.Module):
         features, scalars = None, []
         for interaction, functions in zip(self.interactions, radial, strict=True):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-                coefficients = interaction.contraction.coefficients()
+                coefficients = cast("ProductInteraction", interaction).contraction.coefficients()
             neighbors = Neighborhoods(elements, counts, graph, harmonics, functions)
             features = interaction(features, neighbors, coefficients)
             scalars.append(features[0].T)

@@ -34,6 +34,7 @@ class RadialNetwork(nn.Module):
         widths = [radial_basis, *hidden, functions]
         self.layers = nn.ModuleList(nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise(widths))
         for number, layer in enumerate(self.layers):
+            assert isinstance(layer, nn.Linear), "the layers are linear maps"
             nn.init.normal_(layer.weight, std=(_SILU_GAIN if number else 1.0) / sqrt(layer.in_features))
             nn.init.zeros_(layer.bias)
 

@@ -70,7 +70,7 @@ def _derivative_of_backward(ctx, v):  # type: ignore[no-untyped-def]
     layout = ContractionLayout(*ctx.layout)
     if torch.is_grad_enabled():  # for derivatives of higher orders
         tensors = (grad, x, even, odd)
-        found = torch.func.vjp(lambda *t: _directional(*t, v, ctx.counts, layout), *tensors)
+        found = torch.func.vjp(lambda a, b, c, d: _directional(a, b, c, d, v, ctx.counts, layout), *tensors)
         of_grad, of_x, of_even, of_odd = found[1](torch.ones_like(found[0]))
         return of_grad, of_x, None, of_even, of_odd, None, None
     of_grad = (jacobian[:, :, 1:] * v.transpose(0, 1)[:, None]).sum(2)
@@ -91,7 +91,7 @@ def _of_coefficients(grad: Tensor, x: Tensor, even: Tensor, odd: Tensor, counts:
     sizes = ContractionLayout(*layout)
     if not torch.is_grad_enabled():
         return kernels.coefficient_gradients(grad, x, None, counts, sizes)
-    total, pullback, *_ = torch.func.vjp(lambda *t: (_plain(x, *t, counts, sizes) * grad).sum(), even, odd)
+    total, pullback, *_ = torch.func.vjp(lambda a, b: (_plain(x, a, b, counts, sizes) * grad).sum(), even, odd)
     return pullback(torch.ones_like(total))
 
 
@@ -175,5 +175,5 @@ def _directional(
     grad: Tensor, x: Tensor, even: Tensor, odd: Tensor, v: Tensor, counts: Sequence[int], layout: ContractionLayout
 ) -> Tensor:
     """``<grad, derivative of the values along v>``."""
-    value = torch.func.jvp(lambda t: _plain(t, even, odd, counts, layout), (x,), (v,))[1]
+    value: Tensor = torch.func.jvp(lambda t: _plain(t, even, odd, counts, layout), (x,), (v,))[1]
     return (grad * value).sum()
