@@ -146,6 +146,6 @@ def fit_pair_potential(
         total.backward()
         return total
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    optimizer.step(loss)
     shape, contact = (weights.detach() / scale).chunk(2)
     return PairPotential.of_energies(widths, shape, energies, contact, rank=rank)
