@@ -44,8 +44,9 @@ def factor_vectors(groups: Sequence[Group]) -> tuple[Group, dict[str, Rep]]:
         whole = product
     named: dict[str, Rep] = {}
     for number, rep in enumerate(reps, 1):
-        assert isinstance(rep, Pullback), "the factors of a product are restricted to it"
-        named[f"V{number}"] = FactorVector(rep.group, rep.base, rep.path, f"V{number}")
+        # An irrep of a factor is an irrep of the product, with a name of its own.
+        name = f"V{number}"
+        named[name] = FactorVector(rep.group, rep.base, rep.path, name) if isinstance(rep, Pullback) else rep
     return whole, named
 
 

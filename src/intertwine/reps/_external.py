@@ -23,7 +23,7 @@ def external_product(left: Rep, right: Rep) -> Rep:
         >>> from intertwine.groups import SO3
         >>> V = SO3().vector
         >>> external_product(V, V).decompose().irreps
-        (SO3() * SO3()).rep("1x(1,1)")
+        DirectProduct(SO3(), SO3()).irrep("(1,1)")
     """
     group = direct_product(left.group, right.group)
     return restrict(left, left_projection(group)) * restrict(right, right_projection(group))
@@ -45,6 +45,7 @@ def maps_rep(source: Rep, target: Rep) -> Rep:
     Example:
         >>> from intertwine.groups import SO3
         >>> V = SO3().vector
+        >>> import torch
         >>> rep, g, h = maps_rep(V, V), SO3().sample(), SO3().sample()
         >>> T = torch.randn(3, 3, dtype=torch.float64)
         >>> moved = rep.matrix(rep.group.element(g, h)) @ T.flatten()

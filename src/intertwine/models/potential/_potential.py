@@ -76,8 +76,8 @@ class Potential(nn.Module):
     force fields, NeurIPS 2022.
 
     Example:
-        >>> potential = Potential((1, 8), "8x0e + 8x1o", lmax=2, radial_hidden=(16,)).eval()
-        >>> positions = torch.tensor([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+        >>> potential = Potential((1, 8), "8x0e + 8x1o", lmax=2, radial_hidden=(16,)).double().eval()
+        >>> positions = torch.tensor([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]], dtype=torch.float64)
         >>> edges = torch.tensor([[1, 2, 0, 2, 0, 1], [0, 0, 1, 1, 2, 2]])
         >>> out = potential(torch.tensor([8, 1, 1]), positions, edges)
         >>> out.energy.shape, out.forces.shape, bool(out.forces.sum(0).abs().max() < 1e-5)

@@ -60,7 +60,7 @@ class WeightSpace:
         >>> space.axes
         'h1 2 + h1 + 1 h1 + 1'
         >>> [tuple(array.shape) for array in space.stack([network.state_dict()])]
-        [(1, 32, 2, 1), (1, 32, 1), (1, 1, 32, 1), (1, 1, 1)]
+        [(1, 32, 2, 1), (1, 32, 1), (1, 1, 32, 1), (1, 1)]
     """
 
     arrays: tuple[WeightArray, ...]

@@ -26,7 +26,7 @@ def transport_plan(scores: Tensor, bin_score: Tensor | float, *, iterations: int
     Reference: Sarlin et al., SuperGlue, CVPR 2020, sec. 3.2; Cuturi, Sinkhorn distances, NeurIPS 2013.
 
     Example:
-        >>> transport_plan(torch.tensor([[9.0, 0.0], [0.0, 0.0]]), 3.0).round(decimals=1).tolist()
+        >>> transport_plan(torch.tensor([[30.0, 0.0], [0.0, 0.0]]), 9.0).round(decimals=1).tolist()
         [[1.0, 0.0], [0.0, 0.0]]
     """
     n, m = scores.shape[-2:]

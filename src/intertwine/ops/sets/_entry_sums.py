@@ -68,6 +68,7 @@ def group_sums(values: Tensor, groups: Tensor, order: Tensor, offsets: Tensor) -
         ``(G, C)``; zero for a group without rows.
 
     Example:
+        >>> import torch
         >>> groups = torch.tensor([[0, 2], [1, 2]])  # two rows, each a group of its own; and one group of both
         >>> order, offsets = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 1, 2])
         >>> group_sums(torch.tensor([[1.0], [5.0]]), groups, order, offsets).tolist()
@@ -90,6 +91,7 @@ def gather_sums(table: Tensor, groups: Tensor, order: Tensor, offsets: Tensor) -
         ``(E, C)``.
 
     Example:
+        >>> import torch
         >>> groups = torch.tensor([[0, 2], [1, 2]])
         >>> order, offsets = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 1, 2])
         >>> gather_sums(torch.tensor([[1.0], [2.0], [10.0]]), groups, order, offsets).tolist()
