@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
     from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
-    from intertwine.tasks.dock._fit import PoseSums, contact_energies, fit_pair_potential, pair_sums
+    from intertwine.tasks.dock._fit import PoseSums, fit_pair_potential, pair_sums
     from intertwine.tasks.dock._measures import (
         DockingMeasures,
         count_clashes,
@@ -42,7 +42,6 @@ __all__ = [
     "atom_types",
     "canonical_frame",
     "complex_pdb",
-    "contact_energies",
     "count_clashes",
     "dock",
     "fit_pair_potential",
@@ -73,7 +72,6 @@ _HOMES = {
     "atom_types": "_atom_types",
     "canonical_frame": "_dock",
     "complex_pdb": "_writing",
-    "contact_energies": "_fit",
     "count_clashes": "_measures",
     "dock": "_dock",
     "fit_pair_potential": "_fit",

@@ -55,32 +55,6 @@ class PairPotential:
                 f"a pair potential expects features ({channels}, {types}), got {tuple(self.features.shape)}"
             )
 
-    @classmethod
-    def of_energies(
-        cls, widths: Tensor, shape: Tensor, energies: Tensor, contact: Tensor, *, rank: int
-    ) -> PairPotential:
-        r"""The potential of a shape that is the same for all types and of energies of pairs of types.
-
-        .. math:: k_{ab}(r) = \sum_g (\kappa_g + \beta_g e_{ab}) \, e^{-r^2 / 2 s_g^2}, \qquad
-            e_{ab} \approx \sum_{c \le \text{rank}} \lambda_c v_{ca} v_{cb}
-
-        with the eigenvalues of largest size: each eigenvector is one scalar field.
-
-        Args:
-            widths: ``(gaussians,)`` in angstrom.
-            shape: ``(gaussians,)``, the :math:`\kappa`.
-            energies: ``(types, types)``, symmetric.
-            contact: ``(gaussians,)``, the :math:`\beta`.
-            rank: How many eigenvectors are kept.
-        """
-        values, vectors = torch.linalg.eigh(energies.double())
-        order = torch.sort(values.abs(), descending=True, stable=True).indices[:rank]
-        vectors = vectors[:, order].mT
-        vectors = vectors * torch.where(vectors.sum(1, keepdim=True) < 0, -1.0, 1.0)
-        features = torch.cat([torch.ones(1, len(ATOM_TYPES), dtype=torch.float64), vectors])
-        amplitudes = torch.cat([shape.double()[None], values[order, None] * contact.double()])
-        return cls(features, widths.double(), amplitudes)
-
     @property
     def kernel(self) -> GaussianKernel:
         """The radial functions."""
