@@ -26,8 +26,7 @@ class Calculator(AseCalculator):
     """A trained potential as a calculator of ase.
 
     Results: energy, free_energy (the same), energies (of atoms, their references included), forces, and stress where
-    the cell is periodic in three directions; after a refit of the readout, also energy_std and forces_std, the standard
-    deviation over the committee. Units: eV, eV/A, eV/A^3, in ase's order and sign.
+    the cell is periodic in three directions. Units: eV, eV/A, eV/A^3, in ase's order and sign.
 
     Args:
         checkpoint: Folder of a checkpoint or run of the task `potential`; or a `models.Potential`, which is copied.
