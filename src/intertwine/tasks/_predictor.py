@@ -28,6 +28,7 @@ from intertwine.tasks._results import (
     check_finite_predictions,
 )
 from intertwine.tasks._source import PUBLIC, check_source, check_still_there, progress_unit, resolve
+from intertwine.tasks._suggestions import unknown
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -68,6 +69,8 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
     """What examples are called."""
     public: ClassVar[tuple[str, ...]] = PUBLIC
     """The public sets that it can read."""
+    protocols: ClassVar[tuple[str, ...]] = ()
+    """The ways of evaluating that `evaluate` tells apart."""
 
     def __init__(self, model: ModelT, config: dict[str, Any], split: Split) -> None:
         self.config, self.split = config, split
@@ -188,8 +191,11 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
         """Raise a `UsageError` unless `evaluate` knows these protocols; nothing is read for it."""
-        if protocols:
+        if protocols and not self.protocols:
             raise UsageError(f"--protocol {protocols[0]}: this task has one way of evaluating only, and no protocols")
+        for name in protocols:
+            if name not in self.protocols:
+                raise unknown("protocol", name, self.protocols)
 
     def test_examples(self, examples: ExamplesT) -> ExamplesT:
         """Of the data of the run, the test split."""

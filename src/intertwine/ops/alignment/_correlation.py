@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from intertwine._cached_constant import cached_constant
 from intertwine._errors import UsageError
 from intertwine.groups import SO3
 from intertwine.ops.alignment._grid import spiral_rotations
@@ -99,9 +100,20 @@ def _derivatives(forms: Sequence[Tensor], rotations: Tensor) -> tuple[Tensor, Te
     hessian: list[Tensor] = []
     for degree, (d, m) in enumerate(zip(wigner_matrices(len(forms) - 1, rotations), forms, strict=True)):
         if degree:
-            basis = SO3().irrep(degree).algebra(SO3().lie_algebra).to(d)
             inner = d @ m.mT
-            gradient.append(torch.einsum("aij,...ji->...a", basis, inner))
-            second = torch.einsum("aij,bjk->abik", basis, basis)
-            hessian.append(torch.einsum("abij,...ji->...ab", (second + second.transpose(0, 1)) / 2, inner))
+            gradient.append(torch.einsum("aij,...ji->...a", _generators(degree).to(d), inner))
+            hessian.append(torch.einsum("abij,...ji->...ab", _generator_products(degree).to(d), inner))
     return torch.stack(gradient).sum(0), torch.stack(hessian).sum(0)
+
+
+@cached_constant
+def _generators(degree: int) -> Tensor:
+    """``(3, 2 l + 1, 2 l + 1)`` the generators of rotations about the axes."""
+    return SO3().irrep(degree).algebra(SO3().lie_algebra)
+
+
+@cached_constant
+def _generator_products(degree: int) -> Tensor:
+    """``(3, 3, 2 l + 1, 2 l + 1)`` their symmetrized products."""
+    products = torch.einsum("aij,bjk->abik", _generators(degree), _generators(degree))
+    return (products + products.transpose(0, 1)) / 2

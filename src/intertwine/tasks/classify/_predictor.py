@@ -10,8 +10,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudSet
-from intertwine.tasks._class_predictions import class_predictions, open_class_writer
 from intertwine.tasks._results import PredictionChunk, PredictionWriter
+from intertwine.tasks._table_predictions import class_predictions, open_class_writer
 from intertwine.tasks.classify._job import ClassifyJob
 from intertwine.tasks.classify._metrics import ClassMetrics
 from intertwine.tasks.classify._model import Classifier

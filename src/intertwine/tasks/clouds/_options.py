@@ -17,6 +17,7 @@ from intertwine.tasks.options import (
     OPTIMIZER_HELP,
     SMALLEST_RATE,
     FitOptions,
+    check_below_one,
     check_features,
     option,
 )
@@ -105,9 +106,7 @@ class CloudOptions(FitOptions):
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
-        for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
-            if value >= 1:
-                raise UsageError(f"{name} expects a share below 1, got {value}")
+        check_below_one({"--dropout": self.dropout, "--smoothing": self.smoothing})
         if self.points * self.draws > LARGEST_SAMPLE:
             raise UsageError(f"--points {self.points} times --draws {self.draws} may be at most {LARGEST_SAMPLE:,}")
         if self.levels and 4**self.levels > self.points:

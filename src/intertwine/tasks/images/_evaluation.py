@@ -10,10 +10,10 @@ from torch import Tensor
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageSet
+from intertwine.tasks._example_metrics import Metrics
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks.clouds import Table
 from intertwine.tasks.images._job import rotate_batch
-from intertwine.tasks.images._metrics import Metrics
 from intertwine.tasks.images._targets import Target
 
 STEP = 15
@@ -57,7 +57,7 @@ class TurnedImages(NamedTuple):
             broken = ~outputs.flatten(1).isfinite().all(1)
             if broken.any():
                 raise not_finite("evaluation", self.images.names[int(indices[broken][0])], "labels")
-            metrics.add(outputs, batch)
+            metrics.add(outputs, self.target.labels(batch))
             done += len(indices)
             progress(done, len(self.images))
         return metrics.figures()
@@ -73,7 +73,7 @@ class TurnedImages(NamedTuple):
             for indices, given in zip(parts, reference, strict=True):
                 batch = rotate_batch(self.target, some.batch(indices), float(degrees), self.fill)
                 outputs = given if degrees == 0 else self.outputs(batch.images)
-                metrics.add(outputs, batch)
+                metrics.add(outputs, self.target.labels(batch))
                 drift += float(self.target.changes(outputs, given, float(degrees)).sum())
             points.append(Point(degrees, metrics.figures(), drift / len(some)))
             progress(len(points), 360 // STEP)

@@ -17,7 +17,14 @@ from intertwine.tasks.images._choices import (
     parse_numbers,
     parse_restriction,
 )
-from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+from intertwine.tasks.options import (
+    LARGEST_BATCH,
+    LARGEST_RATE,
+    SMALLEST_RATE,
+    FitOptions,
+    check_below_one,
+    option,
+)
 from intertwine.training import Settings
 
 
@@ -84,9 +91,7 @@ class ImageOptions(FitOptions):
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
-        for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
-            if value >= 1:
-                raise UsageError(f"{name} expects a share below 1, got {value}")
+        check_below_one({"--dropout": self.dropout, "--smoothing": self.smoothing})
         if self.channels == 2:
             raise UsageError("--channels expects 1 (gray) or 3 (colors), got 2")
         self._check_network()

@@ -13,20 +13,25 @@ from torch import Tensor, nn
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, Split, unfit_mask
-from intertwine.tasks._class_predictions import class_predictions, open_class_writer
+from intertwine.tasks._example_metrics import ClassMetrics, Metrics, NumberMetrics
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks._suggestions import unknown
+from intertwine.tasks._table_predictions import (
+    class_predictions,
+    number_predictions,
+    open_class_writer,
+    open_number_writer,
+)
 from intertwine.tasks.images._choices import PROTOCOLS, PUBLIC
 from intertwine.tasks.images._evaluation import TurnedImages, as_evaluation, drift_advice
 from intertwine.tasks.images._memory import images_in_memory
-from intertwine.tasks.images._metrics import ClassMetrics, MaskMetrics, Metrics, NumberMetrics
+from intertwine.tasks.images._metrics import MaskMetrics
 from intertwine.tasks.images._network import ImageNetwork, make_network
 from intertwine.tasks.images._source import read, read_again, rename_labels, stream
 from intertwine.tasks.images._targets import NumberTarget, make_target
-from intertwine.tasks.images._writing import MaskWriter, NumberWriter
+from intertwine.tasks.images._writing import MaskWriter
 
 
 class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
@@ -36,6 +41,7 @@ class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
     audit_batch_size: ClassVar[int] = 4
     kind: ClassVar[str] = "images"
     public: ClassVar[tuple[str, ...]] = PUBLIC
+    protocols: ClassVar[tuple[str, ...]] = PROTOCOLS
 
     def __init__(self, model: ImageNetwork, config: dict[str, Any], split: Split) -> None:
         super().__init__(model, config, split)
@@ -49,7 +55,7 @@ class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
 
     def metrics(self) -> Metrics:
         """Metrics to be gathered."""
-        return ClassMetrics(self.config["target"]["classes"])
+        return ClassMetrics(self.config["target"]["classes"], self.kind)
 
     def read(self, source: str | None, progress: ProgressCallback) -> ImageSet:
         """Images with known labels, in the classes of the run."""
@@ -65,12 +71,6 @@ class ImagePredictor(Predictor[ImageNetwork, ImageSet]):
         """The outputs for images ``(B, C, H, W)``, on the CPU."""
         outputs: Tensor = self.model(images.to(self.device))
         return outputs.cpu()
-
-    def check_protocols(self, protocols: Sequence[str]) -> None:
-        """Raise unless each is one of `PROTOCOLS`."""
-        for name in protocols:
-            if name not in PROTOCOLS:
-                raise unknown("protocol", name, PROTOCOLS)
 
     def turned(self, examples: ImageSet) -> TurnedImages:
         """What measures these images at every angle."""
@@ -169,19 +169,17 @@ class ImageNumberPredictor(ImagePredictor):
     def metrics(self) -> Metrics:
         """Errors."""
         assert isinstance(self.target, NumberTarget), "of numbers"
-        return NumberMetrics(self.target)
+        return NumberMetrics(self.target.values)
 
     def predict_chunk(self, chunk: ImageSet, name: str, batch_size: int) -> PredictionChunk:
         """The numbers of some images."""
         assert isinstance(self.target, NumberTarget), "of numbers"
         values = self.target.values(self.outputs(chunk.batch(range(len(chunk))).images))
-        return PredictionChunk(list(chunk.names), {"value": values.numpy()}, {}, None)
+        return number_predictions(list(chunk.names), values)
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield NumberWriter(file)
+        return open_number_writer(path)
 
 
 class ImageMaskPredictor(ImagePredictor):

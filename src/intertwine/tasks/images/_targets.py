@@ -23,6 +23,10 @@ class Target(ABC):
     score: str
 
     @abstractmethod
+    def labels(self, batch: ImageBatch) -> Tensor:
+        """The labels of the images, of each or of its pixels."""
+
+    @abstractmethod
     def losses(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
         """(B,) the loss of each image."""
 
@@ -59,6 +63,10 @@ class ClassTarget(Target):
     def __init__(self, smoothing: float) -> None:
         self.smoothing = smoothing
 
+    def labels(self, batch: ImageBatch) -> Tensor:
+        """``(B,)`` classes."""
+        return batch.image_fields["classes"]
+
     def losses(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
         """Cross-entropies."""
         truth = batch.image_fields["classes"]
@@ -81,6 +89,10 @@ class NumberTarget(Target):
         """(B,) float64, in the unit of the labels."""
         return self.mean + self.spread * outputs[:, 0].double()
 
+    def labels(self, batch: ImageBatch) -> Tensor:
+        """``(B,)`` numbers."""
+        return batch.image_fields["values"]
+
     def losses(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
         """Half squares of the standardized errors."""
         truth = ((batch.image_fields["values"] - self.mean) / self.spread).to(outputs.dtype)
@@ -98,6 +110,10 @@ class MaskTarget(Target):
 
     def __init__(self, smoothing: float) -> None:
         self.smoothing = smoothing
+
+    def labels(self, batch: ImageBatch) -> Tensor:
+        """``(B, H, W)`` classes of pixels."""
+        return batch.pixel_fields["masks"]
 
     def losses(self, outputs: Tensor, batch: ImageBatch) -> Tensor:
         """Mean cross-entropies; zero for an image whose pixels have no class."""

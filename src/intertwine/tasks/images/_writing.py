@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import torch
 
@@ -13,24 +12,6 @@ from intertwine._errors import UsageError
 from intertwine.data import write_mask
 from intertwine.tasks._results import PredictionChunk
 from intertwine.tasks.clouds.report import part_color
-
-
-class NumberWriter:
-    """Writes a table with a row for each file: its number.
-
-    Args:
-        file: An open text file (``newline=""``).
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._rows = csv.writer(file, lineterminator="\n")
-        self._rows.writerow(["file", "value"])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        self._rows.writerows(
-            (name, f"{value:.7g}") for name, value in zip(chunk.names, chunk.arrays["value"], strict=True)
-        )
 
 
 class MaskWriter:

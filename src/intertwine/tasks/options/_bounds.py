@@ -27,6 +27,13 @@ def check_devices(devices: int, flag: str = "--devices") -> None:
         raise UsageError(f"{flag} {devices}: this machine has {os.cpu_count()} processors; expected at most {most}")
 
 
+def check_below_one(shares: Mapping[str, float]) -> None:
+    """Raise unless the shares, by their flags, are below one."""
+    for flag, value in shares.items():
+        if value >= 1:
+            raise UsageError(f"{flag} expects a share below 1, got {value}")
+
+
 def check_nodes(nodes: int, environment: Mapping[str, str] | None = None) -> None:
     """Raise if several machines are to train together and nothing has started this process as one of them.
 

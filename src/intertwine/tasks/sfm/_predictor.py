@@ -22,7 +22,6 @@ from intertwine.ops.cameras import quaternion_from_matrix
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._source import resolve
-from intertwine.tasks._suggestions import unknown
 from intertwine.tasks.sfm._evaluation import pose_errors
 from intertwine.tasks.sfm._job import make_network
 from intertwine.tasks.sfm._options import PROTOCOLS
@@ -46,6 +45,7 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
     audit_batch_size: ClassVar[int] = 1
     kind: ClassVar[str] = "scenes"
     public: ClassVar[tuple[str, ...]] = ()
+    protocols: ClassVar[tuple[str, ...]] = PROTOCOLS
 
     @classmethod
     def build_model(cls, config: dict[str, Any]) -> TracksNetwork:
@@ -55,12 +55,6 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
     def read(self, source: str | None, progress: ProgressCallback) -> SceneSet:
         """The scenes of a folder, or those of the run."""
         return read_again(self.config, progress) if source is None else read_scenes(source, progress)
-
-    def check_protocols(self, protocols: Sequence[str]) -> None:
-        """Raise unless each is one of `PROTOCOLS`."""
-        for name in protocols:
-            if name not in PROTOCOLS:
-                raise unknown("protocol", name, PROTOCOLS)
 
     def measure(
         self,

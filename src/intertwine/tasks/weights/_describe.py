@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from intertwine.data import user_cache
+from intertwine.tasks._skipped import skipped_text
 from intertwine.tasks.weights._network import weight_space
 from intertwine.tasks.weights._options import PUBLIC
-from intertwine.tasks.weights._source import skipped_text
 
 
 def describe(job: Any, folder: Path) -> list[tuple[str, str]]:

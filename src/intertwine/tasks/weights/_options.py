@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
 from intertwine.tasks._suggestions import unknown
-from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+from intertwine.tasks.options import (
+    LARGEST_BATCH,
+    LARGEST_RATE,
+    SMALLEST_RATE,
+    FitOptions,
+    check_below_one,
+    option,
+)
 from intertwine.training import Settings
 
 PUBLIC = ("mnist-inrs",)
@@ -88,9 +94,7 @@ class WeightOptions(FitOptions):
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
-        for name, value in (("--dropout", self.dropout), ("--smoothing", self.smoothing)):
-            if value >= 1:
-                raise UsageError(f"{name} expects a share below 1, got {value}")
+        check_below_one({"--dropout": self.dropout, "--smoothing": self.smoothing})
         parse_augmentations(self.augment)
         check_source(self.data, self.public)
 

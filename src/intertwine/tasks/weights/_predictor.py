@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,12 +14,19 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import NetworkSet, Split
 from intertwine.nn import Weights, check_weights
+from intertwine.tasks._example_metrics import ClassMetrics, Metrics
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter, not_finite
+from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks._suggestions import unknown
+from intertwine.tasks._table_predictions import (
+    class_predictions,
+    number_predictions,
+    open_class_writer,
+    open_number_writer,
+)
 from intertwine.tasks.weights._job import number_of, relative_change
-from intertwine.tasks.weights._metrics import ClassMetrics, Metrics, NumberMetrics
+from intertwine.tasks.weights._metrics import RankMetrics
 from intertwine.tasks.weights._network import arrays_of, make_network, permuted_weights, weight_space
 from intertwine.tasks.weights._options import PROTOCOLS, PUBLIC
 from intertwine.tasks.weights._source import (
@@ -30,10 +35,7 @@ from intertwine.tasks.weights._source import (
     read,
     read_again,
     stream,
-    warn_skipped,
 )
-
-_RANKS = ("", "second", "third")
 
 
 class WeightPredictor(Predictor[Any, NetworkSet]):
@@ -44,6 +46,7 @@ class WeightPredictor(Predictor[Any, NetworkSet]):
     audit_batch_size: ClassVar[int] = 1
     kind: ClassVar[str] = "networks"
     public: ClassVar[tuple[str, ...]] = PUBLIC
+    protocols: ClassVar[tuple[str, ...]] = PROTOCOLS
 
     def __init__(self, model: Any, config: dict[str, Any], split: Split) -> None:
         super().__init__(model, config, split)
@@ -56,7 +59,7 @@ class WeightPredictor(Predictor[Any, NetworkSet]):
 
     def metrics(self) -> Metrics:
         """Metrics to be gathered."""
-        return ClassMetrics(self.config["target"]["classes"])
+        return ClassMetrics(self.config["target"]["classes"], self.kind)
 
     def read(self, source: str | None, progress: ProgressCallback) -> NetworkSet:
         """Networks with known labels, in the classes of the run."""
@@ -71,12 +74,6 @@ class WeightPredictor(Predictor[Any, NetworkSet]):
         """The outputs for arrays ``(N, *axes, 1)``, on the CPU."""
         outputs: Tensor = self.model(*(x.to(self.device) for x in weights))
         return outputs.cpu()
-
-    def check_protocols(self, protocols: Sequence[str]) -> None:
-        """Raise unless each is one of `PROTOCOLS`."""
-        for name in protocols:
-            if name not in PROTOCOLS:
-                raise unknown("protocol", name, PROTOCOLS)
 
     def measure(
         self,
@@ -163,9 +160,7 @@ class WeightPredictor(Predictor[Any, NetworkSet]):
     def predict_chunk(self, chunk: NetworkSet, name: str, batch_size: int) -> PredictionChunk:
         """The classes of some networks."""
         probabilities = self._chunk_outputs(chunk).softmax(1)
-        classes = np.array(self.config["target"]["classes"])[probabilities.argmax(1).numpy()]
-        arrays = {"class": classes, "probabilities": probabilities.numpy()}
-        return PredictionChunk(list(chunk.names), arrays, {}, None)
+        return class_predictions(list(chunk.names), probabilities, self.config["target"]["classes"])
 
     def _chunk_outputs(self, chunk: NetworkSet) -> Tensor:
         weights = arrays_of(self.space, chunk.weights)
@@ -181,11 +176,9 @@ class WeightClassPredictor(WeightPredictor):
         """The classes of the probabilities."""
         return {"probabilities": tuple(self.config["target"]["classes"])}
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield ClassWriter(file, self.config["target"]["classes"])
+        return open_class_writer(path, self.config["target"]["classes"])
 
 
 class WeightNumberPredictor(WeightPredictor):
@@ -193,58 +186,16 @@ class WeightNumberPredictor(WeightPredictor):
 
     def metrics(self) -> Metrics:
         """Errors and the rank correlation."""
-        return NumberMetrics(self.config["target"])
+        return RankMetrics(lambda outputs: number_of(outputs, self.config["target"]))
 
     def predict_chunk(self, chunk: NetworkSet, name: str, batch_size: int) -> PredictionChunk:
         """The numbers of some networks."""
         values = number_of(self._chunk_outputs(chunk), self.config["target"])
-        return PredictionChunk(list(chunk.names), {"value": values.numpy()}, {}, None)
+        return number_predictions(list(chunk.names), values)
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield NumberWriter(file)
-
-
-class ClassWriter:
-    """Writes a table with a row for each network: the class, its probability, and the next two.
-
-    Args:
-        file: An open text file (``newline=""``).
-        classes: Their names.
-    """
-
-    def __init__(self, file: IO[str], classes: Sequence[str]) -> None:
-        self._rows, self._classes = csv.writer(file, lineterminator="\n"), classes
-        self._ranks = _RANKS[: len(classes)]
-        titles = [(rank or "class", f"{rank}_probability".strip("_")) for rank in self._ranks]
-        self._rows.writerow(["file", *(title for pair in titles for title in pair)])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        values, indices = torch.from_numpy(chunk.arrays["probabilities"]).topk(len(self._ranks))
-        for name, *row in zip(chunk.names, values.tolist(), indices.tolist(), strict=True):
-            pairs = zip(*row, strict=True)
-            self._rows.writerow([name, *(cell for value, k in pairs for cell in (self._classes[k], f"{value:.4f}"))])
-
-
-class NumberWriter:
-    """Writes a table with a row for each network: its number.
-
-    Args:
-        file: An open text file (``newline=""``).
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._rows = csv.writer(file, lineterminator="\n")
-        self._rows.writerow(["file", "value"])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        self._rows.writerows(
-            (name, f"{value:.7g}") for name, value in zip(chunk.names, chunk.arrays["value"], strict=True)
-        )
+        return open_number_writer(path)
 
 
 PREDICTORS: dict[str, type[WeightPredictor]] = {"classes": WeightClassPredictor, "numbers": WeightNumberPredictor}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -133,25 +132,6 @@ def stream(source: str, config: dict[str, Any], chunk: int, *, strict: bool) -> 
     whole = replace(read(source), labels={}, label_names={})
     for indices in torch.split(torch.arange(len(whole)), chunk):
         yield whole.select(indices)
-
-
-def skipped_text(skipped: Sequence[Sequence[str]]) -> str:
-    """The files that were left out and why, the first few by name.
-
-    >>> skipped_text([["a.pt", "empty"]])
-    '1 file skipped: a.pt (empty)'
-    """
-    if not skipped:
-        return ""
-    named = ", ".join(f"{name} ({reason})" for name, reason in skipped[:_NAMED])
-    more = f", and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'} skipped: {named}{more}"
-
-
-def warn_skipped(skipped: Sequence[Sequence[str]]) -> None:
-    """Name the files that were left out, in one line."""
-    if skipped:
-        warnings.warn(skipped_text(skipped), stacklevel=2)
 
 
 def _digest(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Predictions of classes: their arrays, and a table of the three best of each example."""
+"""Predictions of classes and of numbers: their arrays, and tables with a row for each example."""
 
 from __future__ import annotations
 
@@ -59,3 +59,33 @@ class ClassWriter:
         for name, *row in zip(chunk.names, values.tolist(), indices.tolist(), strict=True):
             pairs = zip(*row, strict=True)
             self._rows.writerow([name, *(cell for value, k in pairs for cell in (self._classes[k], f"{value:.4f}"))])
+
+
+def number_predictions(names: Sequence[str], values: Tensor) -> PredictionChunk:
+    """The array "value" ``(N,)`` of some examples."""
+    return PredictionChunk(names, {"value": values.numpy()}, {}, None)
+
+
+@contextmanager
+def open_number_writer(path: Path) -> Iterator[NumberWriter]:
+    """A `NumberWriter` of a new file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield NumberWriter(file)
+
+
+class NumberWriter:
+    """Writes a table with a row for each file: its number.
+
+    Args:
+        file: An open text file (``newline=""``).
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._rows = csv.writer(file, lineterminator="\n")
+        self._rows.writerow(["file", "value"])
+
+    def write(self, chunk: PredictionChunk) -> None:
+        """Write some more rows."""
+        self._rows.writerows(
+            (name, f"{value:.7g}") for name, value in zip(chunk.names, chunk.arrays["value"], strict=True)
+        )
