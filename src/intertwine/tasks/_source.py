@@ -110,3 +110,8 @@ def stem(data: str) -> str:
     """
     text = data if data in PUBLIC else Path(data).stem
     return "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in text).strip("-.") or "run"
+
+
+def names_digest(names: Sequence[str]) -> str:
+    """The SHA-256 of names in their order, by which a run knows its data again."""
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

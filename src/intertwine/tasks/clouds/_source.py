@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudSet, iter_shapes, read_shapes
+from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     recorded = config["data"]
     sampling = Sampling.of_config(config)._replace(draws=config["draws"])
     clouds = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
-    if _digest(clouds.names) != recorded["names_sha256"]:
+    if names_digest(clouds.names) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['clouds']:,} clouds when this model was trained and has others now "
             f"({len(clouds):,}): the split no longer fits; pass other data"
@@ -118,7 +118,7 @@ def describe_source(given: str, source: str, clouds: PointCloudSet) -> dict[str,
         "given": given,
         "source": source,
         "clouds": len(clouds),
-        "names_sha256": _digest(clouds.names),
+        "names_sha256": names_digest(clouds.names),
         "skipped": [list(pair) for pair in clouds.skipped],
     }
 
@@ -184,7 +184,3 @@ def _indices(names: Sequence[str], known: Sequence[str], kind: str, what: str) -
                 f'{what} has the {kind} "{name}"{folders}, which was not learned{question} Known: {", ".join(known)}'
             )
     return torch.tensor([list(known).index(name) for name in names])
-
-
-def _digest(names: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

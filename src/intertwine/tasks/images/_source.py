@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, iter_images, read_images
+from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
 
 _PUBLIC_SETS: dict[str, Callable[..., ImageSet]] = {
@@ -59,7 +59,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     recorded, layout = config["data"], config["layout"]
     images = read(recorded["source"], layout["size"], layout["channels"], config["target"]["kind"], progress=progress)
-    if _digest(images.names) != recorded["names_sha256"]:
+    if names_digest(images.names) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['images']:,} images when this model was trained and has others now "
             f"({len(images):,}): the split no longer fits; pass other data"
@@ -73,7 +73,7 @@ def describe_source(given: str, source: str, images: ImageSet) -> dict[str, Any]
         "given": given,
         "source": source,
         "images": len(images),
-        "names_sha256": _digest(images.names),
+        "names_sha256": names_digest(images.names),
         "skipped": [list(pair) for pair in images.skipped],
         "remarks": list(images.remarks),
     }
@@ -133,7 +133,3 @@ def stream(source: str, layout: ImageLayout, chunk: int, *, strict: bool) -> Ite
     every = replace(read(source, layout.size, layout.channels), image_fields={}, label_names={})
     for indices in torch.split(torch.arange(len(every)), chunk):
         yield every.select(indices)
-
-
-def _digest(names: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import image_files, read_image, to_float
 from intertwine.data.images import IMAGE_SUFFIXES, with_channels
+from intertwine.tasks._source import names_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class PhotoSet:
     @property
     def digest(self) -> str:
         """A hash of the names."""
-        return hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()
+        return names_digest(self.names)
 
 
 def read_photos(

@@ -10,7 +10,7 @@ from intertwine.data import make_split
 from intertwine.tasks._source import resolve
 from intertwine.tasks.options import share
 from intertwine.tasks.sfm._options import SfmOptions, parse_views
-from intertwine.tasks.sfm._scene_set import SceneSet, names_digest, read_scenes
+from intertwine.tasks.sfm._scene_set import SceneSet, read_scenes, scenes_digest
 
 
 def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any], dict[str, Any], SceneSet]:
@@ -32,7 +32,7 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
             "given": options.data,
             "source": source,
             "scenes": len(scenes),
-            "names_sha256": names_digest(scenes),
+            "names_sha256": scenes_digest(scenes),
         },
         "network": {"hidden": options.hidden, "layers": options.layers},
         "views": list(parse_views(options.views)),

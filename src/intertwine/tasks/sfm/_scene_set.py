@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data.tracks import Tracks, read_tracks, scene_names
+from intertwine.tasks._source import names_digest
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     recorded = config["data"]
     scenes = read_scenes(recorded["source"], progress)
-    if names_digest(scenes) != recorded["names_sha256"]:
+    if scenes_digest(scenes) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['scenes']} scenes when this model was trained and has others now: "
             "the split no longer fits; pass other data"
@@ -70,8 +70,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     return scenes
 
 
-def names_digest(scenes: SceneSet) -> str:
+def scenes_digest(scenes: SceneSet) -> str:
     """A hash of the names and sizes of scenes."""
     pairs = zip(scenes.names, scenes.scenes, strict=True)
-    text = "\n".join(f"{name} {scene.num_cameras} {len(scene.camera)}" for name, scene in pairs)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return names_digest([f"{name} {scene.num_cameras} {len(scene.camera)}" for name, scene in pairs])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import NetworkSet, iter_networks, mnist_inrs, read_networks
+from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
 from intertwine.tasks.weights._options import PUBLIC
 
@@ -61,7 +61,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         recorded["networks"],
         progress=progress,
     )
-    if _digest(networks.names) != recorded["names_sha256"]:
+    if names_digest(networks.names) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['networks']:,} networks when this model was trained and has others "
             f"now ({len(networks):,}): the split no longer fits; pass other data"
@@ -76,7 +76,7 @@ def describe_source(given: str, source: str, networks: NetworkSet, architecture:
         "source": source,
         "networks": len(networks),
         "architecture": architecture,
-        "names_sha256": _digest(networks.names),
+        "names_sha256": names_digest(networks.names),
         "skipped": [list(pair) for pair in networks.skipped],
         "remarks": list(networks.remarks),
     }
@@ -132,7 +132,3 @@ def stream(source: str, config: dict[str, Any], chunk: int, *, strict: bool) -> 
     whole = replace(read(source), labels={}, label_names={})
     for indices in torch.split(torch.arange(len(whole)), chunk):
         yield whole.select(indices)
-
-
-def _digest(names: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
