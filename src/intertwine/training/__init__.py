@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.training._job import FitResult, Job, ScheduledJob
+from intertwine.training._job import FitResult, Job, Refit, RefitJob, ScheduledJob
 from intertwine.training._settings import OPTIMIZER_NAMES, Settings, check_tensorboard
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = [
     "Checkpoint",
     "FitResult",
     "Job",
+    "Refit",
+    "RefitJob",
     "Run",
     "ScheduledJob",
     "Settings",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
-from intertwine.training._job import FitResult, Job
+from intertwine.training._job import FitResult, Job, RefitJob
 from intertwine.training._log import LOG, write_log
 from intertwine.training._settings import Settings, check_tensorboard
 from intertwine.training.checkpoints import (
@@ -19,9 +20,11 @@ from intertwine.training.checkpoints import (
     SPLIT,
     ResumeState,
     TrainingState,
+    checkpoint_files,
     load_checkpoint,
     load_resume_state,
     replace_file,
+    replace_folder,
     sole_writer,
     to_json,
 )
@@ -102,7 +105,12 @@ def fit(
                 reason, interrupted = "interrupted", True
         if display is not None:
             display.print_line(_last_line(folder, resume_state.state, reason, interrupted))
-        return _result(job, folder, resume_state.state, reason, interrupted)
+        refit = ""
+        if first and not interrupted and isinstance(job, RefitJob):
+            refit = _refit(job, folder, resume_state.state)
+            if refit and display is not None:
+                display.print_line(f"refit         {refit}")
+        return _result(job, folder, resume_state.state, reason, interrupted, refit)
 
 
 def _train(
@@ -197,8 +205,33 @@ def _last_line(folder: Path, state: TrainingState, reason: str, interrupted: boo
     return f"stopped       {where}: {reason}"
 
 
-def _result(job: Job, folder: Path, state: TrainingState, reason: str, interrupted: bool) -> FitResult:
+def _refit(job: RefitJob, folder: Path, state: TrainingState) -> str:
+    """Replace the checkpoint best by what the job makes of it; returns a line, empty where nothing was done.
+
+    A checkpoint whose metric is not the one that training found has been replaced before.
+    """
+    best = find_intact(folder / "best")
+    if best is None:
+        return ""
+    checkpoint = load_checkpoint(best)
+    if checkpoint.metrics.get(job.monitor) != state.best_metric:
+        return ""
+    checkpoint.load_into(job.model)
+    found = job.refit()
+    if found is None:
+        return ""
+    from intertwine.training._average import snapshot
+
+    at = replace(state, epoch=checkpoint.epoch, global_step=checkpoint.step)
+    try:
+        replace_folder(folder / "best", checkpoint_files(job, snapshot(job.model), at, found.metrics))
+    except OSError as error:
+        raise UsageError(f"cannot save {folder / 'best'}: {error.strerror or error}; it is kept as it was") from error
+    return found.text
+
+
+def _result(job: Job, folder: Path, state: TrainingState, reason: str, interrupted: bool, refit: str) -> FitResult:
     last = folder / "last"
     best = folder / "best" if find_intact(folder / "best") is not None else last
     load_checkpoint(best).load_into(job.model)
-    return FitResult(best, last, list(state.history), interrupted, reason)
+    return FitResult(best, last, list(state.history), interrupted, reason, refit)

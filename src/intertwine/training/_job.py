@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -76,6 +76,34 @@ class ScheduledJob(Job, Protocol):
         ...
 
 
+class Refit(NamedTuple):
+    """What a job made of the best weights when training had ended.
+
+    Attributes:
+        metrics: The validation metrics of the model as it is now.
+        text: One line about it.
+    """
+
+    metrics: dict[str, float]
+    text: str
+
+
+@runtime_checkable
+class RefitJob(Job, Protocol):
+    """A job that changes the best weights once more when training has ended, as a linear last layer can be solved for.
+
+    The model has the best weights when `refit` is called, and what `refit` leaves in it replaces the checkpoint `best`.
+    The checkpoint `last`, from which a run is resumed, is not changed.
+    """
+
+    def refit(self) -> Refit | None:
+        """Change the model's weights such that the monitored metric does not grow; None where there is nothing to do.
+
+        It must be a function of the weights and of the config.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class FitResult:
     """The result of `fit`.
@@ -86,6 +114,7 @@ class FitResult:
         history: One row per epoch: epoch, step, learning_rate, train_loss, the validation metrics, seconds.
         interrupted: Whether SIGINT or SIGTERM ended it; `last` then holds the step that was running.
         reason: One line: why it ended.
+        refit: One line about what the job made of the best weights at the end, see `RefitJob`; empty for most jobs.
     """
 
     best: Path
@@ -93,3 +122,4 @@ class FitResult:
     history: list[dict[str, float]]
     interrupted: bool
     reason: str = ""
+    refit: str = ""

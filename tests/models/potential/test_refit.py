@@ -54,16 +54,28 @@ def test_is_the_minimum_of_the_loss(structures: list[Structure]) -> None:
         size = torch.bincount(batch.structures).double()
         errors = (out.forces - batch.forces).square().sum(1)
         squares = torch.zeros(2, dtype=torch.float64).index_add(0, batch.structures, errors)
-        loss = loss + (2.0 * ((out.energy - batch.energy) / size).square() + 5.0 * squares / (3 * size)).sum()
+        loss = loss + (2.0 * (out.energy - batch.energy).square() / size + 5.0 * squares / (3 * size)).sum()
     for slope in torch.autograd.grad(loss, [model.readout, model.reference]):
         assert float(slope.abs().max()) < 1e-8
+
+
+def test_reference_energies_can_stay(structures: list[Structure]) -> None:
+    teacher = potential(**OPTIONS)
+    model = deepcopy(teacher)
+    with torch.no_grad():
+        model.readout.mul_(0.5)
+    refit_readout(model, labeled(structures, teacher), ridge=1e-14, references=False)
+    torch.testing.assert_close(model.readout, teacher.readout, atol=1e-5, rtol=1e-5)
+    assert torch.equal(model.reference, teacher.reference)
 
 
 def test_structures_without_energy_or_forces_take_part_with_what_they_have(structures: list[Structure]) -> None:
     teacher = potential(**OPTIONS)
     batches = labeled(structures, teacher)
     batches[0] = batches[0]._replace(forces=None)
-    batches[1] = batches[1]._replace(energy=torch.tensor([torch.nan, float(batches[1].energy[1])]).double())
+    batches[1] = batches[1]._replace(
+        energy=torch.stack([torch.full_like(batches[1].energy[0], torch.nan), batches[1].energy[1]])
+    )
     batches[2].forces[0, 1] = torch.nan
     model = deepcopy(teacher)
     with torch.no_grad():

@@ -17,6 +17,7 @@ from intertwine._errors import UsageError
 from intertwine.cli import main
 from intertwine.tasks import AuditSettings
 from intertwine.tasks.potential._loss import LossWeights
+from intertwine.training import load_checkpoint
 
 NAMED = {**SMALL, "batch_size": 8, "epochs": 2}
 
@@ -142,6 +143,42 @@ class _Stops:
         if self._count == self._step:
             raise RuntimeError("power cut")
         return self._job.train_batch(indices, seed)
+
+
+def test_the_readout_is_refitted_at_the_end_and_kept_where_the_validation_improves(trained, place, capsys):
+    found, history = load_checkpoint(trained.best), trained.history
+    best = min(row["loss"] for row in history)
+    assert "readout by ridge regression on 27 frames" in trained.training.refit
+    assert trained.training.refit.endswith("kept")
+    assert found.metrics["loss"] < 0.98 * best
+    predictor = iw.load(trained.best)
+    assert torch.equal(predictor.model.readout, trained.predictor.model.readout)
+    assert len(predictor.model.committee) == 8
+    assert float(predictor.model.committee.std(0).max()) > 0
+    job = iw.tasks.get("potential").build(*_job(place / "run"))
+    found.load_into(job.model)
+    assert job._validate()["loss"] == pytest.approx(found.metrics["loss"], rel=1e-4)
+    assert trained.training.refit.replace("->", "-&gt;") in trained.report.read_text(encoding="utf-8")
+    before = (trained.best / "model.safetensors").read_bytes()  # a run that has ended is not refitted twice
+    assert "refit" not in command(capsys, "fit", "--resume", "run").out
+    assert (trained.best / "model.safetensors").read_bytes() == before
+    after = iw.tasks.resume(place / "run", epochs=4)
+    assert after.training.refit
+    assert len(after.history) == 4
+
+
+def test_a_refit_that_is_worse_leaves_the_readout(place):
+    task = iw.tasks.get("potential")
+    job = task.prepare(task.options.from_values("potential", {"data": str(place / "train.extxyz"), **NAMED}))
+    model = job.model
+    before = model.readout.detach().clone(), model.reference.clone()
+    losses = iter([{"loss": 1.0}, {"loss": 2.0}])
+    job._validate = lambda: next(losses)
+    found = job.refit()
+    assert found.metrics == {"loss": 1.0}
+    assert "not kept" in found.text
+    assert torch.equal(model.readout, before[0])
+    assert torch.equal(model.reference, before[1])
 
 
 def test_energy_weights_grow_during_the_run(place):

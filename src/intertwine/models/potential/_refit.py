@@ -55,15 +55,16 @@ def refit_readout(
     energy_weight: float = 1.0,
     forces_weight: float = 1.0,
     ridge: float = 1e-8,
+    references: bool = True,
     seed: int = 0,
 ) -> None:
     """Set the readout and the reference energies to the minimum of a quadratic loss, solved for in float64.
 
-        w_E sum_s ((E_s - E(x_s)) / N_s)^2 + w_F sum_s |F_s - F(x_s)|^2 / (3 N_s) + ridge
+        w_E sum_s (E_s - E(x_s))^2 / N_s + w_F sum_s |F_s - F(x_s)|^2 / (3 N_s) + ridge
 
     Energies and forces are linear in the last readout w: its best value, for the features that are learned, needs no
-    iteration. The ridge keeps w near to what it was, ``ridge`` times the mean square of the rows. Each member of the
-    committee is solved for on structures that are drawn with replacement (Poisson's bootstrap).
+    iteration. The ridge keeps w near to what it was, for each unknown ``ridge`` times the sum of squares of its column.
+    Each member of the committee is solved for on structures that are drawn with replacement (Poisson's bootstrap).
 
     Args:
         potential: Its ``readout``, ``reference`` and ``committee`` are replaced.
@@ -71,6 +72,7 @@ def refit_readout(
         energy_weight: w_E, in 1/eV^2.
         forces_weight: w_F, in A^2/eV^2.
         ridge: Of the ridge.
+        references: Whether the reference energies are free; they stay as they are otherwise.
         seed: Of the bootstrap.
 
     Raises:
@@ -80,7 +82,8 @@ def refit_readout(
     each equation.
     """
     device, width = potential.readout.device, potential.readout.numel()
-    start = torch.cat([potential.readout.detach().double(), potential.reference.new_zeros(len(potential.elements))])
+    free = len(potential.elements) if references else 0
+    start = torch.cat([potential.readout.detach().double(), potential.reference.new_zeros(free)])
     total = start.numel()
     members = 1 + len(potential.committee)
     squares, sides = start.new_zeros(members, total, total), start.new_zeros(members, total)
@@ -90,19 +93,21 @@ def refit_readout(
         known += int(torch.isfinite(batch.energy).sum())
         draws = torch.poisson(torch.ones(members, len(batch.energy)), generator=generator).double().to(device)
         draws[0] = 1
-        errors = equations.targets - equations.rows @ start
+        rows = equations.rows[:, :total]
+        errors = equations.targets - rows @ start
         for member in range(members):
-            weighted = equations.rows * draws[member].index_select(0, equations.structures)[:, None]
-            squares[member].addmm_(weighted.T, equations.rows)
+            weighted = rows * draws[member].index_select(0, equations.structures)[:, None]
+            squares[member].addmm_(weighted.T, rows)
             sides[member].addmv_(weighted.T, errors)
     if not known:
         raise UsageError("no structure has an energy: there is nothing to refit the readout on")
-    scale = torch.diagonal(squares, dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(torch.float64).tiny)
-    damped = squares + ridge * scale[:, None, None] * torch.eye(total, dtype=torch.float64, device=device)
+    scale = torch.diagonal(squares, dim1=1, dim2=2).clamp_min(torch.finfo(torch.float64).tiny)
+    damped = squares + torch.diag_embed(ridge * scale)
     change = torch.linalg.solve(damped[0], sides[0])
     with torch.no_grad():
         potential.readout.add_(change[:width])
-        potential.reference.add_(change[width:])
+        if references:
+            potential.reference.add_(change[width:])
         if members > 1:  # of the same reference energies
             others = sides[1:, :width] - damped[1:, :width, width:] @ change[width:]
             found = start[:width] + torch.linalg.solve(damped[1:, :width, :width], others)
@@ -126,7 +131,7 @@ def _equations(
     rows = of_atoms.new_zeros(len(size), of_atoms.shape[1]).index_add(0, batch.structures, of_atoms)
     offsets = rows.new_zeros(len(size)).index_add(0, batch.structures, potential.reference_energies_of(batch.numbers))
     finite = torch.isfinite(batch.energy)
-    weight = (energy_weight**0.5 / size)[finite]
+    weight = (energy_weight / size).sqrt()[finite]
     found = [rows[finite] * weight[:, None]]
     targets, owners = [(batch.energy.double() - offsets)[finite] * weight], [finite.nonzero()[:, 0]]
     if asked and forces is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,11 @@ from intertwine.models import Potential
 from intertwine.tasks._source import fingerprint
 from intertwine.tasks.potential._dataset import FrameDataset, FrameGraphs
 from intertwine.tasks.potential._loss import Errors, LossWeights, frame_losses
+from intertwine.tasks.potential._refit import refit_potential
 from intertwine.tasks.potential.frames import read_frames
+from intertwine.training import Refit
+
+_VALIDATION_BATCH = 16
 
 
 class FrameLabels(NamedTuple):
@@ -103,6 +107,30 @@ class PotentialJob:
             if self.config["found"][present[name]]:
                 values[name] = (1000 * part.abs().sum(), part.numel())
         return values
+
+    def refit(self) -> Refit | None:
+        """Solve for the readout and the committee; None where no energy is known."""
+        if not self.config["found"]["energy"] or not self.weights.energy:
+            return None
+        return refit_potential(
+            cast("Potential", self.model),
+            self.train_graphs,
+            self.weights,
+            self._validate,
+            references=self.config["reference"]["source"].startswith("least squares"),
+            seed=self.config["seed"],
+        )
+
+    def _validate(self) -> dict[str, float]:
+        """The validation metrics of the model as it is."""
+        self.model.eval()
+        sums: dict[str, list[float]] = {}
+        for indices in torch.split(torch.arange(self.validation_size()), _VALIDATION_BATCH):
+            for name, (total, count) in self.metrics(self.validation_batch(indices)).items():
+                found = sums.setdefault(name, [0.0, 0.0])
+                found[0] += float(total)
+                found[1] += count
+        return {name: total / count for name, (total, count) in sums.items() if count}
 
 
 def build_potential(config: dict[str, Any]) -> Potential:

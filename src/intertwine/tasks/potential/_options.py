@@ -77,6 +77,10 @@ class PotentialOptions(FitOptions):
     cutoff: float = option(
         5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0, maximum=1000
     )
+    committee: int = option(
+        8, help="Readouts fitted to resampled frames at the end, whose deviations are an uncertainty; 0 for none.",
+        group="Model", minimum=0, maximum=100,
+    )  # fmt: skip
     epochs: int = option(200, help="Passes over the training set.", group="Training", minimum=1, maximum=LARGEST_EPOCHS)
     batch_size: int = option(
         5, help="Frames in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
@@ -93,6 +97,8 @@ class PotentialOptions(FitOptions):
         for source in self.sources.values():
             check_source(source, self.public)
         check_features("--hidden", self.hidden)
+        if self.committee == 1:
+            raise UsageError("--committee 1 has no deviation: give 2 or more, or 0 for none")
         twice = [source for source in self.training_files if self.training_files.count(source) > 1]
         if twice:
             raise UsageError(f"{twice[0]} is given twice")

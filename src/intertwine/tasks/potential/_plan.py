@@ -78,6 +78,7 @@ def plan(
             "lmax": options.lmax,
             "layers": options.layers,
             "cutoff": options.cutoff,
+            "committee": options.committee,
             "average_neighbors": _average_neighbors(train, options.cutoff),
             "reference_energies": list(reference.values),
             "energy_scale": _scale(train, reference(train.composition(elements))),

@@ -62,4 +62,4 @@ class PotentialTask(Task):
         from intertwine.tasks.potential.report import PotentialPage
 
         predictor = PotentialPredictor(job.model, job.config, Split.from_json(job.split))
-        return PotentialPage(job, result.history, predictor).write(folder / "report.html")
+        return PotentialPage(job, result.history, predictor, result.refit).write(folder / "report.html")

@@ -40,10 +40,13 @@ class PotentialPage:
         job: The job, with the best weights.
         history: One row for each epoch.
         predictor: Its model in use.
+        refit: What the refit of the readout gave, one line.
     """
 
-    def __init__(self, job: PotentialJob, history: Sequence[dict[str, float]], predictor: PotentialPredictor) -> None:
-        self.job, self.history, self.config = job, history, job.config
+    def __init__(
+        self, job: PotentialJob, history: Sequence[dict[str, float]], predictor: PotentialPredictor, refit: str = ""
+    ) -> None:
+        self.job, self.history, self.config, self.refit = job, history, job.config, refit
         split = Split.from_json(job.split)
         self.part = "test" if len(split.test) else "validation"
         chosen = job.frames.select(split.test if len(split.test) else split.validation)
@@ -85,6 +88,7 @@ class PotentialPage:
             f"{config['reference']['source']}. The model has {model['layers']} layers, "
             f"{model['hidden']}, body order {model['body_order']}, cutoff {model['cutoff']:g} A; it has {weights:,} "
             "weights. Forces are the gradient of the energy.",
+            *([f"At the end: {self.refit}."] if self.refit else []),
             f"The figures are of the {self.part} split: {len(self.frames):,} frames.",
         ]
 
