@@ -79,7 +79,7 @@ class PotentialOptions(FitOptions):
     )
     epochs: int = option(200, help="Passes over the training set.", group="Training", minimum=1, maximum=LARGEST_EPOCHS)
     batch_size: int = option(
-        3, help="Frames in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
+        5, help="Frames in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
     learning_rate: float = option(
         0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
