@@ -12,6 +12,7 @@ import inspect
 import json
 import pkgutil
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -158,4 +159,5 @@ def public_interface() -> dict[str, Section]:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(TABLE.parent.parent / "src"))
     TABLE.write_text(json.dumps(public_interface(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -46,9 +46,9 @@ def test_seeds_and_palettes():
     with pytest.raises(ValueError, match=r'no palette "grey"\. Known: alhambra, morris, delft, sand, plum, reef'):
         draw_pattern("p2", small, palette="grey")
     assert torch.equal(draw_pattern("p2", small, seed=3), draw_pattern("p2", small, seed=3))
-    colors = draw_pattern("p2", small, palette="delft").flatten(1)
-    corner = torch.tensor([0x0B, 0x25, 0x45], dtype=torch.float64) / 255  # its lines
-    assert float((colors - corner[:, None]).abs().amax(0).min()) < 0.1
+    colors = draw_pattern("p2", Canvas(96, 96), palette="delft").flatten(1)
+    for ink in ((0x0B, 0x25, 0x45), (0xEE, 0xF4, 0xED)):  # its lines and its background
+        assert float((colors - torch.tensor(ink, dtype=torch.float64)[:, None] / 255).abs().amax(0).min()) < 0.1
 
 
 def test_pictures_that_cannot_be_read_or_written(tmp_path):

@@ -58,7 +58,7 @@ CASES = [
     (lambda: suppress_motions(ONE, torch.ones(1), POINTS, distance=0.0, limit=0), "limit of at least 1, got 0.0 and 0"),
     (lambda: maximal_rotation([torch.ones(1, 1)]), "forms (..., 2 l + 1, 2 l + 1) for l = 0, 1, ..; got (1, 1)"),
     (lambda: maximal_rotation([torch.ones(1, 1), torch.ones(3, 2)]), "l = 0, 1, ..; got (1, 1), (3, 2)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("call", "message"), CASES, ids=[message for _, message in CASES])
