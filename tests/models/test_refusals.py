@@ -35,6 +35,7 @@ from intertwine.models.grid import (
     WideResNet,
 )
 from intertwine.models.pair import RotationNetwork
+from intertwine.models.potential import Potential, committee_deviation
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import TracksNetwork
 
@@ -51,6 +52,10 @@ def encoder(rep_in="1x0e", rep_out="1x0e", **options):
 
 def hierarchy(**options):
     return HierarchicalEncoder("1x0e", "1x0e", **{"hidden": "4x0e + 2x1o", "lmax": 1, "width": 8, **options})
+
+
+def potential(**options):
+    return Potential([1], hidden="4x0e + 4x1o", lmax=1, layers=1, radial_hidden=(4,), radial_functions=2, **options)
 
 
 def frames(rep_out, result):
@@ -157,6 +162,24 @@ CASES = [
     (lambda: SetTransformer(2, 3, layers=0), "expected at least one layer, got 0"),
     (lambda: TracksNetwork(cameras="fisheye"), 'cameras are "calibrated" or "projective", got "fisheye"'),
     (lambda: TracksNetwork(layers=0), "expected at least one layer and one channel, got 0 and 256"),
+    (lambda: Potential([1, 8], body_order=1), "body_order is 2, 3 or 4, got 1"),
+    (lambda: Potential([1, 8], body_order=5), "body_order is 2, 3 or 4, got 5"),
+    (lambda: Potential([1, 8], reference_energies=[0.0]), "2 elements need as many reference energies, got 1"),
+    (lambda: Potential([1, 8], cutoff=0.0), "committee of 0 or more, got 0.0, 1.0, 2 and 0"),
+    (lambda: Potential([1, 8], average_neighbors=0.0), "committee of 0 or more, got 5.0, 0.0, 2 and 0"),
+    (lambda: Potential([1, 8], layers=0), "committee of 0 or more, got 5.0, 1.0, 0 and 0"),
+    (lambda: Potential([1, 8], committee=-1), "committee of 0 or more, got 5.0, 1.0, 2 and -1"),
+    (lambda: Potential([1, 1]), "a potential takes different atomic numbers of 1 to 118, got"),
+    (lambda: Potential([]), "a potential takes different atomic numbers of 1 to 118, got"),
+    (lambda: Potential([0, 1]), "a potential takes different atomic numbers of 1 to 118, got"),
+    (lambda: Potential([1, 119]), "a potential takes different atomic numbers of 1 to 118, got"),
+    (lambda: Potential([1], hidden="4x0e + 2x1o"), "equally many copies of irreps of O(3) with 0e among them, got"),
+    (lambda: Potential([1], hidden="4x1o"), "equally many copies of irreps of O(3) with 0e among them, got 4x1o"),
+    (lambda: Potential([1], family="mace"), 'no family "mace" of potentials; known: products, '),
+    (lambda: Potential([1], family="steerable", hidden="4x1o"), "a potential needs invariants among its features, got 4"),
+    (lambda: potential()(torch.tensor([1, 8]), P[:2], EDGES), "this potential knows the elements [1], not [8]"),
+    (lambda: potential()(torch.tensor([1, 1]), P[:2], EDGES, stress=True), "derivative per volume: give cells (B, 3,"),
+    (lambda: committee_deviation(potential(committee=1), torch.tensor([1, 1]), P[:2], EDGES), "a committee of 2 or mo"),
     (lambda: TracksNetwork(hidden=0), "expected at least one layer and one channel, got 3 and 0"),
 ]
 
