@@ -176,7 +176,10 @@ CASES = [
     (lambda: Potential([1], hidden="4x0e + 2x1o"), "equally many copies of irreps of O(3) with 0e among them, got"),
     (lambda: Potential([1], hidden="4x1o"), "equally many copies of irreps of O(3) with 0e among them, got 4x1o"),
     (lambda: Potential([1], family="mace"), 'no family "mace" of potentials; known: products, '),
-    (lambda: Potential([1], family="steerable", hidden="4x1o"), "a potential needs invariants among its features, got 4"),
+    (
+        lambda: Potential([1], family="steerable", hidden="4x1o"),
+        "a potential needs invariants among its features, got 4",
+    ),
     (lambda: potential()(torch.tensor([1, 8]), P[:2], EDGES), "this potential knows the elements [1], not [8]"),
     (lambda: potential()(torch.tensor([1, 1]), P[:2], EDGES, stress=True), "derivative per volume: give cells (B, 3,"),
     (lambda: committee_deviation(potential(committee=1), torch.tensor([1, 1]), P[:2], EDGES), "a committee of 2 or mo"),
