@@ -38,8 +38,8 @@ def test_columns_of_atoms():
         ({"q": ["a", "b", "c"]}, SCALAR, 'f: column "q" is not numeric: a'),
         ({"q": [1.0, np.nan, 3.0]}, SCALAR, 'f: column "q" is not finite at atom 2: nan'),
         ({"q": [1.0, 2.0, -1e200]}, SCALAR, 'f: column "q" is too large at atom 3: -1e+200'),
-        ({"q": [1.0, 2.0, 3.0]}, VECTOR, 'f: column "q" as 1x1o has 3 numbers an atom, the file has 1'),
-        ({"q": MATRIX[:, :3]}, SCALAR, 'f: column "q" as 1x0e has 1 number an atom, the file has 3'),
+        ({"q": [1.0, 2.0, 3.0]}, VECTOR, 'f: column "q" as 1o has 3 numbers an atom, the file has 1'),
+        ({"q": MATRIX[:, :3]}, SCALAR, 'f: column "q" as 0e has 1 number an atom, the file has 3'),
         ({"q": MATRIX}, O3().rep("3x1o"), 'f: column "q" is a 3 x 3 matrix of each atom, no components of 3x1o; it is'),
     ],
 )
