@@ -77,7 +77,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         UsageError: They are gone, or no longer what they were.
     """
     recorded = config["data"]
-    scenes = read_scenes([recorded["source"], *recorded["more"]], progress)
+    scenes = read_scenes([recorded["source"], *recorded.get("more", [])], progress)
     if scenes_digest(scenes) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['scenes']} scenes when this model was trained and has others now: "
