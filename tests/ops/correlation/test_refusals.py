@@ -6,14 +6,12 @@ import pytest
 import torch
 
 from intertwine.groups import O3, SO3, Octahedral
-from intertwine.ops.alignment import RigidMotion, maximal_rotation
+from intertwine.ops.alignment import RigidMotion, covering_radius, maximal_rotation, rotation_grid
 from intertwine.ops.correlation import (
     GaussianKernel,
     PointField,
-    covering_radius,
     maximize_correlation,
     refine_correlation,
-    rotation_grid,
     search_correlation,
     suppress_motions,
 )

@@ -17,7 +17,7 @@ _EQUATIONS = 20
 """Force components for each unknown: each frame with forces costs a backward pass for each unknown."""
 _FEWEST = 16
 """Frames whose forces are used at least, where there are as many."""
-_RIDGE = 1e-4
+_RIDGE = 1e-2
 """Large weights that nearly cancel would amplify the rounding of float32."""
 
 
