@@ -46,7 +46,7 @@ SETS = {
     "circuit-parts": DataSet("segment", "miou", {"data": "circuit-parts", "augment": "SO3"}),
 }
 
-_ADAMW = {"optimizer": "adamw"}
+_ADAMW, _MUON = {"optimizer": "adamw"}, {"optimizer": "muon"}
 
 
 def _layer(name: str, **options: Any) -> Change:
@@ -56,8 +56,9 @@ def _layer(name: str, **options: Any) -> Change:
 _CLOUDS = {
     "default": Change(),
     "adamw 0.003": Change(settings={**_ADAMW, "learning_rate": 0.003}),
-    "muon 0.003": Change(settings={"learning_rate": 0.003}),
-    "muon 0.02": Change(settings={"learning_rate": 0.02}),
+    "muon 0.003": Change(settings={**_MUON, "learning_rate": 0.003}),
+    "muon 0.01": Change(settings={**_MUON, "learning_rate": 0.01}),
+    "muon 0.02": Change(settings={**_MUON, "learning_rate": 0.02}),
     "2 layers a level": Change(options={"layers": 2}),
     "3 levels": Change(options={"levels": 3}),
     "twice the channels": Change(options={"hidden": "32x0e+16x1o+8x2e"}),
