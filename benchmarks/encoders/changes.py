@@ -59,6 +59,11 @@ _CLOUDS = {
     "muon 0.003": Change(settings={**_MUON, "learning_rate": 0.003}),
     "muon 0.01": Change(settings={**_MUON, "learning_rate": 0.01}),
     "muon 0.02": Change(settings={**_MUON, "learning_rate": 0.02}),
+    "muon 0.01, stretch 0.15": Change(options={"stretch": 0.15}, settings={**_MUON, "learning_rate": 0.01}),
+    "muon 0.01, stretch 0.15, dropout 0.5": Change(
+        options={"stretch": 0.15, "dropout": 0.5}, settings={**_MUON, "learning_rate": 0.01}
+    ),
+    "muon 0.01, weight decay 0.1": Change(settings={**_MUON, "learning_rate": 0.01, "weight_decay": 0.1}),
     "2 layers a level": Change(options={"layers": 2}),
     "3 levels": Change(options={"levels": 3}),
     "twice the channels": Change(options={"hidden": "32x0e+16x1o+8x2e"}),
