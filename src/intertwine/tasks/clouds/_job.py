@@ -39,8 +39,8 @@ class CloudJob(ABC):
     """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
 
     In training one of the clouds that were sampled of each shape is stretched at random along the axes of its file,
-    rotated as ``augment`` says, and its points moved by noise, all of which follows from (seed, index). In validation the first is rotated as in
-    training, the same way in every epoch, and a second time by a Haar-random rotation.
+    rotated as ``augment`` says, and its points moved by noise, all of which follows from (seed, index). In validation
+    the first is rotated as in training, the same way in every epoch, and a second time by a Haar-random rotation.
     """
 
     task: str
@@ -54,7 +54,8 @@ class CloudJob(ABC):
         self.config, self.split = config, split
         subsets, samples = Split.from_json(split), config["draws"]
         every = clouds.unfold(samples)
-        self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
+        held_out = subsets.test if len(subsets.test) else subsets.validation
+        self.held_out, self.held_out_draws = every.select(samples * held_out), clouds.select(held_out)
         train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
         self._validation = network_dataset(every.select(samples * subsets.validation), config)
         self._train = network_dataset(every.select(train), config)
