@@ -24,9 +24,11 @@ from mutants import Mutant, select
 
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
-COPIED = ("src", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+COPIED = ("src", "tests", "tools", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6
-"""How many test files are tried on one mutant."""
+"""How many test files are tried on one mutant, besides those for all files."""
+FOR_ALL = ("tests/test_public_interface.py",)
+"""Test files that are about all sources."""
 MEMORY = 12_000_000
 """KB of address space for the tests of one mutant; a loop without an end would take all there is."""
 
@@ -35,7 +37,7 @@ def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
     """The test files that are likeliest to notice a change of a source file, best first.
 
     The file that mirrors it comes first, then those that stand in the mirroring folder and those that mention most of
-    the classes, functions and methods of the source.
+    the classes, functions and methods of the source; at the end those of ``FOR_ALL``.
 
     Args:
         root: The folder of the project.
@@ -57,7 +59,8 @@ def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
         scores[str(test.relative_to(root))] = (
             50 * (same_folder and place.name == mirror) + 5 * same_folder + 3 * folders + mentions
         )
-    return [name for name, score in scores.most_common(most) if score]
+    for_all = [name for name in FOR_ALL if (root / name).exists()]
+    return [name for name, score in scores.most_common(most) if score and name not in for_all] + for_all
 
 
 def _words(names: list[str]) -> re.Pattern[str]:

@@ -123,6 +123,51 @@ def test_the_skin_changes_nothing(potential):
     assert energies[:4] == pytest.approx(energies[4:], rel=1e-12)
 
 
+def test_the_skin_changes_nothing_along_a_trajectory_and_when_the_cell_changes(potential):
+    trajectories = []
+    for skin in (0.0, 0.6):
+        atoms = copper(Calculator(potential, skin=skin, dtype="float64"))
+        MaxwellBoltzmannDistribution(atoms, temperature_K=900, rng=np.random.default_rng(0))
+        found = []
+        for step in range(24):
+            VelocityVerlet(atoms, 2 * fs).run(1)
+            if step % 8 == 7:  # a barostat, and a direction that ceases to be periodic
+                atoms.set_cell(atoms.cell[:] * [1.02, 1.0, 0.97], scale_atoms=step % 16 == 7)
+            if step == 18:
+                atoms.pbc = (True, True, False)
+            found.append(np.vstack([atoms.get_forces(), [atoms.get_potential_energy()] * 3]))
+        trajectories.append(np.array(found))
+        searches = atoms.calc.neighbor_list.searches
+    assert np.allclose(trajectories[0], trajectories[1], rtol=0, atol=1e-9)
+    assert 5 <= searches < 20
+
+
+def test_deviations_of_a_committee(potential):
+    assert "forces_deviation" not in Calculator(potential).implemented_properties
+    torch.manual_seed(1)
+    several = Potential(**{**potential.config, "committee": 3})
+    several.committee.add_(0.1 * torch.randn_like(several.committee))
+    calculator = Calculator(several, dtype="float64")
+    atoms = water(calculator)
+    energy = atoms.get_potential_energy()
+    assert "energy_deviation" not in calculator.results
+    deviation = calculator.get_property("forces_deviation", atoms)
+    assert atoms.get_potential_energy() == energy
+    energies, forces = [], []
+    for member in several.committee:
+        one = Calculator(several, dtype="float64")
+        one.model.readout.data.copy_(member)
+        moved = atoms.copy()
+        moved.calc = one
+        energies.append(moved.get_potential_energies())
+        forces.append(moved.get_forces())
+    assert np.allclose(deviation, np.std(forces, 0, ddof=1), rtol=1e-6, atol=1e-9)
+    assert np.allclose(calculator.results["energies_deviation"], np.std(energies, 0, ddof=1), rtol=1e-6, atol=1e-9)
+    assert calculator.results["energy_deviation"] == pytest.approx(np.std(np.sum(energies, 1), ddof=1), rel=1e-6)
+    atoms.rattle(0.1)
+    assert not np.allclose(calculator.get_property("forces_deviation", atoms), deviation)
+
+
 def test_what_is_refused(potential, tmp_path):
     atoms = molecule("CH4")
     atoms.calc = Calculator(potential)

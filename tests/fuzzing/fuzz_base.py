@@ -15,9 +15,23 @@ CLASSIFY = (
     "--neighbors", "4", "--hidden", "4x0e+2x1o", "--draws", "1", "--minutes", "0.05",
 )  # fmt: skip
 SEGMENT = (CLASSIFY[0], "segment", "parts", *CLASSIFY[3:])
-FITS = {"properties": PROPERTIES, "classify": CLASSIFY, "segment": SEGMENT}
-RUNS = {"properties": "runs/mols-1", "classify": "runs/classes-1", "segment": "runs/parts-1"}
-DATA = {"properties": "mols.extxyz", "classify": "classes", "segment": "parts"}
+SHORT = ("--epochs", "1", "--batch-size", "8", "--minutes", "0.05")
+IMAGES = ("fit", "images", "photos", "--widths", "2,2", "--kernel-size", "3", "--pool-after", "1", *SHORT)
+POTENTIAL = (
+    "fit", "potential", "frames.extxyz", "--hidden", "4x0e+4x1o", "--lmax", "1", "--layers", "1", "--body-order", "2",
+    "--cutoff", "3", *SHORT,
+)  # fmt: skip
+WEIGHTS = ("fit", "weights", "nets", "--hidden", "2", "--layers", "1", *SHORT)
+FITS = {
+    "properties": PROPERTIES,
+    "classify": CLASSIFY,
+    "segment": SEGMENT,
+    "images": IMAGES,
+    "potential": POTENTIAL,
+    "weights": WEIGHTS,
+}
+DATA = {task: words[2] for task, words in FITS.items()}
+RUNS = {task: f"runs/{Path(data).stem}-1" for task, data in DATA.items()}
 MODEL = '''"""Models to audit."""
 import sys
 

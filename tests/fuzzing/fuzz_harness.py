@@ -30,6 +30,7 @@ from fuzz_files import image_file, python_file, shape_folder, structure_file
 from fuzz_options import misspelled, one_option, several_options, wrong_run
 from fuzz_questions import listing, pattern, public_set, question
 from fuzz_runs import damaged_run, odd_place
+from fuzz_scenes import damaged_file, write_scenes
 
 HANG = 20.0
 """Seconds after which an input is ended."""
@@ -50,6 +51,7 @@ GENERATORS: tuple[tuple[int, Callable[[Draw], Case]], ...] = (
     (1, config_beside),
     (3, damaged_run),
     (1, odd_place),
+    (5, damaged_file),
     (5, question),
     (1, pattern),
     (1, public_set),
@@ -215,6 +217,7 @@ def make_base(folder: Path) -> Path:
     base = folder / "base"
     base.mkdir(parents=True)
     write_base(base)
+    write_scenes(base)
     for task, words in FITS.items():
         outcome = run_case(Case("base", (*words, "--output", str(base / RUNS[task])), RIGHT), base, 120)
         if outcome.code != 0:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fuzz_base import DATA, FITS, RUNS
 from fuzz_case import EITHER, RIGHT, WRONG, Case, Draw
+from fuzz_scenes import READERS
 
 from intertwine import tasks
 from intertwine.cli._app import COMMANDS, command
@@ -63,6 +64,8 @@ USUAL: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "demo": ("demo",),
     "fit": ("fit", "--resume", "runs/mols-1"),
+    "export": ("export", "runs/photos-1", "--output", "photos.pt2"),
+    **{name: words for name, (words, _) in READERS.items() if not name.startswith("fit ")},
 }
 BOUNDS: dict[tuple[str, str], tuple[float | None, float | None]] = {
     ("evaluate", "--batch-size"): (1, 1e6),
@@ -128,6 +131,7 @@ SPECIAL: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }  # fmt: skip
 SPECIAL["--validation"] = SPECIAL["--test"] = SPECIAL["--train"]
 OWN: dict[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]] = {
+    ("fit potential", "--hidden"): ((WRONG, ("", *REPS, "4x0e + 2x1o", "4x1o")), (RIGHT, ("4x0e", "2x0e + 2x1o")),),
     ("predict", "--output"): (
         (WRONG, ("", "a.xml", "nope/a.csv", "classes", "/dev/null/a.csv", "new.extxyz", "noending",
         "x" * 300 + ".csv")),

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fuzz_base import RUNS
+from fuzz_base import DATA, RUNS
 from fuzz_case import EITHER, WRONG, Case, Draw
 from fuzz_files import BINARY, SPECIAL, broken, special
 
@@ -30,10 +30,10 @@ def damaged_run(draw: Draw) -> Case:
     run = RUNS[task]
     name = draw.choice(FILES)
     form = draw.choice(["evaluate", "predict", "audit", "resume", "runs"])
-    data = {"properties": "new.extxyz", "classify": "classes", "segment": "parts"}[task]
+    data = "new.extxyz" if task == "properties" else DATA[task]
     words = {
         "evaluate": ("evaluate", run, data),
-        "predict": ("predict", run, data, "--output", "a.csv"),
+        "predict": ("predict", run, data, "--output", "a.extxyz" if task == "potential" else "a.csv"),
         "audit": ("audit", run, data, "--samples", "2"),
         "resume": ("fit", "--resume", run, "--epochs", "2", "--minutes", "1"),
         "runs": ("runs", *draw.choice([(), (run,), (run, "runs/parts-1")])),

@@ -79,3 +79,25 @@ def test_a_run_is_not_resumed_with_another_optimizer(tmp_path):
         fit(Toy(), tmp_path / "run", Settings(epochs=2, optimizer="muon"), resume=True, console=SILENT)
     with pytest.raises(UsageError, match="optimizer"):
         Settings(optimizer="sgd")
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e-22, 1e-30, 1e30])
+def test_the_size_of_a_matrix_does_not_matter_where_its_square_is_no_float(factor):
+    matrix = torch.randn(4, 6)
+    torch.testing.assert_close(orthogonalize(factor * matrix), orthogonalize(matrix), rtol=0, atol=1e-4)
+
+
+def test_a_matrix_whose_gradient_has_become_zero_comes_to_rest():
+    """As the filters of a field that a rectifier has switched off; its momentum fades below the squares of floats."""
+    weight = nn.Parameter(torch.randn(4, 6))
+    optimizer = Muon([weight], 0.1)
+    weight.grad = torch.randn(4, 6)
+    optimizer.step()
+    weight.grad = torch.zeros(4, 6)
+    for _ in range(600):
+        optimizer.step()
+    rest = weight.detach().clone()
+    for _ in range(1500):
+        optimizer.step()
+        assert weight.isfinite().all()
+    torch.testing.assert_close(weight.detach(), rest, rtol=0, atol=1e-5)

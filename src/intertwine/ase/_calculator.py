@@ -16,8 +16,11 @@ import ase
 from intertwine._errors import UsageError
 from intertwine.ase._neighbor_list import NeighborList
 from intertwine.data import CHEMICAL_SYMBOLS, check_atoms
-from intertwine.models import Potential
+from intertwine.models import Potential, committee_deviation
 from intertwine.tasks import load
+
+DEVIATIONS = ("energy_deviation", "energies_deviation", "forces_deviation")
+"""Properties of a potential with a committee."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -27,6 +30,11 @@ class Calculator(AseCalculator):
 
     Results: energy, free_energy (the same), energies (of atoms, their references included), forces, and stress where
     the cell is periodic in three directions. Units: eV, eV/A, eV/A^3, in ase's order and sign.
+
+    A potential with a committee also has energy_deviation, energies_deviation and forces_deviation (N, 3): standard
+    deviations over the committee, in eV and eV/A, calculated when they are asked for.
+
+        deviation = atoms.calc.get_property("forces_deviation", atoms)
 
     Args:
         checkpoint: Folder of a checkpoint or run of the task `potential`; or a `models.Potential`, which is copied.
@@ -63,6 +71,8 @@ class Calculator(AseCalculator):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model: Any = model.to(self.device, self.dtype).eval()
         self.elements = frozenset(model.elements)
+        if len(model.committee) > 1:
+            self.implemented_properties = [*self.implemented_properties, *DEVIATIONS]
         self.neighbor_list = NeighborList(float(model.cutoff), skin, neighbors)
 
     def calculate(
@@ -71,29 +81,38 @@ class Calculator(AseCalculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Calculate everything at once; arguments as ase has them."""
+        """Calculate energy, forces and stress at once, and deviations if they are asked for; arguments as in ase."""
         base: Any = super()
         base.calculate(atoms, properties, system_changes)
         assert self.atoms is not None, "the base class keeps the atoms"
-        self._calculate(self.atoms, system_changes)
-
-    def _calculate(self, atoms: ase.Atoms, system_changes: Sequence[str]) -> None:
         if "numbers" in system_changes:
-            self._check(atoms)
+            self._check(self.atoms)
+        inputs = self._inputs(self.atoms)
+        if system_changes or "energy" not in self.results:
+            self._calculate(self.atoms, inputs)
+        if set(DEVIATIONS) & set(properties):
+            deviations = committee_deviation(self.model, *inputs)
+            self.results["energy_deviation"] = float(deviations.energy[0])
+            self.results["energies_deviation"] = _array(deviations.energies)
+            self.results["forces_deviation"] = _array(deviations.forces)
+
+    def _inputs(self, atoms: ase.Atoms) -> tuple[torch.Tensor, ...]:
+        """Numbers, positions, edges and shifts, as the model takes them."""
         positions, cell, pbc = atoms.positions, np.asarray(atoms.cell[:]), np.asarray(atoms.pbc)
         found = self.neighbor_list(positions, cell, pbc)
-        periodic = bool(pbc.all())
-        lattice = cell * pbc[:, None]
+        return (
+            self._tensor(atoms.numbers.astype(np.int64)),
+            self._tensor(positions - positions.mean(0)).to(self.dtype),
+            self._tensor(np.stack([found.source, found.target])),
+            self._tensor(found.shifts @ (cell * pbc[:, None])).to(self.dtype),
+        )
+
+    def _calculate(self, atoms: ase.Atoms, inputs: tuple[torch.Tensor, ...]) -> None:
+        periodic = bool(atoms.pbc.all())
+        lattice = np.asarray(atoms.cell[:]) * np.asarray(atoms.pbc)[:, None]
         with torch.enable_grad():
-            out = self.model(
-                self._tensor(atoms.numbers.astype(np.int64)),
-                self._tensor(positions - positions.mean(0)).to(self.dtype),
-                self._tensor(np.stack([found.source, found.target])),
-                self._tensor(found.shifts @ lattice).to(self.dtype),
-                cells=self._tensor(lattice[None]).to(self.dtype),
-                forces=True,
-                stress=periodic,
-            )
+            cells = self._tensor(lattice[None]).to(self.dtype)
+            out = self.model(*inputs, cells=cells, forces=True, stress=periodic)
         energy = float(out.energy[0])
         self.results = {
             "energy": energy,

@@ -64,7 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return SUCCESS
         except Interrupted as stop:
             return _print_error(f"interrupted: {stop}", INTERRUPTED)
-        except (typer.Abort, KeyboardInterrupt):
+        except typer.Abort as stop:
+            if isinstance(stop.__cause__, EOFError):  # the parser takes every end of a file for the end of the input
+                return _handle_error(stop.__cause__, debug=debug)
+            return _print_error("interrupted", INTERRUPTED)
+        except KeyboardInterrupt:
             return _print_error("interrupted", INTERRUPTED)
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else INTERNAL_ERROR

@@ -34,7 +34,7 @@ def axis_angle(rotation: Tensor) -> tuple[Tensor, float]:
     if angle < 90:
         return twice_sine / twice_sine.norm().clamp_min(1e-300), angle
     # The symmetric part has the axis at eigenvalue one; the antisymmetric part knows its sign, but for a half turn.
-    axis = torch.linalg.eigh((rotation + rotation.T) / 2).eigenvectors[:, -1]
+    axis = torch.linalg.eigh(rotation + rotation.T).eigenvectors[:, -1]
     sense = (axis * twice_sine).sum() if angle < 180 - _TOLERANCE else axis[axis.abs().argmax()]
     return (-axis if sense < 0 else axis), angle
 

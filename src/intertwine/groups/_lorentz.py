@@ -155,7 +155,7 @@ def spinor_logarithm(g: Tensor) -> Tensor:
     square = (rest @ rest).diagonal(dim1=-2, dim2=-1).sum(-1) / 2
     small = square.abs() < 1e-4
     sinh = torch.where(small, torch.ones_like(square), square).sqrt()
-    series = 1 - square / 6 + 3 * square**2 / 40 - 5 * square**3 / 112 + 35 * square**4 / 1152
+    series = 1 - square / 6 + 3 * square**2 / 40 - 5 * square**3 / 112
     factor = torch.where(small, series, (torch.where(small, torch.ones_like(cosh), cosh) + sinh).log() / sinh)
     a = rest * factor[..., None, None]
     moved = torch.einsum("...ab,nbc->...nac", a, pauli)

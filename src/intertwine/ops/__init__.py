@@ -24,27 +24,26 @@ Each stands on those above it.
 from intertwine.ops._operator import decompositions
 from intertwine.ops.alignment import (
     RigidMotion,
+    RotationGrid,
     Similarity,
+    covering_radius,
     maximal_rotation,
     nearest_rotation,
     procrustes,
     rigid_alignment,
     rotation_correlation,
+    rotation_grid,
     similarity_alignment,
-    spiral_rotations,
     transport_plan,
 )
 from intertwine.ops.correlation import (
     CorrelationMaxima,
     GaussianKernel,
     PointField,
-    RotationGrid,
     correlation,
-    covering_radius,
     maximize_correlation,
     motion_distances,
     refine_correlation,
-    rotation_grid,
     search_correlation,
     suppress_motions,
 )
@@ -209,7 +208,6 @@ __all__ = [
     "soft_histogram",
     "sphere_grid",
     "spherical_harmonics",
-    "spiral_rotations",
     "standardize_clouds",
     "steerable_conv",
     "steerable_messages",

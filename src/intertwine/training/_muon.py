@@ -39,8 +39,9 @@ def orthogonalize(matrix: Tensor) -> Tensor:
         True
     """
     a, b, c = _COEFFICIENTS
-    norm = torch.linalg.matrix_norm(matrix, keepdim=True)
-    x = matrix / torch.where(norm > 0, norm, 1.0)
+    largest = matrix.abs().amax((-2, -1), keepdim=True)
+    x = matrix / torch.where(largest > 0, largest, 1.0)  # first: squares of small numbers would be zero
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1.0)
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
     for _ in range(_ITERATIONS):
@@ -55,7 +56,8 @@ class Muon(torch.optim.Optimizer):
         m <- mu m + (1 - mu) g,    w <- (1 - lr decay) w - 0.2 lr sqrt(max(rows, columns)) orthogonalize(n)
 
     with Nesterov's ``n = mu m + (1 - mu) g``. A weight of shape ``(..., rows, columns)`` is a stack of matrices. All
-    directions of a matrix learn at one rate, whatever the sizes of their gradients.
+    directions of a matrix learn at one rate, whatever the sizes of their gradients; a matrix whose gradient has become
+    zero comes to rest, since its update has the factor ``|n| / (|n| + eps)``.
 
     Args:
         parameters: The weights.
@@ -63,7 +65,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: Decoupled weight decay of all weights.
         momentum: mu.
         betas: Decay of the averages of AdamW.
-        eps: Added to the root of the second one.
+        eps: Added to the root of the second one, and to the norm of a matrix.
 
     Reference: Jordan et al., Muon, 2024; Liu et al., Muon is scalable for LLM training, 2025, eq. 4, for the scale;
     Loshchilov, Hutter, Decoupled weight decay regularization, ICLR 2019.
@@ -108,8 +110,10 @@ class Muon(torch.optim.Optimizer):
     def _matrix(self, weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
         state = self.state[weight]
         average = state.setdefault("momentum", torch.zeros_like(weight)).lerp_(grad, 1 - group["momentum"])
+        ahead = grad.lerp(average, group["momentum"])
+        norm = torch.linalg.matrix_norm(ahead, keepdim=True)
         scale: float = _ADAMW_SCALE * sqrt(max(weight.shape[-2:]))
-        return scale * orthogonalize(grad.lerp(average, group["momentum"]))
+        return scale * norm / (norm + group["eps"]) * orthogonalize(ahead)
 
     def _vector(self, weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
         state, (first, second) = self.state[weight], group["betas"]

@@ -1,6 +1,7 @@
 """Readers of tracks: every format gives the same scene."""
 
 import bz2
+import os
 import sqlite3
 from contextlib import closing
 
@@ -176,7 +177,9 @@ def test_bad_files(tmp_path):
     np.savez(tmp_path / "f.npz", camera=[0], point=[0], xy=[[0.0, 0.0]])
     np.savez(tmp_path / "g.npz", M=np.ones((4, 3)))
     (tmp_path / "h").mkdir()
-    for name in "abcdefgh":
+    (tmp_path / "i.npz").write_bytes(b"")
+    os.mkfifo(tmp_path / "j.npz")
+    for name in "abcdefghij":
         path = next(tmp_path.glob(f"{name}*"))
         with pytest.raises(UsageError) as caught:
             read_tracks(path)

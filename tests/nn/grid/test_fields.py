@@ -58,6 +58,25 @@ class TestConformance(ModuleTests):
 
 
 class TestBatchNorm:
+    @pytest.mark.parametrize("rep", [3 * C4.regular, 4 * D4.trivial, 2 * O.regular], ids=str)
+    def test_one_term_in_one_call_equals_statistics_term_by_term(self, rep):
+        fast, slow = GridBatchNorm(rep).double(), GridBatchNorm(rep).double()
+        torch.nn.init.normal_(fast.bias)
+        torch.nn.init.uniform_(fast.weight)
+        slow.load_state_dict(fast.state_dict())
+        fields = 3 * torch.randn(2, rep.dim, *(5, 4, 3)[: fast.dimension], dtype=torch.float64) + 1
+        fields.requires_grad_()
+        weights, axes = torch.randn_like(fields), (-1,) + (1,) * fast.dimension
+        scale, shift = slow._affine(*slow._batch_statistics(fields))
+        results = fast(fields), shift.view(axes) + fields * scale.view(axes)
+        torch.testing.assert_close(*results, rtol=1e-10, atol=1e-10)
+        gradients = (
+            torch.autograd.grad((weights * result).sum(), [fields, *norm.parameters()])
+            for result, norm in zip(results, (fast, slow), strict=True)
+        )
+        torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(dict(fast.state_dict()), dict(slow.state_dict()), rtol=1e-5, atol=1e-7)
+
     def test_regular_fields_as_torch_does(self):
         """Statistics over batch, group and pixels: one more axis of the image."""
         norm, plain = GridBatchNorm(3 * C4.regular), torch.nn.BatchNorm2d(3)

@@ -140,6 +140,14 @@ def test_files_without_a_protein(files, tmp_path, capsys, text, message):
     assert len(error.splitlines()) == 1
 
 
+def test_an_atom_far_away_is_refused(files, tmp_path, capsys):
+    lines = atoms(files)
+    lines[-1] = f"{lines[-1][:30]}{9000.0:8.3f}{lines[-1][38:]}"
+    (tmp_path / "far.pdb").write_text("\n".join([*lines, "END", ""]))
+    assert main(["dock", str(tmp_path / "far.pdb"), files[1]]) == 2
+    assert "angstrom wide; expected a protein of at most 2,000 angstrom" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["missing.pdb", "ligand.txt", ""])
 def test_missing_files_and_other_suffixes(files, tmp_path, capsys, name):
     (tmp_path / "ligand.txt").write_text("x")

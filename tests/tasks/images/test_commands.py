@@ -67,6 +67,7 @@ def test_the_report_has_what_it_should(place, trained):
         "Confusion matrix",
         'type="range"',
         "a rotation changes the outputs by",
+        "after epoch 1",
     ):
         assert words in text
     content = json.loads(text.split('id="turned">')[1].split("</script>")[0])

@@ -6,7 +6,8 @@ import pytest
 from intertwine._errors import UsageError
 from intertwine.data.tracks import read_tracks, synthetic_tracks
 from intertwine.tasks import load
-from intertwine.tasks.sfm import NetworkStart, _structure_from_motion, structure_from_motion
+from intertwine.tasks.sfm import NetworkStart, SfmTask, _structure_from_motion, structure_from_motion
+from intertwine.tasks.sfm._scene_set import read_scenes
 from intertwine.testing import TaskTests
 
 pytest.importorskip("cv2")
@@ -51,6 +52,22 @@ class TestSfm(TaskTests):
         for views in ("3", "4-3", "1-2"):
             with pytest.raises(UsageError, match="--views"):
                 type(run.task).options(data=run.data, views=views).check()
+
+
+def test_learns_from_scenes_of_several_places(tmp_path):
+    for place, count in (("a", 2), ("b", 1)):
+        (tmp_path / place).mkdir()
+        for seed in range(count):
+            save(tmp_path / place / f"{seed}.npz", synthetic_tracks(3, 40, visible=1, seed=seed)[0])
+    names = [str(tmp_path / "a"), str(tmp_path / "b" / "0.npz")]
+    options = SfmTask.options(data=names[0], more=names[1:], views="2-3", validation="1", test="0", hidden=4, layers=1)
+    options.check()
+    job = SfmTask().prepare(options)
+    assert (job.train_size(), job.validation_size()) == (2, 1)
+    assert len(SfmTask().build(job.config, job.split).split["train"]) == 2
+    assert read_scenes(names).names == ("a/0.npz", "1.npz", "b/0.npz")
+    with pytest.raises(UsageError, match="twice"):
+        read_scenes([*names, names[1]])
 
 
 def test_a_network_can_start_a_reconstruction():

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from intertwine._errors import UsageError
+from intertwine._regular_files import irregular
 from intertwine.data.tracks._bal import read_bal
 from intertwine.data.tracks._colmap_binary import read_colmap_binary
 from intertwine.data.tracks._colmap_database import read_colmap_database
@@ -41,6 +42,8 @@ def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None) -> Tr
         raise UsageError(f"{path}: --intrinsics belongs to a table of tracks (.csv); other formats hold their own")
     if path.is_dir():
         tracks = _read_folder(path)
+    elif reason := irregular(path):
+        raise UsageError(f"{path} is {reason}; expected {_FORMATS}")
     elif path.suffix.lower() in (".db", ".sqlite", ".sqlite3"):
         tracks = read_colmap_database(path)
     elif path.suffix.lower() == ".csv":

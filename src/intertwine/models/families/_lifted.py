@@ -59,8 +59,7 @@ def rotation_group(name: str) -> FiniteGroup:
         raise ValueError(f'no group "{name}" to lift to; known: {", ".join(_SOLIDS)}, and C1, C2, ... about z')
     planar = Cyclic(int(match[1]))
     about_z = Embedding(planar, SO3(), torch.eye(3, dtype=torch.float64)[:, :2])
-    rotations = about_z(planar.elements)
-    return FiniteMatrixGroup(rotations[1:] if len(rotations) > 1 else rotations, title=f"C_{planar.n} about z")
+    return FiniteMatrixGroup(about_z(planar.discrete_generators), title=f"C_{planar.n} about z")
 
 
 @dataclass(frozen=True)

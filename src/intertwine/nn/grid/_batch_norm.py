@@ -63,11 +63,32 @@ class GridBatchNorm(GridLayer):
     def transform(self, fields: Tensor) -> Tensor:
         """Normalize each part by its own statistics."""
         mean, power = self.running_mean, self.running_power
+        if self.training and self._shifted == [True] and fields.numel() and not is_distributed():
+            return self._normalize_copies(fields)
         if self.training and self._sizes and (fields.numel() or is_distributed()):
             mean, power = self._batch_statistics(fields)
         scale, shift = self._affine(mean, power)
         axes = (1, -1) + (1,) * self.dimension
         return torch.addcmul(shift.view(axes), fields, scale.view(axes))
+
+    def _normalize_copies(self, fields: Tensor) -> Tensor:
+        """Copies of one term that permutes its components, as channels of images ``width`` times as high.
+
+        A fifth of the cost of :meth:`_batch_statistics` and the scaling after it, which it equals.
+        """
+        ((copies, width),) = self._sizes
+        high = fields.reshape(len(fields), copies, width * fields.shape[2], -1)
+        normal, mean, inverse = torch.native_batch_norm(
+            high, self.weight, self.bias, None, None, True, self.momentum, self.eps
+        )
+        self._update(mean, (inverse.detach().double() ** -2 - self.eps).clamp_min(0))
+        return normal.view(fields.shape)
+
+    @torch.no_grad()
+    def _update(self, mean: Tensor, power: Tensor) -> None:
+        """Move the running averages towards the statistics of a batch."""
+        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+        self.running_power.lerp_(power.to(self.running_power), self.momentum)
 
     def _affine(self, mean: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
         """The factor and the summand of every channel."""
@@ -105,9 +126,7 @@ class GridBatchNorm(GridLayer):
         blocks = zip(mean.split([copies for copies, _ in self._sizes]), self._shifted, strict=True)
         mean = torch.cat([self.running_mean[:0], *(block for block, has_mean in blocks if has_mean)])
         if total > 0:
-            with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-                self.running_power.lerp_(power.to(self.running_power), self.momentum)
+            self._update(mean, power)
         return mean, power
 
     def export(self) -> nn.Module:

@@ -10,10 +10,10 @@ from torch import Tensor
 from intertwine._cached_constant import cached_constant
 from intertwine._errors import UsageError
 from intertwine.groups import SO3
-from intertwine.ops.alignment._grid import spiral_rotations
+from intertwine.ops.alignment._rotation_grid import rotation_grid
 from intertwine.reps import wigner_matrices
 
-_GRID = 1152
+_LEVEL = 3
 _STARTS = 8
 _STEPS = 12
 
@@ -68,7 +68,7 @@ def maximal_rotation(forms: Sequence[Tensor]) -> Tensor:
         raise UsageError(f"maximal_rotation expects forms (..., 2 l + 1, 2 l + 1) for l = 0, 1, ..; got {shapes}")
     fixed = [m.detach() for m in forms]
     with torch.no_grad():
-        grid = spiral_rotations(_GRID).to(fixed[0])
+        grid = rotation_grid(_LEVEL).rotations.to(fixed[0])
         scores = rotation_correlation([m[..., None, :, :] for m in fixed], grid)
         rotations = grid[scores.topk(_STARTS, dim=-1).indices]
         spread = [m[..., None, :, :] for m in fixed]

@@ -3,7 +3,6 @@
 from intertwine.ops.correlation._fields import GaussianKernel, PointField
 from intertwine.ops.correlation._maximize import CorrelationMaxima, maximize_correlation
 from intertwine.ops.correlation._refine import correlation, refine_correlation
-from intertwine.ops.correlation._rotation_grid import RotationGrid, covering_radius, rotation_grid
 from intertwine.ops.correlation._search import search_correlation
 from intertwine.ops.correlation._suppression import motion_distances, suppress_motions
 
@@ -11,13 +10,10 @@ __all__ = [
     "CorrelationMaxima",
     "GaussianKernel",
     "PointField",
-    "RotationGrid",
     "correlation",
-    "covering_radius",
     "maximize_correlation",
     "motion_distances",
     "refine_correlation",
-    "rotation_grid",
     "search_correlation",
     "suppress_motions",
 ]

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.ops.alignment import RigidMotion
+from intertwine.ops.alignment import RigidMotion, rotation_grid
 from intertwine.ops.correlation._fields import GaussianKernel, PointField, check_fields
 from intertwine.ops.correlation._refine import refine_correlation
-from intertwine.ops.correlation._rotation_grid import rotation_grid
 from intertwine.ops.correlation._search import search_correlation
 from intertwine.ops.correlation._suppression import suppress_motions
 

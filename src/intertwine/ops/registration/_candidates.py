@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from intertwine.ops.alignment import spiral_rotations
+from intertwine.ops.alignment import rotation_grid
 from intertwine.ops.registration._consistency import MOST_MATCHES, consistent_motions
 from intertwine.ops.registration._feature_histograms import feature_histograms, mutual_matches
 from intertwine.ops.registration._icp import iterated_closest_points
@@ -21,7 +21,7 @@ _MATCHES = 1.5
 """Weight of the share of matches that agree, beside the coverage."""
 _SCREENED = 30
 _REFINED = 5
-_ROTATIONS = 576
+_LEVEL = 2
 _SAME_ANGLE = 0.2
 _SAME_PLACE = 4.0
 
@@ -73,7 +73,7 @@ def motions_from_matches(matches: Matches, spacing: float) -> Motions:
 
 def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:
     """Rotations spread evenly over SO(3) that carry one center to the other."""
-    rotations = spiral_rotations(_ROTATIONS).numpy()
+    rotations = rotation_grid(_LEVEL).rotations.numpy()
     return Motions(rotations, centers[1] - rotations @ centers[0])
 
 

@@ -48,6 +48,10 @@ TRACE = 3.8
 """Distance of consecutive CA, in angstrom."""
 
 
+WIDEST = 2000
+"""Largest extent along an axis, in angstrom: no protein complex is wider."""
+
+
 class ReadStructure(NamedTuple):
     """A structure, and what was done to the file's contents, a line each."""
 
@@ -84,6 +88,8 @@ def read_structure(path: str | os.PathLike[str]) -> ReadStructure:
     remarks += [f"{count:,} {what} left out" for what, count in dropped.items() if count]
     structure = _structure(path, rows, coordinates)
     scaled, remark = _in_angstrom(structure)
+    if (extent := float(np.ptp(scaled.coordinates, axis=0).max())) > WIDEST:
+        raise UsageError(f"{path} is {extent:,.0f} angstrom wide; expected a protein of at most {WIDEST:,} angstrom")
     remarks += [remark] if remark else []
     remarks += _incomplete(scaled)
     return ReadStructure(scaled, tuple(remarks))

@@ -143,6 +143,27 @@ def drift_text(curve: Sequence[Point], advice: str) -> str:
     return f"{text}; {advice}" if drift > _LARGE_DRIFT or exact > _EXACT else text
 
 
+def training_drift_text(drifts: Sequence[float]) -> str:
+    """How training moved the change of the outputs under rotations, in words.
+
+    Args:
+        drifts: The mean relative change of the outputs of validation images rotated at random, after each epoch.
+
+    >>> training_drift_text([0.2, 0.31])
+    'Training let it grow: 20.0 % after epoch 1, 31.0 % after epoch 2 (validation, random angles)'
+    """
+    first, last = drifts[0], drifts[-1]
+    moved = "let it grow" if last > 1.1 * first else "lowered it" if last < first / 1.1 else "left it about the same"
+    text = f"Training {moved}: {100 * first:.1f} % after epoch 1, {100 * last:.1f} % after epoch {len(drifts)}"
+    return f"{text} (validation, random angles)"
+
+
+def headline_drift(drift: float, config: dict[str, Any]) -> str:
+    """The change of the outputs under rotations in a line, with advice where it is much."""
+    text = f"a rotation changes the outputs by {100 * drift:.1f} %"
+    return f"{text}; {drift_advice(config)}" if drift > _LARGE_DRIFT else text
+
+
 def drift_advice(config: dict[str, Any]) -> str:
     """What lowers the change of the outputs under rotations, for a network."""
     network, trained = config["network"], config["augment"]

@@ -19,14 +19,14 @@ from intertwine.tasks.options import share
 _WIDTHS = {
     "gcnn": (8, 12, 16, 16, 24, 32),
     "steerable": (8, 12, 16, 16, 24, 32),
-    "plain": (23, 34, 45, 45, 68, 90),
+    "plain": (15, 23, 30, 30, 45, 60),
     "harmonic": (8, 8, 16, 16, 35, 35),
     "resnet": (8, 16, 32),
     "unet": (8, 16, 32),
 }
 """The plain network has about as many parameters as that of C8."""
 _STAGES = ("resnet", "unet")
-_SMALLEST_FIELD = 6
+_SMALLEST_FIELD = 3.5
 """The resolution is not halved below this number of pixels."""
 _SAMPLE = 2000
 """How many training images the background and the contrast are measured on."""
@@ -110,9 +110,13 @@ def network_config(options: ImageOptions, size: int, kind: str) -> dict[str, Any
 
 
 def _pools(size: int, layers: int) -> tuple[int, ...]:
-    """After which layers the resolution is halved, so that the last ones see about 7 x 7 pixels; 28: after 2 and 4."""
+    """After which layers the resolution is halved, so that the last ones see 4 to 7 pixels a side; 28: after 1, 2, 4.
+
+    The first layer sees the full resolution: a halving after it saves most of the time of the others.
+    """
     count = min(max(0, math.floor(math.log2(max(1, size / _SMALLEST_FIELD)))), layers - 1)
-    return tuple(sorted({max(1, math.ceil((number + 1) * (layers - 1) / (count + 1))) for number in range(count)}))
+    step = max(1.0, (layers - 2) / max(1, count))
+    return tuple(round(1 + number * step) for number in range(count))
 
 
 def _target(images: ImageSet, split: Split) -> dict[str, Any]:

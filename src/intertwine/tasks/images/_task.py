@@ -62,12 +62,11 @@ class Images(Task):
         """The validation score, as given and rotated, and the change of the outputs by a rotation."""
         if job.score not in metrics:
             return super().headline(job, metrics)
+        from intertwine.tasks.images._evaluation import headline_drift
+
         pair = [metrics[job.score], metrics["rotated"]]
         shown = [f"{value:.4g}" if job.score == "mae" else f"{100 * value:.2f} %" for value in pair]
-        return (
-            f"val {job.score} {shown[0]}, rotated {shown[1]}; "
-            f"a rotation changes the outputs by {100 * metrics['drift']:.1f} %"
-        )
+        return f"val {job.score} {shown[0]}, rotated {shown[1]}; {headline_drift(metrics['drift'], job.config)}"
 
     def report(self, job: Any, result: FitResult, folder: Path) -> Path:
         """The page of the run: figures, the curve against the angle, and images that one can turn."""

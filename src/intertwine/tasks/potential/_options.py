@@ -72,7 +72,7 @@ class PotentialOptions(FitOptions):
         4, help="Body order of a layer: 4 multiplies the neighbors of an atom up to three times.", group="Model",
         minimum=2, maximum=4,
     )  # fmt: skip
-    lmax: int = option(3, help="Largest degree of the spherical harmonics.", group="Model", minimum=0, maximum=8)
+    lmax: int = option(2, help="Largest degree of the spherical harmonics.", group="Model", minimum=0, maximum=8)
     layers: int = option(2, help="Layers.", group="Model", minimum=1, maximum=16)
     cutoff: float = option(
         5.0, help="Distance below which atoms interact, in angstrom.", group="Model", above=0, maximum=1000
@@ -85,7 +85,7 @@ class PotentialOptions(FitOptions):
         0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
-    optimizer: str = option("adamw", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
 
     def check(self) -> None:
         """Everything that can be found wrong without reading data or importing torch."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from intertwine._errors import UsageError
-from intertwine.tasks._source import check_source
+from intertwine.tasks._source import check_source, resolve
 from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
 
 PROTOCOLS = ("inference", "fine-tuned", "geometry")
@@ -18,9 +19,10 @@ class SfmOptions(FitOptions):
     """Options of `intertwine fit sfm`."""
 
     data: str = option(
-        "", help="Folder of scenes: COLMAP models (folders), databases, tables of tracks, arrays (.npz).",
+        "", help="Folder of scenes, or a scene: COLMAP model (folder), database, table of tracks, arrays (.npz).",
         metavar="SCENES", argument=True,
     )  # fmt: skip
+    more: Sequence[str] = option((), help="More folders of scenes, or scenes.", metavar="SCENES", argument=True)
     views: str = option(
         "10-20", help="Fewest and most cameras of a scene in a training step, which are drawn at random.",
         group="Training", metavar="MIN-MAX",
@@ -48,7 +50,13 @@ class SfmOptions(FitOptions):
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
         parse_views(self.views)
-        check_source(self.data, self.public)
+        for source in (self.data, *self.more):
+            check_source(source, self.public)
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The options that name files, with absolute paths."""
+        return {"data": resolve(self.data), "more": [*map(resolve, self.more)]}
 
 
 def parse_views(text: str) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
-from intertwine.tasks._source import resolve
 from intertwine.tasks.options import share
 from intertwine.tasks.sfm._options import SfmOptions, parse_views
 from intertwine.tasks.sfm._scene_set import SceneSet, read_scenes, scenes_digest
@@ -19,18 +18,20 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
     Raises:
         UsageError: The scenes or the options are not what was expected.
     """
-    source = resolve(options.data)
-    scenes = read_scenes(source, progress)
+    sources = options.resolved
+    given = " ".join([options.data, *options.more])
+    scenes = read_scenes([sources["data"], *sources["more"]], progress)
     if len(scenes) < 2:
-        raise UsageError(f"{options.data}: one scene only; expected some to learn from and some to validate on")
+        raise UsageError(f"{given}: one scene only; expected some to learn from and some to validate on")
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = make_split(len(scenes), **amounts, seed=options.seed)
     if not len(split.train) or not len(split.validation):
-        raise UsageError(f"{options.data}: {len(scenes)} scenes leave none to validate on; give more of them")
+        raise UsageError(f"{given}: {len(scenes)} scenes leave none to validate on; give more of them")
     config: dict[str, Any] = {
         "data": {
-            "given": options.data,
-            "source": source,
+            "given": given,
+            "source": sources["data"],
+            "more": sources["more"],
             "scenes": len(scenes),
             "names_sha256": scenes_digest(scenes),
         },

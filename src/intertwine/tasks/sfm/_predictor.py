@@ -54,7 +54,7 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
 
     def read(self, source: str | None, progress: ProgressCallback) -> SceneSet:
         """The scenes of a folder, or those of the run."""
-        return read_again(self.config, progress) if source is None else read_scenes(source, progress)
+        return read_again(self.config, progress) if source is None else read_scenes([source], progress)
 
     def measure(
         self,
@@ -114,7 +114,7 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
 
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[SceneSet]:
         """The scenes of a folder, one at a time."""
-        scenes = read_scenes(resolve(data))
+        scenes = read_scenes([resolve(data)])
         for number in range(len(scenes)):
             yield scenes.select([number])
 

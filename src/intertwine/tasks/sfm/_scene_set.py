@@ -37,21 +37,37 @@ class SceneSet:
         return SceneSet(tuple(self.names[i] for i in numbers), tuple(self.scenes[i] for i in numbers))
 
 
-def read_scenes(source: str | Path, progress: ProgressCallback = no_progress) -> SceneSet:
-    """The scenes of a folder, or the one scene that a path is.
+def read_scenes(sources: Sequence[str], progress: ProgressCallback = no_progress) -> SceneSet:
+    """The scenes of folders, and the scenes that paths are themselves.
+
+    Args:
+        sources: Folders of scenes, or scenes.
+        progress: Called with the number of scenes read, and all of them.
 
     Raises:
-        UsageError: There is none, or one cannot be read.
+        UsageError: There is none, one is given twice, or one cannot be read.
     """
-    path = Path(source)
-    paths = scene_names(path) if path.is_dir() else [path]
-    if not paths:
-        paths = [path]
+    paths = [path for source in sources for path in _scenes_of(Path(source))]
+    places = [path.resolve() for path in paths]
+    twice = next((path for number, path in enumerate(paths) if places[number] in places[:number]), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is given twice; name each scene or its folder once")
     scenes = []
     for number, each in enumerate(paths, 1):
         scenes.append(read_tracks(each))
         progress(number, len(paths))
-    return SceneSet(tuple(each.name for each in paths), tuple(scenes))
+    return SceneSet(_distinct_names(paths), tuple(scenes))
+
+
+def _scenes_of(path: Path) -> list[Path]:
+    """The scenes of a folder; the path itself where it is a file, or a folder without scenes in it."""
+    return (scene_names(path) if path.is_dir() else []) or [path]
+
+
+def _distinct_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The last part of each path, with its folder before it where another path ends the same."""
+    last = [path.name for path in paths]
+    return tuple(f"{path.parent.name}/{path.name}" if last.count(path.name) > 1 else path.name for path in paths)
 
 
 def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> SceneSet:
@@ -61,7 +77,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         UsageError: They are gone, or no longer what they were.
     """
     recorded = config["data"]
-    scenes = read_scenes(recorded["source"], progress)
+    scenes = read_scenes([recorded["source"], *recorded.get("more", [])], progress)
     if scenes_digest(scenes) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['scenes']} scenes when this model was trained and has others now: "

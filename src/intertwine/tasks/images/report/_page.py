@@ -28,6 +28,7 @@ from intertwine.tasks.images._evaluation import (
     Point,
     as_evaluation,
     drift_advice,
+    training_drift_text,
 )
 from intertwine.tasks.images._job import ImageJob
 from intertwine.tasks.images._predictor import ImagePredictor
@@ -95,13 +96,15 @@ class ImagePage:
         sizes = [f"{len(part):,}" for part in (split.train, split.validation, split.test)]
         weights = sum(weight.numel() for weight in self.job.model.parameters())
         changes = ", ".join(self.config["augment"]) or "none"
+        drifts = [row["drift"] for row in self.history]
+        training = f" {training_drift_text(drifts)}." if len(drifts) > 1 else ""
         remarks = f" Of the files: {'; '.join(data['remarks'])}." if data["remarks"] else ""
         return [
             f"{sizes[0]} images of {layout['size']} x {layout['size']} pixels for training, {sizes[1]} for validation "
             f"and {sizes[2]} for the test: {target_text(self.config['target'])}. Random changes in training: {changes}."
             f" The network is {network_text(self.config['network'])}; it has {weights:,} weights.{remarks}",
             f"The figures are of the {'test' if len(split.test) else 'validation'} split. "
-            f"{measured[0].upper()}{measured[1:]}.",
+            f"{measured[0].upper()}{measured[1:]}.{training}",
         ]
 
     def gallery(self) -> str:
