@@ -95,7 +95,7 @@ def turn_of(job, index, seed):
 
 @pytest.mark.parametrize("up", ["x", "y", "z"])
 def test_the_vertical_turns_with_the_cloud(prepare, up):
-    job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, draws=1)
+    job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, stretch=0.0, draws=1)
     axis = torch.eye(3, dtype=torch.float64)["xyz".index(up)]
     assert torch.equal(job._train.batch([0], dtype=torch.float64).point_fields["vectors"], axis.expand(32, 3))
     for index in range(6):
@@ -116,7 +116,7 @@ def test_a_cloud_that_lies_is_another_only_where_the_vertical_stays(prepare):
 
 @pytest.mark.parametrize("augment", ["none", "z", "SO3"])
 def test_clouds_are_turned_as_the_options_say(prepare, augment):
-    job = prepare(augment=augment, jitter=0.0, up="y", draws=1)
+    job = prepare(augment=augment, jitter=0.0, stretch=0.0, up="y", draws=1)
     turns, scales = zip(*(turn_of(job, index, 3) for index in range(6)), strict=True)
     R, vertical = torch.stack(turns), torch.tensor([0.0, 1, 0], dtype=torch.float64)
     assert torch.allclose(R @ R.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3), atol=1e-5)
@@ -127,8 +127,8 @@ def test_clouds_are_turned_as_the_options_say(prepare, augment):
 
 
 def test_training_takes_one_cloud_of_a_shape_or_another(prepare):
-    job = prepare(jitter=0.0, draws=3)
-    single = prepare(jitter=0.0, draws=1)
+    job = prepare(jitter=0.0, stretch=0.0, draws=3)
+    single = prepare(jitter=0.0, stretch=0.0, draws=1)
     assert (job.train_size(), job.validation_size(), len(job.held_out)) == (12, 6, 6)
     assert torch.equal(job.held_out.positions, single.held_out.positions)
     held = job._train
