@@ -1,4 +1,4 @@
-"""Defaults of `intertwine fit potential`: what they learn of a few molecules in a few steps."""
+"""Reference energies that `intertwine fit potential` finds by default."""
 
 from __future__ import annotations
 
@@ -7,20 +7,6 @@ from ase.io import write
 from emt_frames import molecules
 
 import intertwine as iw
-from intertwine.tasks.potential._options import PotentialOptions
-
-
-def test_default_optimizer_learns_forces_faster_than_adamw(tmp_path):
-    write(tmp_path / "train.extxyz", molecules(24), format="extxyz")
-    small = {"hidden": "8x0e + 8x1o", "layers": 1, "cutoff": 3.5, "epochs": 4}
-    assert PotentialOptions(data="train.extxyz").optimizer == "muon"
-    found = {
-        name: iw.fit(
-            "potential", tmp_path / "train.extxyz", output=tmp_path / name, validation="4", optimizer=name, **small
-        ).history[-1]["train_loss"]
-        for name in ("muon", "adamw")
-    }
-    assert found["muon"] < found["adamw"]
 
 
 def test_a_constant_offset_of_the_energies_costs_nothing(tmp_path):
