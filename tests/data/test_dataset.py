@@ -244,7 +244,5 @@ def test_scales_along_each_axis():
     found = dataset.batch([0, 1], scales=scales, rotations=quarter, dtype=torch.float64)
     expected = plain.positions * scales[plain.batch]
     assert torch.allclose(found.positions, expected @ quarter[0].T)
-    same = dataset.batch([0, 1], scales=torch.full((2, 3), 2.0), dtype=torch.float64)
-    assert torch.equal(
-        same.positions, dataset.batch([0, 1], scales=torch.full((2,), 2.0), dtype=torch.float64).positions
-    )
+    doubled = [dataset.batch([0, 1], scales=torch.full(shape, 2.0)).positions for shape in ((2, 3), (2,))]
+    assert torch.equal(*doubled)

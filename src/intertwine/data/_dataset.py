@@ -179,9 +179,8 @@ def _check_changes(
     if rotations is not None:
         check_rotations(rotations, size)
     if scales is not None and scales.shape not in ((size,), (size, 3)):
-        raise ValueError(
-            f"scales must be ({size},), one a cloud; got {tuple(scales.shape)}; or ({size}, 3), one an axis"
-        )
+        needed = f"scales by axis must be ({size}, 3), other scales must be ({size},), one a cloud"
+        raise ValueError(f"{needed}; got {tuple(scales.shape)}")
     if jitter is not None and (
         jitter.dim() != 3 or len(jitter) != size or jitter.shape[1] < largest or jitter.shape[2] != 3
     ):
