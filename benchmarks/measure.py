@@ -33,14 +33,18 @@ def paired(ours: Callable[[], object], peer: Callable[[], object], repeats: int 
     return Ratio(median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs))
 
 
-def in_turn(steps: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
-    """Medians of steps that give their seconds, A B C A B C ..., after one warm-up of each."""
-    for step in steps.values():
-        step()
-    found: dict[str, list[float]] = {name: [] for name in steps}
+def in_turn(steps: dict[str, Callable[[], float]], repeats: int, slow: float = 3.0) -> dict[str, float]:
+    """Medians of steps that give their seconds, A B C A B C ..., after one warm-up of each.
+
+    A step whose warm-up takes longer than `slow` seconds has that one time.
+    """
+    found = {name: [step()] for name, step in steps.items()}
+    quick = [name for name, (warm_up,) in found.items() if warm_up < slow]
+    for name in quick:
+        found[name].clear()
     for _ in range(repeats):
-        for name, step in steps.items():
-            found[name].append(step())
+        for name in quick:
+            found[name].append(steps[name]())
     return {name: median(times) for name, times in found.items()}
 
 

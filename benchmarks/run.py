@@ -38,8 +38,9 @@ def main() -> None:
 
 Written by `make bench`. {machine()}, {peers}.
 
-Medians of runs in turn, float32; memory is the peak above what stood before the step; the outputs are compared first,
-and their relative difference is given. A ratio above one says that ours is faster, or smaller."""
+Medians of runs in turn, float32; a peer's layer or forces that take over three seconds are timed once, without a
+warm-up. Memory is the peak above what stood before the step; the outputs are compared first, and their relative
+difference is given. A ratio above one says that ours is faster, or smaller."""
     before = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
     kept = {part.partition("\n")[0]: f"## {part.strip()}" for part in before}
     texts = []

@@ -46,7 +46,8 @@ SETS = {
     "circuit-parts": DataSet("segment", "miou", {"data": "circuit-parts", "augment": "SO3"}),
 }
 
-_ADAMW = {"optimizer": "adamw"}
+_UNSTRETCHED = {"stretch": 0.0}
+_ADAMW, _MUON = {"optimizer": "adamw"}, {"optimizer": "muon"}
 
 
 def _layer(name: str, **options: Any) -> Change:
@@ -55,9 +56,17 @@ def _layer(name: str, **options: Any) -> Change:
 
 _CLOUDS = {
     "default": Change(),
-    "adamw 0.003": Change(settings={**_ADAMW, "learning_rate": 0.003}),
-    "muon 0.003": Change(settings={"learning_rate": 0.003}),
-    "muon 0.02": Change(settings={"learning_rate": 0.02}),
+    "adamw 0.003": Change(options=_UNSTRETCHED, settings={**_ADAMW, "learning_rate": 0.003}),
+    "muon 0.003": Change(options=_UNSTRETCHED, settings={**_MUON, "learning_rate": 0.003}),
+    "muon 0.01": Change(options=_UNSTRETCHED, settings={**_MUON, "learning_rate": 0.01}),
+    "muon 0.02": Change(options=_UNSTRETCHED, settings={**_MUON, "learning_rate": 0.02}),
+    "muon 0.01, stretch 0.15": Change(options={"stretch": 0.15}, settings={**_MUON, "learning_rate": 0.01}),
+    "muon 0.01, stretch 0.15, dropout 0.5": Change(
+        options={"stretch": 0.15, "dropout": 0.5}, settings={**_MUON, "learning_rate": 0.01}
+    ),
+    "muon 0.01, weight decay 0.1": Change(
+        options=_UNSTRETCHED, settings={**_MUON, "learning_rate": 0.01, "weight_decay": 0.1}
+    ),
     "2 layers a level": Change(options={"layers": 2}),
     "3 levels": Change(options={"levels": 3}),
     "twice the channels": Change(options={"hidden": "32x0e+16x1o+8x2e"}),
@@ -86,7 +95,7 @@ CHANGES: dict[str, dict[str, Change]] = {
         "no norm": Change(encoder={"layer": "steerable"}),
         "batch norm": _layer("steerable", norm="batch"),
         "muon 0.002": Change(settings={"learning_rate": 0.002}),
-        "muon 0.01": Change(settings={"learning_rate": 0.01}),
+        "muon 0.01": Change(options=_UNSTRETCHED, settings={"learning_rate": 0.01}),
         "weight decay 0.1": Change(settings={"weight_decay": 0.1}),
         "no moving average": Change(settings={"ema": None}),
         "no clipping": Change(settings={"clip": None}),

@@ -17,7 +17,15 @@ from runs import HEADS, arguments, rows, run
 from showing import markdown
 
 TABLE = Path(__file__).parent / "classification.md"
-COMMON = {"data": "furniture", "epochs": 60, "learning_rate": 0.003, "optimizer": "adamw", "draws": 8}
+COMMON = {
+    "data": "furniture",
+    "epochs": 60,
+    "learning_rate": 0.003,
+    "optimizer": "adamw",
+    "draws": 8,
+    "descriptor": "none",
+    "stretch": 0.0,
+}
 SIZES: dict[str, dict[str, Any]] = {
     "attention": {"hidden": "10x0e+5x1o+2x2e"},
     "dgcnn": {"width": 14},

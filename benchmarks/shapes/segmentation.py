@@ -14,7 +14,15 @@ from runs import HEADS, arguments, rows, run
 from showing import markdown
 
 TABLE = Path(__file__).parent / "segmentation.md"
-COMMON = {"data": "circuit-parts", "epochs": 12, "learning_rate": 0.003, "optimizer": "adamw", "draws": 4}
+COMMON = {
+    "data": "circuit-parts",
+    "epochs": 12,
+    "learning_rate": 0.003,
+    "optimizer": "adamw",
+    "draws": 4,
+    "descriptor": "none",
+    "stretch": 0.0,
+}
 ARMS: dict[str, dict[str, Any]] = {
     "parts-steerable-z": {"encoder": "steerable", "hidden": "12x0e+6x1o+3x2e", "augment": "z"},
     "parts-dgcnn-z": {"encoder": "dgcnn", "width": 14, "augment": "z"},

@@ -233,3 +233,16 @@ def test_without_a_rule_there_are_no_edges_and_all_else_is_what_a_loop_gathers(c
     assert batch.cloud_fields["classes"].tolist() == [1, 1, 1, 0]
     assert (batch.num_clouds, batch.edges.shape) == (4, (2, 0))
     assert some.batch(indices, rotations=R, dtype=torch.float64).positions.dtype == torch.float64
+
+
+def test_scales_along_each_axis():
+    data = PointCloudSet(torch.rand(7, 3, dtype=torch.float64), torch.tensor([0, 3, 7]))
+    dataset = PointCloudDataset(data, NEAR)
+    scales = torch.tensor([[1.0, 2.0, 3.0], [0.5, 1.0, 4.0]], dtype=torch.float64)
+    quarter = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=torch.float64).expand(2, 3, 3)
+    plain = dataset.batch([0, 1], dtype=torch.float64)
+    found = dataset.batch([0, 1], scales=scales, rotations=quarter, dtype=torch.float64)
+    expected = plain.positions * scales[plain.batch]
+    assert torch.allclose(found.positions, expected @ quarter[0].T)
+    doubled = [dataset.batch([0, 1], scales=torch.full(shape, 2.0)).positions for shape in ((2, 3), (2,))]
+    assert torch.equal(*doubled)

@@ -110,7 +110,7 @@ class PointCloudDataset:
         Args:
             indices: (B,) integers; a cloud may come more than once.
             rotations: (B, 3, 3) orthogonal matrices, applied to the positions and to the fields that hold vectors.
-            scales: (B,) factors of the positions.
+            scales: (B,) factors of the positions, or (B, 3) along each axis; the vectors of points keep theirs.
             jitter: (B, P, 3) displacements, P at least the points of any of these clouds.
             dtype: of the positions and of the vectors of points; other fields keep theirs.
 
@@ -127,11 +127,12 @@ class PointCloudDataset:
         if jitter is not None:
             positions = positions + jitter[batch, points - first[batch]]
         if scales is not None:
-            positions = positions * scales[batch, None]
+            factors = scales if scales.dim() == 2 else scales[:, None].expand(-1, 3)
+            positions = positions * factors[batch]
         edges, listed = self._edges(first, counts, points)
         cloud_fields = self._gather(self.clouds.cloud_fields, index, False)
         if scales is not None and "cell" in cloud_fields:
-            cloud_fields["cell"] = cloud_fields["cell"] * scales[:, None]
+            cloud_fields["cell"] = cloud_fields["cell"] * factors.repeat(1, 3)
         edge_fields: dict[str, Tensor] = {}
         if self._shifts is not None:
             edge_fields["shifts"] = _lattice_vectors(self._shifts[listed], cloud_fields["cell"], batch[edges[1]])
@@ -177,8 +178,9 @@ def _check_changes(
 ) -> None:
     if rotations is not None:
         check_rotations(rotations, size)
-    if scales is not None and scales.shape != (size,):
-        raise ValueError(f"scales must be ({size},), one a cloud; got {tuple(scales.shape)}")
+    if scales is not None and scales.shape not in ((size,), (size, 3)):
+        needed = f"scales by axis must be ({size}, 3), other scales must be ({size},), one a cloud"
+        raise ValueError(f"{needed}; got {tuple(scales.shape)}")
     if jitter is not None and (
         jitter.dim() != 3 or len(jitter) != size or jitter.shape[1] < largest or jitter.shape[2] != 3
     ):

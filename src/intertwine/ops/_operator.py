@@ -20,6 +20,10 @@ from torch import Tensor
 from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import forward_ad
 
+# Names of torch with an underscore, here and below, have no public counterpart: `torch.library.register_autograd` takes
+# no forward derivative and no transform of `torch.func`, so an operator with them registers a kernel of its own for
+# "Autograd". It must dispatch below itself, as generated kernels of ATen do with these guards, and see the same
+# wrappers, dual levels and lists of tensors.
 Function = Callable[..., Any]
 Result = TypeVar("Result")
 

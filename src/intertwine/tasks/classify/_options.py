@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine.tasks.clouds import CloudOptions
-from intertwine.tasks.options import option
+from intertwine.tasks.options import LARGEST_RATE, OPTIMIZER_HELP, SMALLEST_RATE, option
+from intertwine.training import OPTIMIZER_NAMES
 
 
 @dataclass(kw_only=True)
@@ -17,3 +18,12 @@ class ClassifyOptions(CloudOptions):
         "", help="Folder of meshes or clouds, CLASS/FILE; or a public set (furniture).", metavar="DATA", argument=True
     )
     public: ClassVar[tuple[str, ...]] = ("furniture",)
+    stretch: float = option(
+        0.15, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
+        group="Training", minimum=0, maximum=1,
+    )  # fmt: skip
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
+    learning_rate: float = option(
+        0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        maximum=LARGEST_RATE,
+    )  # fmt: skip

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 VECTORS = "vectors"
 """The point field that holds the input vectors of a network."""
 
-_QUATERNION, _SCALE, _SAMPLE = 4, 1, 1
+_QUATERNION, _SCALE, _SAMPLE, _STRETCH = 4, 1, 1, 3
 """How many random numbers of a cloud are used for what."""
-_SCALE_SPREAD, _LARGEST_SCALE = 0.1, 0.25
-"""Standard deviation and bound of the logarithm of the random scale in training."""
+_SCALE_SPREAD, _LARGEST = 0.1, 2.5
+"""Standard deviation of the logarithm of the random scale in training; bound of such logarithms in deviations."""
 _VALIDATION_SEED = 1
 
 
@@ -38,9 +38,9 @@ class LabeledBatch(NamedTuple):
 class CloudJob(ABC):
     """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
 
-    In training one of the clouds that were sampled of each shape is rotated as ``augment`` says, scaled at random and
-    its points moved by noise, all of which follows from (seed, index). In validation the first is rotated as in
-    training, the same way in every epoch, and a second time by a Haar-random rotation.
+    In training one of the clouds that were sampled of each shape is stretched at random along the axes of its file,
+    rotated as ``augment`` says, and its points moved by noise, all of which follows from (seed, index). In validation
+    the first is rotated as in training, the same way in every epoch, and a second time by a Haar-random rotation.
     """
 
     task: str
@@ -54,7 +54,8 @@ class CloudJob(ABC):
         self.config, self.split = config, split
         subsets, samples = Split.from_json(split), config["draws"]
         every = clouds.unfold(samples)
-        self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
+        held_out = subsets.test if len(subsets.test) else subsets.validation
+        self.held_out, self.held_out_draws = every.select(samples * held_out), clouds.select(held_out)
         train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
         self._validation = network_dataset(every.select(samples * subsets.validation), config)
         self._train = network_dataset(every.select(train), config)
@@ -99,14 +100,14 @@ class CloudJob(ABC):
         return len(self._validation)
 
     def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
-        """A cloud of each of these training shapes, rotated, scaled and with noise."""
+        """A cloud of each of these training shapes, stretched, rotated, scaled and with noise."""
         points = self.config["points"]
-        sizes = (_QUATERNION, _SCALE, _SAMPLE, 3 * points)
-        quaternion, scale, sample, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points)
+        quaternion, scale, sample, stretch, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
         clouds = self._train.batch(
             pick_samples(indices, sample[:, 0], self.config["draws"]),
             rotations=self._rotations(quaternion, self.config["augment"]),
-            scales=(_SCALE_SPREAD * scale[:, 0]).clamp(-_LARGEST_SCALE, _LARGEST_SCALE).exp(),
+            scales=random_factors(scale, _SCALE_SPREAD) * random_factors(stretch, self.config["stretch"]),
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
         return LabeledBatch(clouds, None)
@@ -141,6 +142,15 @@ class CloudJob(ABC):
 
     def _rotations(self, normals: Tensor, kind: str) -> Tensor | None:
         return None if kind == "none" else random_rotations(normals, kind, self.config["up"])
+
+
+def random_factors(normals: Tensor, spread: float) -> Tensor:
+    """Factors whose logarithms have this standard deviation and are at most 2.5 of them, from normal numbers.
+
+    >>> random_factors(torch.tensor([0.0, 100.0]), 0.4).log().round(decimals=6).tolist()
+    [0.0, 1.0]
+    """
+    return (spread * normals.clamp(-_LARGEST, _LARGEST)).exp()
 
 
 def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:

@@ -93,6 +93,10 @@ class CloudOptions(FitOptions):
         0.01, help="Standard deviation of the noise on training points; clouds have radius 1.",
         group="Training", minimum=0, maximum=10,
     )  # fmt: skip
+    stretch: float = option(
+        0.0, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
+        group="Training", minimum=0, maximum=1,
+    )  # fmt: skip
     batch_size: int = option(
         16, help="Shapes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )

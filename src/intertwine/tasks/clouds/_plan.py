@@ -73,6 +73,7 @@ def plan(
         },
         "augment": options.augment,
         "jitter": options.jitter,
+        "stretch": options.stretch,
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
