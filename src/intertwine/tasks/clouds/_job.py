@@ -107,7 +107,7 @@ class CloudJob(ABC):
         clouds = self._train.batch(
             pick_samples(indices, sample[:, 0], self.config["draws"]),
             rotations=self._rotations(quaternion, self.config["augment"]),
-            scales=random_factors(scale, _SCALE_SPREAD) * random_factors(stretch, self.config["stretch"]),
+            scales=random_factors(scale, _SCALE_SPREAD) * random_factors(stretch, self.config.get("stretch", 0.0)),
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
         return LabeledBatch(clouds, None)
