@@ -16,7 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._constructors import shapes
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, sample_in_unit_sphere
+from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, to_unit_sphere
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_folders import ShapeEntry, class_of_folder, list_shapes
 
@@ -25,8 +25,8 @@ class CloudChunk(NamedTuple):
     """Some files of a stream.
 
     clouds: what was sampled from them, in the unit sphere, with the files that were skipped since the last chunk;
-    samples: the same points, (draws * points, 3) each, and originals: all points of the file where it has points, else
-    the samples, (n, 3) each; both in the file's own frame.
+    samples: the same points, (points, 3) each, and originals: all points of the file where it has points, else the
+    samples, (n, 3) each; both in the file's own frame.
     """
 
     clouds: PointCloudSet
@@ -40,7 +40,6 @@ def iter_shapes(
     seed: int = 0,
     *,
     normals: bool = False,
-    draws: int = 1,
     chunk: int = 64,
     strict: bool = False,
     progress: ProgressCallback = no_progress,
@@ -54,7 +53,6 @@ def iter_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a file without normals is skipped.
-        draws: how many such clouds of each shape, one after the other along its points, as by `read_shapes`.
         chunk: the most files that one item holds.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
@@ -68,7 +66,7 @@ def iter_shapes(
     empty = True
     for number, entry in enumerate(entries, 1):
         try:
-            sampled = _sample(root, entry, (points, seed, draws), normals)
+            sampled = _sample(root, entry, points, seed, normals)
         except ShapeError as error:
             if strict:
                 raise UsageError(f"{entry.path}: {error}") from error
@@ -93,7 +91,6 @@ def sample_shapes(
     seed: int = 0,
     *,
     normals: bool = False,
-    draws: int = 1,
     chunk: int = 64,
 ) -> Iterator[CloudChunk]:
     """Shapes in memory as clouds in the unit sphere, sampled as `iter_shapes` samples those of files.
@@ -103,7 +100,6 @@ def sample_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a shape without normals is refused.
-        draws: as for `iter_shapes`.
         chunk: the most shapes that one item holds.
 
     Raises:
@@ -114,7 +110,7 @@ def sample_shapes(
         block = []
         for name, label, shape in named:
             try:
-                block.append(_sample_shape(name, label, shape, (points, seed, draws), normals))
+                block.append(_sample_shape(name, label, shape, points, seed, normals))
             except ShapeError as error:
                 raise UsageError(f"shape {name}: {error}") from error
         yield _to_chunk(block, ())
@@ -124,7 +120,6 @@ class _Sampled(NamedTuple):
     name: str
     label: str
     cloud: Cloud
-    samples: Floats
     original: Floats
 
 
@@ -136,20 +131,17 @@ def _list_entries(path: Path) -> tuple[Path, Sequence[ShapeEntry]]:
     return path.parent, [ShapeEntry(path, class_of_folder(path.parent))]
 
 
-def _sample(root: Path, entry: ShapeEntry, sampling: tuple[int, int, int], normals: bool) -> _Sampled:
+def _sample(root: Path, entry: ShapeEntry, points: int, seed: int, normals: bool) -> _Sampled:
     name = entry.path.relative_to(root).as_posix()
-    return _sample_shape(name, entry.label, read_shape(entry.path), sampling, normals)
+    return _sample_shape(name, entry.label, read_shape(entry.path), points, seed, normals)
 
 
-def _sample_shape(
-    name: str, label: str, shape: Surface | Cloud, sampling: tuple[int, int, int], normals: bool
-) -> _Sampled:
-    cloud = sample_in_unit_sphere(shape, *sampling)
+def _sample_shape(name: str, label: str, shape: Surface | Cloud, points: int, seed: int, normals: bool) -> _Sampled:
+    cloud = sample(shape, points, seed)
     if normals and cloud.normals is None:
         raise ShapeError("no normals, which this model needs")
-    points, seed, draws = sampling
-    samples = np.concatenate([sample(shape, points, seed + draw).points for draw in range(draws)])
-    return _Sampled(name, label, cloud, samples, shape.points if isinstance(shape, Cloud) else samples)
+    original = shape.points if isinstance(shape, Cloud) else cloud.points
+    return _Sampled(name, label, cloud, original)
 
 
 def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> CloudChunk:
@@ -158,7 +150,7 @@ def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> 
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
     return CloudChunk(
         shapes(
-            torch.from_numpy(np.concatenate([cloud.points for cloud in clouds]).astype(np.float32)),
+            torch.from_numpy(np.concatenate([to_unit_sphere(cloud.points) for cloud in clouds]).astype(np.float32)),
             offsets_from_counts(torch.tensor([len(cloud.points) for cloud in clouds])),
             torch.tensor([class_names.index(one.label) for one in block]),
             class_names,
@@ -168,6 +160,6 @@ def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> 
             names=[one.name for one in block],
             skipped=skipped,
         ),
-        [one.samples for one in block],
+        [cloud.points for cloud in clouds],
         [one.original for one in block],
     )

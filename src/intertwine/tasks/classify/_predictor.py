@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudSet
@@ -20,18 +19,10 @@ from intertwine.tasks.clouds import CloudPredictor
 
 
 class ClassifyPredictor(CloudPredictor[Classifier]):
-    """A `Classifier` in use. It predicts the arrays "class" (S,) and "probabilities" (S, classes).
-
-    Its logits are averaged over as many clouds of each shape as were sampled for training.
-    """
+    """A `Classifier` in use. It predicts the arrays "class" (S,) and "probabilities" (S, classes)."""
 
     job_type = ClassifyJob
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
-
-    @property
-    def draws(self) -> int:
-        """As many as were sampled for training."""
-        return int(self.config["draws"])
 
     @property
     def categories(self) -> Sequence[str]:
@@ -54,9 +45,8 @@ class ClassifyPredictor(CloudPredictor[Classifier]):
 
     def predict_chunk(self, chunk: CloudChunk, name: str, batch_size: int) -> PredictionChunk:
         """The classes of some clouds."""
-        dataset = self.dataset(chunk.clouds.unfold(self.draws))
-        some = torch.split(torch.arange(len(chunk.clouds)), max(1, batch_size // self.draws))
-        probabilities = torch.cat([self.shape_logits(dataset, shapes) for shapes in some]).softmax(1)
+        clouds = self.dataset(chunk.clouds).batch(range(len(chunk.clouds)))
+        probabilities = self.probabilities(self.logits(clouds), clouds)
         return class_predictions(chunk.clouds.names, probabilities, self.config["classes"], chunk)
 
     def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:

@@ -54,8 +54,7 @@ class CloudJob(ABC):
         self.config, self.split = config, split
         subsets, samples = Split.from_json(split), config["draws"]
         every = clouds.unfold(samples)
-        held_out = subsets.test if len(subsets.test) else subsets.validation
-        self.held_out, self.held_out_draws = every.select(samples * held_out), clouds.select(held_out)
+        self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
         train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
         self._validation = network_dataset(every.select(samples * subsets.validation), config)
         self._train = network_dataset(every.select(train), config)

@@ -42,11 +42,6 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     kind: ClassVar[str] = "clouds"
 
     @property
-    def draws(self) -> int:
-        """How many clouds are sampled of each shape, over which the logits are averaged."""
-        return 1
-
-    @property
     @abstractmethod
     def categories(self) -> Sequence[str]:
         """The classes that clouds must be of, if it matters."""
@@ -68,16 +63,14 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         """Clouds with known labels, in the classes and parts of the run."""
         if source is None:
             return read_again(self.config, progress)
-        labels = self.job_type.point_labels
-        clouds = read(resolve(source), self._sampling(), parts=labels, progress=progress)
+        sampling, labels = Sampling.of_config(self.config), self.job_type.point_labels
+        clouds = read(resolve(source), sampling, parts=labels, progress=progress)
         warn_skipped(clouds.skipped)
         return rename_labels(clouds, self.categories, self.config.get("parts"), source)
 
     def test_examples(self, examples: PointCloudSet) -> PointCloudSet:
-        """The shapes of the test split, each with its first `draws` clouds."""
+        """The first cloud of each shape of the test split."""
         samples: int = self.config["draws"]
-        if self.draws == samples:
-            return examples.select(self.split.test)
         return examples.unfold(samples).select(samples * self.split.test)
 
     def dataset(self, clouds: PointCloudSet) -> PointCloudDataset:
@@ -89,21 +82,6 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         """The logits of a batch, on the CPU."""
         logits: Tensor = self.model(*network_inputs(self.model, clouds.to(self.device)))
         return logits.cpu()
-
-    def shape_logits(self, dataset: PointCloudDataset, shapes: Tensor, rotations: Tensor | None = None) -> Tensor:
-        """The logits of shapes: the mean over the `draws` clouds of each, all rotated alike.
-
-        Args:
-            dataset: All clouds of each shape, one after the other.
-            shapes: (S,) indices of shapes.
-            rotations: (S, 3, 3).
-
-        Law: as that of the network.
-        """
-        indices = (self.draws * shapes[:, None] + torch.arange(self.draws)).flatten()
-        matrices = None if rotations is None else rotations.repeat_interleave(self.draws, 0)
-        logits = self.logits(dataset.batch(indices, rotations=matrices))
-        return logits if self.draws == 1 else logits.unflatten(0, (len(shapes), self.draws)).mean(1)
 
     def check_protocols(self, protocols: Sequence[str]) -> None:
         """Raise unless each is one of `PROTOCOLS`, of a model that was trained as this one."""
@@ -123,8 +101,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         augment = self.config["augment"]
         rotations = protocol_rotations(augment, protocols)
         size = batch_size or self.batch_size
-        dataset = self.dataset(examples.unfold(self.draws))
-        predictions = self.predict_rotated(dataset, rotations, size, seed=seed, progress=progress)
+        predictions = self.predict_rotated(self.dataset(examples), rotations, size, seed=seed, progress=progress)
         notes = (
             ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
         )
@@ -141,44 +118,43 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         seed: int,
         progress: ProgressCallback = no_progress,
     ) -> list[Predictions]:
-        """Predicted labels of shapes under each of these kinds of rotation.
+        """Predicted labels of clouds under each of these kinds of rotation.
 
         Args:
-            dataset: The `draws` clouds of each shape, one after the other.
+            dataset: The clouds.
             rotations: Some of `ROTATIONS`.
-            batch_size: Clouds at a time, but all of a shape.
+            batch_size: Clouds at a time.
             seed: Of the rotations.
             progress: Called with how many predictions are made.
         """
-        size = len(dataset) // self.draws
+        size = len(dataset)
         generator = torch.Generator().manual_seed(seed)
         normals = torch.randn(size, 4, generator=generator, dtype=torch.float64)
         batches: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {kind: [] for kind in rotations}
         kinds = dict.fromkeys(("none", *rotations))
         done, total = 0, size * len(kinds)
-        for shapes in torch.split(torch.arange(size), max(1, batch_size // self.draws)):
-            given = dataset.batch(self.draws * shapes)
-            reference = self.shape_logits(dataset, shapes)
+        for indices in torch.split(torch.arange(size), batch_size):
+            given = dataset.batch(indices)
+            reference = self.logits(given)
             for kind in kinds:
                 logits = reference
                 if kind != "none":
-                    matrices = random_rotations(normals[shapes], kind, self.config["up"])
-                    logits = self.shape_logits(dataset, shapes, matrices)
+                    matrices = random_rotations(normals[indices], kind, self.config["up"])
+                    logits = self.logits(dataset.batch(indices, rotations=matrices))
                 broken = ~largest_change(logits, given).isfinite()
                 if broken.any():
-                    broken_name = dataset.clouds.names[self.draws * int(shapes[broken][0])]
+                    broken_name = dataset.clouds.names[int(indices[broken][0])]
                     raise not_finite(f"rotation {kind}", broken_name, "labels")
                 if kind in batches:
                     confidence, predicted = self.probabilities(logits, given).max(1)
                     batches[kind].append((predicted, confidence, largest_change(logits - reference, given)))
-                done += len(shapes)
+                done += len(indices)
                 progress(done, total)
         return [Predictions(kind, *map(torch.cat, zip(*parts, strict=True))) for kind, parts in batches.items()]
 
     def audit_inputs(self, examples: PointCloudSet, name: str) -> list[tuple[Any, ...]]:
         """Batches of clouds, thinned to `audit_points` points, with their categories where the network takes them."""
-        first = examples.unfold(self.draws).select(self.draws * torch.arange(len(examples)))
-        dataset = self.dataset(_thinned(first, self.audit_points))
+        dataset = self.dataset(_thinned(examples, self.audit_points))
         return [
             network_inputs(self.model, dataset.batch(indices, dtype=torch.float64))
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
@@ -186,13 +162,13 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
 
     def audit_note(self, examples: PointCloudSet) -> str:
         """How many of the points the audit sees; the law of a network does not depend on their number."""
-        largest = int(examples.counts.max()) // self.draws if len(examples) else 0
+        largest = int(examples.counts.max()) if len(examples) else 0
         return f"measured on at most {self.audit_points} points of each cloud" if largest > self.audit_points else ""
 
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
         """The clouds of a file or a folder, a chunk at a time; files that cannot be read are named at the end."""
         skipped: list[tuple[str, str]] = []
-        for chunk in stream(resolve(data), self._sampling(), batch_size, strict=strict):
+        for chunk in stream(resolve(data), Sampling.of_config(self.config), batch_size, strict=strict):
             skipped += chunk.clouds.skipped
             warn_degenerate(chunk.clouds, data)
             yield chunk
@@ -210,11 +186,8 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             category: The class of the cloud by name, or a list, for models that use it.
             fields: None that is known.
         """
-        return shapes_in_memory(data, self._sampling(), batch_size, normals=normals, category=category, **fields)
-
-    def _sampling(self) -> Sampling:
-        """How clouds of other shapes than those of the run are sampled."""
-        return Sampling.of_config(self.config)._replace(draws=self.draws)
+        sampling = Sampling.of_config(self.config)
+        return shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields)
 
 
 def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:

@@ -164,8 +164,8 @@ def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iter
         UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
     """
     if source not in _PUBLIC_SETS:
-        points, seed, normals, draws = sampling
-        yield from iter_shapes(source, points, seed, normals=normals, draws=draws, chunk=chunk, strict=strict)
+        points, seed, normals, _ = sampling
+        yield from iter_shapes(source, points, seed, normals=normals, chunk=chunk, strict=strict)
         return
     every = read(source, sampling, parts=False)
     for indices in torch.split(torch.arange(len(every)), chunk):

@@ -48,9 +48,8 @@ class RunPage(ABC, Generic[PredictorT]):
     def __init__(self, job: CloudJob, history: Sequence[dict[str, float]], predictor: PredictorT) -> None:
         self.job, self.history, self.predictor, self.config = job, history, predictor, job.config
         self.clouds, self.dataset = job.held_out, predictor.dataset(job.held_out)
-        seed, draws = self.config["seed"], predictor.draws
-        drawn = self.dataset if draws == 1 else predictor.dataset(job.held_out_draws.unfold(draws))
-        self.predictions = predictor.predict_rotated(drawn, ROTATIONS, _BATCH_SIZE, seed=seed)
+        seed = self.config["seed"]
+        self.predictions = predictor.predict_rotated(self.dataset, ROTATIONS, _BATCH_SIZE, seed=seed)
 
     @abstractmethod
     def order(self) -> Sequence[int]:
