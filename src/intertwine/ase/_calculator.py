@@ -96,7 +96,7 @@ class Calculator(AseCalculator):
             self.results["energies_deviation"] = _array(deviations.energies)
             self.results["forces_deviation"] = _array(deviations.forces)
 
-    def _inputs(self, atoms: ase.Atoms) -> tuple[torch.Tensor, ...]:
+    def _inputs(self, atoms: ase.Atoms) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Numbers, positions, edges and shifts, as the model takes them."""
         positions, cell, pbc = atoms.positions, np.asarray(atoms.cell[:]), np.asarray(atoms.pbc)
         found = self.neighbor_list(positions, cell, pbc)

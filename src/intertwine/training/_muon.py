@@ -40,7 +40,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     """
     a, b, c = _COEFFICIENTS
     largest = matrix.abs().amax((-2, -1), keepdim=True)
-    x = matrix / torch.where(largest > 0, largest, 1.0)  # first: squares of small numbers would be zero
+    x: Tensor = matrix / torch.where(largest > 0, largest, 1.0)  # first: squares of small numbers would be zero
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1.0)
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
@@ -111,9 +111,10 @@ class Muon(torch.optim.Optimizer):
         state = self.state[weight]
         average = state.setdefault("momentum", torch.zeros_like(weight)).lerp_(grad, 1 - group["momentum"])
         ahead = grad.lerp(average, group["momentum"])
-        norm = torch.linalg.matrix_norm(ahead, keepdim=True)
-        scale: float = _ADAMW_SCALE * sqrt(max(weight.shape[-2:]))
-        return scale * norm / (norm + group["eps"]) * orthogonalize(ahead)
+        norm: Tensor = torch.linalg.matrix_norm(ahead, keepdim=True)
+        scale = _ADAMW_SCALE * sqrt(max(weight.shape[-2:]))
+        update: Tensor = orthogonalize(ahead) * (scale * norm / (norm + group["eps"]))
+        return update
 
     def _vector(self, weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
         state, (first, second) = self.state[weight], group["betas"]

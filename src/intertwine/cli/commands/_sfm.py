@@ -137,11 +137,13 @@ def _show_part(screen: Console, number: int, part: Reconstruction, *, of_many: b
         show_line(screen, f"part {number}", ", ".join(names[:6]) + (f" and {len(names) - 6} more" if names[6:] else ""))
     points = int(part.points.isfinite().all(1).sum())
     show_line(screen, "cameras", f"{int(part.registered.sum())} of {tracks.num_cameras}, {points:,} points")
+    kept, given = int(part.inliers.sum()), len(tracks.camera)
+    observations = f"all {given:,} observations" if kept == given else f"{kept:,} of {given:,} observations that agree"
     show_line(
         screen,
         "reprojection",
-        f"mean error {part.reprojection_error:.3f} px over {int(part.inliers.sum()):,} of {len(tracks.camera):,} "
-        f"observations, the others do not agree; {part.start_error:.3f} px before bundle adjustment",
+        f"mean error {part.reprojection_error:.3f} px over {observations}; {part.start_error:.3f} px before bundle "
+        "adjustment",
     )
     show_line(screen, "start", "relative poses of pairs" if part.method == "geometry" else "network")
     if tracks.poses is not None:
