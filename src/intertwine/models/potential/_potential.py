@@ -54,7 +54,8 @@ class Potential(nn.Module):
         layers: Number of layers; the receptive field is this many cutoffs.
         cutoff: Distance in A from which atoms do not see each other.
         radial_basis: Number of Bessel functions.
-        radial_hidden: Widths of the network on them.
+        radial_hidden: Widths of the network on them; none by default, for functions that are linear in the Bessel
+            functions stay smooth below the shortest distances of training, where a network continues as it happens to.
         radial_functions: Number of learned radial functions of a layer ("products" only).
         readout_hidden: Width of the perceptron on the last layer's invariants.
         average_neighbors: The average number of neighbors, by which sums over them are divided.
@@ -97,8 +98,8 @@ class Potential(nn.Module):
         lmax: int = 3,
         layers: int = 2,
         cutoff: float = 5.0,
-        radial_basis: int = 8,
-        radial_hidden: Sequence[int] = (64, 64),
+        radial_basis: int = 10,
+        radial_hidden: Sequence[int] = (),
         radial_functions: int = 16,
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
