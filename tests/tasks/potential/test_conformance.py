@@ -10,7 +10,7 @@ from intertwine.testing import TaskTests
 
 class TestPotential(TaskTests):
     task = "potential"
-    epochs = 15
+    epochs = 60
     """Long enough for features of which the refitted readout is no small difference of large numbers."""
     options = {**SMALL, "validation": "4", "test": "4", "batch_size": 8}  # noqa: RUF012
 
