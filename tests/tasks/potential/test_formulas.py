@@ -27,6 +27,7 @@ def test_reference_energies_weigh_each_structure_by_its_atoms():
     found = reference_energies(counts, energies, [6], {6: 7.0}, "a.xyz")
     assert found.values == (7.0,)
     assert found.source == "isolated atoms (a.xyz)"
+    assert not found.fitted
     assert found(torch.tensor([[3]])).tolist() == [21.0]
     none = reference_energies(counts[:0], energies[:0], [6], {}, "")
     assert none.values == (0.0,)
@@ -38,6 +39,7 @@ def test_too_few_compositions_are_said_and_leave_the_sum_right():
     energies = counts.double() @ torch.tensor([-3.0, -5.0], dtype=torch.float64)
     found = reference_energies(counts, energies, [8, 1], {}, "")
     assert found.source.endswith("for other compositions pass --isolated-atoms)")
+    assert found.fitted
     assert found(counts).tolist() == pytest.approx(energies.tolist())
     whole = torch.cat([counts, torch.tensor([[1.0, 1.0]])])
     energies = whole.double() @ torch.tensor([-3.0, -5.0], dtype=torch.float64)
@@ -46,6 +48,7 @@ def test_too_few_compositions_are_said_and_leave_the_sum_right():
         found = reference_energies(whole, energies, [8, 1], {8: -3.0}, "a.xyz")
     assert found.values == pytest.approx((-3.0, -5.0))
     assert found.source == "isolated atoms (a.xyz); H by least squares"
+    assert not found.fitted
 
 
 def test_isolated_atoms_agree_to_rounding():

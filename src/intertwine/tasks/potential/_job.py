@@ -117,7 +117,7 @@ class PotentialJob:
             self.train_graphs,
             self.weights,
             self._validate,
-            references=self.config["reference"]["source"].startswith("least squares"),
+            references=self.config["reference"].get("fitted", False),
             seed=self.config["seed"],
         )
 

@@ -69,7 +69,7 @@ def plan(
         },
         "keys": options.keys,
         "found": found.keys,
-        "reference": {"energies": list(reference.values), "source": reference.source},
+        "reference": {"energies": list(reference.values), "source": reference.source, "fitted": reference.fitted},
         "weights": [options.energy_weight, options.forces_weight, options.stress_weight],
         "model": {
             "elements": list(elements),

@@ -20,11 +20,13 @@ _SAME = 1e-6
 class ReferenceEnergies(NamedTuple):
     """Energies of elements, in eV, in the order of the elements.
 
-    values: one for each element; source: where they come from, for people.
+    values: one for each element; source: where they come from, for people; fitted: whether all of them come from the
+    least-squares fit, so that nothing is lost when they are fitted again.
     """
 
     values: tuple[float, ...]
     source: str
+    fitted: bool
 
     def __call__(self, counts: Tensor) -> Tensor:
         """The sum over atoms (S,) float64 for counts of the elements (S, K)."""
@@ -59,7 +61,7 @@ def reference_energies(
     known = torch.tensor([isolated.get(element, 0.0) for element in elements], dtype=torch.float64)
     missing = [index for index, element in enumerate(elements) if element not in isolated]
     if not missing:
-        return ReferenceEnergies(tuple(known.tolist()), f"isolated atoms ({source})")
+        return ReferenceEnergies(tuple(known.tolist()), f"isolated atoms ({source})", fitted=False)
     if len(energies):
         atoms = counts.sum(1, keepdim=True)
         weighted = counts[:, missing] / atoms
@@ -71,7 +73,7 @@ def reference_energies(
         names = " ".join(CHEMICAL_SYMBOLS[elements[index]] for index in missing)
         text = f"isolated atoms ({source}); {names} by least squares"
         warnings.warn(f"there is no isolated atom of {names}: its reference energy is fitted", stacklevel=2)
-    return ReferenceEnergies(tuple(known.tolist()), text)
+    return ReferenceEnergies(tuple(known.tolist()), text, fitted=len(missing) == len(elements))
 
 
 def _least_squares(matrix: Tensor, values: Tensor) -> Tensor:
