@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intertwine.groups import O3
 from intertwine.models import Potential
-from intertwine.ops import radius_graph
+from intertwine.ops import bessel_basis, radius_graph, smooth_cutoff
 
 OPTIONS = {
     "products": {},
@@ -245,3 +245,13 @@ def test_many_elements_are_embedded() -> None:
     s = molecule()
     numbers = torch.tensor([1, 94, 26, 8, 14, 79, 6])
     assert model(numbers, s.positions, radius_graph(s.positions, CUTOFF)).forces.isfinite().all()
+
+
+def test_radial_functions_are_linear_in_the_bessel_functions_by_default():
+    """So they are as smooth below the shortest distances of training as above, which a network on them is not."""
+    radial = Potential((1, 8), "4x0e + 4x1o").network.radial.double()
+    (layer,) = radial.layers
+    distances = torch.linspace(0.3, 6.0, 60, dtype=torch.float64)
+    basis = bessel_basis(distances, 5.0, 10)
+    expected = smooth_cutoff(distances, 5.0)[:, None] * (basis @ layer.weight.T + layer.bias)
+    torch.testing.assert_close(radial(distances), expected, rtol=0, atol=1e-12)
