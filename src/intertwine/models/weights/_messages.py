@@ -135,4 +135,3 @@ def message_of(array: WeightArray, started: bool, channels: int) -> nn.Module | 
         outputs = 1 if array.output is not None else array.shape[0]
         return MatrixMessage(axes.free // outputs, channels)
     return (ScaleMessage if started else FirstMessage)(array.shape[1:], channels)
-
