@@ -120,7 +120,7 @@ def aligned(space, weights):
 def pictures(networks):
     axis = torch.linspace(-1, 1, 28)
     positions = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(1, -1, 2)
-    weights = list(networks.weights.values())
+    weights = [networks.weights[f"{layer}.{name}"] for layer in (0, 2, 4) for name in ("weight", "bias")]
     shown = []
     for part in zip(*(w.split(500) for w in weights), strict=True):
         x = positions.expand(len(part[0]), -1, -1)

@@ -71,7 +71,7 @@ class WeightOptions(FitOptions):
     )
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     model: str = option(
-        "message", help="Architecture: messages along the layers of each network (message); linear maps between weights "
+        "message", help="Architecture: messages along the layers of a network (message); linear maps between weights "
         "(equivariant), with attention among hidden features as well; or a perceptron of all weights in a row (plain).",
         group="Model", choices=MODELS,
     )  # fmt: skip
