@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.sfm._reconstruction import Reconstruction
     from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
     from intertwine.tasks.sfm._task import SfmTask
-    from intertwine.tasks.sfm.writing import write_scene
+    from intertwine.tasks.sfm.writing import write_projective_scene, write_scene
 
 _HOMES = {
     "NetworkStart": "_structure_from_motion",
@@ -29,6 +29,7 @@ _HOMES = {
     "projective_structure_from_motion": "_projective_structure_from_motion",
     "pose_errors": "_evaluation",
     "structure_from_motion": "_structure_from_motion",
+    "write_projective_scene": "writing",
     "write_scene": "writing",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "pose_errors",
     "projective_structure_from_motion",
     "structure_from_motion",
+    "write_projective_scene",
     "write_scene",
 ]
 
