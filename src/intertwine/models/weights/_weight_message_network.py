@@ -130,7 +130,8 @@ class WeightMessageNetwork(nn.Module):
             ``(*batch, channels_out)``.
         """
         check_weights(self.space, weights, 1)
-        outputs, others = self._invariants(weights)
+        with torch.autocast(weights[0].device.type, enabled=False):  # Sines of high frequency need float32.
+            outputs, others = self._invariants(weights)
         others = (others - self.mean) / self.scale
         invariants = others if outputs is None else torch.cat([self.norm(outputs).flatten(-2), others], -1)
         result: Tensor = self.head(invariants)
@@ -143,7 +144,7 @@ class WeightMessageNetwork(nn.Module):
         others: list[Tensor] = []
         features: Tensor | None = None
         name: str | None = None
-        for array, message, x in zip(self.space.arrays, self.messages, weights, strict=True):
+        for array, message, x in zip(self.space.arrays, self.messages.children(), weights, strict=True):
             if isinstance(message, nn.Identity):
                 others.append(x.flatten(x.ndim - 1 - len(self.space.array_shape(array))))
                 continue
@@ -158,7 +159,8 @@ class WeightMessageNetwork(nn.Module):
 
 def _level(features: Tensor) -> Tensor:
     """The logarithm of the mean square of channels, ``(*batch, 1)``."""
-    return features.square().mean((-2, -1)).clamp_min(1e-12).log().unsqueeze(-1)
+    level: Tensor = features.square().mean((-2, -1)).clamp_min(1e-12).log().unsqueeze(-1)
+    return level
 
 
 def _activated(features: Tensor, kind: str, frequency: float) -> Tensor:

@@ -183,7 +183,8 @@ class ProjectiveMapper:
         residuals = projective_residuals(
             self.projections, self.points, tracks.camera[rows], tracks.point[rows], self.xy[rows], self.focal[rows]
         )
-        return residuals.norm(dim=1).nan_to_num(torch.inf, torch.inf)
+        errors: Tensor = residuals.norm(dim=1).nan_to_num(torch.inf, torch.inf)
+        return errors
 
     def filter(self) -> None:
         """Leave out observations of large error, then points of fewer than two cameras."""
