@@ -3,8 +3,8 @@
     python benchmarks/images/settings.py --data digits:1000 --runs gcnn/adamw/0.005/none gcnn/muon/0.02/none
     python benchmarks/images/settings.py --data patches:PHOTOS --runs plain/muon/0.02/rotate --minutes 2
 
-digits:N is N digits of rotated MNIST (rebuilt). patches:PHOTOS is 20 color photos of a folder as 20 classes: squares of
-32 pixels that do not overlap, 50 a photo to learn from, the others to compare and to test on; they stand upright. A run is
+digits:N is N digits of rotated MNIST (rebuilt). patches:PHOTOS is 20 color photos of a folder as 20 classes: upright
+squares of 32 pixels that do not overlap, 50 a photo to learn from, the others to compare and to test on. A run is
 MODEL/OPTIMIZER/RATE/AUGMENTATION, where MODEL may name a group, as in gcnn:C16. Settings are chosen by the error on
 images for comparison, which are neither trained on, nor watched, nor tested on. One JSON object a run goes to --output.
 """
