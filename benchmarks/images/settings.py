@@ -62,7 +62,7 @@ def shrunk(photo):
     return torch.nn.functional.interpolate(photo[None], size, mode="bilinear", antialias=True)[0]
 
 
-def measure(data, run, minutes, seed):
+def measure(data, run, seed, **budget):
     """Train with some settings; the errors on images for comparison, for the test, and on those turned."""
     model, optimizer, rate, augment = run.split("/")
     model, _, group = model.partition(":")
@@ -72,8 +72,8 @@ def measure(data, run, minutes, seed):
         np.savez(archive, images=learned[0], labels=learned[1])
         options = ImageOptions.from_values("images", {
             "data": str(archive), "model": model, "group": group or None, "optimizer": optimizer,
-            "learning_rate": float(rate), "augment": augment, "minutes": minutes, "epochs": 1000, "seed": seed,
-            "validation": WATCHED, "test": 0,
+            "learning_rate": float(rate), "augment": augment, "seed": seed, "validation": WATCHED, "test": 0,
+            **{name: value for name, value in budget.items() if value is not None},
         })  # fmt: skip
         job = Images().prepare(options)
         begin = time.time()
@@ -116,7 +116,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="digits:N or patches:FOLDER")
     parser.add_argument("--runs", nargs="+", required=True, help="MODEL[:GROUP]/OPTIMIZER/RATE/AUGMENTATION")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of training, each")
+    parser.add_argument("--minutes", type=float, help="of training, each")
+    parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--widths", help="as for `intertwine fit images`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="settings.jsonl")
     arguments = parser.parse_args()
@@ -124,7 +126,8 @@ def main():
     data = digits(int(what)) if kind == "digits" else patches(what)
     for run in arguments.runs:
         row = {"data": arguments.data, "images": [len(labels) for _, labels in data]}
-        row |= measure(data, run, arguments.minutes, arguments.seed)
+        budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths")}
+        row |= measure(data, run, arguments.seed, **budget)
         print(json.dumps(row), flush=True)
         with open(arguments.output, "a") as file:
             file.write(json.dumps(row) + "\n")
