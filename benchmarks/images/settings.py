@@ -22,8 +22,8 @@ from intertwine.data import image_files, read_image, rotate_images, rotated_mnis
 from intertwine.tasks.images import ImageOptions, Images
 from intertwine.training import fit, load_checkpoint
 
-PHOTOS, SIDE, RESOLUTION, LEARNED = 20, 32, 400, 50
-WATCHED, COMPARED, TESTED, TURNED = 200, 1000, 2000, 1000
+PHOTOS, SIDE, RESOLUTION = 20, 32, 400
+LARGEST, WATCHED, COMPARED, TESTED, TURNED = 50, 200, 1000, 2000, 1000
 
 
 def digits(count):
@@ -33,19 +33,19 @@ def digits(count):
     return [(images.pixels[part][:, 0].numpy(), images.image_fields["classes"][part].numpy()) for part in parts]
 
 
-def patches(folder):
+def patches(folder, squares):
     """Pixels (N, 32, 32, 3) and labels: squares of a checkerboard of each photo, in random order."""
     generator, parts = np.random.default_rng(0), ([], [], [])
     color = [path for path in image_files(Path(folder)) if usable(path)][:PHOTOS]
     for label, path in enumerate(color):
         photo = shrunk(to_float(read_image(path).pixels))
         rows, columns = photo.shape[1] // SIDE, photo.shape[2] // SIDE
-        squares = photo[:, : rows * SIDE, : columns * SIDE].unflatten(2, (columns, SIDE)).unflatten(1, (rows, SIDE))
-        squares = squares.permute(1, 3, 2, 4, 0).reshape(-1, SIDE, SIDE, 3).mul(255).round().to(torch.uint8).numpy()
-        squares = squares[generator.permutation(len(squares))]
-        ends = np.cumsum([0, LEARNED + WATCHED // PHOTOS, COMPARED // PHOTOS, TESTED // PHOTOS])
+        cells = photo[:, : rows * SIDE, : columns * SIDE].unflatten(2, (columns, SIDE)).unflatten(1, (rows, SIDE))
+        cells = cells.permute(1, 3, 2, 4, 0).reshape(-1, SIDE, SIDE, 3).mul(255).round().to(torch.uint8).numpy()
+        cells = cells[generator.permutation(len(cells))]
+        ends = np.cumsum([0, squares + WATCHED // PHOTOS, COMPARED // PHOTOS, TESTED // PHOTOS])
         for part, first, last in zip(parts, ends, ends[1:], strict=False):
-            part.append((squares[first:last], np.full(len(squares[first:last]), label)))
+            part.append((cells[first:last], np.full(len(cells[first:last]), label)))
     return [tuple(map(np.concatenate, zip(*part, strict=True))) for part in parts]
 
 
@@ -53,7 +53,7 @@ def usable(path):
     """Whether a photo has colors and gives enough squares."""
     pixels = read_image(path).pixels
     height, width = shrunk(to_float(pixels)).shape[1:] if len(pixels) == 3 else (0, 0)
-    return (height // SIDE) * (width // SIDE) >= LEARNED + (WATCHED + COMPARED) // PHOTOS + 30
+    return (height // SIDE) * (width // SIDE) >= LARGEST + (WATCHED + COMPARED) // PHOTOS + 30
 
 
 def shrunk(photo):
@@ -119,11 +119,12 @@ def main():
     parser.add_argument("--minutes", type=float, help="of training, each")
     parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--widths", help="as for `intertwine fit images`")
+    parser.add_argument("--squares", type=int, default=LARGEST, help=f"of a photo to learn from, at most {LARGEST}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="settings.jsonl")
     arguments = parser.parse_args()
     kind, _, what = arguments.data.partition(":")
-    data = digits(int(what)) if kind == "digits" else patches(what)
+    data = digits(int(what)) if kind == "digits" else patches(what, arguments.squares)
     for run in arguments.runs:
         row = {"data": arguments.data, "images": [len(labels) for _, labels in data]}
         budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths")}
