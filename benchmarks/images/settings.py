@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--minutes", type=float, help="of training, each")
     parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--widths", help="as for `intertwine fit images`")
+    parser.add_argument("--kernel-size", help="as for `intertwine fit images`")
     parser.add_argument("--squares", type=int, default=LARGEST, help=f"of a photo to learn from, at most {LARGEST}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="settings.jsonl")
@@ -127,7 +128,7 @@ def main():
     data = digits(int(what)) if kind == "digits" else patches(what, arguments.squares)
     for run in arguments.runs:
         row = {"data": arguments.data, "images": [len(labels) for _, labels in data]}
-        budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths")}
+        budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths", "kernel_size")}
         row |= measure(data, run, arguments.seed, **budget)
         print(json.dumps(row), flush=True)
         with open(arguments.output, "a") as file:
