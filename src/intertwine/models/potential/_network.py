@@ -56,6 +56,7 @@ class ProductNetwork(nn.Module):
         radial_basis: int,
         radial_hidden: Sequence[int],
         radial_functions: int,
+        smoothness: float = 0.0,
         readout_hidden: int,
         average_neighbors: float,
     ) -> None:
@@ -64,7 +65,7 @@ class ProductNetwork(nn.Module):
         if not 2 <= body_order <= 4:
             raise UsageError(f"body_order is 2, 3 or 4, got {body_order}")
         self.elements, self.lmax, self.radial_functions = elements, lmax, radial_functions
-        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff)
+        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff, smoothness)
         self.interactions = nn.ModuleList()
         before: list[IrrepLabel] = []
         for number in range(layers):

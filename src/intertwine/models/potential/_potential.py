@@ -101,6 +101,7 @@ class Potential(nn.Module):
         radial_basis: int = 10,
         radial_hidden: Sequence[int] = (),
         radial_functions: int = 16,
+        smoothness: float = 0.0,
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
         reference_energies: Sequence[float] | None = None,
@@ -129,6 +130,7 @@ class Potential(nn.Module):
             "radial_basis": radial_basis,
             "radial_hidden": list(radial_hidden),
             "radial_functions": radial_functions,
+            "smoothness": float(smoothness),
             "readout_hidden": readout_hidden,
             "average_neighbors": float(average_neighbors),
             "reference_energies": references,
@@ -151,7 +153,7 @@ class Potential(nn.Module):
             return EncoderNetwork(len(self.elements), rep, family=config["family"], **shared)
         functions = config["radial_functions"]
         return ProductNetwork(
-            len(self.elements), rep, body_order=config["body_order"], radial_functions=functions, **shared
+            len(self.elements), rep, body_order=config["body_order"], radial_functions=functions, smoothness=config["smoothness"], **shared
         )
 
     def _register_elements(self, references: list[float]) -> None:

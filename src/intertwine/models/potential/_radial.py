@@ -28,7 +28,11 @@ class RadialNetwork(nn.Module):
         cutoff: Distance from which all of them are zero.
     """
 
-    def __init__(self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float) -> None:
+    scale: Tensor
+
+    def __init__(
+        self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float, smoothness: float = 0.0
+    ) -> None:
         super().__init__()
         self.radial_basis, self.cutoff = radial_basis, cutoff
         widths = [radial_basis, *hidden, functions]
@@ -37,6 +41,8 @@ class RadialNetwork(nn.Module):
             assert isinstance(layer, nn.Linear), "the layers are linear maps"
             nn.init.normal_(layer.weight, std=(_SILU_GAIN if number else 1.0) / sqrt(layer.in_features))
             nn.init.zeros_(layer.bias)
+        scale = torch.arange(1, radial_basis + 1, dtype=torch.float32) ** -smoothness
+        self.register_buffer("scale", scale / scale.square().mean().sqrt(), persistent=False)
 
     def forward(self, distances: Tensor, frozen: bool = False) -> Tensor:
         """Map ``(E,)`` to ``(E, functions)``; ``frozen`` where no gradient in the weights is asked for."""
@@ -44,7 +50,7 @@ class RadialNetwork(nn.Module):
         return values * smooth_cutoff(distances, self.cutoff)[:, None]
 
     def _values(self, distances: Tensor) -> Tensor:
-        values = bessel_basis(distances, self.cutoff, self.radial_basis)
+        values = bessel_basis(distances, self.cutoff, self.radial_basis) * self.scale
         for number, layer in enumerate(self.layers):
             values = layer(silu(values) if number else values)
         return values
