@@ -19,8 +19,8 @@ class RadialNetwork(nn.Module):
 
         f(d) = u(d) W MLP(c b_1(d), c b_2(d) / 2^s, ..., c b_n(d) / n^s)
 
-    with the Bessel functions b, the polynomial cutoff u (p = 6), and the c that keeps the sum of the squared scales. The
-    scales favor smooth functions: a step of an optimizer changes a function of low frequency more than one of high.
+    with the Bessel functions b, the polynomial cutoff u (p = 6), and the c that keeps the sum of the squared scales.
+    The scales favor smooth functions: a step of an optimizer changes one of low frequency more than one of high.
 
     Args:
         radial_basis: n, the number of Bessel functions.
