@@ -4,8 +4,9 @@
 
 From the first frame of the file: Langevin dynamics at 300 K to begin with, then constant energy (velocity Verlet) with
 steps of 0.5 fs, and Langevin dynamics at 600 K. The drift is the slope of a line through the total energy against time,
-eV per atom and ps; a trajectory has exploded when an atom is 1.5 times as far from its nearest neighbor as in the first
-frame: a proton may change its partner. The potential is evaluated in --dtype. The deviation is that of the committee's forces, averaged over a trajectory.
+eV per atom and ps. A trajectory has exploded when an atom is 1.5 times as far from its nearest neighbor as in the first
+frame; a proton may change its partner. The potential is evaluated in --dtype. The deviation is that of the committee's
+forces, averaged over a trajectory.
 """
 
 from __future__ import annotations
@@ -31,8 +32,16 @@ BROKEN = 1.5
 
 
 class Trajectory(NamedTuple):
-    """What is kept of a trajectory, every 20 steps: ps, eV, K; the longest way of an atom to its nearest neighbor over that of the first
-    frame; seconds it took; the deviation of the committee, eV/A."""
+    """What is kept of a trajectory, every 20 steps, and what it took.
+
+    Attributes:
+        times: ps.
+        energies: Total energies, eV.
+        temperatures: K.
+        stretch: The largest distance of an atom from its nearest neighbor, over that of the first frame.
+        seconds: It took.
+        deviation: Root mean square of the committee's deviation of force components, eV/A.
+    """
 
     times: Any
     energies: Any
