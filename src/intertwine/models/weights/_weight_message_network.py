@@ -166,4 +166,6 @@ def _level(features: Tensor) -> Tensor:
 def _activated(features: Tensor, kind: str, frequency: float) -> Tensor:
     if kind == "sine":
         return (frequency * features).sin()
-    return {"relu": relu, "tanh": torch.tanh}.get(kind, gelu)(features)
+    if kind == "tanh":
+        return features.tanh()
+    return relu(features) if kind == "relu" else gelu(features)

@@ -37,12 +37,12 @@ def scene_page(scene: Scene) -> str:
 
 
 def _canvas(part: Reconstruction) -> str:
-    """The canvas with its data: most of the points within 1 of the origin, and all cameras within 2."""
+    """The canvas with its data: most of the points within 1 of the origin, and all cameras within 1.4."""
     points = part.points[part.points.isfinite().all(1)]
     middle = points.median(0).values
     keep = part.registered
     spread = (points - middle).norm(dim=1).quantile(0.9)
-    scale = torch.maximum(spread, (part.centers[keep] - middle).norm(dim=1).max() / 2).clamp_min(1e-12)
+    scale = torch.maximum(spread, (part.centers[keep] - middle).norm(dim=1).max() / 1.4).clamp_min(1e-12)
     step = -(-len(points) // _MOST_POINTS)
     data = {
         "points": _rounded((points[::step] - middle) / scale),
