@@ -10,9 +10,11 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.ops.registration._candidates import (
+    Matches,
     Pair,
     Ranked,
     feature_matches,
+    given_matches,
     merge,
     motions_from_matches,
     motions_from_rotations,
@@ -68,7 +70,9 @@ class Registration(NamedTuple):
         return self.answers[0]
 
 
-def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Registration:
+def register(
+    points_1: Tensor, points_2: Tensor, *, scale: bool = False, matches: tuple[Tensor, Tensor] | None = None
+) -> Registration:
     """The rigid motion of one point cloud onto another one that shows a part of the same object, from any pose.
 
     Local feature histograms are matched, motions that many matches agree on are refined by iterated closest points,
@@ -79,6 +83,8 @@ def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Regi
         points_1: ``(N, 3)``, the cloud that moves.
         points_2: ``(M, 3)``, in the same unit unless ``scale`` is set.
         scale: Whether to estimate the ratio of their scales as well.
+        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's: the
+            motions that many of them agree on are tried in place of those of feature histograms.
 
     Returns:
         The motion, with the overlap, a confidence, and all answers where the shape is symmetric.
@@ -99,9 +105,10 @@ def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Regi
         (True, [5.0, 5.0, 5.0])
     """
     first, second = _checked(points_1, "points_1"), _checked(points_2, "points_2")
+    pairs = None if matches is None else _checked_matches(*matches)
     if _comes_first(second, first):
-        return _exchanged(_register(second, first, scale=scale))
-    return _register(first, second, scale=scale)
+        return _exchanged(_register(second, first, scale, None if pairs is None else pairs[::-1]))
+    return _register(first, second, scale, pairs)
 
 
 def _checked(points: Tensor, name: str) -> Floats:
@@ -114,6 +121,12 @@ def _checked(points: Tensor, name: str) -> Floats:
     return values
 
 
+def _checked_matches(points_1: Tensor, points_2: Tensor) -> tuple[Floats, Floats] | None:
+    if len(points_1) != len(points_2):
+        raise UsageError(f"matches expects as many points of both clouds, got {len(points_1)} and {len(points_2)}")
+    return (_checked(points_1, "matches"), _checked(points_2, "matches")) if len(points_1) else None
+
+
 def _comes_first(a: Floats, b: Floats) -> bool:
     """An order of clouds that motions do not change: by size, then by the spread about the mean."""
     if len(a) != len(b):
@@ -122,7 +135,7 @@ def _comes_first(a: Floats, b: Floats) -> bool:
     return spread[0] < spread[1] * (1 - 1e-9)
 
 
-def _register(first: Floats, second: Floats, *, scale: bool) -> Registration:
+def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats, Floats] | None) -> Registration:
     means = first.mean(axis=0), second.mean(axis=0)
     clouds = without_outliers(random_rows(first - means[0])), without_outliers(random_rows(second - means[1]))
     remarks = shape_remarks(clouds)
@@ -137,7 +150,11 @@ def _register(first: Floats, second: Floats, *, scale: bool) -> Registration:
         answers, shares, confidence = Motions(np.eye(3)[None], np.zeros((1, 3))), (1.0, 1.0), 0.0
     else:
         pair = surfels(clouds[0], spacing), surfels(clouds[1], spacing)
-        answers, shares, confidence = _align(Pair(*pair, spacing, feature_matches(*pair, spacing)))
+        found = feature_matches(*pair, spacing)
+        tried = found
+        if matched is not None:
+            tried = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
+        answers, shares, confidence = _align(Pair(*pair, spacing, found), tried)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
@@ -166,11 +183,11 @@ def _exchanged(found: Registration) -> Registration:
     return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks)
 
 
-def _align(pair: Pair) -> tuple[Motions, tuple[float, float], float]:
-    """All answers, the overlap and the confidence."""
+def _align(pair: Pair, tried: Matches) -> tuple[Motions, tuple[float, float], float]:
+    """All answers, the overlap and the confidence, of the motions that some matches agree on."""
     found: list[Ranked] = []
-    if len(pair.matches.points_1) >= _FEW_MATCHES:
-        found.append(refine(pair, motions_from_matches(pair.matches, pair.spacing)))
+    if len(tried.points_1) >= _FEW_MATCHES:
+        found.append(refine(pair, motions_from_matches(tried, pair.spacing)))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
     ranked = merge(found)
