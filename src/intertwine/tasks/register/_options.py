@@ -29,7 +29,7 @@ class RegisterOptions(FitOptions):
     data: str = option("", help="Folder of meshes or point clouds.", metavar="FOLDER", argument=True)
     encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
     hidden: str = option(
-        "24x0e+12x1o+6x2e", help="Hidden features of a point, such as 16x0e+8x1o+4x2e.", group="Model", metavar="REP"
+        "16x0e+8x1o", help="Hidden features of a point, such as 16x0e+8x1o+4x2e.", group="Model", metavar="REP"
     )
     layers: int = option(2, help="Layers of the encoder.", group="Model", minimum=1, maximum=64)
     neighbors: int = option(16, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1, maximum=1024)
