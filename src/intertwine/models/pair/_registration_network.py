@@ -126,7 +126,7 @@ class RegistrationNetwork(nn.Module):
             coarse_x, coarse_y = block(coarse_x, coarse_y), block(coarse_y, coarse_x)
         coarse = self._matches(self.coarse, coarse_x, coarse_y)
         near = coarse.motion if guide is None else guide
-        left = torch.cdist(x.positions @ near.rotation.mT + near.translation[..., None, :], y.positions)
+        left = _distances(x.positions @ near.rotation.mT + near.translation[..., None, :], y.positions)
         return coarse, self._matches(self.fine, x, y, -0.5 * (left / self.radius) ** 2)
 
     def _encoded(self, cloud: Cloud) -> Padded:
@@ -151,7 +151,7 @@ class RegistrationNetwork(nn.Module):
         centers = padded(
             cloud.features.new_zeros(len(chosen), 0), cloud.positions.flatten(0, 1)[flat[chosen]], batch[chosen], clouds
         )
-        gaps = torch.cdist(cloud.positions.detach(), centers.positions.detach())
+        gaps = _distances(cloud.positions.detach(), centers.positions.detach())
         owner = gaps.masked_fill(~centers.mask[:, None], torch.inf).argmin(2)
         rows = (owner + centers.mask.shape[1] * torch.arange(clouds, device=owner.device)[:, None])[cloud.mask]
         values = torch.cat([cloud.features, cloud.features.new_ones(clouds, width, 1)], 2)[cloud.mask]
@@ -174,10 +174,11 @@ class _Matcher(nn.Module):
         self.transport = Transport(rep, self.pair.rep_out)
         self.query, self.key = Linear(rep, rep, bias=False), Linear(self.transport.rep_out, rep, bias=False)
         self.bin_score = nn.Parameter(torch.zeros(()))
+        self.log_scale = nn.Parameter(torch.ones(()))
 
     def forward(self, x: Padded, y: Padded) -> Tensor:
         """The similarities ``(B, n, m)``."""
-        return (self._one_sided(x, y) + self._one_sided(y, x).mT) / 2
+        return self.log_scale.exp() * (self._one_sided(x, y) + self._one_sided(y, x).mT) / 2
 
     def _one_sided(self, x: Padded, y: Padded) -> Tensor:
         pair = self.pair(x.mean(), y.mean())
@@ -201,6 +202,11 @@ class _Block(nn.Module):
         pair = self.pair(mean_x, mean_y)
         features = self.attention(x.features, y.features, pair[:, 0], y.mask)
         return x.replaced(self.norm(features + self.fusion(features, mean_y, pair)))
+
+
+def _distances(p: Tensor, q: Tensor) -> Tensor:
+    """Distances without the cancellation of a matrix product."""
+    return torch.cdist(p, q, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _motion(plan: Tensor, p: Tensor, q: Tensor) -> RigidMotion:

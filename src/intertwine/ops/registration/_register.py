@@ -21,6 +21,7 @@ from intertwine.ops.registration._candidates import (
     refine,
     support,
 )
+from intertwine.ops.registration._confidence import Evidence, confidence_of
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._remarks import answer_remarks, shape_remarks, unit_remarks
@@ -40,6 +41,8 @@ _TRIED = 48
 _APART = 0.35
 """The least angle between rotations that are tried (radians)."""
 _NO_OVERLAP = 0.02
+_OTHER_ANGLE, _OTHER_PLACE = 0.2, 4.0
+"""Motions within this angle (radians) and so many spacings of an answer count as that answer."""
 
 
 class Registration(NamedTuple):
@@ -50,10 +53,11 @@ class Registration(NamedTuple):
         translation: t, ``(3,)``, in the unit of the second cloud.
         scale: s; 1 unless it was asked for.
         overlap: The shares of the first and of the second cloud that lie on the other one.
-        confidence: From 0 to 1: how likely it is that the motion is right, by the number of local features that agree.
+        confidence: The probability that the motion is right, from 0 to 1, by a logistic model of the evidence.
         answers: ``(K, 4, 4)``: all motions that fit equally well, this one first; more than one where the shape is
             symmetric.
         remarks: What a user should know, such as different units.
+        evidence: The statistics that the confidence is computed from; None for clouds without extent.
     """
 
     rotation: Tensor
@@ -63,6 +67,7 @@ class Registration(NamedTuple):
     confidence: float
     answers: Tensor
     remarks: tuple[str, ...]
+    evidence: Evidence | None = None
 
     @property
     def matrix(self) -> Tensor:
@@ -147,29 +152,35 @@ def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats,
     clouds = factor * clouds[0], clouds[1]
     spacing = common_spacing(*(natural_spacing(cloud) for cloud in clouds))
     if min(len(cloud) for cloud in clouds) == 1 or spacing == 0:
-        answers, shares, confidence = Motions(np.eye(3)[None], np.zeros((1, 3))), (1.0, 1.0), 0.0
+        answers, evidence = Motions(np.eye(3)[None], np.zeros((1, 3))), None
     else:
         pair = surfels(clouds[0], spacing), surfels(clouds[1], spacing)
         found = feature_matches(*pair, spacing)
         tried = found
         if matched is not None:
             tried = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
-        answers, shares, confidence = _align(Pair(*pair, spacing, found), tried)
+        answers, evidence = _align(Pair(*pair, spacing, found), tried)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
+    shares, confidence = ((1.0, 1.0), 0.0) if evidence is None else (evidence.overlap, confidence_of(evidence))
     remarks += answer_remarks(answers, shares, confidence)
     matrices = np.tile(np.eye(4), (len(answers.rotations), 1, 1))
     matrices[:, :3, :3] = factor * answers.rotations
     matrices[:, :3, 3] = answers.translations + means[1] - factor * answers.rotations @ means[0]
-    return _registration(torch.from_numpy(matrices), factor, shares, confidence, tuple(remarks))
+    return _registration(torch.from_numpy(matrices), factor, shares, confidence, tuple(remarks), evidence)
 
 
 def _registration(
-    matrices: Tensor, scale: float, overlap: tuple[float, float], confidence: float, remarks: tuple[str, ...]
+    matrices: Tensor,
+    scale: float,
+    overlap: tuple[float, float],
+    confidence: float,
+    remarks: tuple[str, ...],
+    evidence: Evidence | None,
 ) -> Registration:
     rotation, translation = matrices[0, :3, :3] / scale, matrices[0, :3, 3].clone()
-    return Registration(rotation, translation, scale, overlap, confidence, matrices, remarks)
+    return Registration(rotation, translation, scale, overlap, confidence, matrices, remarks, evidence)
 
 
 def _exchanged(found: Registration) -> Registration:
@@ -180,11 +191,12 @@ def _exchanged(found: Registration) -> Registration:
     inverse[:, :3, :3] = found.answers[:, :3, :3].mT / found.scale**2
     inverse[:, :3, 3:] = -inverse[:, :3, :3] @ found.answers[:, :3, 3:]
     inverse[:, 3, 3] = 1
-    return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks)
+    evidence = None if found.evidence is None else found.evidence._replace(overlap=found.overlap[::-1])
+    return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(pair: Pair, tried: Matches) -> tuple[Motions, tuple[float, float], float]:
-    """All answers, the overlap and the confidence, of the motions that some matches agree on."""
+def _align(pair: Pair, tried: Matches) -> tuple[Motions, Evidence]:
+    """All answers, and the evidence for them, of the motions that some matches agree on."""
     found: list[Ranked] = []
     if len(tried.points_1) >= _FEW_MATCHES:
         found.append(refine(pair, motions_from_matches(tried, pair.spacing)))
@@ -196,9 +208,7 @@ def _align(pair: Pair, tried: Matches) -> tuple[Motions, tuple[float, float], fl
         center = pair.first.points.mean(axis=0)
         ranked = merge([ranked, _tried_rotations(pair, (center, best.apply(center[None])[0, 0]))])
     answers = _finish(pair, ranked)
-    best = answers.take(np.arange(1))
-    shares = _overlap(pair, best)
-    return answers, shares, _confidence(int(support(pair.matches, best, pair.spacing)[0]), shares)
+    return answers, _evidence(pair, answers, ranked)
 
 
 def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
@@ -230,18 +240,32 @@ def _finish(pair: Pair, ranked: Ranked) -> Motions:
 
 def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
     """The shares of the two surfaces that lie on the other one."""
+    there, back = _both_covered(pair, motion)
+    return float((there > 0).mean()), float((back > 0).mean())
+
+
+def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
+    """How near the points of each surface are to the other one, 1 on it, 0 beyond 1.5 spacings."""
     back = motion.rotations.transpose(0, 2, 1)
     inverse = Motions(back, -np.einsum("sij,sj->si", back, motion.translations))
-    there = covered(pair.first, pair.second, motion, 1.5 * pair.spacing)
-    return float((there > 0).mean()), float((covered(pair.second, pair.first, inverse, 1.5 * pair.spacing) > 0).mean())
+    distance = 1.5 * pair.spacing
+    return covered(pair.first, pair.second, motion, distance), covered(pair.second, pair.first, inverse, distance)
 
 
-def _confidence(agreeing: int, shares: tuple[float, float]) -> float:
-    """A number from 0 to 1 that grows with the evidence for a motion; it is no calibrated probability.
-
-    Either many local features agree (half at 15 matches; fewer where the overlap is under a fifth), or nearly all of
-    both surfaces coincides.
-    """
-    by_features = agreeing / (agreeing + 15.0) * min(1.0, max(shares) / 0.2)
-    by_overlap = min(max((min(shares) - 0.5) / 0.4, 0.0), 1.0)
-    return 1 - (1 - by_features) * (1 - by_overlap)
+def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
+    """The statistics of the first answer; the margin is that over the best motion that is no answer."""
+    best = answers.take(np.arange(1))
+    sides = _both_covered(pair, best)
+    near = np.concatenate([side[side > 0] for side in sides])
+    center = pair.first.points.mean(axis=0)
+    places, others = answers.apply(center[None])[:, 0], ranked.motions.apply(center[None])[:, 0]
+    cosines = (np.einsum("aij,sij->sa", answers.rotations, ranked.motions.rotations) - 1) / 2
+    gaps = np.linalg.norm(others[:, None] - places, axis=2)
+    other = ranked.scores[~((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)]
+    return Evidence(
+        agreeing=int(support(pair.matches, best, pair.spacing)[0]),
+        matches=len(pair.matches.points_1),
+        overlap=(float((sides[0] > 0).mean()), float((sides[1] > 0).mean())),
+        closeness=float(near.mean()) if len(near) else 0.0,
+        margin=float(1 - other[0] / max(ranked.scores[0], 1e-12)) if len(other) else 1.0,
+    )

@@ -13,6 +13,7 @@ from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import O3, SO3
 from intertwine.models import PointEncoder, RegistrationNetwork
 from intertwine.ops.alignment import RigidMotion
+from intertwine.tasks.register._features import REP_IN
 
 _REP_OUT, _REP_PAIR = "32x0e + 12x1o", "4x(1,1)"
 _FINE_RADIUS, _ITERATIONS = 0.15, 20
@@ -30,7 +31,7 @@ def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
     try:
         hidden, rep_out = (O3().rep(text).restrict(SO3()) for text in (config["hidden"], _REP_OUT))
         encoder = PointEncoder(
-            SO3().rep("1x0"),
+            SO3().rep(REP_IN),
             rep_out,
             layer=config["encoder"],
             hidden=hidden,
@@ -61,7 +62,7 @@ class MotionMatrix(nn.Module):
     def __init__(self, network: RegistrationNetwork) -> None:
         super().__init__()
         self.network = network
-        points, vector = PointCloud(SO3().rep("1x0")), SO3().vector
+        points, vector = PointCloud(SO3().rep(REP_IN)), SO3().vector
         self.action_in = PairAction(points, points, swap=True)
         self.action_out = Maps(vector, vector, translations=True)
 

@@ -37,10 +37,10 @@ class RegisterOptions(FitOptions):
         2, help="Blocks of bi-equivariant attention between the clouds.", group="Model", minimum=0, maximum=64
     )
     superpoints: int = option(
-        64, help="Points of each cloud that attend to those of the other one.", group="Model", minimum=4, maximum=4096
+        32, help="Points of each cloud that attend to those of the other one.", group="Model", minimum=4, maximum=4096
     )
     points: int = option(
-        256, help="Points of each cloud that are matched, a farthest-point sample.", group="Data", minimum=16,
+        128, help="Points of each cloud that are matched, a farthest-point sample.", group="Data", minimum=16,
         maximum=16_384,
     )  # fmt: skip
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
@@ -58,7 +58,7 @@ class RegisterOptions(FitOptions):
     )
     optimizer: str = option("adamw", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     learning_rate: float = option(
-        0.002, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.005, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
 

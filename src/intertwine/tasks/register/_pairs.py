@@ -11,6 +11,7 @@ from torch import Tensor
 from intertwine.ops import farthest_point_sampling, knn_graph
 from intertwine.ops.alignment import RigidMotion
 from intertwine.tasks._rotations import quaternion_rotations
+from intertwine.tasks.register._features import moment_features
 from intertwine.training import normal_per_example
 
 _OBLIQUE = 0.5
@@ -170,7 +171,7 @@ def collate(
     rotation = true[:, :3, :3]
     shift = (rotation @ centers[0, :, :, None])[..., 0] + true[:, :3, 3] - centers[1]
     motion = RigidMotion(rotation, shift / scales[:, None])
-    clouds = [_side(thinned[k], centers[k], scales, neighbors, dtype) for k in (0, 1)]
+    clouds = [_side(sides[k], thinned[k], centers[k], scales, neighbors, dtype) for k in (0, 1)]
     near = motion if guide is None else _near(motion, guide)
     casts = [RigidMotion(each.rotation.to(dtype), each.translation.to(dtype)) for each in (motion, near)]
     return PairBatch(clouds[0], clouds[1], casts[0], casts[1], centers, scales, (DIAMETER / scales).to(dtype))
@@ -186,14 +187,17 @@ def _thin(clouds: Sequence[Tensor], points: int) -> list[Tensor]:
 
 
 def _side(
-    clouds: Sequence[Tensor], centers: Tensor, scales: Tensor, neighbors: int, dtype: torch.dtype
-) -> tuple[Any, ...]:
+    whole: Sequence[Tensor], clouds: Sequence[Tensor], centers: Tensor, scales: Tensor, neighbors: int,
+    dtype: torch.dtype,
+) -> tuple[Any, ...]:  # fmt: skip
     """The arguments of an encoder."""
     counts = torch.tensor([len(cloud) for cloud in clouds])
     batch = torch.arange(len(clouds)).repeat_interleave(counts)
-    positions = (torch.cat(list(clouds)) - centers[batch]) / scales[batch, None]
+    scaled = [[(cloud - centers[k]) / scales[k] for k, cloud in enumerate(part)] for part in (whole, clouds)]
+    features = torch.cat([moment_features(*pair) for pair in zip(*scaled, strict=True)])
+    positions = torch.cat(scaled[1])
     edges = knn_graph(positions, neighbors, batch)
-    return positions.new_ones(len(batch), 1, dtype=dtype), positions.to(dtype), edges, batch, len(clouds)
+    return features.to(dtype), positions.to(dtype), edges, batch, len(clouds)
 
 
 def _near(motion: RigidMotion, change: Tensor) -> RigidMotion:

@@ -12,7 +12,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import PointCloudSet, iter_shapes
 from intertwine.tasks._source import names_digest
 
-DENSITY = 8
+DENSITY = 12
 """Points that are sampled of a shape for each point of a view that a network matches."""
 
 
