@@ -4,13 +4,12 @@
     python benchmarks/pairs/register.py meshes FOLDER --overlap 0.4 0.5 0.6 0.7 0.8 [--count 40] [--checkpoint RUN]
 
 ``scans``: an archive with ``NAME`` (N, 3) and ``pose/NAME`` (4, 4), and a table with the columns a, b, overlap_a,
-overlap_b. ``meshes``: OFF files; two crops of each, sampled independently, that share a part of the surface, in the
-frame of the mesh, so that the identity is right. The first run takes the clouds as they are; the second turns and
-moves both of each pair at random, and the success by overlap is its. Whether turning matters is seen by a test of
-Kolmogorov and Smirnov
-of the rotation errors. Success is a rotation error below 5 degrees and a displacement of the center below 2 % of the
-diameter. ``--checkpoint``: also with a trained network (``intertwine fit register``). Peers that are not installed are
-left out: pip install open3d kiss-matcher small-gicp.
+overlap_b. ``meshes``: OFF files, ``--count`` of them drawn at random; two crops of each, sampled independently, that
+share a part of the surface, in the frame of the mesh, so that the identity is right. The first run takes the clouds as
+they are; the second turns and moves both of each pair at random, and the success by overlap is its. Whether turning
+matters is seen by a Kolmogorov-Smirnov test of the rotation errors. Success is a rotation error below 5 degrees and a
+displacement of the center below 2 % of the diameter. ``--checkpoint``: also with a trained network (``intertwine fit
+register``). Peers that are not installed are left out: pip install open3d kiss-matcher small-gicp.
 """
 
 from __future__ import annotations
@@ -81,8 +80,9 @@ def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
 def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) -> Iterator[Pair]:
     """Two crops by parallel planes of independent samples; the shared slab is the wanted share of each crop."""
     files = sorted(folder.rglob("*.off"))
+    order = np.random.RandomState(0).permutation(len(files))
     kept = 0
-    for number, path in enumerate(files):
+    for number, path in enumerate(files[k] for k in order):
         if kept == count:
             return
         try:

@@ -88,8 +88,8 @@ def register(
         points_1: ``(N, 3)``, the cloud that moves.
         points_2: ``(M, 3)``, in the same unit unless ``scale`` is set.
         scale: Whether to estimate the ratio of their scales as well.
-        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's: the
-            motions that many of them agree on are tried in place of those of feature histograms.
+        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's: they
+            take the place of matches of feature histograms in seeking and ranking motions.
 
     Returns:
         The motion, with the overlap, a confidence, and all answers where the shape is symmetric.
@@ -159,7 +159,7 @@ def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats,
         tried = found
         if matched is not None:
             tried = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
-        answers, evidence = _align(Pair(*pair, spacing, found), tried)
+        answers, evidence = _align(Pair(*pair, spacing, tried), found)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
@@ -195,11 +195,11 @@ def _exchanged(found: Registration) -> Registration:
     return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(pair: Pair, tried: Matches) -> tuple[Motions, Evidence]:
-    """All answers, and the evidence for them, of the motions that some matches agree on."""
+def _align(pair: Pair, matches: Matches) -> tuple[Motions, Evidence]:
+    """All answers by the matches of a pair, and the evidence for them in those of feature histograms."""
     found: list[Ranked] = []
-    if len(tried.points_1) >= _FEW_MATCHES:
-        found.append(refine(pair, motions_from_matches(tried, pair.spacing)))
+    if len(pair.matches.points_1) >= _FEW_MATCHES:
+        found.append(refine(pair, motions_from_matches(pair.matches, pair.spacing)))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
     ranked = merge(found)
@@ -208,7 +208,7 @@ def _align(pair: Pair, tried: Matches) -> tuple[Motions, Evidence]:
         center = pair.first.points.mean(axis=0)
         ranked = merge([ranked, _tried_rotations(pair, (center, best.apply(center[None])[0, 0]))])
     answers = _finish(pair, ranked)
-    return answers, _evidence(pair, answers, ranked)
+    return answers, _evidence(pair._replace(matches=matches), answers, ranked)
 
 
 def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:

@@ -58,7 +58,7 @@ class RegisterOptions(FitOptions):
     )
     optimizer: str = option("adamw", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     learning_rate: float = option(
-        0.005, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
 
