@@ -78,7 +78,7 @@ def test_matches_are_equivariant_and_exchange(place, trained):
 def test_evaluation_and_report(place, trained, capsys):
     out = run(capsys, "evaluate", "run", "--protocol", "network").out
     assert "untrained" not in out
-    found = json.loads((place[0] / "run" / "evaluation.json").read_text())
+    found = json.loads((place[0] / "run" / "evaluation.network.json").read_text())
     assert len(found["network"]["degrees"]) == len(found["overlap"]) == 4
     assert 0.3 <= min(found["overlap"]) < 0.48
     assert max(found["overlap"]) > 0.8
