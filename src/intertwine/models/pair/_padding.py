@@ -44,7 +44,8 @@ def padded(features: Tensor, positions: Tensor, batch: Tensor, structures: int) 
 
     def spread(values: Tensor) -> Tensor:
         flat = values.new_zeros(size[0] * size[1], values.shape[1])
-        return flat.index_copy(0, rows, values[order]).unflatten(0, size)
+        table: Tensor = flat.index_copy(0, rows, values[order]).unflatten(0, size)
+        return table
 
     mask = torch.arange(size[1], device=batch.device) < counts[:, None]
     return Padded(spread(features), spread(positions), mask)

@@ -61,4 +61,5 @@ def _quadratic_forms() -> Tensor:
 
 def _harmonics(vectors: Tensor) -> Tensor:
     """``(N, 5)``: solid harmonics of degree 2, quadratic in the vectors."""
-    return spherical_harmonics(2, vectors, normalize=False, normalization="norm")[:, 4:]
+    every: Tensor = spherical_harmonics(2, vectors, normalize=False, normalization="norm")
+    return every[:, 4:]

@@ -87,7 +87,7 @@ def draw_pairs(
             motion[:3, 3] = _SHIFT * shifts[k, 3 * side : 3 * side + 3]
             views.append((shape[rows] + grain) @ motion[:3, :3].T + motion[:3, 3])
             motions.append(motion)
-        pairs.append(ViewPair(*views, motions[1] @ torch.linalg.inv(motions[0]), motions[0], overlap))
+        pairs.append(ViewPair(views[0], views[1], motions[1] @ torch.linalg.inv(motions[0]), motions[0], overlap))
     return pairs
 
 

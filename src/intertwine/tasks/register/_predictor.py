@@ -103,8 +103,10 @@ class RegisterPredictor(Predictor[RegistrationNetwork, PointCloudSet]):
 
     @torch.inference_mode()
     def _match(self, batch: PairBatch) -> tuple[SoftMatches, SoftMatches]:
-        clouds = (tuple(x.to(self.device) if isinstance(x, Tensor) else x for x in c) for c in batch[:2])
-        return self.model.match(*clouds)
+        first, second = (
+            [x.to(self.device) if isinstance(x, Tensor) else x for x in cloud] for cloud in (batch.first, batch.second)
+        )
+        return self.model.match(first, second)
 
     def _matched(self, found: tuple[SoftMatches, SoftMatches], batch: PairBatch) -> list[tuple[Tensor, Tensor]]:
         """Matched points of each pair, in the coordinates of its clouds."""

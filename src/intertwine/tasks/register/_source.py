@@ -31,7 +31,8 @@ def read(
     Raises:
         UsageError: There are no shapes.
     """
-    parts, skipped = [], []
+    parts: list[PointCloudSet] = []
+    skipped: list[tuple[str, str]] = []
     for chunk in iter_shapes(source, DENSITY * points, seed, strict=strict, progress=progress):
         parts.append(chunk.clouds.select_fields())
         skipped += chunk.clouds.skipped

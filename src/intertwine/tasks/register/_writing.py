@@ -83,7 +83,9 @@ class MotionArchive:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        arrays = {key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in self._chunks[0].arrays}
-        names = np.array([pair for chunk in self._chunks for pair in chunk.examples])
+        arrays: dict[str, Any] = {
+            key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in self._chunks[0].arrays
+        }
+        arrays["names"] = np.array([pair for chunk in self._chunks for pair in chunk.examples])
         with path.open("wb") as file:
-            np.savez(file, names=names, **arrays)
+            np.savez(file, **arrays)
