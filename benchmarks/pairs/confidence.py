@@ -7,7 +7,9 @@
 or (three in ten) views of two different shapes; 1,000 to 10,000 points of each, noise of 0 to 1 % of the diameter, both
 turned at random. A motion is right below 5 degrees and 2 % of the diameter, modulo the symmetry of the shape; nothing
 is right where the overlap is below 5 % or the shapes differ. ``fit``: weights of the model by penalized maximum
-likelihood, and for other shapes how often motions of each confidence are right.
+likelihood, and for other shapes how often motions of each confidence are right. Right and wrong motions have the same
+total weight in both, so that a confidence is the probability where half of the motions are right, however hard the
+pairs are that it is fitted to.
 """
 
 from __future__ import annotations
@@ -92,25 +94,34 @@ def read_rows(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, np.array([row["right"] for row in rows], float), np.array([row["true_overlap"] for row in rows])
 
 
-def fit(features: np.ndarray, right: np.ndarray, penalty: float = 0.01) -> np.ndarray:
+def balance(right: np.ndarray) -> np.ndarray:
+    """Weights of pairs, such that right and wrong ones have the same total."""
+    return len(right) * np.where(right > 0, 0.5 / max(right.sum(), 1), 0.5 / max((1 - right).sum(), 1))
+
+
+def fit(features: np.ndarray, right: np.ndarray, penalty: float = 0.1) -> np.ndarray:
     """Weights by Newton's method, with a penalty on all but the constant."""
+    share = balance(right)
     weights = np.zeros(features.shape[1])
     ridge = penalty * np.diag([0.0] + [1.0] * (len(weights) - 1))
     for _ in range(50):
         chance = 1 / (1 + np.exp(-features @ weights))
-        hessian = (features * (chance * (1 - chance))[:, None]).T @ features + ridge
-        weights -= np.linalg.solve(hessian, features.T @ (chance - right) + ridge @ weights)
+        hessian = (features * (share * chance * (1 - chance))[:, None]).T @ features + ridge
+        weights -= np.linalg.solve(hessian, features.T @ (share * (chance - right)) + ridge @ weights)
     return weights
 
 
 def reliability(name: str, chance: np.ndarray, right: np.ndarray, overlaps: np.ndarray) -> None:
-    print(f"{name}: {len(right)} pairs, {100 * right.mean():.0f} % right, Brier {np.mean((chance - right) ** 2):.3f}")
-    edges = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0001]
-    for low, high in itertools.pairwise(edges):
+    """Print how often motions of each confidence are right, by weight, and the confidence without overlap."""
+    share = balance(right)
+    brier = np.average((chance - right) ** 2, weights=share)
+    print(f"{name}: {len(right)} pairs, {int(right.sum())} right, Brier {brier:.3f}")
+    for low, high in itertools.pairwise([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0001]):
         inside = (chance >= low) & (chance < high)
         if inside.any():
-            print(f"  confidence {low:.1f} to {high:.1f}: {inside.sum():4d} pairs, mean {chance[inside].mean():.2f}, "
-                  f"right {right[inside].mean():.2f}")  # fmt: skip
+            mean, rate = (np.average(x[inside], weights=share[inside]) for x in (chance, right))
+            print(f"  confidence {low:.1f} to {high:.1f}: {inside.sum():4d} pairs, {int(right[inside].sum())} right; "
+                  f"by weight: mean {mean:.2f}, right {rate:.2f}")  # fmt: skip
     empty = overlaps == 0
     if empty.any():
         print(f"  no overlap: {empty.sum()} pairs, {100 * np.mean(chance[empty] < 0.5):.0f} % below 0.5, "

@@ -170,7 +170,7 @@ def fpfh_gicp_method() -> Method:
     return lambda first, second, voxel: gicp(small_gicp, first, second, voxel, start(first, second, voxel)[1])
 
 
-_KISS_VOXEL = 10.0
+_KISS_VOXEL = 1.1
 """In the units of scaled clouds: kiss-matcher refuses voxels that are not larger than 1."""
 
 

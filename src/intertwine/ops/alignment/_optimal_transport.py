@@ -46,7 +46,8 @@ def transport_plan(
     right = bins.expand(*scores.shape[:-1], 1)
     padded = torch.cat([torch.cat([scores, right], -1), bins.expand(*scores.shape[:-2], 1, m + 1)], -2)
     log_rows, log_columns = _log_masses(mask_1, mask_2, padded, n, m), _log_masses(mask_2, mask_1, padded, m, n)
-    f, g = padded.new_zeros(padded.shape[:-1]), padded.new_zeros((*padded.shape[:-2], m + 1))
+    f = log_rows.clamp_max(0).expand(padded.shape[:-1])
+    g = log_columns.clamp_max(0).expand(*padded.shape[:-2], m + 1)
     for _ in range(iterations):
         new_f = log_rows - torch.logsumexp(padded + g[..., None, :], -1)
         new_g = log_columns - torch.logsumexp(padded + f[..., :, None], -2)
