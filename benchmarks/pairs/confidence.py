@@ -99,7 +99,7 @@ def balance(right: np.ndarray) -> np.ndarray:
     return len(right) * np.where(right > 0, 0.5 / max(right.sum(), 1), 0.5 / max((1 - right).sum(), 1))
 
 
-def fit(features: np.ndarray, right: np.ndarray, penalty: float = 0.1) -> np.ndarray:
+def fit(features: np.ndarray, right: np.ndarray, penalty: float = 0.03) -> np.ndarray:
     """Weights by Newton's method, with a penalty on all but the constant."""
     share = balance(right)
     weights = np.zeros(features.shape[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, log1p
 from typing import NamedTuple
 
-_WEIGHTS = (-10.63, 2.223, -2.659, 0.6836, -0.06018, 2.979, 1.426)
+_WEIGHTS = (-12.6, 1.901, 0.8108, 6.495, 1.351)
 """Of a constant and of `Evidence.features`."""
 
 
@@ -31,9 +31,7 @@ class Evidence(NamedTuple):
         """What the logistic model is linear in; the same for exchanged surfaces."""
         return (
             log1p(self.agreeing),
-            self.agreeing / max(self.matches, 1),
             min(self.overlap),
-            max(self.overlap),
             self.closeness,
             self.margin,
         )
