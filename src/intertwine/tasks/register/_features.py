@@ -55,8 +55,9 @@ def _quadratic_forms() -> Tensor:
     """``(5, 3, 3)``: the symmetric matrices A with Y_2m(x) = x^T A_m x."""
     axes = torch.eye(3, dtype=torch.float64)
     sums = (axes[:, None] + axes).reshape(9, 3)
-    values = _harmonics(sums).unflatten(0, (3, 3)) - _harmonics(axes)[:, None] - _harmonics(axes)
-    return values.movedim(-1, 0) / 2
+    values: Tensor = _harmonics(sums).unflatten(0, (3, 3)) - _harmonics(axes)[:, None] - _harmonics(axes)
+    forms: Tensor = values.movedim(-1, 0) / 2
+    return forms
 
 
 def _harmonics(vectors: Tensor) -> Tensor:
