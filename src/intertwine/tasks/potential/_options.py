@@ -33,8 +33,12 @@ _LARGEST_WEIGHT = 1e6
 class PotentialOptions(FitOptions):
     """Options of `intertwine fit potential` besides those of every task."""
 
-    data: str = option("", help="Frames with energies and forces: extended XYZ, NPZ, or what ase reads.", metavar="TRAIN",
-                       argument=True)  # fmt: skip
+    data: str = option(
+        "",
+        help="Frames with energies and forces: extended XYZ, NPZ, or what ase reads.",
+        metavar="TRAIN",
+        argument=True,
+    )
     more: Sequence[str] = option((), help="More files to train on.", metavar="MORE", argument=True)
     validation: str | int | float | None = option(
         "5%", help="Validation frames, which choose the best epoch: how many of those of TRAIN, or a file.",
