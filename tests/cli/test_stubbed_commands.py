@@ -88,7 +88,7 @@ def stub(monkeypatch, tmp_path):
         predictor, loaded = Predictor(**results), SimpleNamespace(folder=folder.with_name(name), epoch=3)
         monkeypatch.setattr(module, "restore", lambda checkpoint: (predictor, loaded))
         for check in ("check_folder", "check_data"):
-            monkeypatch.setattr(module, check, lambda value: None)
+            monkeypatch.setattr(module, check, lambda value: None, raising=False)
         return predictor
 
     return make
@@ -266,7 +266,7 @@ def test_lists_of_runs(capsys, monkeypatch, tmp_path):
 def test_comparisons_of_runs(capsys, monkeypatch, tmp_path):
     found = {"a": run("a"), "b": run("b", metrics={"acc": 0.25}, seconds=6.0)}
     monkeypatch.setattr(_list_runs, "summarize", lambda folder: found[folder.name])
-    monkeypatch.setattr(_list_runs, "differing_options", lambda runs: [("epochs", "1", "2"), ("layers", "3", "4")])
+    monkeypatch.setattr(_list_runs, "differing_options", lambda runs: [("epochs", ("1", "2")), ("layers", ("3", "4"))])
     for name in found:
         (tmp_path / name).mkdir()
     assert _list_runs.runs([tmp_path / "a", tmp_path / "b"]) == 0
@@ -274,6 +274,7 @@ def test_comparisons_of_runs(capsys, monkeypatch, tmp_path):
     assert {"minutes 1.5 0.1", "option layers 3 4", "val loss 0.1235 -", "val acc 0.5 0.25"} <= lines
     assert not any(line.startswith("option epochs") for line in lines)
     (tmp_path / "a" / "config.json").write_text("{}")
+    monkeypatch.setattr(_list_runs, "differing_options", lambda runs: [])
     assert _list_runs.runs([tmp_path / "a"]) == 0  # one run is compared with nothing
     assert "val loss 0.1235" in " ".join(capsys.readouterr().out.split())
 
@@ -341,8 +342,13 @@ def test_the_extra_of_a_missing_package(package, extra):
 )
 def test_models_that_cannot_be_imported(text, line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sources = {"m": "def model(): ...\n_hidden = len\nsize = 3", "stops": "raise SystemExit(3)", "leaves": "raise SystemExit",
-               "breaks": "1 / 0", "empty": ""}  # fmt: skip
+    sources = {
+        "m": "def model(): ...\n_hidden = len\nsize = 3",
+        "stops": "raise SystemExit(3)",
+        "leaves": "raise SystemExit",
+        "breaks": "1 / 0",
+        "empty": "",
+    }
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source)
     with pytest.raises(UsageError, match=re.escape(line)):
