@@ -57,7 +57,7 @@ def every(name, data, **fields):
         ),
         ("properties", X, {"numbers": [1, 1], "cell": np.eye(3), "pbc": [True]}, "got (3, 3) and (1,)"),
         ("properties", X, {"numbers": [1, 1], "cell": np.ones((3, 3))}, "must be finite and independent"),
-        ("properties", X, {"numbers": [1, 1], "cell": np.eye(3) * np.inf}, "must be finite and independent"),
+        ("properties", X, {"numbers": [1, 1], "cell": np.full((3, 3), np.inf)}, "must be finite and independent"),
         ("potential", X, {"numbers": [1, 1], "pbc": 1}, "no field 'pbc' of an example; known: numbers, cell"),
         ("potential", X, {}, "positions need atomic numbers"),
         ("potential", X, {"numbers": [1]}, "expected positions (N, 3) and numbers (N,), got (2, 3) and (1,)"),
