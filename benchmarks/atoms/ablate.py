@@ -40,10 +40,11 @@ class Errors(NamedTuple):
     forces: float
 
 
-def train(path: Path, seconds: float, row: dict[str, Any]) -> tuple[int, Errors, Errors]:
-    """Steps, and the errors of held-out frames: at random, and of the shortest distances."""
+def train(path: Path, seconds: float, row: dict[str, Any]) -> tuple[int, Errors, Errors, Errors]:
+    """Steps, and the errors of held-out frames, at random and of the shortest distances, and of training frames."""
     options = PotentialOptions(data=str(path), isolated_atoms=row.pop("isolated_atoms", None))
     batch_size = row.pop("batch_size", options.batch_size)
+    average_decay = row.pop("average", 0.99)
     rate, decay = row.pop("learning_rate", options.learning_rate), row.pop("weight_decay", 0.0)
     kind: Any = OPTIMIZERS[row.pop("optimizer", options.optimizer)]
     config, _, frames = plan(options)
@@ -57,7 +58,7 @@ def train(path: Path, seconds: float, row: dict[str, Any]) -> tuple[int, Errors,
     model = Potential(**config["model"] | row).train()
     weights = list(model.parameters())
     optimizer = kind(weights, rate, weight_decay=decay)
-    average = MovingAverage(model, 0.99)
+    average = MovingAverage(model, average_decay)
     loss_weights = LossWeights(options.energy_weight, options.forces_weight, options.stress_weight)
     begin, steps, waiting = time.process_time(), 0, torch.empty(0, dtype=torch.int64)
     while (done := (time.process_time() - begin) / seconds) < 1:
@@ -73,11 +74,11 @@ def train(path: Path, seconds: float, row: dict[str, Any]) -> tuple[int, Errors,
         average.update(model)
         steps += 1
     average.swap(model)
-    return steps, *(errors_of(model.eval(), part) for part in (held_out, short))
+    return steps, *(errors_of(model.eval(), part) for part in (held_out, short, known))
 
 
 def errors_of(model: Potential, frames: FrameDataset) -> Errors:
-    """The errors of all frames."""
+    """The errors of the first frames."""
     errors = label_errors(model, frame_batch(frames, torch.arange(HELD_OUT)), differentiable=False)
     return Errors(*(1000 * float(part.square().mean().sqrt()) for part in (errors.energy, errors.forces)))
 
@@ -89,7 +90,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=45, help="processor time of a row")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    print("| settings | steps | energy, forces at random | energy, forces of short distances |\n|---|---|---|---|")
+    print("| settings | steps | energy, forces at random | of short distances | of training |\n|---|---|---|---|---|")
     for text in chosen.rows:
         row = {name: _value(value) for name, _, value in (pair.partition("=") for pair in text.split())}
         steps, *found = train(chosen.train, chosen.seconds, row)

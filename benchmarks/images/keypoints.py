@@ -4,13 +4,13 @@ Ours, the plain twin of the same size, and OpenCV's SIFT, on the same pairs with
 without a ratio test. The plain twin is trained on pairs that are turned by any angle, as ours ("plain"), and by 30
 degrees at most ("plain-30").
 
-    python benchmarks/images/keypoints.py TRAIN TEST --graf OPENCV_DATA
-    python benchmarks/images/keypoints.py TRAIN TEST --methods equivariant sift --seeds 0 --minutes 3
+    python benchmarks/images/keypoints.py TRAIN TEST --graf OPENCV_DATA      about 12 minutes on one core
+    python benchmarks/images/keypoints.py TRAIN TEST --methods equivariant plain plain-30 sift --seeds 0 1 2
 
 TRAIN and TEST are folders of photos. Debian's packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and
 mate-backgrounds have photos to train on (`apt-get download`, `dpkg-deb -x`), scikit-image's wheel has others to test on
-(skimage/data), and opencv-doc has graf1.png, graf3.png and H1to3p.xml (examples/data). One JSON object a run goes to
---output.
+(skimage/data), and opencv-doc has graf1.png, graf3.png and H1to3p.xml (examples/data), and more photos to train on. One
+JSON object a run goes to --output; a table is printed last.
 """
 
 import argparse
@@ -23,10 +23,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import intertwine as iw
-from intertwine.data import read_image, to_float
+from intertwine.data import Split, read_image, to_float
 from intertwine.ops import Keypoints, sift
-from intertwine.tasks.keypoints import read_photos, rotation_curve, score_pair
+from intertwine.tasks.keypoints import (
+    KeypointOptions,
+    KeypointPredictor,
+    KeypointTask,
+    read_photos,
+    rotation_curve,
+    score_pair,
+)
+from intertwine.training import fit, load_checkpoint
 
 TOLERANCE, RESOLUTION, CROP = 3.0, 400, 96
 GRAF_KEYPOINTS = 1024
@@ -64,13 +71,18 @@ def extractors(method, train, seed, minutes):
         return extract, extract, {}
     begin = time.time()
     with tempfile.TemporaryDirectory() as folder:
-        run = iw.fit("keypoints", train, output=Path(folder) / "run", test=0, minutes=minutes, epochs=1000, seed=seed,
-                     crop=CROP, resolution=RESOLUTION, **LEARNED[method])  # fmt: skip
-        predictor = run.predictor
-    model = predictor.model
+        options = KeypointOptions.from_values("keypoints", {
+            "data": train, "test": 0, "minutes": minutes, "epochs": 1000, "seed": seed, "crop": CROP,
+            "resolution": RESOLUTION, **LEARNED[method],
+        })  # fmt: skip
+        job = KeypointTask().prepare(options)
+        result = fit(job, Path(folder) / "run", options.settings)
+        load_checkpoint(result.best).load_into(job.network)
+    model = job.network.eval()
+    predictor = KeypointPredictor(model, job.config, Split.from_json(job.split))
     parameters = {name: sum(weight.numel() for weight in part.parameters())
                   for name, part in (("detector", model.detector), ("descriptor", model.descriptor))}  # fmt: skip
-    known = {"minutes": round((time.time() - begin) / 60, 2), "epochs": len(run.history), "parameters": parameters}
+    known = {"minutes": round((time.time() - begin) / 60, 2), "epochs": len(result.history), "parameters": parameters}
     return predictor.extract_upright, predictor.extract, known
 
 
@@ -104,13 +116,13 @@ def main():
     parser.add_argument("train", help="folder of photos to train and validate on")
     parser.add_argument("test", help="folder of other photos")
     parser.add_argument("--graf", help="folder with graf1.png, graf3.png and H1to3p.xml")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--minutes", type=float, default=10.0, help="of training, each")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["opencv-sift", "equivariant", "plain"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--minutes", type=float, default=4.5, help="of training, each")
     parser.add_argument("--step", type=int, default=15, help="degrees between two angles")
     parser.add_argument("--output", default="keypoints.jsonl")
     arguments = parser.parse_args()
-    photos = read_photos(arguments.test, RESOLUTION, CROP)
+    photos, rows = read_photos(arguments.test, RESOLUTION, CROP), []
     for method in arguments.methods:
         for seed in arguments.seeds if method in LEARNED else [None]:
             one_level, levels, known = extractors(method, arguments.train, seed, arguments.minutes)
@@ -121,6 +133,21 @@ def main():
             print(json.dumps(row), flush=True)
             with open(arguments.output, "a") as file:
                 file.write(json.dumps(row) + "\n")
+            rows.append(row)
+    print(table(rows))
+
+
+def table(rows):
+    """A line for each angle, of each method the repeatability, the accuracy, and the share of matches kept."""
+    names = [row["method"] if row["seed"] is None else f"{row['method']}, seed {row['seed']}" for row in rows]
+    lines = [f"| degrees | {' | '.join(names)} |", "|---" * (len(rows) + 1) + "|"]
+    for number, degrees in enumerate(rows[0]["rotation"]["degrees"]):
+        cells = []
+        for row in rows:
+            found = [row["rotation"][name][number] for name in ("repeatability", "accuracy", "kept")]
+            cells.append(" / ".join(f"{100 * value:.1f}" for value in found))
+        lines.append(f"| {degrees} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class ProductNetwork(nn.Module):
         radial_basis: Number of Bessel functions.
         radial_hidden: Widths of the network on them.
         radial_functions: Number of radial functions of a layer.
+        radial_smoothness: Power of the number of a Bessel function by which it is divided.
         readout_hidden: Width of the perceptron on the invariants of the last layer.
         average_neighbors: What sums over neighbors are divided by.
 
@@ -56,6 +57,7 @@ class ProductNetwork(nn.Module):
         radial_basis: int,
         radial_hidden: Sequence[int],
         radial_functions: int,
+        radial_smoothness: float,
         readout_hidden: int,
         average_neighbors: float,
     ) -> None:
@@ -64,7 +66,7 @@ class ProductNetwork(nn.Module):
         if not 2 <= body_order <= 4:
             raise UsageError(f"body_order is 2, 3 or 4, got {body_order}")
         self.elements, self.lmax, self.radial_functions = elements, lmax, radial_functions
-        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff)
+        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff, radial_smoothness)
         self.interactions = nn.ModuleList()
         before: list[IrrepLabel] = []
         for number in range(layers):

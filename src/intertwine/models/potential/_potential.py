@@ -57,6 +57,8 @@ class Potential(nn.Module):
         radial_hidden: Widths of the network on them; none by default, for functions that are linear in the Bessel
             functions stay smooth below the shortest distances of training, where a network continues as it happens to.
         radial_functions: Number of learned radial functions of a layer ("products" only).
+        radial_smoothness: Power s of the scale n^-s of Bessel function n: the larger it is, the later the radial
+            functions learn to vary fast, and the smoother they stay between distances of training ("products" only).
         readout_hidden: Width of the perceptron on the last layer's invariants.
         average_neighbors: The average number of neighbors, by which sums over them are divided.
         reference_energies: E0 in eV for each element in their order; zero when not given.
@@ -101,6 +103,7 @@ class Potential(nn.Module):
         radial_basis: int = 10,
         radial_hidden: Sequence[int] = (),
         radial_functions: int = 16,
+        radial_smoothness: float = 1.5,
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
         reference_energies: Sequence[float] | None = None,
@@ -129,6 +132,7 @@ class Potential(nn.Module):
             "radial_basis": radial_basis,
             "radial_hidden": list(radial_hidden),
             "radial_functions": radial_functions,
+            "radial_smoothness": float(radial_smoothness),
             "readout_hidden": readout_hidden,
             "average_neighbors": float(average_neighbors),
             "reference_energies": references,
@@ -149,10 +153,8 @@ class Potential(nn.Module):
         shared |= {"readout_hidden": config["readout_hidden"], "average_neighbors": config["average_neighbors"]}
         if config["family"] != PRODUCTS:
             return EncoderNetwork(len(self.elements), rep, family=config["family"], **shared)
-        functions = config["radial_functions"]
-        return ProductNetwork(
-            len(self.elements), rep, body_order=config["body_order"], radial_functions=functions, **shared
-        )
+        own = {name: config[name] for name in ("body_order", "radial_functions", "radial_smoothness")}
+        return ProductNetwork(len(self.elements), rep, **own, **shared)
 
     def _register_elements(self, references: list[float]) -> None:
         index = torch.full((_LARGEST_NUMBER + 1,), _UNKNOWN)

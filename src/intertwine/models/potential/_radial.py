@@ -17,18 +17,27 @@ _SILU_GAIN = 1.6791  # 1 / sqrt(E[silu(x)^2]) for normal x
 class RadialNetwork(nn.Module):
     """A few learned functions of the distance that vanish at the cutoff, with their first and second derivatives.
 
-        f(d) = u(d) W MLP(b_1(d), ..., b_n(d))
+        f(d) = u(d) W MLP(c b_1(d), c b_2(d) / 2^s, ..., c b_n(d) / n^s)
 
-    with the Bessel functions b and the polynomial cutoff u (p = 6).
+    with the Bessel functions b, the polynomial cutoff u (p = 6), and the c that keeps the sum of the squared scales.
+    The scales favor smooth functions: a step of an optimizer changes one of low frequency more than one of high.
 
     Args:
         radial_basis: n, the number of Bessel functions.
         hidden: Widths of the perceptron.
         functions: How many functions come out.
         cutoff: Distance from which all of them are zero.
+        smoothness: s.
+
+    Reference: Dusson et al., Atomic cluster expansion: completeness, efficiency and stability, Journal of Computational
+    Physics 2022, for such a smoothness prior on the coefficients.
     """
 
-    def __init__(self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float) -> None:
+    scale: Tensor
+
+    def __init__(
+        self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float, smoothness: float
+    ) -> None:
         super().__init__()
         self.radial_basis, self.cutoff = radial_basis, cutoff
         widths = [radial_basis, *hidden, functions]
@@ -37,6 +46,8 @@ class RadialNetwork(nn.Module):
             assert isinstance(layer, nn.Linear), "the layers are linear maps"
             nn.init.normal_(layer.weight, std=(_SILU_GAIN if number else 1.0) / sqrt(layer.in_features))
             nn.init.zeros_(layer.bias)
+        scale = torch.arange(1, radial_basis + 1, dtype=torch.float32) ** -smoothness
+        self.register_buffer("scale", scale / scale.square().mean().sqrt())
 
     def forward(self, distances: Tensor, frozen: bool = False) -> Tensor:
         """Map ``(E,)`` to ``(E, functions)``; ``frozen`` where no gradient in the weights is asked for."""
@@ -44,7 +55,7 @@ class RadialNetwork(nn.Module):
         return values * smooth_cutoff(distances, self.cutoff)[:, None]
 
     def _values(self, distances: Tensor) -> Tensor:
-        values = bessel_basis(distances, self.cutoff, self.radial_basis)
+        values = bessel_basis(distances, self.cutoff, self.radial_basis) * self.scale
         for number, layer in enumerate(self.layers):
             values = layer(silu(values) if number else values)
         return values

@@ -22,6 +22,8 @@ CURVE_IMAGES = 1000
 """The curve is measured on at most so many images."""
 _LARGE_DRIFT, _EXACT = 0.1, 1e-3
 """Changes of the outputs above which there is something to be done: at any angle, and at multiples of 90 degrees."""
+_FINE = 16
+"""A group of so many rotations is not called for a finer one."""
 
 
 class Point(NamedTuple):
@@ -165,10 +167,16 @@ def headline_drift(drift: float, config: dict[str, Any]) -> str:
 
 
 def drift_advice(config: dict[str, Any]) -> str:
-    """What lowers the change of the outputs under rotations, for a network."""
-    network, trained = config["network"], config["augment"]
+    """What lowers the change of the outputs under rotations, for a network.
+
+    >>> drift_advice({"network": {"name": "gcnn", "group": "C16"}, "augment": []})
+    'training on unturned images lets it grow; --augment rotate lowers it'
+    """
+    network, group = config["network"], config["network"]["group"]
     if network["name"] == "plain":
         return "this network has no symmetry; --model gcnn has, and --augment rotate teaches it"
-    if "rotate" not in trained:
-        return "training on unturned images lets it grow; --augment rotate and a finer --group (C16, SO2) lower it"
-    return "a finer --group (C16, SO2), larger filters, or longer training lower it"
+    finer = f"a finer --group ({group[0]}16)" if group[1:].isdigit() and int(group[1:]) < _FINE else ""
+    if "rotate" in config["augment"]:
+        return f"{finer} lowers it" if finer else "larger filters (--kernel-size) lower it"
+    ways = f"--augment rotate and {finer} lower it" if finer else "--augment rotate lowers it"
+    return f"training on unturned images lets it grow; {ways}"

@@ -20,12 +20,13 @@ from intertwine.tasks.images._choices import (
 from intertwine.tasks.options import (
     LARGEST_BATCH,
     LARGEST_RATE,
+    OPTIMIZER_HELP,
     SMALLEST_RATE,
     FitOptions,
     check_below_one,
     option,
 )
-from intertwine.training import Settings
+from intertwine.training import OPTIMIZER_NAMES, Settings
 
 
 @dataclass(kw_only=True)
@@ -80,8 +81,9 @@ class ImageOptions(FitOptions):
     batch_size: int = option(
         64, help="Images in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     learning_rate: float = option(
-        0.005, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
     smoothing: float = option(0.0, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
