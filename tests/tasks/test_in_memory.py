@@ -14,7 +14,6 @@ from intertwine.tasks import _memory
 from intertwine.tasks.clouds._memory import as_shape, shapes_in_memory
 from intertwine.tasks.clouds._source import Sampling
 from intertwine.tasks.images._memory import as_pixels, images_in_memory
-from intertwine.tasks.keypoints._network import _common_rotations, rotations
 from intertwine.tasks.potential._memory import structures_in_memory as frames_in_memory
 from intertwine.tasks.properties._memory import structures_in_memory
 
@@ -58,17 +57,12 @@ def every(name, data, **fields):
         ("properties", X, {"numbers": [1, 1], "cell": np.eye(3), "pbc": [True]}, "got (3, 3) and (1,)"),
         ("properties", X, {"numbers": [1, 1], "cell": np.ones((3, 3))}, "must be finite and independent"),
         ("properties", X, {"numbers": [1, 1], "cell": np.full((3, 3), np.inf)}, "must be finite and independent"),
-        ("potential", X, {"numbers": [1, 1], "pbc": 1}, "no field 'pbc' of an example; known: numbers, cell"),
-        ("potential", X, {}, "positions need atomic numbers"),
-        ("potential", X, {"numbers": [1]}, "expected positions (N, 3) and numbers (N,), got (2, 3) and (1,)"),
         (
             "potential",
             X,
             {"numbers": [1, 1], "cell": np.eye(2)},
             "expected a cell (3, 3), its rows the",
         ),
-        ("potential", [X, 0 * X], {"numbers": [[1, 1]] * 2}, "structure 2: every atom is at the origin"),
-        ("potential", X, {"numbers": [1, 119]}, 'structure 1: unknown element "119" (atom 2)'),
         ("images", np.zeros((8, 8)), {"mask": 1, "b": 2}, "images have no further fields, got mask, b"),
         ("images", [], {}, "expected an image or images, got none"),
         ("images", "a.png", {}, "expected images, got the text 'a.png'; files are predicted one folder at a time"),
@@ -167,8 +161,3 @@ def test_examples_and_what_belongs_to_them():
     assert _memory.as_array(torch.ones(2, requires_grad=True), "x").dtype == np.float64
     with pytest.raises(UsageError, match="x must be numbers, got str"):
         _memory.as_array("abc", "x")
-
-
-def test_rotations_that_a_group_shares_with_the_grid():
-    assert [_common_rotations(order) for order in range(1, 13)] == [1, 2, 1, 4, 1, 2, 1, 4, 1, 2, 1, 4]
-    assert (str(rotations("SO2")), str(rotations("C6"))) == ("SO(2)", "C_6")
