@@ -4,8 +4,9 @@
 
 From the first frame of the file: Langevin dynamics at 300 K to begin with, then constant energy (velocity Verlet) with
 steps of 0.5 fs, and Langevin dynamics at 600 K. The drift is the slope of a line through the total energy against time,
-eV per atom and ps; a trajectory has exploded when a bond of the first frame is 1.5 times as long. Energies are in
-float64 where --dtype says so. The deviation is that of the committee's forces, averaged over a trajectory.
+eV per atom and ps. A trajectory has exploded when an atom is 1.5 times as far from its nearest neighbor as in the first
+frame; a proton may change its partner. The potential is evaluated in --dtype. The deviation is that of the committee's
+forces, averaged over a trajectory.
 """
 
 from __future__ import annotations
@@ -27,12 +28,20 @@ from intertwine.ase import Calculator
 
 STEP = 0.5
 EVERY = 20
-BOND = 1.25  # times the sum of covalent radii
 BROKEN = 1.5
 
 
 class Trajectory(NamedTuple):
-    """What is kept of a trajectory, every 20 steps: ps, eV, K; the longest stretch of a bond; seconds it took."""
+    """What is kept of a trajectory, every 20 steps, and what it took.
+
+    Attributes:
+        times: ps.
+        energies: Total energies, eV.
+        temperatures: K.
+        stretch: The largest distance of an atom from its nearest neighbor, over that of the first frame.
+        seconds: It took.
+        deviation: Root mean square of the committee's deviation of force components, eV/A.
+    """
 
     times: Any
     energies: Any
@@ -53,7 +62,7 @@ class Trajectory(NamedTuple):
         )
 
 
-def run(dynamics: Any, steps: int, bonds: Any, lengths: Any) -> Trajectory:
+def run(dynamics: Any, steps: int, nearest: Any) -> Trajectory:
     """Follow a trajectory, and stop when it has exploded."""
     atoms, times, energies, temperatures, stretch, deviations = dynamics.atoms, [], [], [], 0.0, []
     committee = "forces_deviation" in atoms.calc.implemented_properties
@@ -63,8 +72,7 @@ def run(dynamics: Any, steps: int, bonds: Any, lengths: Any) -> Trajectory:
         times.append((step + EVERY) * STEP / 1000)
         energies.append(atoms.get_total_energy())
         temperatures.append(atoms.get_temperature())
-        now = np.linalg.norm(atoms.positions[bonds[:, 0]] - atoms.positions[bonds[:, 1]], axis=1)
-        stretch = max(stretch, float((now / lengths).max()))
+        stretch = max(stretch, float((nearest_distances(atoms) / nearest).max()))
         if committee and not step % (25 * EVERY):
             deviations.append(np.sqrt(np.square(atoms.calc.get_property("forces_deviation", atoms)).mean()))
         if not stretch < BROKEN:
@@ -74,13 +82,11 @@ def run(dynamics: Any, steps: int, bonds: Any, lengths: Any) -> Trajectory:
     return Trajectory(*series, stretch, taken, float(np.mean(deviations)) if deviations else float("nan"))
 
 
-def bonds_of(atoms: Any) -> tuple[Any, Any]:
-    """Pairs of atoms that are bonded, and their distances."""
-    from ase.data import covalent_radii
-
-    distances, radii = atoms.get_all_distances(), covalent_radii[atoms.numbers]
-    pairs = np.argwhere(np.triu(distances < BOND * (radii[:, None] + radii), 1))
-    return pairs, distances[pairs[:, 0], pairs[:, 1]]
+def nearest_distances(atoms: Any) -> Any:
+    """The distance of each atom from its nearest neighbor."""
+    distances = atoms.get_all_distances()
+    np.fill_diagonal(distances, np.inf)
+    return distances.min(1)
 
 
 def main() -> None:
@@ -92,7 +98,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     atoms: Any = read(chosen.frames, "0")
-    bonds, lengths = bonds_of(atoms)
+    nearest = nearest_distances(atoms)
     atoms.calc = Calculator(chosen.checkpoint, dtype=chosen.dtype)
     random = np.random.default_rng(0)
     print("| dynamics | ps | K | drift, eV/atom/ps | about it, eV/atom | stretch | deviation, meV/A | ns per day |")
@@ -101,10 +107,10 @@ def main() -> None:
     Stationary(atoms)
     Langevin(atoms, STEP * units.fs, temperature_K=300, friction=0.01 / units.fs, rng=random).run(1000)
     Stationary(atoms)
-    found = run(VelocityVerlet(atoms, STEP * units.fs), chosen.steps, bonds, lengths)
+    found = run(VelocityVerlet(atoms, STEP * units.fs), chosen.steps, nearest)
     print(found.line("constant energy, from 300 K", len(atoms)), flush=True)
     hot = Langevin(atoms, STEP * units.fs, temperature_K=600, friction=0.01 / units.fs, rng=random)
-    print(run(hot, chosen.steps, bonds, lengths).line("Langevin, 600 K", len(atoms)), flush=True)
+    print(run(hot, chosen.steps, nearest).line("Langevin, 600 K", len(atoms)), flush=True)
 
 
 if __name__ == "__main__":
