@@ -210,3 +210,19 @@ def test_a_matrix_is_computed_once_for_each_element(monkeypatch):
     assert torch.equal(LinearAction(rep)(transform, torch.ones(2, 3)), first)
     with pytest.raises(TypeError):
         LinearAction(rep)(transform.only("rotation"), torch.ones(2, 3))
+
+
+def test_a_product_is_spared_only_where_the_matrix_is_exactly_the_identity():
+    rep, features = O3().rep("2x0e + 1x1o"), torch.randn(4, 5, dtype=torch.float64)
+    identity = Transform(torch.eye(3, dtype=torch.float64))
+    inversion = Transform(-torch.eye(3, dtype=torch.float64))
+    moved = LinearAction(rep)(identity, features)
+    assert torch.equal(moved, features)
+    assert moved.data_ptr() != features.data_ptr()
+    assert identity.fixes(rep)
+    assert inversion.fixes(O3().rep("3x1e"))
+    assert not inversion.fixes(rep)
+    nearly = Transform(torch.eye(3, dtype=torch.float64) * (1 + 1e-15))
+    assert not nearly.fixes(O3().vector)
+    tracked = torch.eye(3, dtype=torch.float64, requires_grad=True)
+    assert LinearAction(O3().vector)(Transform(tracked), torch.ones(2, 3, dtype=torch.float64)).requires_grad

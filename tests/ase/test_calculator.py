@@ -113,16 +113,6 @@ def test_relaxation_and_dynamics(potential):
     assert atoms.calc.neighbor_list.searches < 15
 
 
-def test_the_skin_changes_nothing(potential):
-    energies = []
-    for skin in (0.0, 1.0):
-        atoms = copper(Calculator(potential, skin=skin, dtype="float64"))
-        for _ in range(4):
-            atoms.rattle(0.05, seed=1)
-            energies.append(atoms.get_potential_energy())
-    assert energies[:4] == pytest.approx(energies[4:], rel=1e-12)
-
-
 def test_the_skin_changes_nothing_along_a_trajectory_and_when_the_cell_changes(potential):
     trajectories = []
     for skin in (0.0, 0.6):

@@ -119,3 +119,13 @@ class TestElements:
         _, moved, renumbered = action(transform, (None, positions, edges))
         assert torch.equal(moved[renumbered[0]], positions[edges[0]])
         assert torch.equal(moved[renumbered[1]], positions[edges[1]])
+
+
+def test_numbers_whose_squares_overflow_are_finite_all_the_same():
+    x = torch.full((2, 3), 1e200, dtype=torch.float64)
+    assert distance(x, x).finite
+    for broken in (float("inf"), float("nan")):
+        y = x.clone()
+        y[1, 2] = broken
+        assert not distance(y, x).finite
+        assert not distance(x, y).finite

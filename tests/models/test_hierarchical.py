@@ -198,3 +198,14 @@ def test_norms_stand_in_every_layer_and_keep_the_law(layer: str) -> None:
     assert_equivariant(model, samples=8)
     with pytest.raises(ValueError, match='norm is "layer", "batch" or "none"'):
         encoder(layer={"name": layer, "norm": "rows"})
+
+
+@pytest.mark.parametrize(("layer", "hidden"), [("steerable", "4x0e + 2x1o"), ("vector", "4x1o")])
+def test_the_first_level_has_a_graph_where_a_layer_needs_it(layer: str, hidden: str) -> None:
+    features, positions, batch = clouds(30, 10)
+    model = encoder("2x1o", layer=layer, hidden=hidden, layers=[0, 1, 1]).double()
+    needed = layer == "vector"  # its embedding sees the neighbors
+    assert (model._pyramid(positions, None, batch, 2)[0].geometry is not None) is needed
+    assert model(features, positions, batch=batch).isfinite().all()
+    by_point = encoder("2x1o", layer=layer, hidden=hidden, layers=[0, 1, 1], pool=None)
+    assert by_point._pyramid(positions, None, batch, 2)[0].geometry is not None

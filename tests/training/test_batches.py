@@ -105,3 +105,24 @@ def test_to_device_moves_whatever_a_job_makes():
     assert moved["pair"].a.is_meta
     assert moved["pair"].b[0].is_meta
     assert moved["pair"].b[1] == "name"
+
+
+def test_to_device_takes_plain_tuples_and_leaves_what_only_looks_like_a_named_one():
+    class Node:
+        _fields = ("a",)
+
+    node, x = Node(), torch.ones(2)
+    moved = to_device((x, [node], (x, 1)), torch.device("meta"))
+    assert type(moved) is tuple
+    assert moved[0].is_meta
+    assert moved[1] == [node]
+    assert moved[2][0].is_meta
+    assert moved[2][1] == 1
+
+
+def test_padding_is_marked_and_has_one_example():
+    few = train_steps(2, 1, 0, 0, 2, 3)[0]
+    assert few.is_padding
+    assert len(few.indices) == 1
+    assert few.indices[0] == train_steps(2, 1, 0, 0, 0, 3)[0].indices[0]
+    assert not train_steps(3, 1, 0, 0, 2, 3)[0].is_padding

@@ -30,6 +30,8 @@ def apply_rep(rep: Rep, transform: Transform, features: Tensor) -> Tensor:
             f"expected a tensor (..., {rep.dim}) of type {rep}, got shape {tuple(features.shape)}: "
             "the last axis carries the representation"
         )
+    if transform.fixes(rep):
+        return features.clone()
     return features @ rep_matrix(rep, transform).to(features).mT
 
 

@@ -31,19 +31,27 @@ def irrep_components(rep: Rep, features: Tensor) -> Iterator[Component]:
     """
     if not isinstance(features, Tensor) or features.ndim == 0 or features.shape[-1] != rep.dim:
         return
-    basis, terms = _terms(rep)
+    basis, blocks = _blocks(rep)
     aligned = features if basis is None else features @ basis.to(features)
-    seen: Counter[str] = Counter()
     start = 0
-    for copies, irrep in terms:
-        stop = start + copies * irrep.dim
-        seen[str(irrep)] += 1
-        name = str(irrep) if seen[str(irrep)] == 1 else f"{irrep} ({seen[str(irrep)]})"
-        yield Component(name, aligned[..., start:stop], features)
-        start = stop
+    for name, width in blocks:
+        yield Component(name, aligned[..., start : start + width], features)
+        start += width
 
 
 @lru_cache(maxsize=64)
+def _blocks(rep: Rep) -> tuple[Tensor | None, tuple[tuple[str, int], ...]]:
+    """An orthonormal basis in which the rep is the sum of irreps, and the names and widths of their blocks."""
+    basis, terms = _terms(rep)
+    seen: Counter[str] = Counter()
+    blocks = []
+    for copies, irrep in terms:
+        seen[str(irrep)] += 1
+        name = str(irrep) if seen[str(irrep)] == 1 else f"{irrep} ({seen[str(irrep)]})"
+        blocks.append((name, copies * irrep.dim))
+    return basis, tuple(blocks)
+
+
 def _terms(rep: Rep) -> tuple[Tensor | None, tuple[tuple[int, Irrep], ...]]:
     """An orthonormal basis in which the rep is the sum of these irreps; no terms where that is not known."""
     if rep.irreps is not None:

@@ -34,6 +34,7 @@ class Transform:
     permutation: Tensor | None = None
     permutations: Mapping[str, Tensor] = field(default_factory=lambda: _NONE)
     _matrices: dict[Rep, Tensor] = field(default_factory=dict, init=False, repr=False)
+    _identities: dict[Rep, bool] = field(default_factory=dict, init=False, repr=False)
 
     def matrix(self, rep: Rep) -> Tensor:
         """rho(g), ``(rep.dim, rep.dim)`` float64, computed once for each representation.
@@ -48,6 +49,14 @@ class Transform:
         if rep not in self._matrices:
             self._matrices[rep] = rep.matrix(self.linear)
         return self._matrices[rep]
+
+    def fixes(self, rep: Rep) -> bool:
+        """Whether rho(g) is exactly the identity matrix, looked up once for each representation."""
+        if rep not in self._identities:
+            matrix = self.matrix(rep)
+            identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+            self._identities[rep] = not matrix.requires_grad and torch.equal(matrix, identity)
+        return self._identities[rep]
 
     def __matmul__(self, other: Transform) -> Transform:
         translation = self.translation

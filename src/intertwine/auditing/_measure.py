@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -132,7 +132,7 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
             f"the shape of the output depends on the group element: {[tuple(x.shape) for x in right]} for x, "
             f"{[tuple(x.shape) for x in left]} for g x"
         )
-    if not all(bool(torch.isfinite(x).all()) for x in (*left, *right)):
+    if not all(_is_finite(x) for x in (*left, *right)):
         return Distance(inf, finite=False)
     if action is not None:
         actual = action.matched(actual, expected)
@@ -147,9 +147,9 @@ def distance(actual: Any, expected: Any, action: Action | None = None, slack: fl
 
 
 def _components(action: Action, actual: Any, expected: Any, slack: float) -> dict[str, float]:
-    errors = {}
+    errors, sizes = {}, _Norms()
     for a, b in zip(action.components(actual), action.components(expected), strict=True):
-        allowed = slack * _norm(b.whole)
+        allowed = slack * sizes(b.whole)
         scale = max(_norm(b.values) or _norm(a.values), allowed)
         errors[b.name] = max(0.0, _norm(a.values - b.values) - allowed) / scale if scale > 0 else 0.0
     return errors if len(errors) > 1 else {}
@@ -157,6 +157,23 @@ def _components(action: Action, actual: Any, expected: Any, slack: float) -> dic
 
 def _norm(tensor: Tensor) -> float:
     return float(torch.linalg.vector_norm(tensor))
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite: they are where their norm is, which may also overflow."""
+    return isfinite(_norm(tensor)) or bool(torch.isfinite(tensor).all())
+
+
+class _Norms:
+    """Norms of tensors, each computed once: components share the tensor that they are slices of."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Tensor, float]] = {}
+
+    def __call__(self, tensor: Tensor) -> float:
+        if id(tensor) not in self._found:
+            self._found[id(tensor)] = tensor, _norm(tensor)
+        return self._found[id(tensor)][1]
 
 
 @dataclass

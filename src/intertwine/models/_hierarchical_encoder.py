@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud, PointFeatures
 from intertwine.models._point_pyramid import PyramidLevel, point_pyramid
 from intertwine.models._rep_texts import group_name
-from intertwine.models.families import OUTPUT_SCALE, Family, InteractionConfig, describe_family, get_family
+from intertwine.models.families import (
+    OUTPUT_SCALE,
+    Family,
+    InteractionConfig,
+    PointEmbedding,
+    describe_family,
+    get_family,
+)
 from intertwine.nn import Geometry, Linear, Pool, Reduce
 from intertwine.ops import knn_interpolate, resolve_batch
 from intertwine.reps import Rep
@@ -246,7 +253,10 @@ class HierarchicalEncoder(nn.Module):
             k=self.k,
             pool_neighbors=self.pool_neighbors,
             lmax=self.interaction_configs[0].lmax,
-            with_graph=[count > 0 or level < len(self.merge) for level, count in enumerate(self.layers)],
+            with_graph=[
+                count > 0 or level < len(self.merge) or (level == 0 and not isinstance(self.embed, PointEmbedding))
+                for level, count in enumerate(self.layers)
+            ],
         )
 
 

@@ -18,7 +18,7 @@ class PyramidLevel(NamedTuple):
     Attributes:
         positions: ``(M, 3)``.
         batch: ``(M,)`` structure of each point.
-        geometry: Edges among the points; ``None`` if no interaction needs them.
+        geometry: Edges among the points; ``None`` if no layer needs them.
         sample_index: ``(M,)`` which points of the level before they are; ``None`` at the first.
         pooling_geometry: Edges from the level before to the points; ``None`` at the first.
     """
@@ -53,13 +53,16 @@ def point_pyramid(
         k: Nearest neighbors of a point on its level.
         pool_neighbors: Nearest neighbors of a point on the level before.
         lmax: Highest degree of the spherical harmonics.
-        with_graph: Of each level, whether it needs a graph of its own; the first always has one.
+        with_graph: Of each level, whether it needs a graph of its own.
 
     Returns:
         One level for each entry of ``with_graph``.
     """
-    edges = knn_graph(positions, k, batch) if edges is None else edges
-    levels = [PyramidLevel(positions, batch, Geometry.from_edges(positions, edges, lmax))]
+    first = None
+    if with_graph[0]:
+        edges = knn_graph(positions, k, batch) if edges is None else edges
+        first = Geometry.from_edges(positions, edges, lmax)
+    levels = [PyramidLevel(positions, batch, first)]
     for needed in with_graph[1:]:
         fine = levels[-1]
         counts = segment_sum(torch.ones_like(fine.batch), fine.batch, structures)

@@ -131,9 +131,10 @@ class DirectSum(Rep):
     def _blocks(self, g: Tensor, blocks: dict[Rep, Tensor]) -> Tensor:
         rows, start, dim = [], 0, self.dim
         for copies, rep in self.terms:
-            for _ in range(copies):
-                rows.append(pad(blocks[rep], (start, dim - start - rep.dim)))
-                start += rep.dim
+            width = copies * rep.dim
+            copied = g.new_ones(copies).diag()[:, None, :, None] * blocks[rep][..., None, :, None, :]
+            rows.append(pad(copied.reshape(*g.shape[:-2], width, width), (start, dim - start - width)))
+            start += width
         return torch.cat(rows, dim=-2) if rows else g.new_zeros(*g.shape[:-2], 0, 0)
 
     def __str__(self) -> str:

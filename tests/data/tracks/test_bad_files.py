@@ -185,3 +185,99 @@ def test_bundle_adjustment_files(tmp_path):
         (tmp_path / "p.txt").write_text(text)
         with pytest.raises(ValueError, match=re.escape(message)):
             read_tracks(tmp_path / "p.txt")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        (",width,height|,100,80", [[100, 80]]),
+        (",width,height|,1,1", [[1, 1]]),
+        (",width,height|,0,80", None),
+        (",width,height|,,", None),
+        (",width|,100", None),
+        ("|", None),
+    ],
+)
+def test_sizes_of_images_are_known_where_both_are_given(tmp_path, sizes, expected):
+    heading, values = sizes.split("|")
+    (tmp_path / "t.csv").write_text(f"camera,point,x,y,fx,fy,cx,cy{heading}\na,p,1,2,50,60,40,30{values}\n")
+    found = read_tracks(tmp_path / "t.csv")
+    assert (None if found.sizes is None else found.sizes.tolist()) == expected
+    assert found.intrinsics.tolist() == [[[50, 0, 40], [0, 60, 30], [0, 0, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("camera,point,x\na,p,1\n", "t.csv: no column y; expected camera, point, x, y, got camera, point, x"),
+        ("camera,point,x,y\n", "t.csv: no rows in it"),
+        ("camera,point,x,y\na,p,1,2\na,q,1\n", "t.csv, line 3: too few values; expected camera, point, x, y"),
+        ("camera,point,x,y,fx,fy,cx,cy\na,p,1,2,5,5,1,\n", "t.csv: the intrinsics of camera a are missing; give the"),
+        ("camera,point,x,y,fx,fy,cx,cy\na,p,1,z,5,5,1,1\n", 't.csv: column y expects numbers, got "z"'),
+        ("camera,point,x,y,fx,fy,cx,cy\na,p,1,2,5,q,1,1\n", 't.csv: column fy expects numbers, got "q"'),
+    ],
+)
+def test_tables_that_will_not_do(tmp_path, text, line):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(line)):
+        read_tracks(tmp_path / "t.csv")
+
+
+def archive(tmp_path, **arrays):
+    np.savez(tmp_path / "t.npz", **{name: value for name, value in arrays.items() if value is not None})
+    return tmp_path / "t.npz"
+
+
+LIST = {"camera": np.array([0, 0, 2]), "point": np.array([0, 4, 0]), "xy": np.arange(6.0).reshape(3, 2), "K": np.eye(3)}
+
+
+def test_lists_of_observations(tmp_path):
+    found = read_tracks(archive(tmp_path, **LIST))
+    assert found.num_cameras == 3
+    assert found.num_points == 5
+    assert found.names == ["camera0000", "camera0001", "camera0002"]
+    assert found.sizes is None
+    assert found.poses is None
+    sized = archive(
+        tmp_path, **LIST, size=np.array([7, 8]), names=np.array(["a", "b", "c"]), R=np.stack([np.eye(3)] * 3)
+    )
+    found = read_tracks(sized)
+    assert found.sizes.tolist() == [[7, 8]] * 3
+    assert found.names == ["a", "b", "c"]
+    assert found.poses is None  # without t
+    posed = archive(tmp_path, **LIST, names=np.array(["a"]), R=np.stack([np.eye(3)] * 3), t=np.ones((3, 3)))
+    assert read_tracks(posed).poses.translations.tolist() == [[1, 1, 1]] * 3
+    assert read_tracks(posed).names[0] == "camera0000"
+
+
+def test_a_measurement_matrix_by_hand(tmp_path):
+    matrix = np.array([[1.0, 0, 3], [2, 0, 0], [0, 5, 7], [0, 6, 8]])
+    calibration = np.array([[2.0, 0, 4], [0, 3, 6], [0, 0, 1]])
+    pose = np.concatenate([np.eye(3), [[1.0], [2], [3]]], 1)
+    scaled = -2 * calibration @ pose
+    inverse = np.stack([np.linalg.inv(calibration) * 5] * 2)
+    found = read_tracks(archive(tmp_path, M=matrix, Ns=inverse, Ps_gt=np.stack([scaled, scaled])))
+    assert found.camera.tolist() == [0, 1, 1]
+    assert found.point.tolist() == [0, 1, 2]
+    assert found.xy.tolist() == [[1, 2], [5, 6], [7, 8]]
+    assert np.allclose(found.intrinsics, calibration)
+    assert np.allclose(found.poses.rotations, np.eye(3))
+    assert np.allclose(found.poses.translations, [1, 2, 3])
+    assert np.allclose(read_tracks(archive(tmp_path, M=matrix, K=2 * calibration)).intrinsics, calibration)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "line"),
+    [
+        ({**LIST, "K": None}, "t.npz: the intrinsics K are missing; expected camera, point, xy, K, or M and Ns"),
+        ({**LIST, "xy": None, "K": None}, "t.npz: xy, K is missing; expected"),
+        ({**LIST, "xy": np.array(["a"])}, "t.npz: xy expects numbers, got <U1"),
+        ({"M": np.ones((3, 2)), "K": np.eye(3)}, "t.npz: M expects the shape (2 cameras, points), got (3, 2)"),
+        ({"M": np.ones(4), "K": np.eye(3)}, "t.npz: M expects the shape (2 cameras, points), got (4,)"),
+        ({"M": np.ones((4, 2))}, "t.npz: the intrinsics are missing; expected Ns (the inverse matrices) or K beside M"),
+        ({"M": np.ones((4, 2)), "Ns": np.zeros((3, 3))}, "t.npz: a matrix of Ns has no inverse"),
+    ],
+)
+def test_archives_that_will_not_do(tmp_path, arrays, line):
+    with pytest.raises(ValueError, match=re.escape(line)):
+        read_tracks(archive(tmp_path, **arrays))

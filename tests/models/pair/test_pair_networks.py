@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from intertwine.groups import SO3
+from intertwine.groups import SO3, Octahedral
 from intertwine.models import PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
 from intertwine.ops import knn_graph
 
@@ -90,3 +90,11 @@ def test_the_plain_network_is_not_biequivariant():
 def test_an_encoder_without_vectors_is_refused():
     with pytest.raises(ValueError, match="vectors"):
         RotationNetwork(PointEncoder("1x0e", "4x0e", layers=0))
+
+
+def test_an_encoder_of_another_group_is_refused():
+    class Encoder(torch.nn.Module):
+        rep_out = 4 * Octahedral().vector
+
+    with pytest.raises(ValueError, match='expects vectors in the output of its encoder such as "16x1o", got 4x'):
+        RotationNetwork(Encoder())

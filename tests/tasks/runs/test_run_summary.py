@@ -49,3 +49,17 @@ def test_only_options_that_differ_are_compared(tmp_path):
         for name, seed, more in (("a", 0, {}), ("b", 3, {"cutoff": None}), ("c", 0, {"cutoff": 5}))
     ]
     assert differing_options(runs) == [("seed", ["0", "3", "0"]), ("cutoff", ["-", "-", "5"])]
+
+
+def test_a_finished_run(tmp_path):
+    folder = write_run(tmp_path / "a", started="2026-01-01", config={"data": "text"}, settings={"epochs": 5, "seed": 2})
+    (folder / "metrics.csv").write_text("epoch,loss,seconds\n1,0.5,10\n4,,25.5\n")
+    for name, loss in (("last", 0.3), ("best", 0.25)):
+        (folder / name).mkdir()
+        (folder / name / "checkpoint.json").write_text(json.dumps({"monitor": "loss", "metrics": {"loss": loss}}))
+        found = summarize(folder)
+        assert (found.monitor, found.metrics) == ("loss", {"loss": loss})  # the best, else the last
+    assert (found.started, found.epochs, found.planned, found.seconds) == ("2026-01-01", 4, 5, 25.5)
+    assert found.data == ""
+    assert found.options == {"epochs": 5, "seed": 2}
+    assert find_runs(tmp_path / "nothing") == []

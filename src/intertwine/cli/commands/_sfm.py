@@ -76,6 +76,7 @@ def sfm(
     threshold: Annotated[float, typer.Option(metavar="PIXELS", help="Largest reprojection error of an inlier.")] = 4.0,
 ) -> int:
     """Reconstruct cameras and points of a scene from its tracks and intrinsics, or from its tracks alone."""
+    from intertwine.data.tracks import read_tracks
     from intertwine.tasks import check_output_folder
     from intertwine.tasks.sfm import structure_from_motion, write_scene
 
@@ -85,8 +86,6 @@ def sfm(
     network = _network_start(start, checkpoint, steps)
     if output is not None:
         check_output_folder(Path(output))
-    from intertwine.data.tracks import read_tracks
-
     screen = console()
     tracks = read_tracks(scene, intrinsics=intrinsics, calibrated=not projective)
     show_line(
@@ -134,6 +133,7 @@ def _reconstruct_projective(screen: Console, tracks: Tracks, threshold: float, o
 def _network_start(start: str | None, checkpoint: str | None, steps: int | None) -> NetworkStart | None:
     """The network that was asked for, None for geometry."""
     from intertwine.tasks import load, unknown
+    from intertwine.tasks.sfm import NetworkStart
 
     if start not in (None, "geometry", "network"):
         raise unknown("start", start, ("geometry", "network"))
@@ -146,8 +146,6 @@ def _network_start(start: str | None, checkpoint: str | None, steps: int | None)
         return None
     if steps is not None and not 0 <= steps <= _MOST_STEPS:
         raise UsageError(f"--steps expects a number within 0 .. {_MOST_STEPS:,}, got {steps:,}")
-    from intertwine.tasks.sfm import NetworkStart
-
     if checkpoint is None:
         return NetworkStart() if steps is None else NetworkStart(steps=steps)
     predictor = load(checkpoint)

@@ -14,7 +14,8 @@ from intertwine.data.readers._columns import LABEL_NAMES, integer_labels, unit_n
 
 POINT_NAMES = ("points", "pos", "positions", "xyz", "arr_0")
 
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and zipfile raise on damaged archives."""
 
 _MAX_DEFLATION = 1100
 """Bytes that one byte of a zip can stand for, at most."""
@@ -27,19 +28,10 @@ def read_npz(content: bytes) -> Cloud:
         ShapeError: not a zip of arrays, an array larger than its bytes, no points, or arrays of other shapes.
     """
     try:
-        _check_sizes(content)
+        check_sizes(content)
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        MemoryError,
-    ) as error:
+    except DAMAGED as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise ShapeError(f"cannot be read as NPZ ({lines[0][:100]})") from error
     name = next((name for name in POINT_NAMES if name in arrays), None)
@@ -69,7 +61,7 @@ def _check_array(name: str, array: npt.NDArray[np.generic] | None, shape: tuple[
         raise ShapeError(f'the array "{name}" is {array.dtype} {array.shape}; expected numbers {shape}')
 
 
-def _check_sizes(content: bytes) -> None:
+def check_sizes(content: bytes) -> None:
     """Raise ValueError if an array's head announces more than its bytes can hold, before any memory is taken."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():

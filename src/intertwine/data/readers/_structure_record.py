@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from intertwine._errors import UsageError
 from intertwine.data._elements import CHEMICAL_SYMBOLS
+from intertwine.data.readers._npz_atoms import read_npz_atoms
 from intertwine.data.readers._structure_targets import atom_target_of, target_of
 from intertwine.data.readers._xyz import read_xyz_frames
 from intertwine.data.readers._xyz_atoms import explain_atoms
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from intertwine.reps import Rep
 
 XYZ_SUFFIXES = (".xyz", ".extxyz")
+NPZ_SUFFIX = ".npz"
 _SAME_PLACE = 1e-5
 """In Angstrom: the distance of two periodic images that are one atom."""
 _LARGEST = 1e6
@@ -72,8 +74,9 @@ def atoms_of_file(path: Path, report: Callable[[int], None]) -> Iterator[Any]:
         UsageError: the file is empty, or a frame cannot be read; the message names file and frame.
     """
     empty = True
-    is_xyz = path.suffix.lower() in XYZ_SUFFIXES
-    for atoms in _read_xyz(path, report) if is_xyz else _read_with_ase(path, report):
+    suffix = path.suffix.lower()
+    read = _read_xyz if suffix in XYZ_SUFFIXES else read_npz_atoms if suffix == NPZ_SUFFIX else _read_with_ase
+    for atoms in read(path, report):
         empty = False
         yield atoms
     if empty:

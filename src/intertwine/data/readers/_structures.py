@@ -43,7 +43,8 @@ def read_structures(
     """All structures of a file, or of the .xyz and .extxyz files of a folder in the order of their names.
 
     Args:
-        path: .xyz, .extxyz, or another format that ase reads (told by its name or content); or a folder.
+        path: .xyz, .extxyz, .npz with the arrays of rMD17, sGDML or QM9, or another format that ase reads (told by its
+            name or content); or a folder.
         targets: name -> representation; each is looked up in every frame's info, then in the results that the file
             brings (ase puts energy and dipole there), and must have `rep.dim` numbers; 3 x 3 counts as nine, by rows,
             and so do the six numbers xx yy zz yz xz xy that ase makes of a stress.

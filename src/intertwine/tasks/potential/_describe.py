@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from intertwine.data import CHEMICAL_SYMBOLS
@@ -35,7 +36,7 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
             f"{names}: {data['frames']:,} frames of {' '.join(symbols)}, split {sizes} (seed {split['seed']}, written "
             f"to {folder / 'split.json'})",
         ),
-        ("labels", labels_text(config["found"], data["frames"])),
+        ("labels", labels_text(config["found"], data["frames"], config.get("converted", ()))),
         ("reference", f"{config['reference']['source']}: {references} eV"),
         (
             "model",
@@ -46,8 +47,8 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def labels_text(found: dict[str, dict[str, int]], frames: int) -> str:
-    """Which keys hold the labels, in which unit, and how many frames lack them.
+def labels_text(found: dict[str, dict[str, int]], frames: int, converted: Sequence[str] = ()) -> str:
+    """Which keys hold the labels, in which unit, how many frames lack them, and from which units they were converted.
 
     >>> labels_text({"energy": {"REF_energy": 9}, "forces": {"REF_forces": 6}, "stress": {}}, 9)
     'energy from REF_energy (eV), forces from REF_forces (eV/A; 3 frames have none), no stress'
@@ -62,4 +63,4 @@ def labels_text(found: dict[str, dict[str, int]], frames: int) -> str:
         missing = frames - sum(keys.values())
         lacking = f"; {missing:,} frames have none" if missing else ""
         parts.append(f"{name} from {names} ({_UNITS[name]}{lacking})")
-    return ", ".join(parts)
+    return ", ".join(parts) + (f"; converted from {' and '.join(converted)}" if converted else "")

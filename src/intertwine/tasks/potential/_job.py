@@ -145,7 +145,8 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         UsageError: A file is gone, or has more or fewer frames: the split does not fit.
     """
     recorded = config["data"]["files"]
-    found = read_frames([file["source"] for file in recorded], config["keys"], progress)
+    sources = [file["source"] for file in recorded]
+    found = read_frames(sources, config["keys"], progress, units=config.get("units"))
     for file, now in zip(recorded, found.files, strict=True):
         if file["frames"] != now.frames:
             raise UsageError(

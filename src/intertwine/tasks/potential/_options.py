@@ -23,6 +23,9 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES
 
+UNITS = {"eV": 1.0, "kcal/mol": 4184 / 96485.33212, "kJ/mol": 1000 / 96485.33212}
+"""Units of energy, in eV."""
+
 _LARGEST_WEIGHT = 1e6
 
 
@@ -30,8 +33,12 @@ _LARGEST_WEIGHT = 1e6
 class PotentialOptions(FitOptions):
     """Options of `intertwine fit potential` besides those of every task."""
 
-    data: str = option("", help="Frames with energies and forces: extended XYZ, or what ase reads.", metavar="TRAIN",
-                       argument=True)  # fmt: skip
+    data: str = option(
+        "",
+        help="Frames with energies and forces: extended XYZ, NPZ, or what ase reads.",
+        metavar="TRAIN",
+        argument=True,
+    )
     more: Sequence[str] = option((), help="More files to train on.", metavar="MORE", argument=True)
     validation: str | int | float | None = option(
         "5%", help="Validation frames, which choose the best epoch: how many of those of TRAIN, or a file.",
@@ -50,6 +57,10 @@ class PotentialOptions(FitOptions):
     stress_key: str | None = option(
         None, help="Key of the stress (eV/A^3) or virial (eV) of periodic frames; found by itself when not given.",
         group="Labels", metavar="KEY",
+    )  # fmt: skip
+    units: str | None = option(
+        None, help="Unit of energies, and of forces per angstrom; by default that which a file states, else eV.",
+        group="Labels", choices=list(UNITS),
     )  # fmt: skip
     isolated_atoms: str | None = option(
         None, help="Frames of one atom each, whose energies are subtracted; by default those among the frames, else a "

@@ -47,7 +47,7 @@ def plan(
     files = [*options.training_files]
     parts = {part: options.file_of(part) for part in ("validation", "test")}
     files += [resolve(file) for file in parts.values() if file is not None]
-    found = read_frames(files, options.keys, progress)
+    found = read_frames(files, options.keys, progress, units=options.units)
     split = _split(options, found.files, len(found.frames))
     train = found.frames.select(split.train)
     for line in unit_warnings(train):
@@ -69,6 +69,8 @@ def plan(
         },
         "keys": options.keys,
         "found": found.keys,
+        "units": options.units,
+        "converted": list(found.converted),
         "reference": {"energies": list(reference.values), "source": reference.source, "fitted": reference.fitted},
         "weights": [options.energy_weight, options.forces_weight, options.stress_weight],
         "model": {
@@ -132,7 +134,7 @@ def _elements(train: PointCloudSet, name: str) -> tuple[int, ...]:
 def _isolated(options: PotentialOptions, found: LabeledFrames) -> tuple[dict[int, float], str]:
     if options.isolated_atoms is None:
         return found.isolated, "among the frames"
-    return read_isolated_atoms(options.isolated_atoms, options.energy_key), options.isolated_atoms
+    return read_isolated_atoms(options.isolated_atoms, options.energy_key, options.units), options.isolated_atoms
 
 
 def _scale(train: PointCloudSet, reference: torch.Tensor) -> float:

@@ -106,7 +106,7 @@ class PotentialPredictor(Predictor[Potential, PointCloudSet]):
         """Frames with known labels."""
         if source is None:
             return read_again(self.config, progress)
-        return read_frames([source], self.config["keys"], progress).frames
+        return read_frames([source], self.config["keys"], progress, units=self.config.get("units")).frames
 
     def outputs(
         self, frames: PointCloudSet, name: str, batch_size: int | None = None, progress: ProgressCallback = no_progress

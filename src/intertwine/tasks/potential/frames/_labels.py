@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intertwine._errors import UsageError
+from intertwine.tasks.potential._options import UNITS
 
 Array = npt.NDArray[np.float64]
 
@@ -51,25 +52,29 @@ QUANTITIES = (ENERGY, FORCES, STRESS)
 class Labels(NamedTuple):
     """The labels of a frame; None for those that it lacks.
 
-    energy: eV; forces: (N, 3), eV/A; stress: (3, 3), eV/A^3, positive under tension; keys: name of the quantity -> key.
+    energy: eV; forces: (N, 3), eV/A; stress: (3, 3), eV/A^3, positive under tension; keys: name of the quantity -> key;
+    unit: of energies in the file, from which they were converted.
     """
 
     energy: float | None
     forces: Array | None
     stress: Array | None
     keys: Mapping[str, str]
+    unit: str = "eV"
 
 
-def labels_of(atoms: Any, keys: Mapping[str, str | None], location: str) -> Labels:
+def labels_of(atoms: Any, keys: Mapping[str, str | None], location: str, units: str | None = None) -> Labels:
     """The labels of a frame: from its comment line, its columns, and the results that ase makes of these.
 
     Args:
         atoms: ase's.
         keys: name of a quantity -> the key that the user named, or None to look for it.
         location: File and frame, for messages.
+        units: The unit of energies, one of `UNITS`; None for that which the file states (``e_unit``), else eV.
 
     Raises:
-        UsageError: A label is not finite or of another shape; or two keys give different values for one quantity.
+        UsageError: A label is not finite or of another shape; two keys give different values for one quantity; or the
+            file states a unit that is not known.
     """
     found: dict[str, Array] = {}
     names: dict[str, str] = {}
@@ -87,8 +92,20 @@ def labels_of(atoms: Any, keys: Mapping[str, str | None], location: str) -> Labe
         if held:
             name = _only(held, quantity, location)
             names[quantity.name], found[quantity.name] = name, held[name]
-    energy = found.get("energy")
-    return Labels(None if energy is None else float(energy), found.get("forces"), found.get("stress"), names)
+    unit = _unit(atoms, location) if units is None else units
+    energy, forces, stress = (None if (one := found.get(q.name)) is None else UNITS[unit] * one for q in QUANTITIES)
+    return Labels(None if energy is None else float(energy), forces, stress, names, unit)
+
+
+def _unit(atoms: Any, location: str) -> str:
+    stated = str(atoms.info.get("e_unit", "eV"))
+    found = next((unit for unit in UNITS if unit.lower() == stated.lower()), None)
+    if found is None:
+        raise UsageError(
+            f'{location}: the file states its energies in "{stated[:40]}" (e_unit); expected {", ".join(UNITS)}: say '
+            "which with --units, or convert them"
+        )
+    return found
 
 
 def known_keys(atoms: Any) -> str:

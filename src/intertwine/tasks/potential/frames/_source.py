@@ -32,13 +32,15 @@ class LabeledFrames(NamedTuple):
 
     frames: point fields numbers, forces; cloud fields energy (S, 1), stress (S, 9), cell (S, 9) and pbc (S, 3),
     has_energy, has_forces, has_stress (S, 1) bool, and the labels config_type; isolated:
-    atomic number -> eV; files: in the order of the frames; keys: quantity -> key -> how many frames have it there.
+    atomic number -> eV; files: in the order of the frames; keys: quantity -> key -> how many frames have it there;
+    converted: the units of energy, besides eV, from which labels were converted.
     """
 
     frames: PointCloudSet
     isolated: dict[int, float]
     files: tuple[FrameFile, ...]
     keys: dict[str, dict[str, int]]
+    converted: tuple[str, ...]
 
 
 class _Frame(NamedTuple):
@@ -47,7 +49,11 @@ class _Frame(NamedTuple):
 
 
 def read_frames(
-    sources: Sequence[str], keys: Mapping[str, str | None], progress: ProgressCallback = no_progress
+    sources: Sequence[str],
+    keys: Mapping[str, str | None],
+    progress: ProgressCallback = no_progress,
+    *,
+    units: str | None = None,
 ) -> LabeledFrames:
     """All labeled frames of some files, without isolated atoms, whose energies are kept apart.
 
@@ -57,6 +63,7 @@ def read_frames(
         sources: Files or folders.
         keys: name of a quantity -> the key that the user named, or None to look for it.
         progress: Called with how many bytes of the current file are read.
+        units: The unit of energies in the files; None for that which a file states, else eV.
 
     Raises:
         UsageError: A file cannot be read, or has no labeled frame; or a label is not what it must be.
@@ -67,7 +74,7 @@ def read_frames(
     for source in sources:
         before, unlabeled = len(frames), []
         for checked in iter_atoms(source, progress=progress):
-            labels = labels_of(checked.atoms, keys, checked.location)
+            labels = labels_of(checked.atoms, keys, checked.location, units)
             if _is_isolated(checked.atoms):
                 add_isolated(isolated, int(checked.atoms.numbers[0]), labels.energy, checked.location)
             elif labels.energy is None and labels.forces is None:
@@ -83,10 +90,11 @@ def read_frames(
         if key is not None and not found[name]:
             checked = frames[0].checked
             raise UsageError(f'no frame has the {name} "{key}"; {checked.location} has {known_keys(checked.atoms)}')
-    return LabeledFrames(_pack(frames), isolated, tuple(files), found)
+    converted = tuple(dict.fromkeys(frame.labels.unit for frame in frames if frame.labels.unit != "eV"))
+    return LabeledFrames(_pack(frames), isolated, tuple(files), found, converted)
 
 
-def read_isolated_atoms(source: str, key: str | None) -> dict[int, float]:
+def read_isolated_atoms(source: str, key: str | None, units: str | None = None) -> dict[int, float]:
     """The energies of a file of isolated atoms: atomic number -> eV.
 
     Raises:
@@ -96,7 +104,7 @@ def read_isolated_atoms(source: str, key: str | None) -> dict[int, float]:
     for checked in iter_atoms(source):
         if len(checked.atoms) != 1:
             raise UsageError(f"{checked.location}: expected isolated atoms, this frame has {len(checked.atoms)} atoms")
-        labels = labels_of(checked.atoms, {"energy": key}, checked.location)
+        labels = labels_of(checked.atoms, {"energy": key}, checked.location, units)
         add_isolated(isolated, int(checked.atoms.numbers[0]), labels.energy, checked.location)
     return isolated
 

@@ -46,7 +46,9 @@ def _total_energies(frames: PointCloudSet) -> str:
     if 0.4 < ratio < 1.3:
         return f"energies look like hartree, not eV: multiply them by {_HARTREE} (and forces accordingly)"
     if 300 < ratio < 800:
-        return f"energies look like kcal/mol, not eV: multiply them, and the forces, by {_KCAL}"
+        return (
+            f"energies look like kcal/mol, not eV: multiply them, and the forces, by {_KCAL}, or say --units kcal/mol"
+        )
     return ""
 
 
