@@ -1,13 +1,15 @@
 """Registration beside Open3D (FPFH, RANSAC, ICP), kiss-matcher and small-gicp: success, errors and time.
 
     python benchmarks/pairs/register.py scans SCANS.npz PAIRS.csv [--output results.json]
-    python benchmarks/pairs/register.py meshes FOLDER --overlap 0.4 0.5 0.6 0.7 0.8 [--count 40]
+    python benchmarks/pairs/register.py meshes FOLDER --overlap 0.4 0.5 0.6 0.7 0.8 [--count 40] [--checkpoint RUN]
 
 ``scans``: an archive with ``NAME`` (N, 3) and ``pose/NAME`` (4, 4), and a table with the columns a, b, overlap_a,
-overlap_b. ``meshes``: OFF files; two crops of each, sampled independently, that share a part of the surface. Both
-clouds of each pair are turned and moved at random; a second run with other motions shows whether that matters
-(Kolmogorov-Smirnov test of the rotation errors). Success is a rotation error below 5 degrees and a displacement of the
-center below 2 % of the diameter. Peers that are not installed are left out: pip install open3d kiss-matcher small-gicp.
+overlap_b. ``meshes``: OFF files, ``--count`` of them drawn at random; two crops of each, sampled independently, that
+share a part of the surface, in the frame of the mesh, so that the identity is right. The first run takes the clouds as
+they are; the second turns and moves both of each pair at random, and the success by overlap is its. Whether turning
+matters is seen by a Kolmogorov-Smirnov test of the rotation errors. Success is a rotation error below 5 degrees and a
+displacement of the center below 2 % of the diameter. ``--checkpoint``: also with a trained network (``intertwine fit
+register``). Peers that are not installed are left out: pip install open3d kiss-matcher small-gicp.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from scipy.stats import ks_2samp
 
 from intertwine.data import read_cloud
 from intertwine.ops.registration import register
+from intertwine.tasks import load
 
 Method = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
@@ -77,8 +80,9 @@ def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
 def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) -> Iterator[Pair]:
     """Two crops by parallel planes of independent samples; the shared slab is the wanted share of each crop."""
     files = sorted(folder.rglob("*.off"))
+    order = np.random.RandomState(0).permutation(len(files))
     kept = 0
-    for number, path in enumerate(files):
+    for number, path in enumerate(files[k] for k in order):
         if kept == count:
             return
         try:
@@ -106,12 +110,19 @@ def ours(first: np.ndarray, second: np.ndarray, _: float) -> np.ndarray:
     return register(torch.from_numpy(first), torch.from_numpy(second)).matrix.numpy()
 
 
-def open3d_method() -> Method:
+def trained(checkpoint: str) -> Method:
+    """With the matches of a trained network."""
+    predictor = load(checkpoint)
+    return lambda first, second, _: predictor.register(torch.from_numpy(first), torch.from_numpy(second)).matrix.numpy()
+
+
+def open3d_global() -> Callable[..., Any]:
+    """Both clouds as Open3D has them, and the motion of FPFH and RANSAC."""
     import open3d
 
     registration = open3d.pipelines.registration
 
-    def run(first: np.ndarray, second: np.ndarray, voxel: float) -> np.ndarray:
+    def run(first: np.ndarray, second: np.ndarray, voxel: float) -> tuple[list[Any], np.ndarray]:
         open3d.utility.random.seed(0)
         clouds, features = [], []
         for points in (first, second):
@@ -134,10 +145,33 @@ def open3d_method() -> Method:
             ],
             registration.RANSACConvergenceCriteria(100_000, 0.999),
         )
-        plane = registration.TransformationEstimationPointToPlane()
-        return registration.registration_icp(*clouds, voxel, found.transformation, plane).transformation
+        return clouds, found.transformation
 
     return run
+
+
+def open3d_method() -> Method:
+    import open3d
+
+    registration, start = open3d.pipelines.registration, open3d_global()
+
+    def run(first: np.ndarray, second: np.ndarray, voxel: float) -> np.ndarray:
+        clouds, motion = start(first, second, voxel)
+        plane = registration.TransformationEstimationPointToPlane()
+        return registration.registration_icp(*clouds, voxel, motion, plane).transformation
+
+    return run
+
+
+def fpfh_gicp_method() -> Method:
+    import small_gicp
+
+    start = open3d_global()
+    return lambda first, second, voxel: gicp(small_gicp, first, second, voxel, start(first, second, voxel)[1])
+
+
+_KISS_VOXEL = 1.1
+"""In the units of scaled clouds: kiss-matcher refuses voxels that are not larger than 1."""
 
 
 def kiss_method() -> Method:
@@ -145,10 +179,11 @@ def kiss_method() -> Method:
     import small_gicp
 
     def run(first: np.ndarray, second: np.ndarray, voxel: float) -> np.ndarray:
-        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=1.0))
-        found = matcher.estimate((first / voxel).astype(np.float32), (second / voxel).astype(np.float32))
+        matcher = kiss_matcher.KISSMatcher(kiss_matcher.KISSMatcherConfig(voxel_size=_KISS_VOXEL))
+        factor = _KISS_VOXEL / voxel
+        found = matcher.estimate((factor * first).astype(np.float32), (factor * second).astype(np.float32))
         start = np.eye(4)
-        start[:3, :3], start[:3, 3] = found.rotation, voxel * np.ravel(found.translation)
+        start[:3, :3], start[:3, 3] = found.rotation, np.ravel(found.translation) / factor
         return gicp(small_gicp, first, second, voxel, start)
 
     return run
@@ -181,7 +216,12 @@ def _scaled(motion: np.ndarray, factor: float) -> np.ndarray:
     return result
 
 
-PEERS = {"open3d fpfh ransac icp": open3d_method, "kiss-matcher small-gicp": kiss_method, "small-gicp": gicp_method}
+PEERS = {
+    "open3d fpfh ransac icp": open3d_method,
+    "open3d fpfh small-gicp": fpfh_gicp_method,
+    "kiss-matcher small-gicp": kiss_method,
+    "small-gicp": gicp_method,
+}
 
 
 def errors(found: np.ndarray, pair: Pair) -> tuple[float, float]:
@@ -209,14 +249,21 @@ def measure(method: Method, pairs: list[Pair]) -> list[dict[str, Any]]:
 
 
 def show(name: str, runs: list[list[dict[str, Any]]], bins: list[tuple[float, float]]) -> None:
-    rows = [row for run in runs for row in run]
+    rows = [row for run in runs[1:] or runs for row in run]
     cells = []
     for low, high in bins:
-        inside = [row["degrees"] < 5 and row["gap"] < 0.02 for row in rows if low <= row["overlap"] < high]
+        inside = [_success(row) for row in rows if low <= row["overlap"] < high]
         cells.append(f"{100 * np.mean(inside):5.0f} %" if inside else "      -")
     seconds = np.median([row["seconds"] for row in rows])
     same = ks_2samp(*([row["degrees"] for row in run] for run in runs[:2])).pvalue if len(runs) > 1 else float("nan")
-    print(f"{name:26}{' '.join(cells)}   median {seconds:.2f} s   KS p {same:.2f}", flush=True)
+    turns = ", ".join(f"{100 * np.mean([_success(row) for row in run]):.0f} %" for run in runs)
+    print(
+        f"{name:26}{' '.join(cells)}   median {seconds:.2f} s   as given, turned: {turns}, KS p {same:.2f}", flush=True
+    )
+
+
+def _success(row: dict[str, Any]) -> bool:
+    return row["degrees"] < 5 and row["gap"] < 0.02
 
 
 def main() -> None:
@@ -229,6 +276,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation, share of the diameter")
     parser.add_argument("--runs", type=int, default=2, help="motions of each pair")
     parser.add_argument("--methods", nargs="+", default=["intertwine", *PEERS])
+    parser.add_argument("--checkpoint", help="a run of intertwine fit register, also measured")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     if options.kind == "scans":
@@ -239,14 +287,20 @@ def main() -> None:
         edges = [*(x - 1e-6 for x in options.overlap), 1.01]
     bins = list(itertools.pairwise(edges))
     print(f"{len(pairs)} pairs, overlap " + " ".join(f"{100 * low:.0f}+" for low, _ in bins))
-    results = {}
+    results, methods = {}, {"intertwine": lambda: ours, **PEERS}
+    if options.checkpoint:
+        methods = {"intertwine, trained": lambda: trained(options.checkpoint), **methods}
+        options.methods.insert(0, "intertwine, trained")
     for name in options.methods:
         try:
-            method = ours if name == "intertwine" else PEERS[name]()
+            method = methods[name]()
         except ImportError as error:
             print(f"{name}: {error}")
             continue
-        runs = [measure(method, [moved(p, 1000 * run + k) for k, p in enumerate(pairs)]) for run in range(options.runs)]
+        runs = [
+            measure(method, [moved(p, 1000 * run + k) if run else p for k, p in enumerate(pairs)])
+            for run in range(options.runs)
+        ]
         show(name, runs, bins)
         results[name] = runs
     if options.output:

@@ -3,7 +3,8 @@
 The set is that of `intertwine data mnist-inrs --count N`. Candidates, each trained by `intertwine.fit` with the same
 split, steps and seed:
 
-- equivariant, and attention: `intertwine fit weights`;
+- message: `intertwine fit weights`, messages along the layers, which start as evaluations at learned inputs;
+- equivariant, and attention: linear maps between weights;
 - no-symmetries: equivariant with signs and phases left as they are;
 - linear-maps: the published layers of deep weight spaces, linear maps and ReLU without residuals, norms or expansions;
 - perceptron: of all weights in a row; permuted: with random permutations while training; aligned: hidden features of
@@ -31,12 +32,14 @@ from intertwine.nn import WeightSpace, WeightSpaceLinear, normal_form
 
 PLANE = "rotate+scale+shift"
 TASKS = {
+    "message": {"model": "message", "augment": PLANE},
     "equivariant": {"model": "equivariant", "augment": PLANE},
     "attention": {"model": "attention", "augment": PLANE},
     "no-symmetries": {"model": "equivariant", "augment": PLANE, "keep_signs": True},
     "perceptron": {"model": "plain", "augment": PLANE},
     "permuted": {"model": "plain", "augment": f"{PLANE}+permute"},
 }
+HIDDEN, LAYERS = 48, 4
 OTHERS = ("linear-maps", "aligned", "evaluated")
 
 
@@ -46,7 +49,7 @@ def by_task(name, options):
     with tempfile.TemporaryDirectory() as folder:
         run = intertwine.fit(
             "weights", "mnist-inrs", output=str(Path(folder) / "run"), epochs=options.epochs, seed=options.seed,
-            train=options.train, hidden=options.hidden, layers=options.layers, **TASKS[name],
+            train=options.train, **TASKS[name],
         )  # fmt: skip
         model = intertwine.load(run.best)
         count = sum(parameter.numel() for parameter in model.model.parameters())
@@ -117,7 +120,7 @@ def aligned(space, weights):
 def pictures(networks):
     axis = torch.linspace(-1, 1, 28)
     positions = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(1, -1, 2)
-    weights = list(networks.weights.values())
+    weights = [networks.weights[f"{layer}.{name}"] for layer in (0, 2, 4) for name in ("weight", "bias")]
     shown = []
     for part in zip(*(w.split(500) for w in weights), strict=True):
         x = positions.expand(len(part[0]), -1, -1)
@@ -141,8 +144,8 @@ def by_loop(name, options):
         arrays = tuple((x - x[train].mean(0)) / x[train].std(0).clamp_min(1e-6) for x in arrays)
     torch.manual_seed(options.seed)
     model = {
-        "linear-maps": lambda: LinearMaps(space, options.hidden, options.layers, 10),
-        "aligned": lambda: Perceptron(space.num_weights, 12 * options.hidden, options.layers, 10),
+        "linear-maps": lambda: LinearMaps(space, HIDDEN, LAYERS, 10),
+        "aligned": lambda: Perceptron(space.num_weights, 12 * HIDDEN, LAYERS, 10),
         "evaluated": lambda: picture_network(10),
     }[name]()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.002, weight_decay=0.01)
@@ -166,8 +169,6 @@ def main():
     parser.add_argument("--candidates", nargs="+", default=[*TASKS, *OTHERS], choices=[*TASKS, *OTHERS])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--train", type=int, default=None, help="Networks to train on; by default all of the split")
-    parser.add_argument("--hidden", type=int, default=48)
-    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default=None, help="JSON lines")
     options = parser.parse_args()

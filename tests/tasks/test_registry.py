@@ -58,6 +58,7 @@ def test_a_task_of_another_package_is_found(plugin):
         "keypoints",
         "potential",
         "properties",
+        "register",
         "segment",
         "sfm",
         "sort",

@@ -50,7 +50,7 @@ from intertwine.models.potential import (
 )
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
-from intertwine.models.weights import WeightSpaceNetwork
+from intertwine.models.weights import WeightMessageNetwork, WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
@@ -100,6 +100,7 @@ __all__ = [
     "VectorFamily",
     "VectorPointNet",
     "VoxelCNN",
+    "WeightMessageNetwork",
     "WeightSpaceNetwork",
     "WideResNet",
     "committee_deviation",

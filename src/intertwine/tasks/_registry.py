@@ -19,6 +19,7 @@ _OURS = {
     "keypoints": "intertwine.tasks.keypoints:KeypointTask",
     "potential": "intertwine.tasks.potential:PotentialTask",
     "properties": "intertwine.tasks.properties:Properties",
+    "register": "intertwine.tasks.register:RegisterTask",
     "segment": "intertwine.tasks.segment:Segment",
     "sfm": "intertwine.tasks.sfm:SfmTask",
     "weights": "intertwine.tasks.weights:WeightsTask",

@@ -48,6 +48,36 @@ def test_registration_network():
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
 
 
+def test_a_batch_of_pairs_equals_a_loop():
+    """Clouds of different sizes side by side, in any order of their points, and each pair alone."""
+    torch.manual_seed(1)
+    encoder = PointEncoder("1x0e", "4x0e + 4x1o", layers=1, lmax=1, cutoff=3.0, pool=None, output_scale=1.0)
+    net = RegistrationNetwork(encoder, "2x(1o,1o)", superpoints=8, radius=0.5).double()
+    firsts, seconds = ([sample(n, seed + n) for n in sizes] for seed, sizes in ((1, (30, 5, 22)), (9, (25, 40, 8))))
+    pairs = [(cloud(p), cloud(q)) for p, q in zip(firsts, seconds, strict=True)]
+    alone = [net(*pair) for pair in pairs]
+    batches = []
+    for clouds in zip(*pairs, strict=True):
+        sizes = torch.tensor([len(c[1]) for c in clouds])
+        starts = sizes.cumsum(0) - sizes
+        edges = torch.cat([c[2] + start for c, start in zip(clouds, starts, strict=True)], 1)
+        batch = torch.arange(3).repeat_interleave(sizes)
+        order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(0))
+        place = torch.empty_like(order).index_copy(0, order, torch.arange(len(order)))
+        positions = torch.cat([c[1] for c in clouds])[order]
+        batches.append((torch.ones(len(batch), 1).double(), positions, place[edges], batch[order], 3))
+    coarse, fine = net.match(*batches)
+    for k, motion in enumerate(alone):
+        assert torch.allclose(fine.motion.rotation[k], motion.rotation, atol=1e-9)
+        assert torch.allclose(fine.motion.translation[k], motion.translation, atol=1e-9)
+    for found in (coarse, fine):
+        assert found.plan.masked_fill(found.mask_1[:, :, None] & found.mask_2[:, None], 0).abs().max() == 0
+        assert float(found.plan.sum(2).max()) < 1.01
+    loss = sum(x.square().sum() for motion in net.plans(*batches) for x in motion)
+    loss.backward()
+    assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
+
+
 def test_the_plain_network_is_not_biequivariant():
     torch.manual_seed(0)
     net = PlainRotationNetwork(PointEncoder("1x0e", "8x0e", layer="message", layers=1)).double()

@@ -56,3 +56,19 @@ def test_transport_plan_is_exchanged_with_the_sets_and_leaves_outliers_out():
     assert torch.allclose(
         transport_plan(lonely, 0.0, iterations=200).diagonal(), torch.tensor([1.0, 1, 0]).double(), atol=1e-3
     )
+
+
+def test_padding_of_a_transport_plan_changes_nothing():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    wide = torch.randn(2, 8, 9, generator=generator, dtype=torch.float64)
+    wide[1, :5, :7] = scores
+    mask_1, mask_2 = torch.arange(8) < torch.tensor([[8], [5]]), torch.arange(9) < torch.tensor([[9], [7]])
+    wide.requires_grad_()
+    plan = transport_plan(wide, 0.3, mask_1=mask_1, mask_2=mask_2)
+    assert torch.allclose(plan[1, :5, :7], transport_plan(scores, 0.3), atol=1e-12)
+    assert torch.allclose(plan[0], transport_plan(wide[0], 0.3), atol=1e-12)
+    assert float(plan[1].detach().sum() - plan[1, :5, :7].detach().sum()) == 0
+    plan.square().sum().backward()
+    assert bool(wide.grad.isfinite().all())
+    assert float(wide.grad[1, 5:].abs().max()) == 0

@@ -155,3 +155,32 @@ def test_histograms_are_invariant_and_know_the_sign_of_the_normals():
     assert abs(one - other).max() > 0.1
     pairs = mutual_matches(one, (other, one))
     assert (pairs[:, 0] == pairs[:, 1]).mean() > 0.99
+
+
+def test_given_matches_take_the_place_of_histograms():
+    """Matches that agree on a motion win over a larger overlap; nonsense does no harm where the shape decides."""
+    (R, t), first, second = motion(5), blob(1500, 1), blob(1400, 2)
+    moved = second @ R.mT + t
+    nearest = torch.cdist(first, second).argmin(1)
+    matches = first[:400], moved[nearest[:400]]
+    assert degrees(register(first, moved, matches=matches).rotation, R) < 2
+    back = register(moved, first, matches=matches[::-1])
+    assert degrees(back.rotation, R.mT) < 2
+    nonsense = first[:400], moved[nearest[:400]].flip(0)
+    assert degrees(register(first, moved, matches=nonsense).rotation, R) < 2
+    with pytest.raises(ValueError, match="as many points"):
+        register(first, moved, matches=(first[:3], moved[:4]))
+
+
+def test_evidence():
+    """Its numbers for a moved copy, and their exchange."""
+    R, t = motion(1)
+    first, second = blob(1500, 0), blob(1400, 3) @ R.mT + t
+    found, back = register(first, second), register(second, first)
+    assert found.evidence.overlap == found.overlap
+    assert found.evidence._replace(overlap=back.overlap) == back.evidence
+    assert found.evidence.features == back.evidence.features
+    assert 0 < found.evidence.agreeing <= found.evidence.matches
+    assert 0.5 < found.evidence.closeness <= 1
+    assert 0 <= found.evidence.margin <= 1
+    assert register(first[:1], second).evidence is None

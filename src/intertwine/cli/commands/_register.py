@@ -12,8 +12,12 @@ from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Callable
 
+    from rich.console import Console
+    from torch import Tensor
+
+    from intertwine.ops.registration import Registration
     from intertwine.tasks.register import RegisteredFiles
 
 SUCCESS = 0
@@ -22,6 +26,14 @@ SUCCESS = 0
 def register(
     first: Annotated[str, typer.Argument(metavar="A", help="Mesh or point cloud that moves.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Mesh or point cloud that stays.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Trained network (fit register), whose matches are used instead of those of local histograms.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +61,10 @@ def register(
         raise UsageError(f"{output}: a registration is written as {', '.join(MOTION_SUFFIXES)}")
     if picture is not None and Path(picture).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{picture}: the picture is written as .png, .pdf or .svg")
-    found = register_files(first, second, scale=scale)
+    if checkpoint is not None and scale:
+        raise UsageError("--scale cannot be given with --checkpoint: a network takes both clouds in one unit")
+    method = None if checkpoint is None else _trained(checkpoint)
+    found = register_files(first, second, scale=scale, method=method)
     screen = console()
     _show(screen, first, second, found, scaled=scale)
     if output is not None:
@@ -61,6 +76,17 @@ def register(
             draw_registration(found).savefig(path, format=Path(picture).suffix[1:].lower(), dpi=130)
         show_line(screen, "written", picture)
     return SUCCESS
+
+
+def _trained(checkpoint: str) -> Callable[[Tensor, Tensor], Registration]:
+    """Registration with the network of a checkpoint."""
+    from intertwine.tasks import load
+    from intertwine.tasks.register import RegisterPredictor
+
+    predictor = load(checkpoint)
+    if not isinstance(predictor, RegisterPredictor):
+        raise UsageError(f"--checkpoint {checkpoint} is no model of this task: train one with intertwine fit register")
+    return predictor.register
 
 
 def _show(screen: Console, first: str, second: str, found: RegisteredFiles, *, scaled: bool) -> None:

@@ -13,6 +13,7 @@ from intertwine.cli._console import console, progress, show_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from intertwine.data.tracks import Tracks
     from intertwine.tasks.sfm import NetworkStart, Reconstruction, Scene
 
 SUCCESS = 0
@@ -65,30 +66,66 @@ def sfm(
             show_default=False,
         ),
     ] = None,
+    cameras: Annotated[
+        str,
+        typer.Option(
+            metavar="CAMERAS",
+            help="calibrated, or projective: without intrinsics, up to a projective transformation of space.",
+        ),
+    ] = "calibrated",
     threshold: Annotated[float, typer.Option(metavar="PIXELS", help="Largest reprojection error of an inlier.")] = 4.0,
 ) -> int:
-    """Reconstruct cameras and points of a scene from its tracks and intrinsics."""
+    """Reconstruct cameras and points of a scene from its tracks and intrinsics, or from its tracks alone."""
     from intertwine.data.tracks import read_tracks
     from intertwine.tasks import check_output_folder
     from intertwine.tasks.sfm import structure_from_motion, write_scene
 
     if not 0 < threshold < float("inf"):
         raise UsageError(f"--threshold expects a number of pixels above 0, got {threshold}")
+    projective = _is_projective(cameras, of_network=any(x is not None for x in (start, checkpoint, steps)))
     network = _network_start(start, checkpoint, steps)
     if output is not None:
         check_output_folder(Path(output))
     screen = console()
-    tracks = read_tracks(scene, intrinsics=intrinsics)
+    tracks = read_tracks(scene, intrinsics=intrinsics, calibrated=not projective)
     show_line(
         screen,
         scene,
         f"{tracks.num_cameras} cameras, {tracks.num_points:,} points, {len(tracks.camera):,} observations",
     )
+    if projective:
+        return _reconstruct_projective(screen, tracks, threshold, output)
     with progress(screen, "cameras", "cameras") as bar:
         found = structure_from_motion(tracks, threshold=threshold, network=network, progress=bar)
     _show(screen, found)
     if output is not None:
         write_scene(Path(output), found)
+        show_line(screen, "written", output)
+    return SUCCESS
+
+
+def _is_projective(cameras: str, *, of_network: bool) -> bool:
+    from intertwine.tasks import unknown
+
+    if cameras not in ("calibrated", "projective"):
+        raise unknown("kind of cameras", cameras, ("calibrated", "projective"))
+    if cameras == "projective" and of_network:
+        raise UsageError("projective cameras start from a fundamental matrix: leave out --start, --checkpoint, --steps")
+    return cameras == "projective"
+
+
+def _reconstruct_projective(screen: Console, tracks: Tracks, threshold: float, output: str | None) -> int:
+    from intertwine.tasks.sfm import projective_structure_from_motion, write_projective_scene
+
+    found = projective_structure_from_motion(tracks, threshold=threshold)
+    for remark in found.remarks:
+        show_line(screen, "note", remark)
+    points = int(found.points.isfinite().all(1).sum())
+    show_line(screen, "cameras", f"{int(found.registered.sum())} of {tracks.num_cameras}, {points:,} points")
+    kept = f"{int(found.inliers.sum()):,} of {len(tracks.camera):,} observations that agree"
+    show_line(screen, "reprojection", f"mean error {found.reprojection_error:.3f} px over {kept}")
+    if output is not None:
+        write_projective_scene(Path(output), found)
         show_line(screen, "written", output)
     return SUCCESS
 

@@ -23,7 +23,8 @@ from intertwine.data.public._digits import mnist
 _FORMAT = 1
 _PART = 500
 """Networks in a file of the cache; an interrupted call goes on after the last whole one."""
-_AT_ONCE = 50
+_AT_ONCE = 10
+"""Networks trained at once: their activations fit into a processor's cache."""
 _LAYERS = (2, 32, 32, 1)
 _FREQUENCY = 30.0
 _STEPS, _RATE, _WARMUP = 150, 0.005, 20

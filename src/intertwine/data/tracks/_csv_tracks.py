@@ -15,12 +15,13 @@ _OBSERVATION = ("camera", "point", "x", "y")
 _INTRINSICS = ("fx", "fy", "cx", "cy")
 
 
-def read_csv_tracks(path: Path, intrinsics: Path | None = None) -> Tracks:
+def read_csv_tracks(path: Path, intrinsics: Path | None = None, *, calibrated: bool = True) -> Tracks:
     """The tracks of a table with the columns camera, point, x and y (pixels).
 
     Args:
         path: The table. It may hold the columns fx, fy, cx and cy, too.
         intrinsics: A table with the columns camera, fx, fy, cx, cy, and perhaps width and height.
+        calibrated: Whether intrinsics are needed; without them K is the identity.
 
     Raises:
         UsageError: A column or the intrinsics of a camera are missing, or a number is not one.
@@ -34,12 +35,13 @@ def read_csv_tracks(path: Path, intrinsics: Path | None = None) -> Tracks:
     matrices, sizes = [], []
     for name in cameras:
         row = known.get(name, {})
-        if any(not row.get(column) for column in _INTRINSICS):
+        missing = any(not row.get(column) for column in _INTRINSICS)
+        if missing and calibrated:
             raise UsageError(
                 f"{source}: the intrinsics of camera {name} are missing; give the columns {', '.join(_INTRINSICS)}, "
-                "or a table of cameras with --intrinsics"
+                "a table of cameras with --intrinsics, or --cameras projective, which needs none"
             )
-        matrices.append(_matrix(source, row))
+        matrices.append(torch.eye(3, dtype=torch.float64) if missing else _matrix(source, row))
         sizes.append([_number(source, row, column) if row.get(column) else 0.0 for column in ("width", "height")])
     xy = [[_number(path, row, "x"), _number(path, row, "y")] for row in rows]
     size = torch.tensor(sizes).long()

@@ -22,12 +22,13 @@ _FORMATS = (
 )
 
 
-def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None) -> Tracks:
+def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None, calibrated: bool = True) -> Tracks:
     """The tracks of a scene.
 
     Args:
         path: A COLMAP model or database, a BAL problem, a table or an archive of arrays.
         intrinsics: A table of cameras, for a table of tracks without them.
+        calibrated: Whether a table of tracks needs intrinsics; without them K is the identity.
 
     Returns:
         The tracks without distortion and without observations that are not finite.
@@ -50,7 +51,7 @@ def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None) -> Tr
         table = None if intrinsics is None else Path(intrinsics)
         if table is not None and not table.is_file():
             raise UsageError(f"{table} does not exist; expected a table of cameras")
-        tracks = read_csv_tracks(path, table)
+        tracks = read_csv_tracks(path, table, calibrated=calibrated)
     elif path.suffix.lower() == ".npz":
         tracks = read_npz_tracks(path)
     elif path.suffix.lower() in (".txt", ".bz2", ".gz"):

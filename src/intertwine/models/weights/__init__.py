@@ -1,5 +1,6 @@
 """Networks that read the weights of networks."""
 
+from intertwine.models.weights._weight_message_network import WeightMessageNetwork
 from intertwine.models.weights._weight_space_network import WeightSpaceNetwork
 
-__all__ = ["WeightSpaceNetwork"]
+__all__ = ["WeightMessageNetwork", "WeightSpaceNetwork"]

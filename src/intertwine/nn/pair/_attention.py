@@ -50,13 +50,14 @@ class PairAttention(nn.Module):
         self.value = Linear(self.transport.rep_out, self.rep_out, bias=False)
         self.action_out = LinearAction(self.rep_out)
 
-    def forward(self, features_1: Tensor, features_2: Tensor, pair: Tensor) -> Tensor:
+    def forward(self, features_1: Tensor, features_2: Tensor, pair: Tensor, mask_2: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
             features_1: ``(..., N, rep.dim)``, of the points that attend.
             features_2: ``(..., M, rep.dim)``, of the points that are attended to.
             pair: ``(..., rep_pair.dim)``.
+            mask_2: ``(..., M)`` bool, which rows of the second features are points; the others are padding.
 
         Returns:
             ``(..., N, rep.dim)``.
@@ -64,6 +65,9 @@ class PairAttention(nn.Module):
         check_features(features_1, self.rep_in.dim, str(self.rep_in), "PairAttention")
         carried = self.transport(features_2, pair[..., None, :])
         query, key = self.query(features_1), self.key(carried)
-        weights = torch.softmax(query @ key.mT / key.shape[-1] ** 0.5, dim=-1)
+        logits = query @ key.mT / key.shape[-1] ** 0.5
+        if mask_2 is not None:
+            logits = logits.masked_fill(~mask_2[..., None, :], -torch.inf)
+        weights = torch.softmax(logits, dim=-1)
         result: Tensor = features_1 + weights @ self.value(carried)
         return result

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from intertwine.ops.cameras._rotation import cross_matrix, matrix_from_rotation_
 _DENSE_CAMERAS = 80
 """Up to so many cameras the reduced matrix is a dense product; beyond, a sparse one."""
 _CHUNK = 4096
+State = TypeVar("State", bound=tuple[Tensor, ...])
 
 
 class BundleAdjustment(NamedTuple):
@@ -34,7 +36,9 @@ class BundleAdjustment(NamedTuple):
     iterations: int
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
+    """Observations, and how many cameras and points there are."""
+
     camera: Tensor
     point: Tensor
     xy: Tensor
@@ -89,18 +93,45 @@ def bundle_adjustment(
 
     Reference: Triggs et al., Bundle Adjustment: A Modern Synthesis, 2000, Sections 6.1 and 4.3.
     """
-    problem = _Problem(camera, point, xy, focal, loss_scale, len(rotations), len(points))
-    state = (rotations, translations, points)
-    cost = _cost(problem, state)
+    problem = Problem(camera, point, xy, focal, loss_scale, len(rotations), len(points))
+    state, cost, steps = levenberg_marquardt(
+        (rotations, translations, points),
+        lambda state: _cost(problem, state),
+        lambda state: _normal_equations(problem, state),
+        lambda state, blocks, damping: _moved(state, solve(problem, blocks, damping, fixed_points=fixed_points)),
+        max_iterations,
+        tolerance,
+    )
+    return BundleAdjustment(*state, cost, steps)
+
+
+def levenberg_marquardt(
+    state: State,
+    cost_of: Callable[[State], float],
+    blocks_of: Callable[[State], Blocks],
+    moved: Callable[[State, Blocks, float], State],
+    max_iterations: int,
+    tolerance: float,
+) -> tuple[State, float, int]:
+    """Damped Gauss-Newton steps; returns the state of least cost, the cost, and how many steps were taken.
+
+    Args:
+        state: Where to start.
+        cost_of: The cost of a state, infinite where it is not allowed.
+        blocks_of: The normal equations.
+        moved: The state after a step with a damping.
+        max_iterations: The most steps.
+        tolerance: The relative decrease of the cost below which it stops.
+    """
+    cost = cost_of(state)
     damping, growth, steps = 1e-4, 2.0, 0
     while steps < max_iterations:
         steps += 1
-        blocks = _normal_equations(problem, state)
-        accepted = False
-        decrease = 0.0
+        blocks = blocks_of(state)
+        accepted, decrease = False, 0.0
         for _ in range(10):
-            trial = _moved(state, _solve(problem, blocks, damping, fixed_points=fixed_points))
-            new_cost = _cost(problem, trial)
+            trial = moved(state, blocks, damping)
+            new_cost = cost_of(trial)
             if new_cost < cost:
                 accepted, decrease = True, cost - new_cost
                 state, cost = trial, new_cost
@@ -109,22 +140,30 @@ def bundle_adjustment(
             damping, growth = damping * growth, 2 * growth
         if not accepted or decrease <= tolerance * cost:
             break
-    return BundleAdjustment(*state, cost, steps)
+    return state, cost, steps
 
 
-def _cost(problem: _Problem, state: tuple[Tensor, Tensor, Tensor]) -> float:
-    residuals, depth = reprojection_residuals(*state, problem.camera, problem.point, problem.xy, problem.focal)
-    if not bool((depth > 0).all()):
-        return torch.inf
+def robust_cost(residuals: Tensor, scale: float | None) -> float:
+    """The sum of squares, or of the soft L1 loss of a scale."""
     squares = residuals.square().sum(1)
-    if problem.scale is None:
+    if scale is None:
         return float(squares.sum())
-    c2 = problem.scale**2
+    c2 = scale**2
     return float((2 * c2 * (torch.sqrt(1 + squares / c2) - 1)).sum())
 
 
-class _Blocks(NamedTuple):
-    """Normal equations: cameras (m, 6, 6), points (n, 3, 3), coupling (N, 6, 3), right-hand sides (m, 6), (n, 3)."""
+def _cost(problem: Problem, state: tuple[Tensor, Tensor, Tensor]) -> float:
+    residuals, depth = reprojection_residuals(*state, problem.camera, problem.point, problem.xy, problem.focal)
+    if not bool((depth > 0).all()):
+        return torch.inf
+    return robust_cost(residuals, problem.scale)
+
+
+class Blocks(NamedTuple):
+    """Normal equations of cameras of d parameters.
+
+    Cameras (m, d, d), points (n, 3, 3), coupling (N, d, 3), right-hand sides (m, d), (n, 3).
+    """
 
     cameras: Tensor
     points: Tensor
@@ -133,7 +172,7 @@ class _Blocks(NamedTuple):
     point_side: Tensor
 
 
-def _normal_equations(problem: _Problem, state: tuple[Tensor, Tensor, Tensor]) -> _Blocks:
+def _normal_equations(problem: Problem, state: tuple[Tensor, Tensor, Tensor]) -> Blocks:
     residuals, _ = reprojection_residuals(*state, problem.camera, problem.point, problem.xy, problem.focal)
     rotations, translations, points = state
     turned = torch.einsum("nij,nj->ni", rotations[problem.camera], points[problem.point])
@@ -150,7 +189,7 @@ def _normal_equations(problem: _Problem, state: tuple[Tensor, Tensor, Tensor]) -
     by_point = outer @ rotations[problem.camera]
     error = (residuals * weight.sqrt()[:, None])[..., None]
     m, n = problem.num_cameras, problem.num_points
-    return _Blocks(
+    return Blocks(
         seen.new_zeros(m, 6, 6).index_add_(0, problem.camera, by_pose.mT @ by_pose),
         seen.new_zeros(n, 3, 3).index_add_(0, problem.point, by_point.mT @ by_point),
         by_pose.mT @ by_point,
@@ -166,8 +205,8 @@ def _damped(blocks: Tensor, damping: float) -> Tensor:
     return blocks + torch.diag_embed(damping * diagonal + floor + unseen)
 
 
-def _solve(problem: _Problem, blocks: _Blocks, damping: float, *, fixed_points: bool) -> tuple[Tensor, Tensor]:
-    """The step of poses ``(m, 6)`` and points ``(n, 3)``."""
+def solve(problem: Problem, blocks: Blocks, damping: float, *, fixed_points: bool) -> tuple[Tensor, Tensor]:
+    """The step of cameras ``(m, d)`` and points ``(n, 3)``."""
     cameras = _damped(blocks.cameras, damping)
     if fixed_points:
         return -torch.linalg.solve(cameras, blocks.camera_side), torch.zeros_like(blocks.point_side)
@@ -178,21 +217,21 @@ def _solve(problem: _Problem, blocks: _Blocks, damping: float, *, fixed_points: 
     side = blocks.camera_side.index_add(0, problem.camera, -(blocks.coupling @ solved)[..., 0])
     lower, failed = torch.linalg.cholesky_ex(reduced)
     if int(failed):
-        poses = -torch.linalg.lstsq(reduced, side.flatten()[:, None]).solution.view(-1, 6)
+        poses = -torch.linalg.lstsq(reduced, side.flatten()[:, None]).solution.view_as(side)
     else:
-        poses = -torch.cholesky_solve(side.flatten()[:, None], lower).view(-1, 6)
+        poses = -torch.cholesky_solve(side.flatten()[:, None], lower).view_as(side)
     back = blocks.point_side.index_add(
         0, problem.point, (blocks.coupling.mT @ poses[problem.camera][..., None])[..., 0]
     )
     return poses, -(inverse @ back[..., None])[..., 0]
 
 
-def _coupling_product(problem: _Problem, blocks: Tensor) -> Tensor:
-    """``A A^T`` of the matrix ``A`` with these ``(N, 6, 3)`` blocks at (camera, point): ``(6 m, 6 m)``."""
-    m, n = problem.num_cameras, problem.num_points
+def _coupling_product(problem: Problem, blocks: Tensor) -> Tensor:
+    """``A A^T`` of the matrix ``A`` with these ``(N, d, 3)`` blocks at (camera, point): ``(d m, d m)``."""
+    m, n, d = problem.num_cameras, problem.num_points, blocks.shape[1]
     if m > _DENSE_CAMERAS:
         return _sparse_product(problem, blocks)
-    product = blocks.new_zeros(6 * m, 6 * m)
+    product = blocks.new_zeros(d * m, d * m)
     order = torch.argsort(problem.point, stable=True)
     bounds = torch.searchsorted(problem.point[order], torch.arange(0, n + _CHUNK, _CHUNK)).tolist()
     for chunk, (begin, end) in enumerate(pairwise(bounds)):
@@ -200,20 +239,20 @@ def _coupling_product(problem: _Problem, blocks: Tensor) -> Tensor:
         width = min(_CHUNK, n - chunk * _CHUNK)
         if width <= 0 or not len(part):
             continue
-        dense = blocks.new_zeros(m, width, 6, 3)
+        dense = blocks.new_zeros(m, width, d, 3)
         dense.index_put_((problem.camera[part], problem.point[part] - chunk * _CHUNK), blocks[part], accumulate=True)
-        matrix = dense.permute(0, 2, 1, 3).reshape(6 * m, 3 * width)
+        matrix = dense.permute(0, 2, 1, 3).reshape(d * m, 3 * width)
         product += matrix @ matrix.T
     return product
 
 
-def _sparse_product(problem: _Problem, blocks: Tensor) -> Tensor:
+def _sparse_product(problem: Problem, blocks: Tensor) -> Tensor:
     from scipy.sparse import coo_array
 
-    m, n = problem.num_cameras, problem.num_points
-    rows = (6 * problem.camera[:, None, None] + torch.arange(6)[:, None]).expand(-1, 6, 3).flatten()
-    columns = (3 * problem.point[:, None, None] + torch.arange(3)).expand(-1, 6, 3).flatten()
-    matrix = coo_array((blocks.flatten().numpy(), (rows.numpy(), columns.numpy())), shape=(6 * m, 3 * n)).tocsr()
+    m, n, d = problem.num_cameras, problem.num_points, blocks.shape[1]
+    rows = (d * problem.camera[:, None, None] + torch.arange(d)[:, None]).expand(-1, d, 3).flatten()
+    columns = (3 * problem.point[:, None, None] + torch.arange(3)).expand(-1, d, 3).flatten()
+    matrix = coo_array((blocks.flatten().numpy(), (rows.numpy(), columns.numpy())), shape=(d * m, 3 * n)).tocsr()
     return torch.from_numpy((matrix @ matrix.T).toarray())
 
 

@@ -66,6 +66,14 @@ def feature_matches(first: Surfels, second: Surfels, spacing: float) -> Matches:
     return Matches(first.points[rows_1], second.points[rows_2], first.normals[rows_1], second.normals[rows_2])
 
 
+def given_matches(points_1: Floats, points_2: Floats, first: Surfels, second: Surfels) -> Matches:
+    """Matched points with the normals of the surface elements nearest to them."""
+    kept = slice(MOST_MATCHES)
+    sides = zip((points_1[kept], points_2[kept]), (first, second), strict=True)
+    normals = [surface.normals[surface.tree.query(points)[1]] for points, surface in sides]
+    return Matches(points_1[kept], points_2[kept], normals[0], normals[1])
+
+
 def motions_from_matches(matches: Matches, spacing: float) -> Motions:
     """The motions that many matches agree on."""
     return consistent_motions(*matches, tolerance=_TOLERANCE * spacing)

@@ -10,15 +10,18 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.ops.registration._candidates import (
+    Matches,
     Pair,
     Ranked,
     feature_matches,
+    given_matches,
     merge,
     motions_from_matches,
     motions_from_rotations,
     refine,
     support,
 )
+from intertwine.ops.registration._confidence import Evidence, confidence_of
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._remarks import answer_remarks, shape_remarks, unit_remarks
@@ -38,6 +41,8 @@ _TRIED = 48
 _APART = 0.35
 """The least angle between rotations that are tried (radians)."""
 _NO_OVERLAP = 0.02
+_OTHER_ANGLE, _OTHER_PLACE = 0.2, 4.0
+"""Motions within this angle (radians) and so many spacings of an answer count as that answer."""
 
 
 class Registration(NamedTuple):
@@ -48,10 +53,11 @@ class Registration(NamedTuple):
         translation: t, ``(3,)``, in the unit of the second cloud.
         scale: s; 1 unless it was asked for.
         overlap: The shares of the first and of the second cloud that lie on the other one.
-        confidence: From 0 to 1: how likely it is that the motion is right, by the number of local features that agree.
+        confidence: The probability that the motion is right, from 0 to 1, by a logistic model of the evidence.
         answers: ``(K, 4, 4)``: all motions that fit equally well, this one first; more than one where the shape is
             symmetric.
         remarks: What a user should know, such as different units.
+        evidence: The statistics that the confidence is computed from; None for clouds without extent.
     """
 
     rotation: Tensor
@@ -61,6 +67,7 @@ class Registration(NamedTuple):
     confidence: float
     answers: Tensor
     remarks: tuple[str, ...]
+    evidence: Evidence | None = None
 
     @property
     def matrix(self) -> Tensor:
@@ -68,7 +75,9 @@ class Registration(NamedTuple):
         return self.answers[0]
 
 
-def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Registration:
+def register(
+    points_1: Tensor, points_2: Tensor, *, scale: bool = False, matches: tuple[Tensor, Tensor] | None = None
+) -> Registration:
     """The rigid motion of one point cloud onto another one that shows a part of the same object, from any pose.
 
     Local feature histograms are matched, motions that many matches agree on are refined by iterated closest points,
@@ -79,6 +88,8 @@ def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Regi
         points_1: ``(N, 3)``, the cloud that moves.
         points_2: ``(M, 3)``, in the same unit unless ``scale`` is set.
         scale: Whether to estimate the ratio of their scales as well.
+        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's: they
+            take the place of matches of feature histograms in seeking and ranking motions.
 
     Returns:
         The motion, with the overlap, a confidence, and all answers where the shape is symmetric.
@@ -99,9 +110,10 @@ def register(points_1: Tensor, points_2: Tensor, *, scale: bool = False) -> Regi
         (True, [5.0, 5.0, 5.0])
     """
     first, second = _checked(points_1, "points_1"), _checked(points_2, "points_2")
+    pairs = None if matches is None else _checked_matches(*matches)
     if _comes_first(second, first):
-        return _exchanged(_register(second, first, scale=scale))
-    return _register(first, second, scale=scale)
+        return _exchanged(_register(second, first, scale, None if pairs is None else pairs[::-1]))
+    return _register(first, second, scale, pairs)
 
 
 def _checked(points: Tensor, name: str) -> Floats:
@@ -114,6 +126,12 @@ def _checked(points: Tensor, name: str) -> Floats:
     return values
 
 
+def _checked_matches(points_1: Tensor, points_2: Tensor) -> tuple[Floats, Floats] | None:
+    if len(points_1) != len(points_2):
+        raise UsageError(f"matches expects as many points of both clouds, got {len(points_1)} and {len(points_2)}")
+    return (_checked(points_1, "matches"), _checked(points_2, "matches")) if len(points_1) else None
+
+
 def _comes_first(a: Floats, b: Floats) -> bool:
     """An order of clouds that motions do not change: by size, then by the spread about the mean."""
     if len(a) != len(b):
@@ -122,7 +140,7 @@ def _comes_first(a: Floats, b: Floats) -> bool:
     return spread[0] < spread[1] * (1 - 1e-9)
 
 
-def _register(first: Floats, second: Floats, *, scale: bool) -> Registration:
+def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats, Floats] | None) -> Registration:
     means = first.mean(axis=0), second.mean(axis=0)
     clouds = without_outliers(random_rows(first - means[0])), without_outliers(random_rows(second - means[1]))
     remarks = shape_remarks(clouds)
@@ -134,25 +152,35 @@ def _register(first: Floats, second: Floats, *, scale: bool) -> Registration:
     clouds = factor * clouds[0], clouds[1]
     spacing = common_spacing(*(natural_spacing(cloud) for cloud in clouds))
     if min(len(cloud) for cloud in clouds) == 1 or spacing == 0:
-        answers, shares, confidence = Motions(np.eye(3)[None], np.zeros((1, 3))), (1.0, 1.0), 0.0
+        answers, evidence = Motions(np.eye(3)[None], np.zeros((1, 3))), None
     else:
         pair = surfels(clouds[0], spacing), surfels(clouds[1], spacing)
-        answers, shares, confidence = _align(Pair(*pair, spacing, feature_matches(*pair, spacing)))
+        found = feature_matches(*pair, spacing)
+        tried = found
+        if matched is not None:
+            tried = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
+        answers, evidence = _align(Pair(*pair, spacing, tried), found)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
+    shares, confidence = ((1.0, 1.0), 0.0) if evidence is None else (evidence.overlap, confidence_of(evidence))
     remarks += answer_remarks(answers, shares, confidence)
     matrices = np.tile(np.eye(4), (len(answers.rotations), 1, 1))
     matrices[:, :3, :3] = factor * answers.rotations
     matrices[:, :3, 3] = answers.translations + means[1] - factor * answers.rotations @ means[0]
-    return _registration(torch.from_numpy(matrices), factor, shares, confidence, tuple(remarks))
+    return _registration(torch.from_numpy(matrices), factor, shares, confidence, tuple(remarks), evidence)
 
 
 def _registration(
-    matrices: Tensor, scale: float, overlap: tuple[float, float], confidence: float, remarks: tuple[str, ...]
+    matrices: Tensor,
+    scale: float,
+    overlap: tuple[float, float],
+    confidence: float,
+    remarks: tuple[str, ...],
+    evidence: Evidence | None,
 ) -> Registration:
     rotation, translation = matrices[0, :3, :3] / scale, matrices[0, :3, 3].clone()
-    return Registration(rotation, translation, scale, overlap, confidence, matrices, remarks)
+    return Registration(rotation, translation, scale, overlap, confidence, matrices, remarks, evidence)
 
 
 def _exchanged(found: Registration) -> Registration:
@@ -163,11 +191,12 @@ def _exchanged(found: Registration) -> Registration:
     inverse[:, :3, :3] = found.answers[:, :3, :3].mT / found.scale**2
     inverse[:, :3, 3:] = -inverse[:, :3, :3] @ found.answers[:, :3, 3:]
     inverse[:, 3, 3] = 1
-    return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks)
+    evidence = None if found.evidence is None else found.evidence._replace(overlap=found.overlap[::-1])
+    return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(pair: Pair) -> tuple[Motions, tuple[float, float], float]:
-    """All answers, the overlap and the confidence."""
+def _align(pair: Pair, matches: Matches) -> tuple[Motions, Evidence]:
+    """All answers by the matches of a pair, and the evidence for them in those of feature histograms."""
     found: list[Ranked] = []
     if len(pair.matches.points_1) >= _FEW_MATCHES:
         found.append(refine(pair, motions_from_matches(pair.matches, pair.spacing)))
@@ -179,9 +208,7 @@ def _align(pair: Pair) -> tuple[Motions, tuple[float, float], float]:
         center = pair.first.points.mean(axis=0)
         ranked = merge([ranked, _tried_rotations(pair, (center, best.apply(center[None])[0, 0]))])
     answers = _finish(pair, ranked)
-    best = answers.take(np.arange(1))
-    shares = _overlap(pair, best)
-    return answers, shares, _confidence(int(support(pair.matches, best, pair.spacing)[0]), shares)
+    return answers, _evidence(pair._replace(matches=matches), answers, ranked)
 
 
 def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
@@ -213,18 +240,32 @@ def _finish(pair: Pair, ranked: Ranked) -> Motions:
 
 def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
     """The shares of the two surfaces that lie on the other one."""
+    there, back = _both_covered(pair, motion)
+    return float((there > 0).mean()), float((back > 0).mean())
+
+
+def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
+    """How near the points of each surface are to the other one, 1 on it, 0 beyond 1.5 spacings."""
     back = motion.rotations.transpose(0, 2, 1)
     inverse = Motions(back, -np.einsum("sij,sj->si", back, motion.translations))
-    there = covered(pair.first, pair.second, motion, 1.5 * pair.spacing)
-    return float((there > 0).mean()), float((covered(pair.second, pair.first, inverse, 1.5 * pair.spacing) > 0).mean())
+    distance = 1.5 * pair.spacing
+    return covered(pair.first, pair.second, motion, distance), covered(pair.second, pair.first, inverse, distance)
 
 
-def _confidence(agreeing: int, shares: tuple[float, float]) -> float:
-    """A number from 0 to 1 that grows with the evidence for a motion; it is no calibrated probability.
-
-    Either many local features agree (half at 15 matches; fewer where the overlap is under a fifth), or nearly all of
-    both surfaces coincides.
-    """
-    by_features = agreeing / (agreeing + 15.0) * min(1.0, max(shares) / 0.2)
-    by_overlap = min(max((min(shares) - 0.5) / 0.4, 0.0), 1.0)
-    return 1 - (1 - by_features) * (1 - by_overlap)
+def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
+    """The statistics of the first answer; the margin is that over the best motion that is no answer."""
+    best = answers.take(np.arange(1))
+    sides = _both_covered(pair, best)
+    near = np.concatenate([side[side > 0] for side in sides])
+    center = pair.first.points.mean(axis=0)
+    places, others = answers.apply(center[None])[:, 0], ranked.motions.apply(center[None])[:, 0]
+    cosines = (np.einsum("aij,sij->sa", answers.rotations, ranked.motions.rotations) - 1) / 2
+    gaps = np.linalg.norm(others[:, None] - places, axis=2)
+    other = ranked.scores[~((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)]
+    return Evidence(
+        agreeing=int(support(pair.matches, best, pair.spacing)[0]),
+        matches=len(pair.matches.points_1),
+        overlap=(float((sides[0] > 0).mean()), float((sides[1] > 0).mean())),
+        closeness=float(near.mean()) if len(near) else 0.0,
+        margin=float(1 - other[0] / max(ranked.scores[0], 1e-12)) if len(other) else 1.0,
+    )

@@ -1,12 +1,14 @@
-"""A picture of two clouds before and after registration."""
+"""Pictures of two clouds before and after registration."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from intertwine.tasks.register._pairs import ViewPair
 from intertwine.tasks.register._register_files import RegisteredFiles
 
 _MOST_POINTS = 4000
@@ -40,6 +42,38 @@ def draw_registration(found: RegisteredFiles) -> Any:
         panel.set_aspect("equal", "datalim")
         panel.set_axis_off()
     panels[0].legend(loc="lower left", fontsize=8, frameon=False, markerscale=6)
+    return figure
+
+
+def draw_view_pairs(
+    pairs: Sequence[ViewPair], motions: Sequence[npt.NDArray[np.float64]], titles: Sequence[str]
+) -> Any:
+    """Pairs of views, one a column: above as they are, each about its own center; below with the first one moved.
+
+    Args:
+        pairs: The pairs.
+        motions: ``(4, 4)`` of each.
+        titles: Words about each.
+
+    Returns:
+        A ``matplotlib.figure.Figure``.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.6 * len(pairs), 5.4), layout="constrained")
+    panels = figure.subplots(2, len(pairs), squeeze=False)
+    for column, (pair, motion, title) in enumerate(zip(pairs, motions, titles, strict=True)):
+        first, second = pair.first.numpy(), pair.second.numpy()
+        center = second.mean(axis=0)
+        axes = np.linalg.svd(second - center, full_matrices=False)[2][:2]
+        clouds = first - first.mean(axis=0), first @ motion[:3, :3].T + motion[:3, 3] - center
+        for panel, cloud in zip(panels[:, column], clouds, strict=True):
+            _scatter(panel, second - center, axes, _COLORS[1], "second")
+            _scatter(panel, cloud, axes, _COLORS[0], "first")
+            panel.set_aspect("equal", "datalim")
+            panel.set_axis_off()
+        panels[0, column].set_title(title, fontsize=9)
+    panels[0, 0].legend(loc="lower left", fontsize=8, frameon=False, markerscale=6)
     return figure
 
 

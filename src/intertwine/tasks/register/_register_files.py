@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from intertwine.data import Cloud, read_cloud
 from intertwine.ops.registration import Registration, register
@@ -19,7 +21,11 @@ class RegisteredFiles(NamedTuple):
 
 
 def register_files(
-    first: str | os.PathLike[str], second: str | os.PathLike[str], *, scale: bool = False
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    scale: bool = False,
+    method: Callable[[Tensor, Tensor], Registration] | None = None,
 ) -> RegisteredFiles:
     """The motion between two files of meshes or point clouds.
 
@@ -27,10 +33,14 @@ def register_files(
         first: What moves.
         second: What stays.
         scale: Whether to estimate the ratio of their scales as well.
+        method: What registers two clouds ``(N, 3)`` in one scale, such as that of a `RegisterPredictor`; `register`
+            if None.
 
     Raises:
         UsageError: A file is missing or cannot be read.
     """
     clouds = read_cloud(first), read_cloud(second, seed=1)
-    points = (torch.from_numpy(cloud.points) for cloud in clouds)
-    return RegisteredFiles(clouds, register(*points, scale=scale))
+    first_points, second_points = (torch.from_numpy(cloud.points) for cloud in clouds)
+    if method is not None:
+        return RegisteredFiles(clouds, method(first_points, second_points))
+    return RegisteredFiles(clouds, register(first_points, second_points, scale=scale))

@@ -1,12 +1,15 @@
-"""Files of a registration: the matrix as text, everything as JSON, or the moved points."""
+"""Files of registrations: the matrix as text, everything as JSON, or the moved points; tables of many pairs."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from intertwine.tasks._results import PredictionChunk
 from intertwine.tasks.register._register_files import RegisteredFiles
 
 MOTION_SUFFIXES = (".txt", ".json", ".ply", ".xyz")
@@ -48,3 +51,41 @@ def write_motion(path: Path, found: RegisteredFiles, suffix: str | None = None) 
     head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(moved)}\n"
     head += "".join(f"property double {axis}\n" for axis in "xyz") + "end_header\n"
     path.write_bytes(head.encode() + moved.astype("<f8").tobytes())
+
+
+class MotionTable:
+    """Writes a row for each pair: both files, confidence, both overlaps, the first three rows of the matrix."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+        numbers = [f"m{i}{j}" for i in range(1, 4) for j in range(1, 5)]
+        rows.writerow(("first", "second", "confidence", "overlap_first", "overlap_second", *numbers))
+
+    def write(self, chunk: PredictionChunk) -> None:
+        """Write the motions of some pairs."""
+        arrays: Mapping[str, Any] = chunk.arrays
+        for names, matrix, shares, confidence in zip(
+            chunk.examples, arrays["matrix"], arrays["overlap"], arrays["confidence"], strict=True
+        ):
+            numbers = (f"{value:.10g}" for value in matrix[:3].flatten())
+            self._rows.writerow((*names, f"{confidence:.4f}", *(f"{share:.4f}" for share in shares), *numbers))
+
+
+class MotionArchive:
+    """Gathers the arrays of all pairs, with their names, and writes them as NPZ."""
+
+    def __init__(self) -> None:
+        self._chunks: list[PredictionChunk] = []
+
+    def write(self, chunk: PredictionChunk) -> None:
+        """Take the motions of some pairs."""
+        self._chunks.append(chunk)
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        arrays: dict[str, Any] = {
+            key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in self._chunks[0].arrays
+        }
+        arrays["names"] = np.array([pair for chunk in self._chunks for pair in chunk.examples])
+        with path.open("wb") as file:
+            np.savez(file, **arrays)

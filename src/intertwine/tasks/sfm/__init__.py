@@ -10,30 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from intertwine.tasks.sfm._evaluation import PoseErrors, pose_errors
+    from intertwine.tasks.sfm._projective_structure_from_motion import (
+        ProjectiveScene,
+        projective_structure_from_motion,
+    )
     from intertwine.tasks.sfm._reconstruction import Reconstruction
     from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
     from intertwine.tasks.sfm._task import SfmTask
-    from intertwine.tasks.sfm.writing import write_scene
+    from intertwine.tasks.sfm.writing import write_projective_scene, write_scene
 
 _HOMES = {
     "NetworkStart": "_structure_from_motion",
     "PoseErrors": "_evaluation",
+    "ProjectiveScene": "_projective_structure_from_motion",
     "Reconstruction": "_reconstruction",
     "Scene": "_structure_from_motion",
     "SfmTask": "_task",
+    "projective_structure_from_motion": "_projective_structure_from_motion",
     "pose_errors": "_evaluation",
     "structure_from_motion": "_structure_from_motion",
+    "write_projective_scene": "writing",
     "write_scene": "writing",
 }
 
 __all__ = [
     "NetworkStart",
     "PoseErrors",
+    "ProjectiveScene",
     "Reconstruction",
     "Scene",
     "SfmTask",
     "pose_errors",
+    "projective_structure_from_motion",
     "structure_from_motion",
+    "write_projective_scene",
     "write_scene",
 ]
 

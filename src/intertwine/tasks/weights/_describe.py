@@ -67,5 +67,9 @@ def model_text(network: dict[str, Any]) -> str:
 
     >>> model_text({"name": "equivariant", "hidden": 32, "layers": 3})
     'equivariant, 3 layers of 32 channels'
+    >>> model_text({"name": "message", "hidden": 64, "layers": 2})
+    'message, 64 channels, perceptron of 2 layers'
     """
+    if network["name"] == "message":
+        return f"message, {network['hidden']} channels, perceptron of {network['layers']} layers"
     return f"{network['name']}, {network['layers']} layers of {network['hidden']} channels"

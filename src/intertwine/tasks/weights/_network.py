@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import Action, Transform, TrivialAction
-from intertwine.models import WeightSpaceNetwork
+from intertwine.models import WeightMessageNetwork, WeightSpaceNetwork
 from intertwine.nn import Weights, WeightSpace, normal_form
 
 _WIDTH = 12
@@ -83,7 +83,7 @@ def weight_space(config: Mapping[str, Any]) -> WeightSpace:
     return WeightSpace.of_state_dict(state, config["activation"], config["frequency"])
 
 
-def make_network(config: Mapping[str, Any]) -> WeightSpaceNetwork | PlainNetwork:
+def make_network(config: Mapping[str, Any]) -> WeightMessageNetwork | WeightSpaceNetwork | PlainNetwork:
     """The model that the configuration of a run describes."""
     target, network, space = config["target"], config["network"], weight_space(config)
     outputs = 1 if target["kind"] == "numbers" else len(target["classes"])
@@ -91,6 +91,15 @@ def make_network(config: Mapping[str, Any]) -> WeightSpaceNetwork | PlainNetwork
         width = _WIDTH * network["hidden"]
         return PlainNetwork(
             space, outputs, width, network["layers"], network["dropout"], symmetries=network["symmetries"]
+        )
+    if network["name"] == "message":
+        return WeightMessageNetwork(
+            space,
+            outputs,
+            hidden=network["hidden"],
+            layers=network["layers"],
+            dropout=network["dropout"],
+            symmetries=network["symmetries"],
         )
     return WeightSpaceNetwork(
         space,

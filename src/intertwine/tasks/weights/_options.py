@@ -10,18 +10,22 @@ from intertwine.tasks._suggestions import unknown
 from intertwine.tasks.options import (
     LARGEST_BATCH,
     LARGEST_RATE,
+    OPTIMIZER_HELP,
     SMALLEST_RATE,
     FitOptions,
     check_below_one,
     option,
 )
-from intertwine.training import Settings
+from intertwine.training import OPTIMIZER_NAMES, Settings
 
 PUBLIC = ("mnist-inrs",)
 """The public sets of networks."""
 LABELS = ("classes", "numbers")
 ACTIVATIONS = ("relu", "tanh", "sine", "other")
-MODELS = ("attention", "equivariant", "plain")
+MODELS = ("attention", "equivariant", "message", "plain")
+HIDDEN = {"attention": 48, "equivariant": 48, "message": 64, "plain": 48}
+LAYERS = {"attention": 4, "equivariant": 4, "message": 2, "plain": 4}
+"""Channels and layers of each model by default."""
 AUGMENTATIONS = ("none", "noise", "permute", "rotate", "scale", "shift")
 PROTOCOLS = ("given", "permuted")
 
@@ -67,24 +71,33 @@ class WeightOptions(FitOptions):
     )
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     model: str = option(
-        "equivariant", help="Architecture: linear maps between weights (equivariant), with attention among hidden "
-        "features as well, or a perceptron of all weights in a row (plain).", group="Model", choices=MODELS,
+        "message", help="Architecture: messages along the layers of a network (message); linear maps between weights "
+        "(equivariant), with attention among hidden features as well; or a perceptron of all weights in a row (plain).",
+        group="Model", choices=MODELS,
     )  # fmt: skip
-    hidden: int = option(48, help="Channels of each weight.", group="Model", minimum=1, maximum=4096)
-    layers: int = option(4, help="Number of layers.", group="Model", minimum=1, maximum=64)
+    hidden: int | None = option(
+        None, help="Channels of each hidden feature (message, default 64) or of each weight (default 48).",
+        group="Model", minimum=1, maximum=4096,
+    )  # fmt: skip
+    layers: int | None = option(
+        None, help="Number of layers (default 4); in the perceptron after the messages (default 2).", group="Model",
+        minimum=1, maximum=64,
+    )  # fmt: skip
     dropout: float = option(0.0, help="Dropout rate of channels.", group="Model", minimum=0)
     keep_signs: bool = option(
         False, help="Leave signs, phases and scales of hidden features as they are.", group="Model"
     )
-    augment: str = option(
-        "none", help="Random changes of training networks, joined by +: rotate, scale, shift of the plane they are "
-        "functions on; noise; permute, which a plain model needs.", group="Training", metavar="NAME+NAME",
+    augment: str | None = option(
+        None, help="Random changes of training networks, joined by +: rotate, scale, shift of the plane they are "
+        "functions on (the default for mnist-inrs; else none); noise; permute, which a plain model needs.",
+        group="Training", metavar="NAME+NAME",
     )  # fmt: skip
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     batch_size: int = option(
         64, help="Networks in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
     learning_rate: float = option(
-        0.002, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.005, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
     smoothing: float = option(0.0, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
@@ -95,8 +108,13 @@ class WeightOptions(FitOptions):
         """Everything that can be found wrong without reading data or importing torch."""
         super().check()
         check_below_one({"--dropout": self.dropout, "--smoothing": self.smoothing})
-        parse_augmentations(self.augment)
+        parse_augmentations(self.augmentations)
         check_source(self.data, self.public)
+
+    @property
+    def augmentations(self) -> str:
+        """The augmentations, joined by +."""
+        return self.augment or ("rotate+scale+shift" if self.data in PUBLIC else "none")
 
     @property
     def settings(self) -> Settings:

@@ -10,7 +10,7 @@ from intertwine.data import NetworkSet, Split
 from intertwine.tasks._source import resolve
 from intertwine.tasks.options import share
 from intertwine.tasks.weights._network import weight_space
-from intertwine.tasks.weights._options import WeightOptions, parse_augmentations
+from intertwine.tasks.weights._options import HIDDEN, LAYERS, WeightOptions, parse_augmentations
 from intertwine.tasks.weights._source import describe_source, read
 
 _HEADS = 4
@@ -33,6 +33,7 @@ def plan(options: WeightOptions, progress: ProgressCallback) -> tuple[dict[str, 
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = networks.make_split(**amounts, seed=options.seed)
     _check_split(networks, split, options.data)
+    hidden = options.hidden or HIDDEN[options.model]
     activation = options.activation or networks.activation or "other"
     config: dict[str, Any] = {
         "data": describe_source(options.data, source, networks, options.architecture),
@@ -42,18 +43,18 @@ def plan(options: WeightOptions, progress: ProgressCallback) -> tuple[dict[str, 
         "target": _target(networks, split),
         "network": {
             "name": options.model,
-            "hidden": options.hidden,
-            "layers": options.layers,
+            "hidden": hidden,
+            "layers": options.layers or LAYERS[options.model],
             "heads": _HEADS if options.model == "attention" else 0,
             "dropout": options.dropout,
             "symmetries": not options.keep_signs,
         },
-        "augment": list(parse_augmentations(options.augment)),
+        "augment": list(parse_augmentations(options.augmentations)),
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
-    if options.model == "attention" and options.hidden % _HEADS:
-        raise UsageError(f"--hidden {options.hidden}: attention has {_HEADS} heads, which divide the channels")
+    if options.model == "attention" and hidden % _HEADS:
+        raise UsageError(f"--hidden {hidden}: attention has {_HEADS} heads, which divide the channels")
     first = weight_space(config).arrays[0]
     if len(first.shape) != 2 or first.shape[1] != 2:
         wrong = [name for name in config["augment"] if name in _PLANAR]

@@ -9,6 +9,7 @@ from intertwine.tasks.sfm.mapping._network_start import (
     optimize,
     verified_rows,
 )
+from intertwine.tasks.sfm.mapping._projective_mapper import ProjectiveMapper, UncalibratedPair, uncalibrated_pairs
 from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES, CameraPair, camera_pairs, require_opencv
 
 __all__ = [
@@ -17,11 +18,14 @@ __all__ = [
     "CanonicalTracks",
     "Mapper",
     "NetworkInput",
+    "ProjectiveMapper",
+    "UncalibratedPair",
     "camera_pairs",
     "clean",
     "network_input",
     "network_poses",
     "optimize",
     "require_opencv",
+    "uncalibrated_pairs",
     "verified_rows",
 ]

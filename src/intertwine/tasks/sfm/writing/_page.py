@@ -27,20 +27,23 @@ def scene_page(scene: Scene) -> str:
     """The page as HTML without links to other files; each part is turned with the mouse and zoomed with the wheel."""
     body = [_STYLE]
     for number, part in enumerate(scene.parts):
-        body += [heading(f"Part {number}"), _canvas(part), _figures(part), _cameras(part)]
-    body += [paragraph(remark) for remark in scene.remarks]
+        title = [heading(f"Part {number}")] if len(scene.parts) > 1 else []
+        body += [*title, _canvas(part), _figures(part), heading("Cameras"), _cameras(part)]
+    if scene.remarks:
+        body += [heading("Notes"), *(paragraph(remark) for remark in scene.remarks)]
     script = files("intertwine.tasks.sfm.writing").joinpath("viewer.js").read_text(encoding="utf-8")
     body.append(f"<script>\n{script}</script>")
     return page("Structure from motion", body)
 
 
 def _canvas(part: Reconstruction) -> str:
-    """The canvas with its data, moved and scaled so that most of the points are within 1 of the origin."""
+    """The canvas with its data: most of the points within 1 of the origin, and all cameras within 1.4."""
     points = part.points[part.points.isfinite().all(1)]
     middle = points.median(0).values
-    scale = (points - middle).norm(dim=1).quantile(0.9).clamp_min(1e-12)
-    step = -(-len(points) // _MOST_POINTS)
     keep = part.registered
+    spread = (points - middle).norm(dim=1).quantile(0.9)
+    scale = torch.maximum(spread, (part.centers[keep] - middle).norm(dim=1).max() / 1.4).clamp_min(1e-12)
+    step = -(-len(points) // _MOST_POINTS)
     data = {
         "points": _rounded((points[::step] - middle) / scale),
         "centers": _rounded((part.centers[keep] - middle) / scale),

@@ -1,7 +1,7 @@
 for (const canvas of document.querySelectorAll("canvas.scene")) {
   const scene = JSON.parse(canvas.dataset.scene);
   const pen = canvas.getContext("2d");
-  let yaw = 0.4, pitch = 0.3, zoom = 1, held = null;
+  let yaw = 0.8, pitch = 0.3, zoom = 1, held = null;
   const size = 0.12;
 
   function draw() {

@@ -1,0 +1,44 @@
+"""The confidence of a registration: a logistic model of a few statistics of the motion that was found."""
+
+from __future__ import annotations
+
+from math import exp, log1p
+from typing import NamedTuple
+
+_WEIGHTS = (-12.6, 1.901, 0.8108, 6.495, 1.351)
+"""Of a constant and of `Evidence.features`."""
+
+
+class Evidence(NamedTuple):
+    """Statistics of a motion between two surfaces.
+
+    Attributes:
+        agreeing: Matches of local feature histograms that the motion carries onto each other.
+        matches: All matches.
+        overlap: The shares of the first and of the second surface that lie on the other one.
+        closeness: How near the points that lie on the other surface are to it: the mean of 1 - (gap / distance)^2.
+        margin: How much worse the best of the other motions is, as a share of the score; 1 if there is none.
+    """
+
+    agreeing: int
+    matches: int
+    overlap: tuple[float, float]
+    closeness: float
+    margin: float
+
+    @property
+    def features(self) -> tuple[float, ...]:
+        """What the logistic model is linear in; the same for exchanged surfaces."""
+        return (
+            log1p(self.agreeing),
+            min(self.overlap),
+            self.closeness,
+            self.margin,
+        )
+
+
+def confidence_of(evidence: Evidence) -> float:
+    """The probability that a motion with this evidence is right, from 0 to 1."""
+    constant, *weights = _WEIGHTS
+    logit = constant + sum(weight * value for weight, value in zip(weights, evidence.features, strict=True))
+    return 1 / (1 + exp(-max(min(logit, 30.0), -30.0)))

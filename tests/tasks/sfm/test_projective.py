@@ -1,0 +1,128 @@
+"""Projective structure from motion on scenes with a known answer, and on bad input."""
+
+import csv
+
+import pytest
+import torch
+
+from intertwine._errors import UsageError
+from intertwine.cli import main
+from intertwine.data.tracks import read_tracks, synthetic_tracks, with_outliers
+from intertwine.ops.cameras import projective_bundle_adjustment, projective_residuals
+from intertwine.tasks.sfm import projective_structure_from_motion
+
+pytest.importorskip("cv2")
+pytest.importorskip("scipy")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return synthetic_tracks(5, 150, visible=0.8, seed=2)
+
+
+@pytest.fixture(scope="module")
+def found(scene):
+    return projective_structure_from_motion(scene[0])
+
+
+def homography_errors(found, truth):
+    """Distances of true points from found ones after the projective transformation that fits best (linearly)."""
+    keep = found.points.isfinite().all(1)
+    a, b = found.points[keep], truth[keep]
+    a = (a - a.mean(0)) / a.std()
+    a1, zero = torch.cat([a, torch.ones_like(a[:, :1])], 1), torch.zeros(len(a), 12).double()
+    rows = []
+    for axis in range(3):
+        row = zero.clone()
+        row[:, 4 * axis : 4 * axis + 4] = a1
+        rows.append(torch.cat([row, -b[:, axis, None] * a1], 1))
+    change = torch.linalg.svd(torch.cat(rows)).Vh[-1].view(4, 4)
+    moved = a1 @ change.T
+    return (moved[:, :3] / moved[:, 3:] - b).norm(dim=1)
+
+
+def test_finds_the_scene_up_to_a_projective_transformation(scene, found):
+    tracks, points = scene
+    assert bool(found.registered.all())
+    assert found.reprojection_error < 0.7
+    assert found.inliers.double().mean() > 0.97
+    assert any("no metric scale" in remark for remark in found.remarks)
+    assert homography_errors(found, points).median() < 0.01
+    depth = (found.projections[tracks.camera, 2, :3] * found.points[tracks.point]).sum(1)
+    depth = depth + found.projections[tracks.camera, 2, 3]
+    assert bool((depth[found.inliers] > 0).all())
+    torch.testing.assert_close(found.projections[:, 2, :3].norm(dim=1), torch.ones(5).double())
+
+
+def test_does_not_use_intrinsics(scene, found):
+    other = scene[0].replaced(intrinsics=torch.eye(3).double().expand(5, 3, 3))
+    torch.testing.assert_close(projective_structure_from_motion(other).projections, found.projections)
+
+
+def test_permutations_permute_the_answer(scene, found):
+    cameras, points = torch.randperm(5), torch.randperm(150)
+    again = projective_structure_from_motion(scene[0].permuted(cameras, points))
+    torch.testing.assert_close(again.projections[cameras], found.projections, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(again.points[points], found.points, atol=1e-6, rtol=1e-6, equal_nan=True)
+
+
+def test_bears_wrong_observations(scene):
+    wrong = with_outliers(scene[0], 0.15)
+    changed = (wrong.xy != scene[0].xy).any(1)
+    found = projective_structure_from_motion(wrong)
+    assert bool(found.registered.all())
+    assert found.reprojection_error < 0.8
+    assert (found.inliers & changed).sum() <= 0.1 * changed.sum()
+    assert (found.inliers & ~changed).sum() >= 0.85 * (~changed).sum()
+
+
+def test_adjustment_finds_the_least_cost_from_any_frame(scene):
+    tracks, points = scene
+    truth = torch.cat([tracks.poses.rotations, tracks.poses.translations[:, :, None]], 2)
+    homogeneous = torch.cat([points, torch.ones_like(points[:, :1])], 1)
+    where = (tracks.camera, tracks.point, tracks.normalized(), tracks.focal())
+    costs = []
+    for seed in range(2):
+        generator = torch.Generator().manual_seed(seed)
+        change = torch.eye(4).double() + 0.2 * torch.randn(4, 4, generator=generator, dtype=torch.float64) * seed
+        start = (truth @ torch.linalg.inv(change), homogeneous @ change.T)
+        solved = projective_bundle_adjustment(*start, *where, tolerance=1e-10, max_iterations=100)
+        residuals = projective_residuals(solved.projections, solved.points, *where)
+        assert residuals.norm(dim=1).mean() < projective_residuals(*start, *where).norm(dim=1).mean()
+        costs.append(solved.cost)
+    assert costs[0] == pytest.approx(costs[1], rel=1e-4)
+
+
+def test_planes_and_noise_are_refused(scene):
+    tracks, points = scene
+    flat = points * torch.tensor([1.0, 1.0, 0.0])
+    seen = (tracks.poses.rotations[tracks.camera] @ flat[tracks.point, :, None])[..., 0]
+    seen = seen + tracks.poses.translations[tracks.camera]
+    xy = seen[:, :2] / seen[:, 2:] * 1200 + torch.tensor([800.0, 600.0])
+    with pytest.raises(UsageError, match="on a plane"):
+        projective_structure_from_motion(tracks.replaced(xy=xy))
+    with pytest.raises(UsageError):
+        projective_structure_from_motion(tracks.select(tracks.point < 5))
+
+
+def test_command_on_a_table_without_intrinsics(scene, tmp_path, capsys):
+    tracks = scene[0]
+    with (tmp_path / "tracks.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["camera", "point", "x", "y"])
+        xy = tracks.xy.tolist()
+        table.writerows(
+            [f"{int(c)}.jpg", int(p), *at] for c, p, at in zip(tracks.camera, tracks.point, xy, strict=True)
+        )
+    path = str(tmp_path / "tracks.csv")
+    with pytest.raises(UsageError, match="--cameras projective"):
+        read_tracks(path)
+    assert main(["sfm", path, "--cameras", "projective", "--output", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "no metric scale" in text
+    with (tmp_path / "out" / "projections.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["camera"] for row in rows] == [f"{i}.jpg" for i in range(5)]
+    for extra, message in ((["--cameras", "affine"], "affine"), (["--cameras", "projective", "--steps", "3"], "leave")):
+        assert main(["sfm", path, *extra]) == 2
+        assert message in capsys.readouterr().err
