@@ -256,3 +256,13 @@ def test_radial_functions_are_linear_in_the_bessel_functions_by_default():
     basis = bessel_basis(distances, 5.0, 10) * scale / scale.square().mean().sqrt()
     expected = smooth_cutoff(distances, 5.0)[:, None] * (basis @ layer.weight.T + layer.bias)
     torch.testing.assert_close(radial(distances), expected, rtol=0, atol=1e-6)  # scales are stored in float32
+
+
+def test_an_atom_without_neighbors_has_its_reference_energy() -> None:
+    model = potential()
+    with torch.no_grad():
+        model.network.hidden.bias.normal_()
+    atom, nowhere = torch.tensor([ELEMENTS[1]]), torch.zeros(1, 3, dtype=torch.float64)
+    out = model(atom, nowhere, torch.zeros(2, 0, dtype=torch.int64))
+    assert float(out.energy) == -1027.0
+    assert not out.forces.any()

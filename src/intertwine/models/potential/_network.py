@@ -25,7 +25,7 @@ SCALAR: IrrepLabel = (0, 1)
 
 
 class ProductNetwork(nn.Module):
-    """Invariants of each atom by layers of symmetric products, as MACE has them.
+    """Invariants of each atom by layers of symmetric products, as MACE has them; zero for an atom without neighbors.
 
     Args:
         elements: Number of elements.
@@ -115,7 +115,7 @@ class ProductNetwork(nn.Module):
             neighbors = Neighborhoods(elements, counts, graph, harmonics, functions)
             features = interaction(features, neighbors, coefficients)
             scalars.append(features[0].T)
-        return torch.cat([*scalars, silu(self.hidden(scalars[-1]))], 1)
+        return torch.cat([*scalars, silu(self.hidden(scalars[-1])) - silu(self.hidden.bias)], 1)
 
 
 def _irreps(rep: Rep) -> tuple[list[IrrepLabel], int]:

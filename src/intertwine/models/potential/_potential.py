@@ -70,7 +70,8 @@ class Potential(nn.Module):
         UsageError: An argument is not as above; in ``forward``, an element is not known.
 
     Law: for Q in O(3), t a translation and s a permutation, ``E(Q x + t) = E(x)``, ``F(Q x + t) = Q F(x)``, rows
-    permuted alike; the energy of separate structures together is the sum of theirs; forces are conservative and sum to
+    permuted alike; the energy of separate structures together is the sum of theirs, and that of an atom without neighbors
+    its E0 ("products"); forces are conservative and sum to
     zero, and energies have two continuous derivatives where atoms pass the cutoff.
 
     Cost: linear in the number of edges; forces take less than twice the energy's time again.
