@@ -1,5 +1,6 @@
 """Laws of potentials: symmetries, extensivity, forces and stress as derivatives, smoothness; degenerate structures."""
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -266,3 +267,24 @@ def test_an_atom_without_neighbors_has_its_reference_energy() -> None:
     out = model(atom, nowhere, torch.zeros(2, 0, dtype=torch.int64))
     assert float(out.energy) == -1027.0
     assert not out.forces.any()
+
+
+def test_an_atom_that_leaves_gives_back_its_binding_energy() -> None:
+    model = potential(binding_energies=(-2.0, -4.0, -5.0), bond_lengths=(1.0, 1.2, 1.1))
+    with torch.no_grad():
+        model.readout[: model.network.width] = 0
+    numbers, edges = torch.tensor([ELEMENTS[0], ELEMENTS[1]]), torch.tensor([[0, 1], [1, 0]])
+
+    def energy(distance: float) -> float:
+        positions = torch.tensor([[0.0, 0, 0], [distance, 0, 0]], dtype=torch.float64)
+        return float(model(numbers, positions, edges).energy) + 13.6 + 1027.0
+
+    def bound(distance: float, reach: float) -> float:
+        d = min(distance / reach, 1.0)
+        return 1 - math.exp(-5 * (1 - 28 * d**6 + 48 * d**7 - 21 * d**8))
+
+    for distance in (0.7, 1.0, 1.5, 1.9, 2.2, 2.4):
+        expected = -2.0 * bound(distance, 2.0) - 4.0 * bound(distance, 2.4)
+        assert energy(distance) == pytest.approx(expected, abs=1e-5)
+    assert energy(0.7) == pytest.approx(-6.0, abs=0.06)
+    assert energy(2.4) == 0.0

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from intertwine._errors import UsageError
 from intertwine.groups import O3
+from intertwine.models.potential._bound import BoundFeatures
 from intertwine.models.potential._encoder_network import EncoderNetwork
 from intertwine.models.potential._network import ProductNetwork
 from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
 _UNKNOWN = -1
+_BOND_LENGTH = 1.25
 PRODUCTS = "products"
 
 
@@ -41,9 +43,10 @@ class Potential(nn.Module):
         E = sum_i (E0_z(i) + s w . f_i),    F = -dE/dx,    stress = dE/d(strain) / volume
 
     with the invariants f_i of the surroundings of atom i, the last linear readout w, the scale s and the reference
-    energies E0. The family "products" makes the invariants of many-body features, as MACE has them: each layer sums
-    over the neighbors and takes symmetric products of the sums, up to ``body_order`` - 1 factors. Other families are
-    those of :class:`~intertwine.models.PointEncoder`.
+    energies E0. Among the invariants is one for each element that tells its bound atoms from free ones. The family
+    "products" makes the others of many-body features, as MACE has them: each layer sums over the neighbors and takes
+    symmetric products of the sums, up to ``body_order`` - 1 factors. Other families are those of
+    :class:`~intertwine.models.PointEncoder`.
 
     Args:
         elements: Atomic numbers that it knows.
@@ -62,6 +65,9 @@ class Potential(nn.Module):
         readout_hidden: Width of the perceptron on the last layer's invariants.
         average_neighbors: The average number of neighbors, by which sums over them are divided.
         reference_energies: E0 in eV for each element in their order; zero when not given.
+        binding_energies: What an atom of each element loses in eV when it is bound, the initial weights of those
+            features; zero when not given, as it should be where E0 is that of an atom in a molecule.
+        bond_lengths: Of each element in A; an atom without a neighbor within twice that is free.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
         family: "products", or the ``layer`` of an encoder: "attention", "depthwise", "egnn", "steerable".
         committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
@@ -70,9 +76,9 @@ class Potential(nn.Module):
         UsageError: An argument is not as above; in ``forward``, an element is not known.
 
     Law: for Q in O(3), t a translation and s a permutation, ``E(Q x + t) = E(x)``, ``F(Q x + t) = Q F(x)``, rows
-    permuted alike; the energy of separate structures together is the sum of theirs, and that of an atom without neighbors
-    its E0 ("products"); forces are conservative and sum to
-    zero, and energies have two continuous derivatives where atoms pass the cutoff.
+    permuted alike; the energy of separate structures together is the sum of theirs, and that of an atom without
+    neighbors its E0 ("products"); forces are conservative and sum to zero, and energies have two continuous derivatives
+    where atoms pass the cutoff.
 
     Cost: linear in the number of edges; forces take less than twice the energy's time again.
 
@@ -108,15 +114,17 @@ class Potential(nn.Module):
         readout_hidden: int = 16,
         average_neighbors: float = 1.0,
         reference_energies: Sequence[float] | None = None,
+        binding_energies: Sequence[float] | None = None,
+        bond_lengths: Sequence[float] | None = None,
         energy_scale: float = 1.0,
         family: str = PRODUCTS,
         committee: int = 0,
     ) -> None:
         super().__init__()
         self.elements = _check_elements(elements)
-        references = [0.0] * len(self.elements) if reference_energies is None else list(reference_energies)
-        if len(references) != len(self.elements):
-            raise UsageError(f"{len(self.elements)} elements need as many reference energies, got {len(references)}")
+        references = self._of_elements("reference energies", reference_energies, 0.0)
+        binding = self._of_elements("binding energies", binding_energies, 0.0)
+        lengths = self._of_elements("bond lengths", bond_lengths, _BOND_LENGTH)
         if not (cutoff > 0 and average_neighbors > 0 and layers > 0 and committee >= 0):
             raise UsageError(
                 "a potential needs a positive cutoff, average_neighbors and layers, and a committee of 0 or more, "
@@ -137,16 +145,26 @@ class Potential(nn.Module):
             "readout_hidden": readout_hidden,
             "average_neighbors": float(average_neighbors),
             "reference_energies": references,
+            "binding_energies": binding,
+            "bond_lengths": lengths,
             "energy_scale": float(energy_scale),
             "family": family,
             "committee": committee,
         }
         self.cutoff, self.energy_scale = float(cutoff), float(energy_scale)
         self.network = self._make_network(rep)
-        self.readout = nn.Parameter(torch.empty(self.network.width, dtype=torch.float32))
-        self.register_buffer("committee", torch.zeros(committee, self.network.width))
+        self.bound = BoundFeatures(lengths, self.cutoff)
+        width = self.network.width + len(self.elements)
+        self.readout = nn.Parameter(torch.empty(width, dtype=torch.float32))
+        self.register_buffer("committee", torch.zeros(committee, width))
         self._register_elements(references)
         self.reset_readout()
+
+    def _of_elements(self, what: str, values: Sequence[float] | None, default: float) -> list[float]:
+        found = [default] * len(self.elements) if values is None else [*map(float, values)]
+        if len(found) != len(self.elements):
+            raise UsageError(f"{len(self.elements)} elements need as many {what}, got {len(found)}")
+        return found
 
     def _make_network(self, rep: Rep) -> ProductNetwork | EncoderNetwork:
         config = self.config
@@ -172,8 +190,10 @@ class Potential(nn.Module):
         return self
 
     def reset_readout(self) -> None:
-        """Weights of the linear readout of about unit variance over all features; the committee agrees with it."""
-        nn.init.normal_(self.readout, std=len(self.readout) ** -0.5)
+        """Weights of about unit variance over the network's features, and binding energies; the committee agrees."""
+        nn.init.normal_(self.readout, std=self.network.width**-0.5)
+        with torch.no_grad():
+            self.readout[self.network.width :] = torch.tensor(self.config["binding_energies"]) / self.energy_scale
         self.committee.copy_(self.readout.detach().expand_as(self.committee))
 
     @classmethod
@@ -207,8 +227,9 @@ class Potential(nn.Module):
             frozen: Whether no gradient in the weights is asked for: what depends on them alone is then kept from call
                 to call.
         """
-        features: Tensor = self.network(self.element_indices(numbers), vectors, edges, frozen=frozen)
-        return features
+        elements = self.element_indices(numbers)
+        features: Tensor = self.network(elements, vectors, edges, frozen=frozen)
+        return torch.cat([features, self.bound(elements, vectors, edges)], 1)
 
     def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
         """The energy of each atom ``(N,)`` in eV, float64; arguments as for :meth:`readout_features`."""

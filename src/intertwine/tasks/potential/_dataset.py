@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 import torch
@@ -59,6 +60,15 @@ class FrameDataset:
     def average_neighbors(self) -> float:
         """Edges into an atom, averaged over all atoms."""
         return self._clouds.avg_num_neighbors
+
+    def bond_lengths(self, elements: Sequence[int], default: float) -> list[float]:
+        """Mean distances in A of atoms of each element from their nearest neighbors; a default where none has one."""
+        graphs = self.batch(torch.arange(len(self)), torch.float64)
+        source, target = graphs.edges
+        lengths = (graphs.positions[source] - graphs.positions[target] + graphs.shifts).norm(dim=1)
+        nearest = lengths.new_full((len(graphs.numbers),), inf).scatter_reduce(0, target, lengths, "amin")
+        found = (nearest[(graphs.numbers == element) & nearest.isfinite()] for element in elements)
+        return [round(float(each.mean()), 3) if len(each) else default for each in found]
 
     def batch(self, indices: Tensor | Sequence[int], dtype: torch.dtype = torch.float32) -> FrameGraphs:
         """These frames as one graph; positions from each frame's centroid, so that float32 keeps their digits.

@@ -16,6 +16,7 @@ from intertwine.tasks.potential._options import PotentialOptions
 from intertwine.tasks.potential.frames import (
     FrameFile,
     LabeledFrames,
+    binding_energies,
     read_frames,
     read_isolated_atoms,
     reference_energies,
@@ -25,7 +26,8 @@ from intertwine.tasks.potential.frames import (
 HEAVIEST = 94
 """The largest atomic number that a potential knows."""
 _SOME = 200
-"""How many frames the mean number of neighbors is taken from."""
+"""How many frames the mean number of neighbors and the lengths of bonds are taken from."""
+_BOND_LENGTH = 1.25
 _SMALLEST_SCALE = 1e-3
 
 
@@ -55,9 +57,9 @@ def plan(
     elements = _elements(train, options.data)
     isolated, source = _isolated(options, found)
     known = train.cloud_fields["has_energy"][:, 0]
-    reference = reference_energies(
-        train.composition(elements)[known], train.cloud_fields["energy"][known, 0], elements, isolated, source
-    )
+    counts, energies = train.composition(elements)[known], train.cloud_fields["energy"][known, 0]
+    reference = reference_energies(counts, energies, elements, isolated, source)
+    some = FrameDataset(train.select(range(0, len(train), max(1, len(train) // _SOME))), options.cutoff)
     config = {
         "data": {
             "given": options.data,
@@ -81,8 +83,10 @@ def plan(
             "layers": options.layers,
             "cutoff": options.cutoff,
             "committee": options.committee,
-            "average_neighbors": _average_neighbors(train, options.cutoff),
+            "average_neighbors": _average_neighbors(some, options.cutoff),
             "reference_energies": list(reference.values),
+            "binding_energies": list(binding_energies(counts, energies, reference)),
+            "bond_lengths": some.bond_lengths(elements, _BOND_LENGTH),
             "energy_scale": _scale(train, reference(train.composition(elements))),
         },
         "seed": options.seed,
@@ -146,15 +150,14 @@ def _scale(train: PointCloudSet, reference: torch.Tensor) -> float:
     return max(float(values.square().mean().sqrt()), _SMALLEST_SCALE)
 
 
-def _average_neighbors(train: PointCloudSet, cutoff: float) -> float:
+def _average_neighbors(some: FrameDataset, cutoff: float) -> float:
     """Mean number of neighbors in some frames, at least one; it sets the scale of messages.
 
     Raises:
         UsageError: No atom has a neighbor, so that no network could learn from positions.
     """
-    step = max(1, len(train) // _SOME)
-    mean = FrameDataset(train.select(range(0, len(train), step)), cutoff).average_neighbors
-    if mean == 0 and bool((train.counts > 1).any()):
+    mean = some.average_neighbors
+    if mean == 0 and bool((some.frames.counts > 1).any()):
         raise UsageError(
             f"--cutoff {cutoff:g}: no two atoms of the training frames are closer than that, so the model would see no "
             "geometry; positions are in angstrom, and 5 is usual"

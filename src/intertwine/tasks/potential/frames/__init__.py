@@ -1,7 +1,7 @@
 """Labeled frames: energies, forces and stresses of files of structures, their units, and reference energies."""
 
 from intertwine.tasks.potential.frames._labels import QUANTITIES
-from intertwine.tasks.potential.frames._reference import ReferenceEnergies, reference_energies
+from intertwine.tasks.potential.frames._reference import ReferenceEnergies, binding_energies, reference_energies
 from intertwine.tasks.potential.frames._source import (
     FrameFile,
     LabeledFrames,
@@ -17,6 +17,7 @@ __all__ = [
     "FrameFile",
     "LabeledFrames",
     "ReferenceEnergies",
+    "binding_energies",
     "read_frames",
     "read_isolated_atoms",
     "reference_energies",

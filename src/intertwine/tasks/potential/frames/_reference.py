@@ -76,6 +76,27 @@ def reference_energies(
     return ReferenceEnergies(tuple(known.tolist()), text, fitted=len(missing) == len(elements))
 
 
+def binding_energies(counts: Tensor, energies: Tensor, reference: ReferenceEnergies) -> tuple[float, ...]:
+    """What the reference energies leave, by element: a least-squares fit; zero for fitted references.
+
+    Where the fit is not unique, the elements differ as little as it allows: equal energies for one composition.
+
+    Args:
+        counts: (S, K), atoms of each element in the structures with a known energy.
+        energies: (S,) float64, eV.
+        reference: Of the elements.
+
+    Returns:
+        K energies in eV.
+    """
+    if not len(energies):
+        return (0.0,) * counts.shape[1]
+    atoms = counts.to(torch.float64).sum(1, keepdim=True)
+    left = (energies - reference(counts)) / atoms[:, 0]
+    mean = left.mean()
+    return tuple((mean + _least_squares(counts.to(torch.float64) / atoms, left - mean)).tolist())
+
+
 def _least_squares(matrix: Tensor, values: Tensor) -> Tensor:
     """The minimum-norm solution, refined once on what the first one leaves."""
     inverse = torch.linalg.pinv(matrix, rtol=_RANK_TOLERANCE)
