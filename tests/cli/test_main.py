@@ -93,7 +93,7 @@ def test_without_a_command_there_is_help(run):
         (
             ["fit", "propertys", "x"],
             'no task "propertys"; did you mean "properties"? Known: classify, images, keypoints, potential, '
-            "properties, segment, sfm, weights",
+            "properties, register, segment, sfm, weights",
         ),
         (["fit", "properties", "mine.extxyz", "--traget", "a"], 'no option "--traget"; did you mean "--target"?'),
         (["--hepl"], 'no option "--hepl"; did you mean "--help"?'),
@@ -102,7 +102,10 @@ def test_without_a_command_there_is_help(run):
         (["data", "qm8"], 'no public set "qm8"; did you mean "qm9"?'),
         (["evaluate"], "missing argument CHECKPOINT; see intertwine evaluate --help"),
         (["fit", "properties"], "missing argument DATA"),
-        (["fit"], "fit expects a task (classify, images, keypoints, potential, properties, segment, sfm, weights)"),
+        (
+            ["fit"],
+            "fit expects a task (classify, images, keypoints, potential, properties, register, segment, sfm, weights)",
+        ),
         (["fit", "--epochs", "3", "properties", "mine.extxyz"], "options come after the task"),
         (["fit", "properties", "mine.extxyz", "--resume", "x"], "intertwine fit --resume RUN"),
         (["fit", "properties", "mine.extxyz", "--epochs", "many"], "--epochs expects a whole number"),
