@@ -146,6 +146,8 @@ def rows(name: str, task: str, frames: list[Any], threads: int, patience: float)
         parameters, step = ours(task, frames)
         step(), step()
         ready = {peer: each for peer, each in peers.items() if each.found is not None}
+        for peer in peers.keys() - ready.keys():  # it would go on compiling beside what is measured
+            peers[peer].close()
         times: dict[str, list[float]] = {"ours": []} | {peer: [] for peer in ready}
         for _ in range(REPEATS):
             times["ours"].append(timed(step))
