@@ -154,11 +154,8 @@ class Potential(nn.Module):
         self.cutoff, self.energy_scale = float(cutoff), float(energy_scale)
         self.network = self._make_network(rep)
         self.bound = BoundFeatures(lengths, self.cutoff)
-        width = self.network.width + len(self.elements)
-        self.readout = nn.Parameter(torch.empty(width, dtype=torch.float32))
-        self.register_buffer("committee", torch.zeros(committee, width))
+        self._register_readout(committee)
         self._register_elements(references)
-        self.reset_readout()
 
     def _of_elements(self, what: str, values: Sequence[float] | None, default: float) -> list[float]:
         found = [default] * len(self.elements) if values is None else [*map(float, values)]
@@ -174,6 +171,12 @@ class Potential(nn.Module):
             return EncoderNetwork(len(self.elements), rep, family=config["family"], **shared)
         own = {name: config[name] for name in ("body_order", "radial_functions", "radial_smoothness")}
         return ProductNetwork(len(self.elements), rep, **own, **shared)
+
+    def _register_readout(self, committee: int) -> None:
+        width = self.network.width + len(self.elements)
+        self.readout = nn.Parameter(torch.empty(width, dtype=torch.float32))
+        self.register_buffer("committee", torch.zeros(committee, width))
+        self.reset_readout()
 
     def _register_elements(self, references: list[float]) -> None:
         index = torch.full((_LARGEST_NUMBER + 1,), _UNKNOWN)
