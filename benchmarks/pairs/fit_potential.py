@@ -3,9 +3,11 @@
     python benchmarks/pairs/fit_potential.py DB55                 # all rounds, then potential.json of the package
 
 Round 0 searches with a potential of shape alone, later rounds with the fit of the rounds before. Each round takes other
-complexes, turns both proteins at random, and keeps statistics of poses near the true one and of decoys that the search
-found, unrefined for the soft potential and refined for the sharp one. Statistics are kept in build/dock/sums and not
-made again. Nothing is read but the training split.
+complexes, turns both proteins at random, and keeps statistics of refined poses: those near the true one and decoys that
+the search found. From all rounds so far come the energies of pairs of atom types (native contacts against those of
+decoys) and the weights of shape and energies in the score. The soft potential of the search has the same energies; its
+three other numbers were chosen by the rank of grid poses near the true one. Statistics are kept in build/dock/sums and
+not made again. Nothing is read but the training split.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from intertwine.tasks.dock import (
     PairPotential,
     PoseSums,
     Structure,
+    contact_energies,
     fit_pair_potential,
     pair_sums,
 )
@@ -43,15 +46,17 @@ ROOT = Path(__file__).parents[2]
 SUMS = ROOT / "build" / "dock" / "sums"
 PACKAGED = ROOT / "src" / "intertwine" / "tasks" / "dock" / "potential.json"
 WIDTHS = torch.tensor([0.9, 1.2, 1.6, 2.1, 2.8], dtype=torch.float64)
-SOFT = slice(2, 5)
-"""The widths of the soft potential; the sharp one has all."""
-SHAPE = {"search": torch.tensor([-12.0, 0.0, 1.0]), "score": torch.tensor([-40.0, -5.0, 0.0, 1.0, 0.0])}
+CONTACT = 3
+"""The index of the width whose sums count as contacts."""
+SOFT_WIDTHS = torch.tensor([1.6, 2.8], dtype=torch.float64)
+SOFT_SHAPE = torch.tensor([-9.0, 1.0], dtype=torch.float64)
+SOFT_CONTACT = torch.tensor([0.0, 1.0], dtype=torch.float64)
+SHAPE = torch.tensor([-40.0, -5.0, 0.0, 1.0, 0.0], dtype=torch.float64)
 """Repulsion of near atoms and attraction of those a little farther, the same for all types."""
 LARGEST = 5000
 """Complexes of more atoms are left out, to save time."""
-ROUNDS, PER_ROUND = 3, 20
-NEAR = {"search": 6.0, "score": 2.0}
-FAR = {"search": 9.0, "score": 4.5}
+ROUNDS, PER_ROUND, DECOYS, OVERLAPS = 2, 20, 40, 29
+NEAR, FAR = 2.0, 4.5
 """Poses are near or far by the root mean square distance of the moved protein's atoms from their true places."""
 
 
@@ -71,17 +76,17 @@ def main() -> None:
                 continue
             if time.perf_counter() - begin > options.seconds:
                 return
-            np.savez(path, **statistics(data, code, potential, overlapping=number == 0))
+            np.savez(path, **statistics(data, code, potential))
             print(f"round {number} {code} {time.perf_counter() - begin:.0f} s", flush=True)
-        potential = fit(number)
+        potential = fit(data, number)
     potential.save(options.output)
 
 
 def shape_potential() -> DockingPotential:
     """The potential of shape alone."""
-    ones = torch.ones(1, len(ATOM_TYPES))
-    soft = PairPotential(ones, WIDTHS[SOFT], SHAPE["search"][None])
-    return DockingPotential(soft, PairPotential(ones, WIDTHS, SHAPE["score"][None]))
+    none = torch.zeros(len(ATOM_TYPES), len(ATOM_TYPES))
+    soft = PairPotential.of_energies(SOFT_WIDTHS, SOFT_SHAPE, none, SOFT_CONTACT, rank=0)
+    return DockingPotential(soft, PairPotential.of_energies(WIDTHS, SHAPE, none, SHAPE, rank=0))
 
 
 def rounds(data: DB55) -> list[list[str]]:
@@ -109,46 +114,41 @@ def taken_apart(data: DB55, code: str) -> Pair:
     return Pair(small.moved(R1, t1), large.moved(R2, t2), truth)
 
 
-def statistics(data: DB55, code: str, potential: DockingPotential, *, overlapping: bool) -> dict[str, np.ndarray]:
-    """Sums and distances of the poses of one complex, for both potentials."""
+def statistics(data: DB55, code: str, potential: DockingPotential) -> dict[str, np.ndarray]:
+    """Sums and distances of the poses of one complex: the true one, refined ones, and overlapping ones."""
     pair, rng = taken_apart(data, code), np.random.default_rng(list(code.encode()))
     points = torch.from_numpy(pair.moving.coordinates)
     soft, sharp = potential.search, potential.score
-    rotations = rotation_grid(2).rotations
-    found, scores = search_correlation(
-        soft.field(pair.moving), soft.field(pair.fixed), soft.kernel, rotations, spacing=2.0, candidates=3000
-    )
-    found = rows(found, suppress_motions(found, scores, points, distance=4.0, limit=80))
-    start = joined(perturbed(pair, 2, 4.0, 0.7, rng), pair.truth, rows(found, slice(22)))
-    refined, _ = refine_correlation(sharp.field(pair.moving), sharp.field(pair.fixed), sharp.kernel, start, steps=12)
-    more = [overlaps(pair, rng)] if overlapping else []
-    poses = {
-        "search": joined(perturbed(pair, 12, 10.0, 0.8, rng), found, *more),
-        "score": joined(pair.truth, refined, *more),
-    }
-    arrays = {}
+    fields = soft.field(pair.moving), soft.field(pair.fixed)
+    rotations = rotation_grid(3).rotations
+    found, scores = search_correlation(*fields, soft.kernel, rotations, spacing=2.0, candidates=3000)
+    found = rows(found, suppress_motions(found, scores, points, distance=4.0, limit=DECOYS))
+    start = joined(perturbed(pair, 2, 4.0, 0.7, rng), found)
+    refined, _ = refine_correlation(sharp.field(pair.moving), sharp.field(pair.fixed), sharp.kernel, start, steps=15)
+    motions = joined(pair.truth, refined, overlaps(pair, rng))
     truth = RigidMotion(pair.truth.rotation[0], pair.truth.translation[0])
-    for kind, motions in poses.items():
-        arrays[f"{kind}_sums"] = pair_sums(pair.moving, pair.fixed, motions, WIDTHS).numpy()
-        arrays[f"{kind}_distances"] = motion_distances(truth, motions, points).numpy()
-    return arrays
+    sums = pair_sums(pair.moving, pair.fixed, motions, WIDTHS).numpy()
+    return {"sums": sums, "distances": motion_distances(truth, motions, points).numpy()}
 
 
-def fit(last: int) -> DockingPotential:
+def fit(data: DB55, last: int) -> DockingPotential:
     """Both potentials from the statistics of all rounds so far."""
-    files = [path for number in range(last + 1) for path in sorted((SUMS / str(number)).glob("*.npz"))]
-    potentials = {}
-    for kind, widths, channels in (("search", SOFT, 4), ("score", slice(None), 5)):
-        complexes = []
-        for path in files:
-            with np.load(path) as arrays:
-                sums, distances = torch.from_numpy(arrays[f"{kind}_sums"]), arrays[f"{kind}_distances"]
-            near, far = distances < NEAR[kind], distances > FAR[kind]
-            if near.any() and far.any():
-                complexes.append(PoseSums(sums[..., widths], torch.from_numpy(near), torch.from_numpy(far)))
-        potentials[kind] = fit_pair_potential(complexes, WIDTHS[widths], SHAPE[kind], channels=channels)
-    print(f"round {last}: fitted to {len(files)} complexes", flush=True)
-    return DockingPotential(potentials["search"], potentials["score"])
+    native = []
+    for code in data.split("train"):
+        pair = taken_apart(data, code)
+        native.append(pair_sums(pair.moving, pair.fixed, pair.truth, WIDTHS[CONTACT : CONTACT + 1])[0, :, 0])
+    complexes, decoys = [], []
+    for path in [path for number in range(last + 1) for path in sorted((SUMS / str(number)).glob("*.npz"))]:
+        with np.load(path) as arrays:
+            sums, distances = torch.from_numpy(arrays["sums"]), torch.from_numpy(arrays["distances"])
+        one = PoseSums(sums, distances < NEAR, distances > FAR)
+        complexes.append(one)
+        docked = one.far & (torch.arange(len(sums)) < len(sums) - OVERLAPS)
+        decoys.append(sums[docked][:, :, CONTACT])
+    energies = contact_energies(torch.stack(native), torch.cat(decoys))
+    print(f"round {last}: fitted to {len(complexes)} complexes", flush=True)
+    soft = PairPotential.of_energies(SOFT_WIDTHS, SOFT_SHAPE, energies, SOFT_CONTACT, rank=4)
+    return DockingPotential(soft, fit_pair_potential(complexes, WIDTHS, energies))
 
 
 def perturbed(pair: Pair, count: int, degrees: float, spread: float, rng: np.random.Generator) -> RigidMotion:

@@ -1,5 +1,6 @@
 """Docking of made proteins: recovery, equivariance of fields, bi-equivariance, swap, potentials."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from intertwine.tasks.dock import (
     DockingOptions,
     DockingPotential,
     PairPotential,
+    RankingScore,
     atom_types,
     canonical_frame,
     dock,
     measure_docking,
+    surface_normals,
 )
 
 OPTIONS = DockingOptions(models=4, level=1, refined=16)
@@ -27,10 +30,19 @@ def models(bundle):
     return dock(*bundle, OPTIONS).models
 
 
+def shape_potential():
+    """Repulsion of near atoms and attraction of those a little farther, whatever their types."""
+    ones, widths = torch.ones(1, len(ATOM_TYPES)), torch.tensor([0.9, 1.2, 1.6, 2.1, 2.8], dtype=torch.float64)
+    search = PairPotential(ones, widths[2:], torch.tensor([[-12.0, 0.0, 1.0]]))
+    score = PairPotential(ones, widths, torch.tensor([[-40.0, -5.0, 0.0, 1.0, 0.0]]))
+    pair_score = RankingScore(1.0, torch.tensor([4.0, 8.0]), torch.zeros(1), torch.zeros(1))
+    return DockingPotential(search, score, pair_score)
+
+
 def test_finds_the_complex_that_was_cut(cut_ball, random_motion):
     ligand, receptor = cut_ball
     turned = ligand.moved(*random_motion(1))
-    result = dock(turned, receptor, DockingOptions(models=3, level=2, refined=60))
+    result = dock(turned, receptor, DockingOptions(models=3, level=2, refined=60), shape_potential())
     best = turned.moved(result.models[0].rotation, result.models[0].translation)
     measures = measure_docking(best, receptor, ligand, receptor)
     assert measures.complex_rmsd < 1.0
@@ -39,9 +51,11 @@ def test_finds_the_complex_that_was_cut(cut_ball, random_motion):
 
 def test_no_pose_known_beforehand_scores_better(bundle):
     found = dock(*bundle, DockingOptions(models=4, level=2, refined=40)).models
-    sharp = DockingPotential.load().score
-    _, score = refine_correlation(sharp.field(bundle[0]), sharp.field(bundle[1]), sharp.kernel, STILL)
-    assert found[0].score >= float(score[0]) - 1e-3
+    potential = DockingPotential.load()
+    sharp = potential.score
+    motion, score = refine_correlation(sharp.field(bundle[0]), sharp.field(bundle[1]), sharp.kernel, STILL)
+    normals = surface_normals(bundle[0]), surface_normals(bundle[1])
+    assert found[0].score >= float(potential.ranking(*normals, motion, score)[0]) - 1e-3
     assert [model.score for model in found] == sorted((model.score for model in found), reverse=True)
     assert all(model.clashes == 0 for model in found)
 
@@ -129,6 +143,7 @@ def test_potentials_are_saved_and_loaded(tmp_path):
     for one, other in ((potential.search, again.search), (potential.score, again.score)):
         assert torch.equal(one.features, other.features)
         assert torch.equal(one.amplitudes, other.amplitudes)
+    assert potential.ranking.to_dict() == again.ranking.to_dict()
     assert (tmp_path / "potential.json").stat().st_size < 10_000
 
 
@@ -138,6 +153,12 @@ def test_files_that_are_no_potentials(tmp_path):
         DockingPotential.load(tmp_path / "a.json")
     with pytest.raises(ValueError, match="no potential"):
         DockingPotential.load(tmp_path / "missing.json")
+    DockingPotential.load().save(tmp_path / "b.json")
+    content = json.loads((tmp_path / "b.json").read_text())
+    del content["ranking"]
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="it has no ranking"):
+        DockingPotential.load(tmp_path / "b.json")
     with pytest.raises(ValueError, match="features"):
         PairPotential(torch.zeros(1, 3), torch.ones(1), torch.ones(1, 1))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
     from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
-    from intertwine.tasks.dock._fit import PoseSums, fit_pair_potential, pair_sums
+    from intertwine.tasks.dock._fit import PoseSums, contact_energies, fit_pair_potential, pair_sums
     from intertwine.tasks.dock._measures import (
         DockingMeasures,
         count_clashes,
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     )
     from intertwine.tasks.dock._page import write_page
     from intertwine.tasks.dock._potential import DockingPotential, PairPotential
+    from intertwine.tasks.dock._ranking import (
+        InterfacePoses,
+        NormalField,
+        RankingScore,
+        fit_ranking,
+        interface_sums,
+        surface_normals,
+    )
     from intertwine.tasks.dock._reading import ReadStructure, read_structure
     from intertwine.tasks.dock._structure import Structure
     from intertwine.tasks.dock._writing import complex_pdb, write_scores_csv, write_scores_json
@@ -35,17 +43,23 @@ __all__ = [
     "DockingOptions",
     "DockingPotential",
     "DockingResult",
+    "InterfacePoses",
+    "NormalField",
     "PairPotential",
     "PoseSums",
+    "RankingScore",
     "ReadStructure",
     "Structure",
     "atom_types",
     "canonical_frame",
     "complex_pdb",
+    "contact_energies",
     "count_clashes",
     "dock",
     "fit_pair_potential",
+    "fit_ranking",
     "interface_residues",
+    "interface_sums",
     "measure_alpha_carbons",
     "measure_docking",
     "pair_sums",
@@ -53,6 +67,7 @@ __all__ = [
     "residue_contacts",
     "superposed_rmsd",
     "superposition",
+    "surface_normals",
     "write_page",
     "write_scores_csv",
     "write_scores_json",
@@ -65,17 +80,23 @@ _HOMES = {
     "DockingOptions": "_dock",
     "DockingPotential": "_potential",
     "DockingResult": "_dock",
+    "InterfacePoses": "_ranking",
+    "NormalField": "_ranking",
     "PairPotential": "_potential",
     "PoseSums": "_fit",
+    "RankingScore": "_ranking",
     "ReadStructure": "_reading",
     "Structure": "_structure",
     "atom_types": "_atom_types",
     "canonical_frame": "_dock",
     "complex_pdb": "_writing",
+    "contact_energies": "_fit",
     "count_clashes": "_measures",
     "dock": "_dock",
     "fit_pair_potential": "_fit",
+    "fit_ranking": "_ranking",
     "interface_residues": "_measures",
+    "interface_sums": "_ranking",
     "measure_alpha_carbons": "_measures",
     "measure_docking": "_measures",
     "pair_sums": "_fit",
@@ -83,6 +104,7 @@ _HOMES = {
     "residue_contacts": "_measures",
     "superposed_rmsd": "_measures",
     "superposition": "_measures",
+    "surface_normals": "_ranking",
     "write_page": "_page",
     "write_scores_csv": "_writing",
     "write_scores_json": "_writing",

@@ -19,6 +19,7 @@ from intertwine.ops import (
 )
 from intertwine.tasks.dock._measures import count_clashes, residue_contacts
 from intertwine.tasks.dock._potential import DockingPotential
+from intertwine.tasks.dock._ranking import surface_normals
 from intertwine.tasks.dock._structure import Array, Structure
 
 SEPARATION = 3.0
@@ -64,7 +65,7 @@ class DockedModel:
     Attributes:
         rotation: ``(3, 3)``, of the ligand.
         translation: ``(3,)``: the ligand's atom x is at ``R x + t``, the receptor where it was.
-        score: Of the potential; higher is better, comparable for one pair of proteins only.
+        score: Of the potential's ranking; higher is better, comparable for one pair of proteins only.
         clashes: Pairs of alpha carbons nearer than 3 angstrom.
         contacts: Pairs of residues, of ligand and receptor, with heavy atoms nearer than 5 angstrom.
     """
@@ -103,8 +104,10 @@ def dock(
 
     1. Both proteins become a few scalar fields (`PairPotential.field`); the smaller one is moved.
     2. All rotations of a grid and all translations of a lattice, by the Fourier transform, with the soft potential.
-    3. The best separated poses are refined on the exact score of the sharper potential, and ranked by it.
-    4. Complexes with clashing alpha carbons are removed.
+    3. The best separated poses are refined on the exact score of the sharper potential.
+    4. They are ranked by a score that knows surface normals too (`RankingScore`); the best are refined until they stand
+       still, and ranked again.
+    5. Complexes with clashing alpha carbons are removed.
 
     Before the search both proteins are turned to their principal axes, so the answer does not depend on how the files
     are turned.
@@ -184,12 +187,15 @@ def _search(
         candidates=max(2000, 20 * options.refined),
     )
     kept = suppress_motions(motions, scores, points, distance=SEPARATION, limit=options.refined)
+    motions = _chosen(motions, kept)
     field_1, field_2 = sharp.field(moving), sharp.field(fixed)
-    motions, scores = refine_correlation(field_1, field_2, sharp.kernel, _chosen(motions, kept), steps=options.steps)
-    kept = suppress_motions(motions, scores, points, distance=SEPARATION, limit=2 * options.models)
-    motions, scores = refine_correlation(field_1, field_2, sharp.kernel, _chosen(motions, kept), steps=100)
-    kept = suppress_motions(motions, scores, points, distance=SEPARATION, limit=2 * options.models)
-    return _chosen(motions, kept), scores[kept]
+    normals_1, normals_2 = surface_normals(moving), surface_normals(fixed)
+    for steps in (options.steps, 100):
+        motions, scores = refine_correlation(field_1, field_2, sharp.kernel, motions, steps=steps)
+        scores = potential.ranking(normals_1, normals_2, motions, scores)
+        kept = suppress_motions(motions, scores, points, distance=SEPARATION, limit=max(20, 2 * options.models))
+        motions, scores = _chosen(motions, kept), scores[kept]
+    return motions, scores
 
 
 def _chosen(motions: RigidMotion, rows: Tensor) -> RigidMotion:

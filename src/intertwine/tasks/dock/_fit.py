@@ -1,4 +1,4 @@
-"""Fitting of pair potentials: poses near the true one against decoys, by a softmax over the poses of each complex."""
+"""Fitting of pair potentials: contacts of native complexes against those of decoys, and weights by a softmax."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _TYPES = len(ATOM_TYPES)
 _ROWS, _COLUMNS = np.triu_indices(_TYPES)
 REACH = 4.0
 """Sums reach this many of the widest width."""
+CONTACT_WIDTH = 1.5
+"""Gaussians narrower than this, in angstrom, have no energies of contact: atoms do not come so near."""
 
 
 class PoseSums(NamedTuple):
@@ -67,100 +69,96 @@ def pair_sums(ligand: Structure, receptor: Structure, motions: RigidMotion, widt
     return torch.from_numpy(np.array(rows).reshape(len(rows), len(_ROWS), len(exponents)))
 
 
+def contact_energies(native: Tensor, decoys: Tensor, *, shrinkage: float = 0.1) -> Tensor:
+    r"""The log ratios of how often types meet in native complexes and in decoys.
+
+    .. math:: e_{ab} = \ln \frac{p_{ab} + \epsilon}{q_{ab} + \epsilon}
+
+    with the mean shares p of pairs of types in native interfaces, q in decoys, and the shrinkage
+    :math:`\epsilon` in units of an even share. Decoys of the right shape are the reference: what all interfaces have in
+    common drops out.
+
+    Args:
+        native: ``(complexes, type pairs)``, sums of one Gaussian over native complexes.
+        decoys: ``(decoys, type pairs)``; those without contacts do not count.
+        shrinkage: Towards 0 for rare pairs.
+
+    Returns:
+        ``(types, types)``, symmetric; positive where types meet more often in native complexes.
+
+    References:
+        Chuang, Kozakov, Brenke, Comeau, Vajda, DARS (decoys as the reference state) potentials for protein-protein
+        docking, 2008.
+    """
+    p, q = _mean_share(native.double()), _mean_share(decoys.double())
+    even = shrinkage / native.shape[1]
+    energies = torch.zeros(_TYPES, _TYPES, dtype=torch.float64)
+    energies[_ROWS, _COLUMNS] = energies[_COLUMNS, _ROWS] = torch.log((p + even) / (q + even))
+    return energies
+
+
+def _mean_share(sums: Tensor) -> Tensor:
+    total = sums.sum(1, keepdim=True)
+    touching = total[:, 0] > 0
+    return (sums[touching] / total[touching]).mean(0)
+
+
 def fit_pair_potential(
     complexes: Sequence[PoseSums],
     widths: Tensor,
-    shape: Tensor,
+    energies: Tensor,
     *,
-    channels: int = 5,
+    rank: int = 6,
     penalty: float = 0.003,
-    steps: int = 300,
-    seed: int = 0,
 ) -> PairPotential:
-    r"""The pair potential in low rank under which poses near the true one score above decoys.
+    r"""The weights of shape and of contact energies under which poses near the true one score above decoys.
 
-    With the score s of each pose, it minimizes
+    .. math:: s = \sum_g \Bigl( \kappa_g \sum_{ab} N_{abg} + \beta_g \sum_{ab} e_{ab} N_{abg} \Bigr)
+
+    with the :math:`\kappa` and, for Gaussians from 1.5 angstrom, :math:`\beta` that minimize
 
     .. math:: \operatorname{mean}_{\text{complexes}} \Bigl( \ln \sum_{\text{near, far}} e^{s} -
-        \ln \sum_{\text{near}} e^{s} \Bigr) + \lambda (|u|^2 + |\kappa|^2)
+        \ln \sum_{\text{near}} e^{s} \Bigr) + \lambda |w|^2,
 
-    over features u and amplitudes :math:`\kappa` of `PairPotential`, in units of the spread of each Gaussian's sums
-    over near poses. The first channel is the same for all types: a multiple of a given shape, fitted too, plus
-    amplitudes that are penalized as the others are. So what the data do not tell stays near the shape.
+    a convex problem; w are the weights in units of the spread of their sums over near poses. The matrix e is then
+    replaced by its eigenvectors of largest eigenvalues: each is one scalar field (`PairPotential.of_energies`).
 
     Args:
         complexes: At least one, each with near and far poses.
         widths: Of the sums, ``(gaussians,)``.
-        shape: ``(gaussians,)``, amplitudes of a radial function: repulsion of near atoms, attraction of farther ones.
-        channels: The rank.
+        energies: ``(types, types)``, of `contact_energies`.
+        rank: How many eigenvectors.
         penalty: :math:`\lambda`.
-        steps: Of Adam, all complexes at once.
-        seed: Of the first features.
 
     Returns:
-        The potential; deterministic.
+        The potential.
 
     Raises:
         UsageError: If there is no complex, or one without near or far poses.
     """
     if not complexes or not all(bool(c.near.any()) and bool(c.far.any()) for c in complexes):
         raise UsageError("fit_pair_potential expects complexes that each have poses near the true one and decoys")
-    scale = torch.cat([c.sums[c.near].sum(1) for c in complexes]).std(0).clamp(min=1e-6)
-    sums, near, far = _padded(complexes, scale)
-    generator = torch.Generator().manual_seed(seed)
-    features = (0.3 * torch.randn(channels - 1, _TYPES, generator=generator)).requires_grad_()
-    amplitudes = torch.cat(
-        [torch.zeros(1, len(widths)), 0.3 * torch.randn(channels - 1, len(widths), generator=generator)]
-    ).requires_grad_()
-    prior = shape.float() * scale
-    gain = (_SPREAD / (_GAIN * _first_spread(sums, near, prior))).requires_grad_()
-    optimizer = torch.optim.Adam([features, amplitudes, gain], lr=0.03)
-    for step in range(steps):
-        scores = sums @ _weights(features, _with_shape(amplitudes, gain * prior)).flatten()
-        every = scores.masked_fill(~(near | far), -torch.inf).logsumexp(1)
-        loss = (every - scores.masked_fill(~near, -torch.inf).logsumexp(1)).mean()
-        loss = loss + penalty * (features.square().sum() + amplitudes.square().sum())
+    flat = energies.double()[_ROWS, _COLUMNS]
+    wide = widths >= CONTACT_WIDTH
+    sums = [
+        torch.cat([c.sums.double().sum(1), torch.einsum("npg,p->ng", c.sums[..., wide].double(), flat)], dim=1)
+        for c in complexes
+    ]
+    scale = torch.cat([s[c.near] for s, c in zip(sums, complexes, strict=True)]).std(0).clamp(min=1e-6)
+    weights = torch.zeros(len(scale), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
         optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step == 3 * steps // 4:
-            optimizer.param_groups[0]["lr"] = 0.01
-    ones = torch.ones(1, _TYPES)
-    total = _with_shape(amplitudes, gain * prior).detach()
-    return PairPotential(torch.cat([ones, features.detach()]), widths, _GAIN * total / scale)
+        total = penalty * weights.square().sum()
+        for s, c in zip(sums, complexes, strict=True):
+            scores = (s / scale) @ weights
+            gap = torch.logsumexp(scores[c.near | c.far], 0) - torch.logsumexp(scores[c.near], 0)
+            total = total + gap / len(complexes)
+        total.backward()
+        return total
 
-
-_GAIN = 20.0
-"""Scores in units of spread are multiplied by this, so that the penalty weighs little where it should."""
-
-
-_SPREAD = 5.0
-"""The multiple of the shape starts where near poses differ by so much."""
-
-
-def _with_shape(amplitudes: Tensor, shape: Tensor) -> Tensor:
-    return torch.cat([amplitudes[:1] + shape, amplitudes[1:]])
-
-
-def _first_spread(sums: Tensor, near: Tensor, prior: Tensor) -> Tensor:
-    """The standard deviation of the shape's scores over near poses."""
-    scores: Tensor = (sums.unflatten(2, (-1, len(prior))).sum(2) @ prior)[near]
-    return scores.std().clamp(min=1e-6)
-
-
-def _weights(features: Tensor, amplitudes: Tensor) -> Tensor:
-    """The potential's coefficient of each sum, ``(type pairs, gaussians)``."""
-    u = torch.cat([torch.ones(1, _TYPES), features])
-    products = u[:, torch.from_numpy(_ROWS)] * u[:, torch.from_numpy(_COLUMNS)]
-    return _GAIN * products.mT @ amplitudes
-
-
-def _padded(complexes: Sequence[PoseSums], scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All complexes as one array, ``(complexes, poses, type pairs * gaussians)``, and which poses are near and far."""
-    poses, size = max(len(c.sums) for c in complexes), complexes[0].sums[0].numel()
-    sums = torch.zeros(len(complexes), poses, size)
-    near, far = (torch.zeros(len(complexes), poses, dtype=torch.bool) for _ in range(2))
-    for k, one in enumerate(complexes):
-        sums[k, : len(one.sums)] = (one.sums / scale).flatten(1)
-        near[k, : len(one.near)], far[k, : len(one.far)] = one.near, one.far
-    return sums, near, far
+    optimizer.step(loss)
+    shape, contact = (weights.detach() / scale).split([len(widths), int(wide.sum())])
+    contact = torch.zeros(len(widths), dtype=torch.float64).masked_scatter(wide, contact)
+    return PairPotential.of_energies(widths, shape, energies, contact, rank=rank)

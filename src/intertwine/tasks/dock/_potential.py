@@ -15,6 +15,7 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine.ops import GaussianKernel, PointField
 from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
+from intertwine.tasks.dock._ranking import RankingScore
 from intertwine.tasks.dock._structure import Structure
 
 FORMAT = 1
@@ -54,6 +55,32 @@ class PairPotential:
             raise UsageError(
                 f"a pair potential expects features ({channels}, {types}), got {tuple(self.features.shape)}"
             )
+
+    @classmethod
+    def of_energies(
+        cls, widths: Tensor, shape: Tensor, energies: Tensor, contact: Tensor, *, rank: int
+    ) -> PairPotential:
+        r"""The potential of a shape that is the same for all types and of energies of pairs of types.
+
+        .. math:: k_{ab}(r) = \sum_g (\kappa_g + \beta_g e_{ab}) \, e^{-r^2 / 2 s_g^2}, \qquad
+            e_{ab} \approx \sum_{c \le \text{rank}} \lambda_c v_{ca} v_{cb}
+
+        with the eigenvalues of largest size: each eigenvector is one scalar field.
+
+        Args:
+            widths: ``(gaussians,)`` in angstrom.
+            shape: ``(gaussians,)``, the :math:`\kappa`.
+            energies: ``(types, types)``, symmetric.
+            contact: ``(gaussians,)``, the :math:`\beta`.
+            rank: How many eigenvectors are kept.
+        """
+        values, vectors = torch.linalg.eigh(energies.double())
+        order = torch.sort(values.abs(), descending=True, stable=True).indices[:rank]
+        vectors = vectors[:, order].mT
+        vectors = vectors * torch.where(vectors.sum(1, keepdim=True) < 0, -1.0, 1.0)
+        features = torch.cat([torch.ones(1, len(ATOM_TYPES), dtype=torch.float64), vectors])
+        amplitudes = torch.cat([shape.double()[None], values[order, None] * contact.double()])
+        return cls(features, widths.double(), amplitudes)
 
     @property
     def kernel(self) -> GaussianKernel:
@@ -101,15 +128,17 @@ class PairPotential:
 
 @dataclass(frozen=True)
 class DockingPotential:
-    """Two pair potentials: a soft one for the grid, which forgives its steps, and one to refine and to rank poses.
+    """A soft pair potential for the grid, which forgives its steps, one to refine poses, and the score that ranks them.
 
     Attributes:
         search: For the exhaustive search.
-        score: For refined poses.
+        score: For the refinement.
+        ranking: For refined poses.
     """
 
     search: PairPotential
     score: PairPotential
+    ranking: RankingScore
 
     def save(self, path: Path) -> None:
         """Write a JSON file of a few kilobytes.
@@ -119,6 +148,7 @@ class DockingPotential:
         """
         content = {"format": FORMAT, "atom_types": list(ATOM_TYPES)}
         content |= {"search": self.search.to_dict(), "score": self.score.to_dict()}
+        content["ranking"] = self.ranking.to_dict()
         path.write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
 
     @classmethod
@@ -144,4 +174,13 @@ class DockingPotential:
             raise UsageError(
                 f"{path}: no potential for docking of this version: expected the atom types of the library"
             )
-        return cls(PairPotential.from_dict(content["search"]), PairPotential.from_dict(content["score"]))
+        missing = {"search", "score", "ranking"} - content.keys()
+        if missing:
+            raise UsageError(
+                f"{path}: no potential for docking of this version: it has no {', '.join(sorted(missing))}"
+            )
+        return cls(
+            PairPotential.from_dict(content["search"]),
+            PairPotential.from_dict(content["score"]),
+            RankingScore.from_dict(content["ranking"]),
+        )
