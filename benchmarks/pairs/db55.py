@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,24 @@ class DB55:
         """The ligand's alpha carbons that a peer predicted, beside the bound receptor."""
         return self.peers[f"{method}/{code}"].astype(float)
 
-    def matched(self, key: str, unbound: Structure) -> tuple[np.ndarray, np.ndarray]:
-        """The alpha carbons of matched residues, of a placed unbound structure and of the bound one."""
+    def shared_atoms(self, key: str, unbound: Structure) -> tuple[Structure, Structure]:
+        """A placed unbound structure and the bound one: the atoms that matched residues share, in one order."""
         bound = self.structure(f"{key}_b")
-        places = [dict(zip(s.residue_of_atom[s.alpha_carbons].tolist(), s.alpha_carbon_coordinates, strict=True))
-                  for s in (unbound, bound)]  # fmt: skip
-        pairs = [(i, j) for i, j in self.pairs[key].tolist() if i in places[1] and j in places[0]]
-        return np.array([places[0][j] for _, j in pairs]), np.array([places[1][i] for i, _ in pairs])
+        places = [
+            {(r, a): k for k, (r, a) in enumerate(zip(s.residue_of_atom.tolist(), s.atom_names.tolist(), strict=True))}
+            for s in (unbound, bound)
+        ]
+        partner = dict(self.pairs[key].tolist())
+        both = [(k, places[0][partner[r], a]) for (r, a), k in places[1].items()
+                if r in partner and (partner[r], a) in places[0]]  # fmt: skip
+        rows = np.array(both)
+        truth = replace(
+            bound,
+            coordinates=bound.coordinates[rows[:, 0]],
+            atom_names=bound.atom_names[rows[:, 0]],
+            residue_of_atom=bound.residue_of_atom[rows[:, 0]],
+        )
+        return replace(truth, coordinates=unbound.coordinates[rows[:, 1]]), truth
 
 
 def random_motion(key: str) -> tuple[np.ndarray, np.ndarray]:

@@ -104,15 +104,15 @@ def predict(data: DB55, code: str, options: argparse.Namespace) -> dict[str, Any
 
 def measures(data: DB55, code: str, kind: str, ligand: Structure, receptor: Structure) -> dict[str, float]:
     """Measures of one model against the bound complex."""
-    truth = data.structure(f"{code}_l_b"), data.structure(f"{code}_r_b")
-    if kind == "b":
-        found = measure_docking(ligand, receptor, *truth)
-        return {"complex": found.complex_rmsd, "interface": found.interface_rmsd, "dockq": found.dockq,
-                "clashes": found.clashes}  # fmt: skip
-    (l1, l2), (r1, r2) = (data.matched(f"{code}_{side}", s) for side, s in (("l", ligand), ("r", receptor)))
-    whole, interface, _ = measure_alpha_carbons(l1, r1, l2, r2)
     clashes = count_clashes(ligand.alpha_carbon_coordinates, receptor.alpha_carbon_coordinates)
-    return {"complex": whole, "interface": interface, "dockq": float("nan"), "clashes": clashes}
+    truth = data.structure(f"{code}_l_b"), data.structure(f"{code}_r_b")
+    if kind == "u":
+        (ligand, ligand_truth), (receptor, receptor_truth) = (
+            data.shared_atoms(f"{code}_{side}", s) for side, s in (("l", ligand), ("r", receptor))
+        )
+        truth = ligand_truth, receptor_truth
+    found = measure_docking(ligand, receptor, *truth)
+    return {"complex": found.complex_rmsd, "interface": found.interface_rmsd, "dockq": found.dockq, "clashes": clashes}
 
 
 def peer_row(data: DB55, name: str, code: str) -> dict[str, Any]:

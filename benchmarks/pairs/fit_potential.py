@@ -7,13 +7,14 @@ complexes, turns both proteins at random, and keeps statistics of refined poses:
 the search found. From all rounds so far come the energies of pairs of atom types (native contacts against those of
 decoys) and the weights of shape and energies in the score. The soft potential of the search has the same energies; its
 three other numbers were chosen by the rank of grid poses near the true one. Statistics are kept in build/dock/sums and
-not made again. Nothing is read but the training split.
+not made again. Nothing is read but the training split. The ranking score is that of `fit_ranking.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ from intertwine.tasks.dock import (
     DockingPotential,
     PairPotential,
     PoseSums,
+    RankingScore,
     Structure,
     contact_energies,
     fit_pair_potential,
@@ -53,6 +55,8 @@ SOFT_SHAPE = torch.tensor([-9.0, 1.0], dtype=torch.float64)
 SOFT_CONTACT = torch.tensor([0.0, 1.0], dtype=torch.float64)
 SHAPE = torch.tensor([-40.0, -5.0, 0.0, 1.0, 0.0], dtype=torch.float64)
 """Repulsion of near atoms and attraction of those a little farther, the same for all types."""
+PAIR_SCORE = RankingScore(1.0, torch.tensor([4.0, 8.0]), torch.zeros(1), torch.zeros(1))
+"""Ranking by the pair potential alone; `fit_ranking.py` fits that of the package."""
 LARGEST = 5000
 """Complexes of more atoms are left out, to save time."""
 ROUNDS, PER_ROUND, DECOYS, OVERLAPS = 2, 20, 40, 29
@@ -79,14 +83,14 @@ def main() -> None:
             np.savez(path, **statistics(data, code, potential))
             print(f"round {number} {code} {time.perf_counter() - begin:.0f} s", flush=True)
         potential = fit(data, number)
-    potential.save(options.output)
+    replace(potential, ranking=DockingPotential.load().ranking).save(options.output)
 
 
 def shape_potential() -> DockingPotential:
     """The potential of shape alone."""
     none = torch.zeros(len(ATOM_TYPES), len(ATOM_TYPES))
     soft = PairPotential.of_energies(SOFT_WIDTHS, SOFT_SHAPE, none, SOFT_CONTACT, rank=0)
-    return DockingPotential(soft, PairPotential.of_energies(WIDTHS, SHAPE, none, SHAPE, rank=0))
+    return DockingPotential(soft, PairPotential.of_energies(WIDTHS, SHAPE, none, SHAPE, rank=0), PAIR_SCORE)
 
 
 def rounds(data: DB55) -> list[list[str]]:
@@ -148,7 +152,7 @@ def fit(data: DB55, last: int) -> DockingPotential:
     energies = contact_energies(torch.stack(native), torch.cat(decoys))
     print(f"round {last}: fitted to {len(complexes)} complexes", flush=True)
     soft = PairPotential.of_energies(SOFT_WIDTHS, SOFT_SHAPE, energies, SOFT_CONTACT, rank=4)
-    return DockingPotential(soft, fit_pair_potential(complexes, WIDTHS, energies))
+    return DockingPotential(soft, fit_pair_potential(complexes, WIDTHS, energies), PAIR_SCORE)
 
 
 def perturbed(pair: Pair, count: int, degrees: float, spread: float, rng: np.random.Generator) -> RigidMotion:

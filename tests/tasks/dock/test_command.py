@@ -90,6 +90,33 @@ def test_alternate_locations_and_hydrogens(files, tmp_path):
     assert any("alternate" in remark for remark in found.remarks)
 
 
+def renamed(lines, name, code=" ", chain=None):
+    """Atoms of the backbone as those of another residue, insertion code or chain."""
+    kept = [line for line in lines if line[12:16].strip() in ("N", "CA", "C", "O")]
+    return [line[:17] + name + " " + (chain or line[21]) + line[22:26] + code + line[27:] for line in kept]
+
+
+def test_of_two_residues_at_one_place_the_first_is_kept(files, tmp_path):
+    lines = atoms(files)
+    fifth = [line for line in lines if int(line[22:26]) == 5]
+    rest = lines[lines.index(fifth[-1]) + 1 :]
+    other = "THR" if fifth[0][17:20] != "THR" else "VAL"
+    found = written(tmp_path, "\n".join([*lines[: -len(rest)], *renamed(fifth, other), *rest, "END", ""]))
+    assert len(found.structure.atom_names) == len(lines)
+    assert found.structure.residue_names[4] == fifth[0][17:20]
+    assert any("1 alternate" in remark for remark in found.remarks)
+
+
+@pytest.mark.parametrize("change", [{"code": "A"}, {"chain": "Z"}])
+def test_residues_of_another_insertion_code_or_chain_are_others(files, tmp_path, change):
+    lines = atoms(files)
+    last = [line for line in lines if line[22:26] == lines[-1][22:26]]
+    found = written(tmp_path, "\n".join([*lines, *renamed(last, "GLY", **change), "END", ""]))
+    assert len(found.structure.atom_names) == len(lines) + 4
+    assert found.structure.residue_names[-1] == "GLY"
+    assert not any("alternate" in remark for remark in found.remarks)
+
+
 def test_atoms_that_are_no_protein(files, tmp_path):
     hetero = "HETATM 9999  O   HOH X   1       0.000   0.000   0.000  1.00  0.00           O"
     heme = "HETATM 9998 FE   HEM X   2       9.000   0.000   0.000  1.00  0.00          FE"
