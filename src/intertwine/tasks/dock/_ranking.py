@@ -89,8 +89,8 @@ def _hat_sums(distances: Array, knots: Array, weights: Array) -> Array:
     """The weighted sums ``(k,)`` of the piecewise linear functions of knots."""
     place = np.clip(np.searchsorted(knots, distances, side="right") - 1, 0, len(knots) - 2)
     fraction = np.clip((distances - knots[place]) / (knots[place + 1] - knots[place]), 0, 1)
-    below = np.bincount(place, weights * (1 - fraction), len(knots))
-    above = np.bincount(place + 1, weights * fraction, len(knots))
+    below = np.bincount(place, weights * (1 - fraction), len(knots)).astype(np.float64)
+    above = np.bincount(place + 1, weights * fraction, len(knots)).astype(np.float64)
     sums: Array = (below + above)[:-1]
     return sums
 
