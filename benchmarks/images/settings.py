@@ -82,7 +82,8 @@ def measure(data, run, seed, **budget):
         load_checkpoint(result.best).load_into(job.model)
     angles = 360 * torch.rand(TURNED, generator=torch.Generator().manual_seed(0))
     return {
-        "run": run, "seed": seed, "disk": bool(budget.get("disk")), "minutes": round(spent, 2), "epochs": len(result.history),
+        "run": run, "seed": seed, "disk": bool(budget.get("disk")), "minutes": round(spent, 2),
+        "epochs": len(result.history),
         "parameters": sum(weight.numel() for weight in job.model.parameters()),
         "train_loss": round(result.history[-1]["train_loss"], 4),
         "compared_percent": error_percent(job.model, *compared),
