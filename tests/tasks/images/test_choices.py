@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from drawn_shapes import write_classes, write_masks
 
 from intertwine._errors import UsageError
 from intertwine.data.images import ImageLayout
 from intertwine.tasks._example_groups import number
+from intertwine.tasks.images import ImageOptions, Images
 from intertwine.tasks.images._choices import check_group_name
 from intertwine.tasks.images._memory import images_in_memory
 
@@ -35,3 +37,22 @@ def test_fewer_than_three_groups_cannot_be_split():
     assert number("abca") == [0, 1, 2, 0]
     with pytest.raises(UsageError, match="gives 2 groups; a split needs three at least"):
         number("abba")
+
+
+def test_networks_with_rotations_do_not_see_the_corners(tmp_path):
+    classes, masks = write_classes(tmp_path / "classes"), write_masks(tmp_path / "masks")
+
+    def sees_corners(data, **values):
+        values = {"data": str(data), "widths": "1,1", "validation": "4", "test": "4", "kernel_size": "3"} | values
+        model = Images().prepare(ImageOptions.from_values("images", values)).model.double().eval()
+        size = model.mask.shape[-1] if model.mask.numel() > 1 else 17
+        images = torch.full((2, 3, size, size), 0.5, dtype=torch.float64)
+        images[1, :, 0, 0] = 1
+        first, second = model(images)
+        return not torch.equal(first, second)
+
+    assert not sees_corners(classes, channels=3)
+    assert sees_corners(classes, channels=3, corners="keep")
+    assert sees_corners(classes, channels=3, model="plain")
+    assert sees_corners(masks, channels=3, group="C4")
+    assert not sees_corners(masks, channels=3, group="C4", corners="blank")
