@@ -87,7 +87,8 @@ class TiedAxialAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """``(*batch, rows, columns, channels)`` to ``(*batch, heads, rows, columns x channels of a head)``."""
-        return x.unflatten(-1, (self.heads, self.channels // self.heads)).movedim(-2, -4).flatten(-2)
+        heads: Tensor = x.unflatten(-1, (self.heads, self.channels // self.heads)).movedim(-2, -4)
+        return heads.flatten(-2)
 
     def extra_repr(self) -> str:
         """The channels and heads."""
