@@ -82,7 +82,8 @@ def measure(data, run, seed, **budget):
         load_checkpoint(result.best).load_into(job.model)
     angles = 360 * torch.rand(TURNED, generator=torch.Generator().manual_seed(0))
     return {
-        "run": run, "seed": seed, "minutes": round(spent, 2), "epochs": len(result.history),
+        "run": run, "seed": seed, "corners": budget["corners"], "minutes": round(spent, 2),
+        "epochs": len(result.history),
         "parameters": sum(weight.numel() for weight in job.model.parameters()),
         "train_loss": round(result.history[-1]["train_loss"], 4),
         "compared_percent": error_percent(job.model, *compared),
@@ -120,6 +121,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--widths", help="as for `intertwine fit images`")
     parser.add_argument("--kernel-size", help="as for `intertwine fit images`")
+    parser.add_argument("--corners", help="as for `intertwine fit images`")
     parser.add_argument("--squares", type=int, default=LARGEST, help=f"of a photo to learn from, at most {LARGEST}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="settings.jsonl")
@@ -128,7 +130,7 @@ def main():
     data = digits(int(what)) if kind == "digits" else patches(what, arguments.squares)
     for run in arguments.runs:
         row = {"data": arguments.data, "images": [len(labels) for _, labels in data]}
-        budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths", "kernel_size")}
+        budget = {name: getattr(arguments, name) for name in ("minutes", "epochs", "widths", "kernel_size", "corners")}
         row |= measure(data, run, arguments.seed, **budget)
         print(json.dumps(row), flush=True)
         with open(arguments.output, "a") as file:

@@ -11,19 +11,27 @@ split, steps and seed:
   every network matched to those of the first by their weights, layer by layer (linear assignment, needs scipy);
 - evaluated: a convolutional network on the pictures that the networks show, which reads outputs and not weights.
 
+With --test-from K the networks from number K on are the test and all before are to train and validate on, so that
+networks made after a model was settled can be the test. With --minutes each candidate has the same time.
 Scores hold for this set only; published figures are of other networks.
 
     python benchmarks/sets/weights.py --epochs 20 --candidates equivariant perceptron
+    intertwine data mnist-inrs --count 10000
+    python benchmarks/sets/weights.py --test-from 9000 --epochs 40 --seeds 0 1 2 --candidates message
 """
 
 import argparse
+import csv
 import json
 import tempfile
 import time
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
+from math import cos, pi
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
@@ -43,17 +51,46 @@ HIDDEN, LAYERS = 48, 4
 OTHERS = ("linear-maps", "aligned", "evaluated")
 
 
-def by_task(name, options):
+def by_task(name, networks, options):
     import intertwine
 
     with tempfile.TemporaryDirectory() as folder:
+        data = "mnist-inrs"
+        if options.test_from is not None:
+            data = str(written(networks, Path(folder) / "networks"))
         run = intertwine.fit(
-            "weights", "mnist-inrs", output=str(Path(folder) / "run"), epochs=options.epochs, seed=options.seed,
-            train=options.train, **TASKS[name],
+            "weights", data, output=str(Path(folder) / "run"), epochs=options.epochs, seed=options.seed,
+            train=options.train, minutes=options.minutes, labels="classes", activation="sine",
+            frequency=networks.frequency,
+            **TASKS[name],
         )  # fmt: skip
         model = intertwine.load(run.best)
         count = sum(parameter.numel() for parameter in model.model.parameters())
         return model.evaluate().metrics["given"]["accuracy"], count
+
+
+def written(networks, folder):
+    """A folder of checkpoints with labels and the parts of the split."""
+    folder.mkdir()
+    parts = ["train"] * len(networks)
+    for index in networks.split.test.tolist():
+        parts[index] = "test"
+    rows = [("file", "label", "split")]
+    for number, (label, part) in enumerate(zip(networks.labels["classes"].tolist(), parts, strict=True)):
+        save_file(networks.state_dict(number), folder / f"{number:05d}.safetensors")
+        rows.append((f"{number:05d}.safetensors", label, part))
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+def read(test_from):
+    networks = mnist_inrs()
+    if test_from is None:
+        return networks
+    index = torch.arange(len(networks))
+    split = replace(networks.split, train=index[:test_from], validation=index[:0], test=index[test_from:])
+    return replace(networks, split=split)
 
 
 class LinearMaps(nn.Module):
@@ -131,8 +168,7 @@ def pictures(networks):
     return (torch.cat(shown).reshape(-1, 1, 28, 28),)
 
 
-def by_loop(name, options):
-    networks = mnist_inrs()
+def by_loop(name, networks, options):
     split = networks.make_split(options.train, seed=options.seed)
     space = WeightSpace.of_state_dict(networks.state_dict(0), "sine", networks.frequency)
     arrays = space.stack([networks.state_dict(k) for k in range(len(networks))])
@@ -148,20 +184,30 @@ def by_loop(name, options):
         "aligned": lambda: Perceptron(space.num_weights, 12 * HIDDEN, LAYERS, 10),
         "evaluated": lambda: picture_network(10),
     }[name]()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.002, weight_decay=0.01)
-    steps = options.epochs * -(-len(train) // 64)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.002, steps)
-    for _ in range(options.epochs):
-        for indices in train[torch.randperm(len(train))].split(64):
-            loss = cross_entropy(model(*(x[indices] for x in arrays)), classes[indices])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    train_model(model, arrays, classes, split.train, options)
     with torch.no_grad():
         outputs = [model(*(x[part] for x in arrays)) for part in split.test.split(500)]
     right = (torch.cat(outputs).argmax(1) == classes[split.test]).double().mean()
     return float(right), sum(parameter.numel() for parameter in model.parameters())
+
+
+def train_model(model, arrays, classes, train, options, rate=0.002):
+    """AdamW with a warm-up and a cosine schedule over the epochs, or over the minutes where these end first."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    steps, begin, number = options.epochs * -(-len(train) // 64), time.monotonic(), 0
+    for _ in range(options.epochs):
+        for indices in train[torch.randperm(len(train))].split(64):
+            spent = number / steps
+            if options.minutes is not None:
+                spent = max(spent, (time.monotonic() - begin) / (60 * options.minutes))
+            if spent >= 1:
+                return
+            optimizer.param_groups[0]["lr"] = rate * min(1, spent / 0.1) * (1 + cos(pi * max(0, spent - 0.1) / 0.9)) / 2
+            loss = cross_entropy(model(*(x[indices] for x in arrays)), classes[indices])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            number += 1
 
 
 def main():
@@ -169,12 +215,16 @@ def main():
     parser.add_argument("--candidates", nargs="+", default=[*TASKS, *OTHERS], choices=[*TASKS, *OTHERS])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--train", type=int, default=None, help="Networks to train on; by default all of the split")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--test-from", type=int, default=None, help="Networks from this number on are the test")
+    parser.add_argument("--minutes", type=float, default=None, help="Of training, each")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--output", default=None, help="JSON lines")
     options = parser.parse_args()
-    for name in options.candidates:
+    networks = read(options.test_from)
+    for name, seed in product(options.candidates, options.seeds):
+        options.seed = seed
         begin = time.monotonic()
-        score, count = (by_task if name in TASKS else by_loop)(name, options)
+        score, count = (by_task if name in TASKS else by_loop)(name, networks, options)
         row = {"candidate": name, "accuracy": score, "parameters": count, "seconds": time.monotonic() - begin}
         print(f"{name:<14} {100 * score:6.2f} %   {count:>9,} parameters   {row['seconds']:.0f} s", flush=True)
         if options.output:

@@ -48,7 +48,7 @@ from intertwine.models.potential import (
     committee_deviation,
     refit_readout,
 )
-from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.models.sets import AxialTransformer, DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
 from intertwine.models.weights import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork
 
@@ -56,6 +56,7 @@ __all__ = [
     "DGCNN",
     "GCNN",
     "AttentionFamily",
+    "AxialTransformer",
     "CamerasAndPoints",
     "Canonicalization",
     "CommitteeDeviation",

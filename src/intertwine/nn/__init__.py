@@ -83,6 +83,7 @@ from intertwine.nn.sets import (
     SetAttention,
     SetAttentionPool,
     SetCrossAttention,
+    TiedAxialAttention,
     parse_axes,
 )
 from intertwine.nn.vector import (
@@ -180,6 +181,7 @@ __all__ = [
     "SteerableCrossAttention",
     "SymmetricContraction",
     "TensorSquare",
+    "TiedAxialAttention",
     "VectorBatchNorm",
     "VectorEdgeConv",
     "VectorInvariant",

@@ -223,3 +223,15 @@ def test_tracks_check_themselves(scene):
 
 def test_poses_of_quaternions_are_normalized():
     torch.testing.assert_close(matrix_from_quaternion(torch.tensor([2.0, 0, 0, 0])), torch.eye(3))
+
+
+def test_archives_without_intrinsics_are_for_projective_cameras(tmp_path):
+    path = tmp_path / "scene.npz"
+    np.savez(path, camera=[0, 1], point=[0, 0], xy=[[0.0, 1.0], [2.0, 3.0]])
+    with pytest.raises(ValueError, match=r"the intrinsics K are missing; .* --cameras projective needs no intrinsics"):
+        read_tracks(path)
+    tracks = read_tracks(path, calibrated=False)
+    assert tracks.num_cameras == 2
+    assert torch.equal(tracks.intrinsics, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
+    np.savez(path, M=np.ones((4, 3)))
+    assert torch.equal(read_tracks(path, calibrated=False).intrinsics, tracks.intrinsics)

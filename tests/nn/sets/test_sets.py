@@ -5,8 +5,8 @@ from types import MappingProxyType
 import pytest
 import torch
 
-from intertwine.models import DeepSets, ExchangeableNetwork, SetTransformer
-from intertwine.nn import ExchangeableNorm, ObservedEntries, SetAttention, SetAttentionPool
+from intertwine.models import AxialTransformer, DeepSets, ExchangeableNetwork, SetTransformer
+from intertwine.nn import ExchangeableNorm, ObservedEntries, SetAttention, SetAttentionPool, TiedAxialAttention
 from intertwine.ops import pad_sets
 from intertwine.testing import ModuleCase, ModuleTests
 
@@ -39,7 +39,12 @@ class TestConformance(ModuleTests):
             degenerate=("zeros", "one point"),
         )
         names = ("induced attention", "attention pool", "deep sets")
-        return {name: ModuleCase(MODULES[name]) for name in names} | {"array network": array}
+        others = {
+            "array network": array,
+            "axial attention": ModuleCase(lambda: TiedAxialAttention(6, 2)),
+            "axial transformer": ModuleCase(lambda: AxialTransformer(2, 3, hidden=8, layers=2, heads=2)),
+        }
+        return {name: ModuleCase(MODULES[name]) for name in names} | others
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -100,3 +105,38 @@ def test_errors():
         pad_sets(torch.zeros(3, 1), torch.tensor([1, 1]))
     with pytest.raises(ValueError, match=r"expected sets \(\*batch, n, 6\)"):
         SetAttention(6, 2)(torch.zeros(3, 5))
+
+
+def test_axial_attention_is_the_obvious_loop():
+    layer, x = TiedAxialAttention(6, 2).double(), randn(3, 4, 6)
+    queries, keys, values = (
+        part.unflatten(-1, (2, 3)) for part in layer.queries_keys_values(layer.norm(x)).chunk(3, -1)
+    )
+    mixed = torch.zeros(3, 4, 2, 3, dtype=torch.float64)
+    for i in range(3):
+        for j in range(4):
+            for head in range(2):
+                for k in range(3):
+                    weight = (queries[i, :, head] * keys[k, :, head]).sum() / 4 / 3**0.5 * layer.strength[head, 0, 0]
+                    mixed[i, j, head] += weight * values[k, j, head] / 3
+    torch.testing.assert_close(layer(x), x + layer.mixed(mixed.flatten(-2)), rtol=0, atol=1e-12)
+
+
+def test_axial_transformer_on_padded_matrices_equals_each_alone():
+    network, small, large = AxialTransformer(2, 1, hidden=8, heads=2).double(), randn(3, 2, 2), randn(4, 5, 2, seed=1)
+    padded, mask = torch.full((2, 4, 5, 2), 7.0, dtype=torch.float64), torch.zeros(2, 4, 5, dtype=torch.bool)
+    padded[0, :3, :2], padded[1], mask[0, :3, :2], mask[1] = small, large, True, True
+    together = network(padded, mask)
+    torch.testing.assert_close(together[0, :3, :2], network(small), rtol=0, atol=1e-12)
+    torch.testing.assert_close(together[1], network(large), rtol=0, atol=1e-12)
+    assert not together[0][~mask[0]].any()
+
+
+def test_axial_attention_sees_what_rows_have_in_common():
+    """Two matrices with the same entries in each row and column on average, of which exchangeable means see no more."""
+    x = torch.tensor([[1.0, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], dtype=torch.float64)[..., None]
+    y = torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]], dtype=torch.float64)[..., None]
+    blind = ExchangeableNetwork("rows columns", 1, 1, hidden=8, axes_out="1").double()
+    torch.testing.assert_close(blind(x), blind(y), rtol=0, atol=1e-12)
+    seeing = AxialTransformer(1, 1, hidden=8, layers=1).double()
+    assert (seeing(x).mean() - seeing(y).mean()).abs() > 1e-4

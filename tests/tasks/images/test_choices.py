@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from drawn_shapes import write_classes, write_masks
 
 from intertwine._errors import UsageError
 from intertwine.data.images import ImageLayout
 from intertwine.tasks._example_groups import number
+from intertwine.tasks.images import ImageOptions, Images
 from intertwine.tasks.images._choices import check_group_name
 from intertwine.tasks.images._memory import images_in_memory
 
@@ -35,3 +37,18 @@ def test_fewer_than_three_groups_cannot_be_split():
     assert number("abca") == [0, 1, 2, 0]
     with pytest.raises(UsageError, match="gives 2 groups; a split needs three at least"):
         number("abba")
+
+
+def test_networks_with_rotations_do_not_see_the_corners(tmp_path):
+    classes, masks = write_classes(tmp_path / "classes"), write_masks(tmp_path / "masks")
+
+    def sees_corners(data, **values):
+        values = {"data": str(data), "widths": "1,1", "validation": "4", "test": "4", "kernel_size": "3"} | values
+        model = Images().prepare(ImageOptions.from_values("images", values)).model
+        return bool(model.mask[0, 0] > 0)
+
+    assert not sees_corners(classes)
+    assert sees_corners(classes, corners="keep")
+    assert sees_corners(classes, model="plain")
+    assert sees_corners(masks, group="C4")
+    assert not sees_corners(masks, group="C4", corners="blank")

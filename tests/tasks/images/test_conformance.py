@@ -26,7 +26,7 @@ class TestClasses(TaskTests):
 
 class TestNumbers(TaskTests):
     task = "images"
-    options = {**SPLIT, "model": "harmonic", "widths": "2,3", "disk": True}  # noqa: RUF012
+    options = {**SPLIT, "model": "harmonic", "widths": "2,3", "corners": "blank"}  # noqa: RUF012
 
     def make_data(self, folder):
         return str(write_numbers(folder))

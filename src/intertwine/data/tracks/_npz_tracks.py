@@ -14,15 +14,20 @@ from intertwine._errors import UsageError
 from intertwine.data.tracks._tracks import CameraPoses, Tracks
 
 _LIST = ("camera", "point", "xy", "K")
+_PROJECTIVE = "; --cameras projective needs no intrinsics"
 
 
-def read_npz_tracks(path: Path) -> Tracks:
+def read_npz_tracks(path: Path, *, calibrated: bool = True) -> Tracks:
     """The tracks of an archive.
 
     It holds either a list of observations: ``camera`` (N,), ``point`` (N,), ``xy`` (N, 2) and ``K`` (cameras, 3, 3) or
     (3, 3), perhaps ``size`` (cameras, 2), ``names`` and true poses ``R`` and ``t``; or the measurement matrix ``M``
     (2 cameras, points) with zeros where nothing is seen, the inverse intrinsics ``Ns`` (cameras, 3, 3) or ``K``, and
     perhaps the true projection matrices ``Ps_gt`` (cameras, 3, 4).
+
+    Args:
+        path: The archive.
+        calibrated: Whether intrinsics are needed; without them K is the identity.
 
     Raises:
         UsageError: An array is missing or of another shape.
@@ -34,11 +39,13 @@ def read_npz_tracks(path: Path) -> Tracks:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: not an archive of plain arrays ({error})") from None
+    if not calibrated and "K" not in arrays and "Ns" not in arrays:
+        arrays["K"] = np.eye(3)
     if "M" in arrays:
         return _from_matrix(path, arrays)
     if missing := [name for name in _LIST if name not in arrays]:
         what = "the intrinsics K are" if missing == ["K"] else f"{', '.join(missing)} is"
-        raise UsageError(f"{path}: {what} missing; expected {', '.join(_LIST)}, or M and Ns")
+        raise UsageError(f"{path}: {what} missing; expected {', '.join(_LIST)}, or M and Ns{_PROJECTIVE}")
     cameras = int(_array(path, arrays, "K").reshape(-1, 3, 3).shape[0])
     if cameras == 1:
         cameras = int(arrays["camera"].max()) + 1
@@ -85,7 +92,9 @@ def _from_matrix(path: Path, arrays: dict[str, np.ndarray]) -> Tracks:
         raise UsageError(f"{path}: M expects the shape (2 cameras, points), got {matrix.shape}")
     cameras = len(matrix) // 2
     if "K" not in arrays and "Ns" not in arrays:
-        raise UsageError(f"{path}: the intrinsics are missing; expected Ns (the inverse matrices) or K beside M")
+        raise UsageError(
+            f"{path}: the intrinsics are missing; expected Ns (the inverse matrices) or K beside M{_PROJECTIVE}"
+        )
     given = _array(path, arrays, "K" if "K" in arrays else "Ns").reshape(-1, 3, 3)
     try:
         given = given if "K" in arrays else np.linalg.inv(given)

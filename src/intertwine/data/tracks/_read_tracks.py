@@ -28,7 +28,7 @@ def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None, calib
     Args:
         path: A COLMAP model or database, a BAL problem, a table or an archive of arrays.
         intrinsics: A table of cameras, for a table of tracks without them.
-        calibrated: Whether a table of tracks needs intrinsics; without them K is the identity.
+        calibrated: Whether a table of tracks or an archive needs intrinsics; without them K is the identity.
 
     Returns:
         The tracks without distortion and without observations that are not finite.
@@ -53,7 +53,7 @@ def read_tracks(path: str | Path, *, intrinsics: str | Path | None = None, calib
             raise UsageError(f"{table} does not exist; expected a table of cameras")
         tracks = read_csv_tracks(path, table, calibrated=calibrated)
     elif path.suffix.lower() == ".npz":
-        tracks = read_npz_tracks(path)
+        tracks = read_npz_tracks(path, calibrated=calibrated)
     elif path.suffix.lower() in (".txt", ".bz2", ".gz"):
         tracks = read_bal(path)
     else:

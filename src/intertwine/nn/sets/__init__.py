@@ -2,6 +2,7 @@
 
 from intertwine.nn.sets._attention import SetAttention, SetAttentionPool, SetCrossAttention
 from intertwine.nn.sets._axes import ArrayAxes, parse_axes
+from intertwine.nn.sets._axial import TiedAxialAttention
 from intertwine.nn.sets._entries import ObservedEntries
 from intertwine.nn.sets._exchangeable import ExchangeableLinear
 from intertwine.nn.sets._layout import ExchangeableMap
@@ -16,5 +17,6 @@ __all__ = [
     "SetAttention",
     "SetAttentionPool",
     "SetCrossAttention",
+    "TiedAxialAttention",
     "parse_axes",
 ]

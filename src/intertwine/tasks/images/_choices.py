@@ -15,6 +15,7 @@ MODELS = {"gcnn": "C8", "harmonic": "SO2", "plain": "C1", "resnet": "C8", "steer
 AUGMENTATIONS = ("none", "rotate", "flip", "shift", "scale", "elastic")
 LABELS = ("classes", "numbers", "masks")
 PROTOCOLS = ("given", "turned")
+CORNERS = ("blank", "keep")
 CONTINUOUS = ("SO2", "O2")
 LARGEST_ORDER = 64
 

@@ -9,6 +9,7 @@ from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
 from intertwine.tasks.images._choices import (
     CONTINUOUS,
+    CORNERS,
     LABELS,
     MODELS,
     PUBLIC,
@@ -62,7 +63,7 @@ class ImageOptions(FitOptions):
         group="Model", metavar="GROUP@LAYER",
     )  # fmt: skip
     widths: str | None = option(
-        None, help="Fields of each layer, such as 8,12,16,16,24,32.", group="Model", metavar="N,N,..."
+        None, help="Fields of each layer, such as 4,6,8,8,12,16.", group="Model", metavar="N,N,..."
     )
     kernel_size: str | None = option(
         None, help="Pixels of the filters, odd: one number, or one for each layer.", group="Model", metavar="N[,N,...]"
@@ -71,9 +72,11 @@ class ImageOptions(FitOptions):
         None, help="Layers after which the resolution is halved, such as 2,4.", group="Model", metavar="N,N,..."
     )
     dropout: float = option(0.0, help="Dropout rate of whole fields.", group="Model", minimum=0)
-    disk: bool = option(
-        False, help="Blank the corners of the images, which a rotation would move out of them.", group="Model"
-    )
+    corners: str | None = option(
+        None, help="What the network sees outside of the disk in the image, which a rotation moves out of it: the "
+        "background (blank, the default of networks with rotations that predict no masks) or the image (keep).",
+        group="Model", choices=CORNERS,
+    )  # fmt: skip
     augment: str = option(
         "none", help="Random changes of training images: rotate, flip, shift, scale, elastic, joined by +.",
         group="Training", metavar="NAME+NAME",

@@ -17,14 +17,14 @@ from intertwine.tasks.images._source import describe_source, read
 from intertwine.tasks.options import share
 
 _WIDTHS = {
-    "gcnn": (8, 12, 16, 16, 24, 32),
+    "gcnn": (4, 6, 8, 8, 12, 16),
     "steerable": (8, 12, 16, 16, 24, 32),
     "plain": (15, 23, 30, 30, 45, 60),
     "harmonic": (8, 8, 16, 16, 35, 35),
     "resnet": (8, 16, 32),
     "unet": (8, 16, 32),
 }
-"""The plain network has about as many parameters as that of C8."""
+"""The plain network has about as many parameters as that of C8 with twice its widths, and takes less time."""
 _STAGES = ("resnet", "unet")
 _SMALLEST_FIELD = 3.5
 """The resolution is not halved below this number of pixels."""
@@ -51,13 +51,14 @@ def plan(options: ImageOptions, progress: ProgressCallback) -> tuple[dict[str, A
     split = images.make_split(**amounts, seed=options.seed)
     _check_split(images, split, options.data)
     target = _target(images, split)
+    network = network_config(options, images.size, target["kind"])
     config = {
         "data": describe_source(options.data, source, images),
         "layout": {"size": images.size, "channels": images.channels},
         "target": target,
-        "network": network_config(options, images.size, target["kind"]),
+        "network": network,
         "normalization": _normalization(images, split),
-        "disk": options.disk,
+        "disk": _blank_corners(options, network, target["kind"]),
         "augment": list(parse_augmentations(options.augment)),
         "smoothing": options.smoothing,
         "seed": options.seed,
@@ -107,6 +108,13 @@ def network_config(options: ImageOptions, size: int, kind: str) -> dict[str, Any
         "pool_after": [] if model in _STAGES else list(pools),
         "dropout": options.dropout,
     }
+
+
+def _blank_corners(options: ImageOptions, network: dict[str, Any], kind: str) -> bool:
+    """Whether the network sees the inscribed disk only: what a rotation moves in and out of it is then no signal."""
+    if options.corners is not None:
+        return options.corners == "blank"
+    return kind != "masks" and network["group"] not in ("C1", "D1")
 
 
 def _pools(size: int, layers: int) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from intertwine.tasks.sfm._reconstruction import Reconstruction
 from intertwine.tasks.sfm._structure_from_motion import Scene
 
 _MOST_POINTS = 20_000
+_RADIUS = 1.15
+"""Of the ball that the viewer shows whole, less the size of a camera."""
 
 _STYLE = """\
 <style>
@@ -37,12 +39,10 @@ def scene_page(scene: Scene) -> str:
 
 
 def _canvas(part: Reconstruction) -> str:
-    """The canvas with its data: most of the points within 1 of the origin, and all cameras within 1.4."""
+    """The canvas with its data: all cameras and most of the points in the ball that is in view from every side."""
     points = part.points[part.points.isfinite().all(1)]
-    middle = points.median(0).values
     keep = part.registered
-    spread = (points - middle).norm(dim=1).quantile(0.9)
-    scale = torch.maximum(spread, (part.centers[keep] - middle).norm(dim=1).max() / 1.4).clamp_min(1e-12)
+    middle, scale = _frame(points, part.centers[keep])
     step = -(-len(points) // _MOST_POINTS)
     data = {
         "points": _rounded((points[::step] - middle) / scale),
@@ -56,6 +56,17 @@ def _canvas(part: Reconstruction) -> str:
         f'<figure><canvas class="scene" role="img" aria-label="{label}" data-scene="{text}"></canvas>'
         f"<figcaption>{label}. Drag to turn, wheel to zoom; cameras are drawn as pyramids.</figcaption></figure>"
     )
+
+
+def _frame(points: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle of all cameras and the middle 90 % of the points along each axis, and what goes to length one."""
+    most = points.quantile(points.new_tensor([0.05, 0.95]), 0) if len(points) else points
+    shown = torch.cat([most, centers])
+    middle = (shown.amin(0) + shown.amax(0)) / 2
+    distances = [(centers - middle).norm(dim=1).max()]
+    if len(points):
+        distances.append((points - middle).norm(dim=1).quantile(0.9))
+    return middle, torch.stack(distances).max().clamp_min(1e-12) / _RADIUS
 
 
 def _rounded(values: Tensor) -> list[list[float]]:
