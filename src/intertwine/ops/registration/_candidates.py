@@ -12,15 +12,20 @@ from intertwine.ops.registration._feature_histograms import feature_histograms, 
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions, stack
 from intertwine.ops.registration._sampling import Floats, Integers
-from intertwine.ops.registration._score import covered
+from intertwine.ops.registration._score import contradicted, covered
 from intertwine.ops.registration._surfels import Surfels
 
 _FEATURE_RADIUS = 6.0
 _TOLERANCE = 2.5
 _MATCHES = 1.5
 """Weight of the share of matches that agree, beside the coverage."""
+_CONTRADICTION = 4.0
+"""Weight of the share of points that contradict the other surface."""
+_CLOSE, _REACH = 1.5, 6.0
+"""Spacings within which refined surfaces are one, and within which they may contradict each other."""
 _SCREENED = 30
-_REFINED = 5
+_REFINED = 12
+_PART = 500
 _LEVEL = 2
 _SAME_ANGLE = 0.2
 _SAME_PLACE = 4.0
@@ -51,12 +56,28 @@ class Pair(NamedTuple):
         )
         return total
 
+    def rank(self, motions: Motions, count: int) -> Ranked:
+        """Refined motions by their scores less the contradictions of both surfaces, at about ``count`` points each."""
+        parts = self.first.every(count), self.second.every(count)
+        agreement = self.scores(parts[0], motions, _CLOSE * self.spacing)
+        distances = _CLOSE * self.spacing, _REACH * self.spacing
+        there = contradicted(parts[0], self.second, motions, *distances)
+        back = contradicted(parts[1], self.first, motions.inverse(), *distances)
+        scores = agreement - _CONTRADICTION * (there + back) / 2
+        order = np.argsort(-scores, kind="stable")
+        return Ranked(motions.take(order), scores[order], agreement[order])
+
 
 class Ranked(NamedTuple):
-    """Refined motions, the best first, and their scores ``(S,)``."""
+    """Refined motions, the best first, their scores ``(S,)``, and these without contradictions ``(S,)``."""
 
     motions: Motions
     scores: Floats
+    agreement: Floats
+
+    def equal(self, tolerance: float) -> Motions:
+        """Those whose scores are less than a share below the best."""
+        return self.motions.take(np.flatnonzero(self.scores >= self.scores[0] - tolerance * abs(self.scores[0])))
 
 
 def feature_matches(first: Surfels, second: Surfels, spacing: float) -> Matches:
@@ -96,7 +117,7 @@ def refine(pair: Pair, candidates: Motions, screened: int = _SCREENED, refined: 
     """The best of some candidates, refined by iterated closest points and ranked again."""
     first, second, spacing, _ = pair
     center = first.points.mean(axis=0)
-    part = first.every(500)
+    part = first.every(_PART)
     candidates = candidates.distinct(center, _SAME_ANGLE, _SAME_PLACE * spacing, screened)
     scores = pair.scores(part, candidates, _TOLERANCE * spacing)
     better = []
@@ -105,13 +126,12 @@ def refine(pair: Pair, candidates: Motions, screened: int = _SCREENED, refined: 
         motion = iterated_closest_points(part, second, *motion, distance=4 * spacing, steps=8)
         better.append(iterated_closest_points(part, second, *motion, distance=2 * spacing, steps=8))
     motions = Motions(np.stack([r for r, _ in better]), np.stack([t for _, t in better]))
-    scores = pair.scores(part, motions, 1.5 * spacing)
-    order = np.argsort(-scores, kind="stable")
-    return Ranked(motions.take(order), scores[order])
+    return pair.rank(motions, _PART)
 
 
 def merge(parts: list[Ranked]) -> Ranked:
     """All motions of several lists, ranked together."""
     scores = np.concatenate([part.scores for part in parts])
+    agreement = np.concatenate([part.agreement for part in parts])
     order = np.argsort(-scores, kind="stable")
-    return Ranked(stack([part.motions for part in parts]).take(order), scores[order])
+    return Ranked(stack([part.motions for part in parts]).take(order), scores[order], agreement[order])

@@ -20,6 +20,11 @@ class Motions(NamedTuple):
         result: Floats = points @ self.rotations.transpose(0, 2, 1) + self.translations[:, None]
         return result
 
+    def inverse(self) -> Motions:
+        """The inverse of each."""
+        back = self.rotations.transpose(0, 2, 1)
+        return Motions(back, -np.einsum("sij,sj->si", back, self.translations))
+
     def take(self, rows: Integers) -> Motions:
         """Some of them, in the order of ``rows``."""
         return Motions(self.rotations[rows], self.translations[rows])

@@ -33,7 +33,8 @@ from intertwine.ops.registration._surfels import common_spacing, natural_spacing
 _FEW_MATCHES = 3
 _SURE_SUPPORT = 30
 _SYMMETRIC_OVERLAP = 0.7
-_EQUAL_SCORE = 0.93
+_EQUAL_SCORE = 0.07
+"""Motions are equal whose scores differ by less than this share."""
 _MOST_ANSWERS = 24
 _SAME_ANGLE = 0.1
 _SCREENED = 144
@@ -223,19 +224,16 @@ def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
 
 def _finish(pair: Pair, ranked: Ranked) -> Motions:
     """The motions that are as good as the best, refined with all points, without repetitions; the best first."""
-    good = ranked.motions.take(np.flatnonzero(ranked.scores >= _EQUAL_SCORE * ranked.scores[0]))
     center = pair.first.points.mean(axis=0)
-    good = good.distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS)
+    good = ranked.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS)
     final = [
         iterated_closest_points(pair.first, pair.second, r, t, distance=1.5 * pair.spacing, steps=15)
         for r, t in zip(*good, strict=True)
     ]
     motions = Motions(np.stack([r for r, _ in final]), np.stack([t for _, t in final]))
-    scores = pair.scores(pair.first, motions, 1.5 * pair.spacing)
-    order = np.argsort(-scores, kind="stable")
-    equal = motions.take(order[scores[order] >= _EQUAL_SCORE * scores[order[0]]])
-    most = _MOST_ANSWERS if scores[order[0]] > _NO_OVERLAP else 1
-    return equal.distinct(center, _SAME_ANGLE, 2 * pair.spacing, most)
+    final_ranked = pair.rank(motions, max(len(pair.first.points), len(pair.second.points)))
+    most = _MOST_ANSWERS if final_ranked.agreement[0] > _NO_OVERLAP else 1
+    return final_ranked.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, most)
 
 
 def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
@@ -246,14 +244,16 @@ def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
 
 def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
     """How near the points of each surface are to the other one, 1 on it, 0 beyond 1.5 spacings."""
-    back = motion.rotations.transpose(0, 2, 1)
-    inverse = Motions(back, -np.einsum("sij,sj->si", back, motion.translations))
     distance = 1.5 * pair.spacing
-    return covered(pair.first, pair.second, motion, distance), covered(pair.second, pair.first, inverse, distance)
+    there = covered(pair.first, pair.second, motion, distance)
+    return there, covered(pair.second, pair.first, motion.inverse(), distance)
 
 
 def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
-    """The statistics of the first answer; the margin is that over the best motion that is no answer."""
+    """The statistics of the first answer.
+
+    The margin is that over the best motion that is no answer; contradictions are not counted in it.
+    """
     best = answers.take(np.arange(1))
     sides = _both_covered(pair, best)
     near = np.concatenate([side[side > 0] for side in sides])
@@ -261,11 +261,12 @@ def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
     places, others = answers.apply(center[None])[:, 0], ranked.motions.apply(center[None])[:, 0]
     cosines = (np.einsum("aij,sij->sa", answers.rotations, ranked.motions.rotations) - 1) / 2
     gaps = np.linalg.norm(others[:, None] - places, axis=2)
-    other = ranked.scores[~((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)]
+    answer = ((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)
+    own, other = ranked.agreement[answer], ranked.agreement[~answer]
     return Evidence(
         agreeing=int(support(pair.matches, best, pair.spacing)[0]),
         matches=len(pair.matches.points_1),
         overlap=(float((sides[0] > 0).mean()), float((sides[1] > 0).mean())),
         closeness=float(near.mean()) if len(near) else 0.0,
-        margin=float(1 - other[0] / max(ranked.scores[0], 1e-12)) if len(other) else 1.0,
+        margin=max(0.0, float(1 - other.max() / max(own.max(initial=0.0), 1e-12))) if len(other) else 1.0,
     )

@@ -61,7 +61,7 @@ def refine_scale(first: Surfels, second: Surfels, motions: Motions, spacing: flo
         columns = np.stack([along, *normals.T], axis=1)
         growth = float(np.linalg.lstsq(columns, offset, rcond=None)[0][0])
         factor *= 1 + growth
-        scaled = Surfels(factor * first.points, first.normals, first.tree)
+        scaled = Surfels(factor * first.points, first.normals, first.tree, first.interior)
         translation = translation + growth * (translation - center)
         rotation, translation = iterated_closest_points(
             scaled, second, rotation, translation, distance=1.5 * spacing, steps=10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._normals import estimate_normals
@@ -18,21 +19,27 @@ _MOST_RATIO = 2.0
 _LEAST_NEIGHBORS = 4
 _NEIGHBORS = 8
 _FAR = 3.0
+_RING = 16
+_BORDER = 0.25
 _FLAT = 0.03
 """The least variance across a plane, relative to the largest along it, of points that are on none."""
 
 
 class Surfels(NamedTuple):
-    """Points ``(N, 3)`` with normals ``(N, 3)`` up to sign, and their k-d tree."""
+    """Points ``(N, 3)`` with normals ``(N, 3)`` up to sign, and their k-d tree.
+
+    ``interior``, for the rows of the tree: whether the surface goes on in all directions about the point.
+    """
 
     points: Floats
     normals: Floats
     tree: cKDTree
+    interior: npt.NDArray[np.bool_]
 
     def every(self, count: int) -> Surfels:
         """About ``count`` of them, taken at equal steps; the tree stays that of all."""
         step = max(1, len(self.points) // count)
-        return Surfels(self.points[::step], self.normals[::step], self.tree)
+        return Surfels(self.points[::step], self.normals[::step], self.tree, self.interior)
 
 
 def random_rows(points: Floats, most: int = _MOST_POINTS) -> Floats:
@@ -84,4 +91,21 @@ def surfels(points: Floats, spacing: float) -> Surfels:
         if crowded.mean() > 0.5 and not crowded.all():
             kept = kept[crowded]
             tree = cKDTree(kept)
-    return Surfels(kept, estimate_normals(kept, tree, kept), tree)
+    normals = estimate_normals(kept, tree, kept)
+    return Surfels(kept, normals, tree, interior_points(kept, normals, tree))
+
+
+def interior_points(points: Floats, normals: Floats, tree: cKDTree) -> npt.NDArray[np.bool_]:
+    """Whether a surface goes on in all directions about each of its points, ``(N,)``.
+
+    It does where the mean of the 16 nearest points is, in the tangent plane, nearer than a quarter of their distance:
+    at a straight border that is 0.42 of it. Of at most 50 points none is said to be interior.
+    """
+    if len(points) <= _FEW:
+        return np.zeros(len(points), dtype=bool)
+    offsets = points[tree.query(points, k=_RING + 1)[1][:, 1:]] - points[:, None]
+    radii = np.linalg.norm(offsets, axis=2).max(axis=1)
+    means = offsets.mean(axis=1)
+    means -= np.einsum("ni,ni->n", means, normals)[:, None] * normals
+    inside: npt.NDArray[np.bool_] = np.linalg.norm(means, axis=1) < _BORDER * radii
+    return inside
