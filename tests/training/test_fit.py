@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from dataclasses import replace
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -20,7 +21,7 @@ from torch import nn
 from training_toys import SILENT, Exploding, Toy
 
 from intertwine._errors import UsageError
-from intertwine.training import Settings, _log, fit, load_checkpoint
+from intertwine.training import Refit, Settings, _log, fit, load_checkpoint
 from intertwine.training.checkpoints import _storage
 from intertwine.training.checkpoints._checkpoint import load_resume_state
 
@@ -480,3 +481,41 @@ def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it(whole, tmp_path):
     assert not fit(Stumbling(10, press_ctrl_c), tmp_path / "x", SETTINGS, console=SILENT).interrupted
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     same_run(tmp_path / "x", whole[0])
+
+
+class Refitted(Toy):
+    """Its refit solves for the targets: no epoch is better."""
+
+    def __init__(self, seconds=0.0, **options):
+        super().__init__(**options)
+        self.seconds, self.refits = seconds, 0
+
+    def refit(self):
+        self.refits += 1
+        with torch.no_grad():
+            for weight in self.model.parameters():
+                weight.fill_(0.5)
+        return Refit({"mae": 1e-9, "share": 1.0}, "done")
+
+    def refit_seconds(self):
+        return self.seconds
+
+
+def test_epochs_of_a_resumed_run_compete_with_the_refit(tmp_path):
+    settings = Settings(epochs=2, batch_size=10)
+    assert fit(Refitted(), tmp_path / "run", settings, console=SILENT).refit == "done"
+    job = Refitted()
+    found = fit(job, tmp_path / "run", replace(settings, epochs=4), resume=True, console=SILENT)
+    assert len(found.history) == 4
+    assert job.refits == 0
+    assert load_checkpoint(found.best).metrics["mae"] == 1e-9
+    assert all(bool((weight == 0.5).all()) for weight in job.model.parameters())
+
+
+def test_a_refit_has_its_part_of_the_time(tmp_path):
+    settings = Settings(epochs=100_000, batch_size=10, minutes=0.1)
+    begin = time.monotonic()
+    found = fit(Refitted(seconds=4.0), tmp_path / "run", settings, console=SILENT)
+    assert "time budget" in found.reason
+    assert found.history[-1]["seconds"] < 4.0  # half of the budget at most is left to it
+    assert time.monotonic() - begin < 60

@@ -89,6 +89,7 @@ def fit(
             for name in ("best", "last", CONFIG, SPLIT, LOG):
                 recover(folder / name)
         resume_state = _resumed(job, folder) if resume else ResumeState()
+        refitted = _take_over_refit(job, folder, resume_state.state)
         display = None
         if first:
             display = _display(console, settings, resume_state)
@@ -107,7 +108,7 @@ def fit(
             display.print_line(_last_line(folder, resume_state.state, reason, interrupted))
         refit = ""
         if first and not interrupted and isinstance(job, RefitJob):
-            refit = _refit(job, folder, resume_state.state)
+            refit = _refit(job, folder, resume_state.state, refitted)
             if refit and display is not None:
                 display.print_line(f"refit         {refit}")
         return _result(job, folder, resume_state.state, reason, interrupted, refit)
@@ -205,16 +206,31 @@ def _last_line(folder: Path, state: TrainingState, reason: str, interrupted: boo
     return f"stopped       {where}: {reason}"
 
 
-def _refit(job: RefitJob, folder: Path, state: TrainingState) -> str:
+def _take_over_refit(job: Job, folder: Path, state: TrainingState) -> float | None:
+    """Let the epochs of a resumed run compete with what a refit made of the best one; returns its metric, if there is.
+
+    A checkpoint best of a later epoch than last is that of a process that was killed: its epoch is trained again.
+    """
+    if state.best_metric is None or not isinstance(job, RefitJob) or (best := find_intact(folder / "best")) is None:
+        return None
+    checkpoint = load_checkpoint(best)
+    found = checkpoint.metrics.get(job.monitor)
+    if found is None or checkpoint.epoch > state.epoch or found >= state.best_metric:
+        return None
+    state.best_metric = found
+    return found
+
+
+def _refit(job: RefitJob, folder: Path, state: TrainingState, refitted: float | None) -> str:
     """Replace the checkpoint best by what the job makes of it; returns a line, empty where nothing was done.
 
-    A checkpoint whose metric is not the one that training found has been replaced before.
+    A checkpoint whose metric is not the one that training found, or that of the refit before, has been replaced before.
     """
     best = find_intact(folder / "best")
     if best is None:
         return ""
     checkpoint = load_checkpoint(best)
-    if checkpoint.metrics.get(job.monitor) != state.best_metric:
+    if checkpoint.metrics.get(job.monitor) != state.best_metric or state.best_metric == refitted:
         return ""
     checkpoint.load_into(job.model)
     found = job.refit()

@@ -21,7 +21,7 @@ from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
 
 
-class _Buffers:
+class Buffers:
     """Named buffers that one chunk after another uses: what was just written is still in cache."""
 
     def __init__(self, like: Tensor) -> None:
@@ -36,7 +36,7 @@ class _Buffers:
         return buffer[:size].view(shape)
 
 
-class _ChunkEdges(NamedTuple):
+class ChunkEdges(NamedTuple):
     """The edges of a chunk, as a padded table of n nodes and k edges each.
 
     Attributes:
@@ -54,7 +54,7 @@ class _ChunkEdges(NamedTuple):
     radial: Tensor
 
     @classmethod
-    def gather(cls, inputs: DepthwiseInputs, chunk: Chunk) -> _ChunkEdges:
+    def gather(cls, inputs: DepthwiseInputs, chunk: Chunk) -> ChunkEdges:
         n, k = chunk.num_nodes, chunk.width
         harmonics = chunk.gather(inputs.harmonics).view(n, k, -1).mT
         return cls(n, k, chunk.gather(inputs.source).view(n, 1, k), harmonics, chunk.gather_masked(inputs.radial))
@@ -68,7 +68,7 @@ class _ChunkEdges(NamedTuple):
         """``(n, rows, k)``: Clebsch-Gordan tensor times harmonics."""
         return torch.bmm(clebsch_gordan.expand(self.num_nodes, -1, -1), self.harmonics)
 
-    def weights(self, weights: Tensor, buffers: _Buffers) -> Tensor:
+    def weights(self, weights: Tensor, buffers: Buffers) -> Tensor:
         """``(paths, n, 1, k, c)``: the weights of each edge."""
         paths, _, channels = weights.shape
         out = buffers.get("weights", paths, self.radial.shape[0], channels)
@@ -79,9 +79,9 @@ class _ChunkEdges(NamedTuple):
 def forward(inputs: DepthwiseInputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     dim_out = sum(dim * channels for dim, channels in inputs.outputs)
-    result, buffers = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out), _Buffers(inputs.radial)
+    result, buffers = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out), Buffers(inputs.radial)
     for chunk in inputs.chunks():
-        edges = _ChunkEdges.gather(inputs, chunk)
+        edges = ChunkEdges.gather(inputs, chunk)
         n, k = edges.num_nodes, edges.width
         outputs = [buffers.get(f"output {o}", n, *shape) for o, shape in enumerate(inputs.outputs)]
         for b, (_, m, c, _, paths) in enumerate(inputs.blocks):
@@ -97,13 +97,40 @@ def forward(inputs: DepthwiseInputs) -> Tensor:
     return result
 
 
-class _Totals(NamedTuple):
+class Totals(NamedTuple):
     """Gradients that all chunks add to, in the layout of the inputs; ``None`` where not needed."""
 
     features: list[Tensor] | None
     harmonics: Tensor | None
     radial: Tensor | None
     weights: list[Tensor] | None
+
+    @classmethod
+    def of(cls, inputs: DepthwiseInputs, needs: list[bool]) -> Totals:
+        """Zeros, for the flags of value (ignored), features, harmonics, radial functions and weights."""
+        return cls(
+            [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
+            torch.zeros_like(inputs.harmonics) if needs[2] else None,
+            torch.zeros_like(inputs.radial) if needs[3] else None,
+            [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None,
+        )
+
+    def scatter(self, chunk: Chunk, d_harmonics: Tensor | None, d_radial: Tensor | None) -> None:
+        """Write the gradients of a chunk: harmonics ``(n, Y, k)``, radial functions ``(n k, H)``."""
+        if d_radial is not None and self.radial is not None:
+            chunk.scatter(self.radial, d_radial)
+        if d_harmonics is not None and self.harmonics is not None:
+            chunk.scatter(self.harmonics, d_harmonics.mT.flatten(0, 1))
+
+    def gradients(self, inputs: DepthwiseInputs) -> ConvGradients:
+        """The gradients in the layout of the arguments, without the value."""
+        return ConvGradients(
+            None,
+            None if self.features is None else inputs.join_features(self.features),
+            self.harmonics,
+            self.radial,
+            None if self.weights is None else inputs.join_weights(self.weights),
+        )
 
 
 def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGradients:
@@ -117,29 +144,18 @@ def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGr
     Returns:
         The gradients, without the value.
     """
-    total = _Totals(
-        [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
-        torch.zeros_like(inputs.harmonics) if needs[2] else None,
-        torch.zeros_like(inputs.radial) if needs[3] else None,
-        [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None,
-    )
-    buffers = _Buffers(inputs.radial)
+    total = Totals.of(inputs, needs)
+    buffers = Buffers(inputs.radial)
     for chunk in inputs.chunks():
         grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
         _chunk_backward(inputs, chunk, grads, total, buffers)
-    return ConvGradients(
-        None,
-        None if total.features is None else inputs.join_features(total.features),
-        total.harmonics,
-        total.radial,
-        None if total.weights is None else inputs.join_weights(total.weights),
-    )
+    return total.gradients(inputs)
 
 
 def _chunk_backward(
-    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffers: _Buffers
+    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: Totals, buffers: Buffers
 ) -> None:
-    edges = _ChunkEdges.gather(inputs, chunk)
+    edges = ChunkEdges.gather(inputs, chunk)
     n, k = edges.num_nodes, edges.width
     d_radial = None if total.radial is None else torch.zeros_like(edges.radial)
     d_harmonics = None if total.harmonics is None else edges.harmonics.new_zeros(edges.harmonics.shape)
@@ -171,7 +187,4 @@ def _chunk_backward(
         if d_radial is not None:
             for values, weight in zip(d_weights, inputs.weights[b], strict=True):
                 d_radial.addmm_(values, weight.T)
-    if d_radial is not None and total.radial is not None:
-        chunk.scatter(total.radial, d_radial)
-    if d_harmonics is not None and total.harmonics is not None:
-        chunk.scatter(total.harmonics, d_harmonics.mT.flatten(0, 1))
+    total.scatter(chunk, d_harmonics, d_radial)
