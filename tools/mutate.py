@@ -1,8 +1,8 @@
 """Mutation testing: `python tools/mutate.py --count 120 --seed 0`, or `make mutate`.
 
 Each mutant is one small change of the sources in a copy of the tree; the tests that are nearest to its file run against
-it. A mutant whose tests still pass has survived: either a test is missing, or the change makes no difference, in which
-case it is listed with the reason in `tools/equivalent_mutants.json`. Results are written line by line to
+it, and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing,
+or the change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`. Results are written line by line to
 `build/mutants/`; a run that was interrupted goes on where it stopped.
 """
 
@@ -26,23 +26,24 @@ ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 COPIED = ("src", "tests", "tools", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6
-"""How many test files are tried on one mutant, besides those for all files."""
+"""How many test files are tried on one mutant at first, besides those for all files."""
+FARTHER = 24
+"""How many further ones are tried on a mutant that survives these."""
 FOR_ALL = ("tests/test_public_interface.py",)
 """Test files that are about all sources."""
 MEMORY = 12_000_000
 """KB of address space for the tests of one mutant; a loop without an end would take all there is."""
 
 
-def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
-    """The test files that are likeliest to notice a change of a source file, best first.
+def nearest_tests(root: Path, source: str) -> list[list[str]]:
+    """The test files that are likeliest to notice a change of a source file: the nearest, then those farther off.
 
     The file that mirrors it comes first, then those that stand in the mirroring folder and those that mention most of
-    the classes, functions and methods of the source; at the end those of ``FOR_ALL``.
+    the classes, functions and methods of the source. Those of ``FOR_ALL`` are among the nearest.
 
     Args:
         root: The folder of the project.
         source: The path of the source below it.
-        most: How many.
     """
     below = Path(source).relative_to("src/intertwine")
     text = (root / source).read_text(encoding="utf-8")
@@ -60,7 +61,8 @@ def nearest_tests(root: Path, source: str, most: int = NEAREST) -> list[str]:
             50 * (same_folder and place.name == mirror) + 5 * same_folder + 3 * folders + mentions
         )
     for_all = [name for name in FOR_ALL if (root / name).exists()]
-    return [name for name, score in scores.most_common(most) if score and name not in for_all] + for_all
+    ranked = [name for name, score in scores.most_common() if score and name not in for_all]
+    return [ranked[:NEAREST] + for_all, ranked[NEAREST : NEAREST + FARTHER]]
 
 
 def _words(names: list[str]) -> re.Pattern[str]:
@@ -96,24 +98,28 @@ def run_tests(tree: Path, tests: list[str], limit: float) -> tuple[str, str]:
     return ("passed" if done.returncode == 0 else "failed"), last
 
 
-def try_mutant(tree: Path, mutant: Mutant, limit: float, tests: list[str]) -> dict[str, object]:
-    """Run tests with the change in place, and take it back."""
+def try_mutant(tree: Path, mutant: Mutant, limit: float, tests: list[list[str]]) -> dict[str, object]:
+    """Run groups of tests with the change in place until one fails, and take it back."""
     file = tree / mutant.path
     original = file.read_text(encoding="utf-8")
     start = time.monotonic()
+    outcome, last, group = "passed", "no test names it", list[str]()
     file.write_text(mutant.apply(original), encoding="utf-8")
     try:
-        outcome, last = run_tests(tree, tests, limit) if tests else ("passed", "no test names it")
+        for group in filter(None, tests):
+            outcome, last = run_tests(tree, group, limit)
+            if outcome != "passed":
+                break
     finally:
         file.write_text(original, encoding="utf-8")
     if outcome == "timeout":  # of the change, or of a slow machine?
-        outcome = "timeout" if run_tests(tree, tests, limit)[0] == "passed" else "undecided"
+        outcome = "timeout" if run_tests(tree, group, limit)[0] == "passed" else "undecided"
     result = {"passed": "survived", "failed": "killed"}.get(outcome, outcome)
     return {
         **mutant._asdict(),
         "result": result,
         "by": last,
-        "tests": tests,
+        "tests": group,
         "seconds": round(time.monotonic() - start, 1),
     }
 

@@ -63,8 +63,10 @@ def test_all_sources_can_be_mutated_and_samples_repeat(tools):
 
 
 def test_the_mirroring_test_comes_first(tools):
-    nearest = tools[1].nearest_tests(ROOT, "src/intertwine/ops/functions/_safe_norm.py")
+    nearest, farther = tools[1].nearest_tests(ROOT, "src/intertwine/ops/functions/_safe_norm.py")
     assert nearest[0] == "tests/ops/functions/test_safe_norm.py"
+    assert farther
+    assert not set(nearest) & set(farther)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,9 @@ def test_survivors_and_killed(tools, tmp_path, check, result):
     source.write_text("def clip(x):\n    return x if x > 3 else x * 2\n")
     test.write_text(f"from clip import clip\n\n\ndef test_clip():\n    {check}\n")
     mutant = next(found for found in mutants.mutants(source, tmp_path) if found.after == ">=")
-    row = mutate.try_mutant(tmp_path, mutant, limit=60, tests=[test.name])
+    other = tmp_path / "test_other.py"
+    other.write_text("def test_nothing():\n    pass\n")
+    row = mutate.try_mutant(tmp_path, mutant, limit=60, tests=[[other.name], [test.name]])
     assert row["result"] == result
     assert source.read_text() == "def clip(x):\n    return x if x > 3 else x * 2\n"
     text = mutate.summary([{**row, "path": str(mutant.path)}], {}, tmp_path)

@@ -50,7 +50,7 @@ from intertwine.models.potential import (
 )
 from intertwine.models.sets import DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
-from intertwine.models.weights import WeightMessageNetwork, WeightSpaceNetwork
+from intertwine.models.weights import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork
 
 __all__ = [
     "DGCNN",
@@ -101,6 +101,7 @@ __all__ = [
     "VectorPointNet",
     "VoxelCNN",
     "WeightMessageNetwork",
+    "WeightNetwork",
     "WeightSpaceNetwork",
     "WideResNet",
     "committee_deviation",

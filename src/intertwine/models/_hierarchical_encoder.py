@@ -16,7 +16,6 @@ from intertwine.models.families import (
     OUTPUT_SCALE,
     Family,
     InteractionConfig,
-    PointEmbedding,
     describe_family,
     get_family,
 )
@@ -254,7 +253,7 @@ class HierarchicalEncoder(nn.Module):
             pool_neighbors=self.pool_neighbors,
             lmax=self.interaction_configs[0].lmax,
             with_graph=[
-                count > 0 or level < len(self.merge) or (level == 0 and not isinstance(self.embed, PointEmbedding))
+                count > 0 or level < len(self.merge) or (level == 0 and self.family.embeds_geometry)
                 for level, count in enumerate(self.layers)
             ],
         )

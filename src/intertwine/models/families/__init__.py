@@ -4,7 +4,7 @@ from intertwine.models.families._attention import AttentionFamily
 from intertwine.models.families._depthwise import DepthwiseFamily
 from intertwine.models.families._egnn import EGNNFamily
 from intertwine.models.families._equiformer import EquiformerFamily
-from intertwine.models.families._family import OUTPUT_SCALE, Family, InteractionConfig, PointEmbedding
+from intertwine.models.families._family import OUTPUT_SCALE, Family, InteractionConfig
 from intertwine.models.families._lifted import LiftedFamily, rotation_group
 from intertwine.models.families._message import MessageFamily
 from intertwine.models.families._registry import describe_family, get_family, known_families
@@ -21,7 +21,6 @@ __all__ = [
     "InteractionConfig",
     "LiftedFamily",
     "MessageFamily",
-    "PointEmbedding",
     "SteerableFamily",
     "VectorEmbedding",
     "VectorFamily",

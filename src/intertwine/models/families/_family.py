@@ -50,11 +50,13 @@ class Family(ABC):
         name: Registered name, as in ``PointEncoder(layer=name)``.
         default_hidden: Hidden representation if the user gives none.
         strided: Whether ``pooling`` is a strided convolution, which also counts as an interaction, rather than a mean.
+        embeds_geometry: Whether ``embedding`` reads the edges, so that it needs a graph where no interaction does.
     """
 
     name: ClassVar[str]
     default_hidden: ClassVar[str]
     strided: ClassVar[bool] = False
+    embeds_geometry: ClassVar[bool] = False
 
     def parse_rep(self, rep: Rep | str, other: Rep | str | None = None) -> Rep:
         """The representation of an input or an output.

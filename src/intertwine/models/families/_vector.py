@@ -29,6 +29,7 @@ class VectorFamily(Family):
 
     name = "vector"
     default_hidden = "42x1o"
+    embeds_geometry = True
     norm: Norm = "batch"
 
     def __post_init__(self) -> None:

@@ -8,16 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu
 
-from intertwine._errors import UsageError
-from intertwine.actions import Action, TrivialAction
 from intertwine.models.weights._messages import NormMessage, message_of
-from intertwine.nn import Weights, WeightSpace, check_weights, normal_form
+from intertwine.models.weights._weight_network import WeightNetwork, head
+from intertwine.nn import Weights, WeightSpace
 
 _CHUNK = 100
 """Networks at a time when statistics are measured."""
 
 
-class WeightMessageNetwork(nn.Module):
+class WeightMessageNetwork(WeightNetwork):
     """Invariant function of the weights of a network, by messages along its layers.
 
     Each hidden feature m has C channels. They are computed from those of the layer before as the network that is read
@@ -69,10 +68,7 @@ class WeightMessageNetwork(nn.Module):
         dropout: float = 0.0,
         symmetries: bool = True,
     ) -> None:
-        super().__init__()
-        if layers < 1:
-            raise UsageError(f"expected at least one layer, got {layers}")
-        self.space, self.channels_out, self.symmetries = space, channels_out, symmetries
+        super().__init__(space, channels_out, symmetries=symmetries)
         messages: list[nn.Module | None] = []
         others, outputs = 0, 0
         for array in space.arrays:
@@ -86,50 +82,20 @@ class WeightMessageNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(others, dtype=torch.float32))
         self.register_buffer("scale", torch.ones(others, dtype=torch.float32))
         self.norm = nn.LayerNorm(hidden, dtype=torch.float32)
-        width = others + hidden * outputs
-        modules: list[nn.Module] = []
-        for _ in range(layers):
-            modules += [nn.Linear(width, 2 * hidden, dtype=torch.float32), nn.GELU(), nn.Dropout(dropout)]
-            width = 2 * hidden
-        self.head = nn.Sequential(*modules, nn.Linear(width, channels_out, dtype=torch.float32))
+        self.head = head(others + hidden * outputs, 2 * hidden, layers, channels_out, dropout)
 
-    @property
-    def action_in(self) -> Action:
-        """The permutations of the hidden features."""
-        return self.space.action(1)
-
-    @property
-    def action_out(self) -> Action:
-        """None: the output is invariant."""
-        return TrivialAction((self.channels_out,))
-
-    @torch.no_grad()
-    def set_statistics(self, weights: Weights) -> None:
-        """Set the means and scales of norm layers and of the invariants to those of some networks.
-
-        Args:
-            weights: For each array ``(networks, *axes, 1)``.
-        """
-        check_weights(self.space, weights, 1)
+    def measure(self, weights: Weights) -> None:
+        """Set the means and scales of norm layers and of the invariants."""
         for message, x in zip(self.messages, weights, strict=True):
             if isinstance(message, NormMessage):
                 message.set_statistics(x)
         chunks = zip(*(x.split(_CHUNK) for x in weights), strict=True)
-        others = torch.cat([self._invariants(chunk)[1] for chunk in chunks])
-        spread, mean = torch.std_mean(others, 0, correction=0)
+        mean, scale = self.mean_and_scale(torch.cat([self._invariants(chunk)[1] for chunk in chunks]), 0)
         self.mean.copy_(mean)
-        self.scale.copy_(torch.where(spread > 1e-8, spread, 1.0))
+        self.scale.copy_(scale)
 
-    def forward(self, *weights: Tensor) -> Tensor:
-        """Read networks.
-
-        Args:
-            weights: For each array of the space ``(*batch, *axes, 1)``.
-
-        Returns:
-            ``(*batch, channels_out)``.
-        """
-        check_weights(self.space, weights, 1)
+    def read(self, weights: Weights) -> Tensor:
+        """The output for weights in their normal form."""
         with torch.autocast(weights[0].device.type, enabled=False):  # Sines of high frequency need float32.
             outputs, others = self._invariants(weights)
         others = (others - self.mean) / self.scale
@@ -139,7 +105,6 @@ class WeightMessageNetwork(nn.Module):
 
     def _invariants(self, weights: Weights) -> tuple[Tensor | None, Tensor]:
         """The channels of the outputs; the levels of all layers, and numbers that no permutation moves."""
-        weights = normal_form(self.space, weights) if self.symmetries else weights
         activations = {name: (kind, frequency) for name, kind, frequency in self.space.activations}
         others: list[Tensor] = []
         features: Tensor | None = None

@@ -9,20 +9,11 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from intertwine._errors import UsageError
-from intertwine.actions import Action, TrivialAction
-from intertwine.nn import (
-    Weights,
-    WeightSpace,
-    WeightSpaceAttention,
-    WeightSpaceLinear,
-    WeightSpaceNorm,
-    check_weights,
-    normal_form,
-    parse_axes,
-)
+from intertwine.models.weights._weight_network import WeightNetwork, head
+from intertwine.nn import Weights, WeightSpace, WeightSpaceAttention, WeightSpaceLinear, WeightSpaceNorm, parse_axes
 
 
-class WeightSpaceNetwork(nn.Module):
+class WeightSpaceNetwork(WeightNetwork):
     """Invariant function of the weights of a network, under permutations of its hidden features.
 
     Weights are brought into the normal form of their activations' signs, phases and scales, standardized, and expanded
@@ -65,10 +56,9 @@ class WeightSpaceNetwork(nn.Module):
         dropout: float = 0.0,
         symmetries: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(space, channels_out, symmetries=symmetries)
         if layers < 1:
             raise UsageError(f"expected at least one layer, got {layers}")
-        self.space, self.channels_out, self.symmetries = space, channels_out, symmetries
         for number, array in enumerate(space.arrays):
             shape = [axis if isinstance(axis, int) else 1 for axis in parse_axes(array.axes)[0].axes]
             self.register_buffer(f"mean_{number}", torch.zeros(*shape, 1, dtype=torch.float32))
@@ -83,59 +73,20 @@ class WeightSpaceNetwork(nn.Module):
         self.last_norm = WeightSpaceNorm(space, hidden)
         self.invariants = WeightSpaceLinear(space, hidden, 4 * hidden, invariant=True)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Sequential(
-            nn.Linear(4 * hidden, 4 * hidden, dtype=torch.float32),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(4 * hidden, channels_out, dtype=torch.float32),
-        )
+        self.head = head(4 * hidden, 4 * hidden, 1, channels_out, dropout)
 
-    @property
-    def action_in(self) -> Action:
-        """The permutations of the hidden features."""
-        return self.space.action(1)
-
-    @property
-    def action_out(self) -> Action:
-        """None: the output is invariant."""
-        return TrivialAction((self.channels_out,))
-
-    @torch.no_grad()
-    def set_statistics(self, weights: Weights) -> None:
-        """Set the means and scales by which weights are standardized to those of some networks.
-
-        Args:
-            weights: For each array ``(networks, *axes, 1)``. Statistics are over networks and hidden features.
-        """
-        check_weights(self.space, weights, 1)
-        for number, x in enumerate(self._normal_form(weights)):
+    def measure(self, weights: Weights) -> None:
+        """Set the mean and scale of each array, over networks and hidden features."""
+        for number, x in enumerate(weights):
             axes = parse_axes(self.space.arrays[number].axes)[0].axes
             dims = [0, *(1 + k for k, axis in enumerate(axes) if isinstance(axis, str))]
-            spread, mean = torch.std_mean(x, dims, correction=0)
-            shape = getattr(self, f"mean_{number}").shape
-            getattr(self, f"mean_{number}").copy_(mean.reshape(shape))
-            getattr(self, f"scale_{number}").copy_(torch.where(spread > 1e-8, spread, 1.0).reshape(shape))
+            for name, value in zip(("mean", "scale"), self.mean_and_scale(x, dims), strict=True):
+                buffer = getattr(self, f"{name}_{number}")
+                buffer.copy_(value.reshape(buffer.shape))
 
-    def _normal_form(self, weights: Weights) -> Weights:
-        return normal_form(self.space, weights) if self.symmetries else weights
-
-    def _standardized(self, weights: Weights) -> Weights:
-        return tuple(
-            (x - getattr(self, f"mean_{number}")) / getattr(self, f"scale_{number}")
-            for number, x in enumerate(self._normal_form(weights))
-        )
-
-    def forward(self, *weights: Tensor) -> Tensor:
-        """Read networks.
-
-        Args:
-            weights: For each array of the space ``(*batch, *axes, 1)``.
-
-        Returns:
-            ``(*batch, channels_out)``.
-        """
-        check_weights(self.space, weights, 1)
-        x = self.embed(tuple(self._expanded(z) for z in self._standardized(weights)))
+    def read(self, weights: Weights) -> Tensor:
+        """The output for weights in their normal form."""
+        x = self.embed(tuple(self._expanded(number, z) for number, z in enumerate(weights)))
         for number, (norm, layer) in enumerate(zip(self.norms, self.layers, strict=True)):
             y = layer(tuple(gelu(z) for z in norm(x)))
             x = tuple(a + self.dropout(b) for a, b in zip(x, y, strict=True))
@@ -145,6 +96,8 @@ class WeightSpaceNetwork(nn.Module):
         result: Tensor = self.head(gelu(pooled))
         return result
 
-    def _expanded(self, x: Tensor) -> Tensor:
+    def _expanded(self, number: int, x: Tensor) -> Tensor:
+        """Standardized weights of an array, with their sines and cosines."""
+        x = (x - getattr(self, f"mean_{number}")) / getattr(self, f"scale_{number}")
         phase = x * x.new_tensor(self.frequencies)
         return torch.cat([x, phase.sin(), phase.cos()], -1)

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intertwine.actions import Action, Transform, TrivialAction
-from intertwine.models import WeightMessageNetwork, WeightSpaceNetwork
-from intertwine.nn import Weights, WeightSpace, normal_form
+from intertwine.actions import Transform
+from intertwine.models import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork
+from intertwine.nn import Weights, WeightSpace
 
 _WIDTH = 12
 """Times the channels of a weight: the width of the perceptron."""
 
 
-class PlainNetwork(nn.Module):
+class PlainNetwork(WeightNetwork):
     """A perceptron of all weights in a row, standardized; it has no symmetry.
 
     Args:
@@ -35,8 +35,7 @@ class PlainNetwork(nn.Module):
     def __init__(
         self, space: WeightSpace, channels_out: int, hidden: int, layers: int, dropout: float, *, symmetries: bool
     ) -> None:
-        super().__init__()
-        self.space, self.channels_out, self.symmetries = space, channels_out, symmetries
+        super().__init__(space, channels_out, symmetries=symmetries)
         self.register_buffer("mean", torch.zeros(space.num_weights))
         self.register_buffer("scale", torch.ones(space.num_weights))
         widths = [space.num_weights, *[hidden] * layers]
@@ -45,32 +44,20 @@ class PlainNetwork(nn.Module):
             modules += [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.GELU(), nn.Dropout(dropout)]
         self.network = nn.Sequential(*modules, nn.Linear(hidden, channels_out))
 
-    @property
-    def action_in(self) -> Action:
-        """The permutations of the hidden features, which it does not commute with."""
-        return self.space.action(1)
-
-    @property
-    def action_out(self) -> Action:
-        """None."""
-        return TrivialAction((self.channels_out,))
-
-    @torch.no_grad()
-    def set_statistics(self, weights: Weights) -> None:
-        """Set the mean and scale of each weight to those of some networks."""
-        spread, mean = torch.std_mean(self._row(weights), 0, correction=0)
+    def measure(self, weights: Weights) -> None:
+        """Set the mean and scale of each weight."""
+        mean, scale = self.mean_and_scale(self._row(weights), 0)
         self.mean.copy_(mean)
-        self.scale.copy_(torch.where(spread > 1e-8, spread, 1.0))
+        self.scale.copy_(scale)
 
-    def _row(self, weights: Weights) -> Tensor:
-        weights = normal_form(self.space, weights) if self.symmetries else weights
-        dims = [x.ndim - 1 - len(self.space.array_shape(a)) for a, x in zip(self.space.arrays, weights, strict=True)]
-        return torch.cat([x.flatten(dim) for dim, x in zip(dims, weights, strict=True)], -1)
-
-    def forward(self, *weights: Tensor) -> Tensor:
-        """Arrays ``(*batch, *axes, 1)`` to ``(*batch, channels_out)``."""
+    def read(self, weights: Weights) -> Tensor:
+        """The output for weights in their normal form."""
         result: Tensor = self.network((self._row(weights) - self.mean) / self.scale)
         return result
+
+    def _row(self, weights: Weights) -> Tensor:
+        dims = [x.ndim - 1 - len(self.space.array_shape(a)) for a, x in zip(self.space.arrays, weights, strict=True)]
+        return torch.cat([x.flatten(dim) for dim, x in zip(dims, weights, strict=True)], -1)
 
 
 def weight_space(config: Mapping[str, Any]) -> WeightSpace:
@@ -83,33 +70,16 @@ def weight_space(config: Mapping[str, Any]) -> WeightSpace:
     return WeightSpace.of_state_dict(state, config["activation"], config["frequency"])
 
 
-def make_network(config: Mapping[str, Any]) -> WeightMessageNetwork | WeightSpaceNetwork | PlainNetwork:
+def make_network(config: Mapping[str, Any]) -> WeightNetwork:
     """The model that the configuration of a run describes."""
-    target, network, space = config["target"], config["network"], weight_space(config)
+    target, network, space = config["target"], dict(config["network"]), weight_space(config)
     outputs = 1 if target["kind"] == "numbers" else len(target["classes"])
-    if network["name"] == "plain":
-        width = _WIDTH * network["hidden"]
-        return PlainNetwork(
-            space, outputs, width, network["layers"], network["dropout"], symmetries=network["symmetries"]
-        )
-    if network["name"] == "message":
-        return WeightMessageNetwork(
-            space,
-            outputs,
-            hidden=network["hidden"],
-            layers=network["layers"],
-            dropout=network["dropout"],
-            symmetries=network["symmetries"],
-        )
-    return WeightSpaceNetwork(
-        space,
-        outputs,
-        hidden=network["hidden"],
-        layers=network["layers"],
-        heads=network["heads"],
-        dropout=network["dropout"],
-        symmetries=network["symmetries"],
-    )
+    name, heads = network.pop("name"), network.pop("heads")
+    if name == "plain":
+        return PlainNetwork(space, outputs, **{**network, "hidden": _WIDTH * network["hidden"]})
+    if name == "message":
+        return WeightMessageNetwork(space, outputs, **network)
+    return WeightSpaceNetwork(space, outputs, heads=heads, **network)
 
 
 def arrays_of(space: WeightSpace, weights: Mapping[str, Tensor]) -> Weights:
