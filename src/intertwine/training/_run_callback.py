@@ -35,6 +35,8 @@ class RunCallback(Callback):
         display: The display of progress; only in the process of rank 0.
     """
 
+    _refit_seconds = 0.0
+
     def __init__(self, module: TrainingModule, stop: StopRequest, display: Display | None) -> None:
         self.module = module
         self.settings = module.settings
@@ -48,7 +50,7 @@ class RunCallback(Callback):
         self._start_time = time.monotonic()
         self._last_save_time = self._start_time
         self._validation_start_time = self._start_time
-        self._validation_seconds = self._refit_seconds = 0.0
+        self._validation_seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Install the signal handlers after Lightning's own; save before the first step, so that it can be resumed."""

@@ -121,6 +121,8 @@ def _chunk(
     d_radial = torch.zeros_like(edges.radial) if total.radial is not None else None
     d_harmonics = torch.zeros_like(edges.harmonics) if total.harmonics is not None else None
     for b, block in enumerate(inputs.blocks):
+        if not block.paths:
+            continue
         index = edges.feature_rows(inputs, block.dim)
         pair = _gather(inputs, tangent, b, block, (edges, moved), radial, index, buffers)
         for p, path in enumerate(block.paths):
