@@ -2,8 +2,8 @@
 
 Each mutant is one small change of the sources in a copy of the tree; the tests that are nearest to its file run against
 it, and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing,
-or the change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`. Results are written line by line to
-`build/mutants/`; a run that was interrupted goes on where it stopped.
+or the change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
+Results are written line by line to `build/mutants/`; a run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations

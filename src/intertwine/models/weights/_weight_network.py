@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +69,7 @@ class WeightNetwork(nn.Module, ABC):
         """Set the statistics to those of weights in their normal form."""
 
     @staticmethod
-    def mean_and_scale(x: Tensor, dim: int | Sequence[int] | None) -> tuple[Tensor, Tensor]:
+    def mean_and_scale(x: Tensor, dim: int | list[int]) -> tuple[Tensor, Tensor]:
         """Means along some axes, and standard deviations, which are one where all numbers are equal."""
         spread, mean = torch.std_mean(x, dim, correction=0)
         return mean, torch.where(spread > 1e-8, spread, 1.0)

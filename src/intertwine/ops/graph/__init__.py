@@ -1,6 +1,7 @@
 """Graphs for message passing: edges sorted by target, segment sums, and chunks of nodes that fit into cache."""
 
 from intertwine.ops.graph._batch import resolve_batch
+from intertwine.ops.graph._chunk_threads import share_chunks
 from intertwine.ops.graph._chunks import Chunk, chunks
 from intertwine.ops.graph._graph import Graph
 from intertwine.ops.graph._segment_products import segment_apply, segment_outer
@@ -18,4 +19,5 @@ __all__ = [
     "segment_outer",
     "segment_softmax",
     "segment_sum",
+    "share_chunks",
 ]

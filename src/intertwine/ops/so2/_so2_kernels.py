@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine.ops.graph import Chunk, share_chunks
 from intertwine.ops.so2._rotation_generators import generators
 from intertwine.ops.so2._so2_inputs import SO2Gradients, SO2Inputs, channels_innermost, split_blocks
 from intertwine.ops.so2._so2_workspace import ChunkEdges, Workspace, small_bmm
@@ -21,23 +22,32 @@ from intertwine.ops.so2._zero_length_edges import add_zero_length_edges, zero_le
 def forward(inputs: SO2Inputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = [inputs.radial.new_zeros(inputs.node_of_rank.shape[0], *shape) for shape in inputs.outputs]
-    workspaces: dict[int, Workspace] = {}
-    for chunk in inputs.chunks():
-        edges = ChunkEdges(inputs, chunk, workspaces)
-        work = edges.workspace
-        edges.rotate_inputs()
-        edges.scale(work.inputs_by_order, work.inputs_by_order)
-        edges.apply_weights(work.inputs_by_order)
-        for frame, message in zip(inputs.layout.outputs, work.outputs_by_degree, strict=True):
-            output = edges.by_node(message)
-            if frame.degree:
-                wigner_d = work.wigner_d[frame.degree, frame.reflection_sign]
-                output = torch.bmm(edges.by_node(wigner_d).mT, output)
-            else:
-                output = output.sum(1, keepdim=True)
-            result[frame.block].index_copy_(0, inputs.node_of_rank[chunk.nodes], output)
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        workspaces: dict[int, Workspace] = {}
+        for chunk in chunks:
+            _chunk_forward(ChunkEdges(inputs, chunk, workspaces), result)
+        return []
+
+    share_chunks(work, inputs.chunks(), inputs.radial.device)
     add_zero_length_edges(inputs, result)
     return _join([block.mT.flatten(1) for block in result], inputs.radial.new_empty(inputs.node_of_rank.shape[0], 0))
+
+
+def _chunk_forward(edges: ChunkEdges, result: list[Tensor]) -> None:
+    """Write the outputs of a chunk's nodes, ``(N, 2 l + 1, c)`` for each output block."""
+    inputs, work = edges.inputs, edges.workspace
+    edges.rotate_inputs()
+    edges.scale(work.inputs_by_order, work.inputs_by_order)
+    edges.apply_weights(work.inputs_by_order)
+    for frame, message in zip(inputs.layout.outputs, work.outputs_by_degree, strict=True):
+        output = edges.by_node(message)
+        if frame.degree:
+            wigner_d = work.wigner_d[frame.degree, frame.reflection_sign]
+            output = torch.bmm(edges.by_node(wigner_d).mT, output)
+        else:
+            output = output.sum(1, keepdim=True)
+        result[frame.block].index_copy_(0, inputs.node_of_rank[edges.chunk.nodes], output)
 
 
 def backward(inputs: SO2Inputs, grad: Tensor, needs: list[bool]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -53,17 +63,25 @@ def backward(inputs: SO2Inputs, grad: Tensor, needs: list[bool]) -> tuple[Tensor
         x, y and z.
     """
     num_sources, num_edges = inputs.features.shape[0], inputs.radial.shape[0]
-    total = SO2Gradients(
-        [grad.new_zeros(num_sources, *shape) for shape in inputs.inputs] if needs[0] else None,
-        torch.zeros_like(inputs.radial) if needs[1] else None,
-        grad.new_zeros(num_edges, 3) if needs[2] else None,
-        torch.zeros_like(inputs.scales) if needs[3] else None,
-        [torch.zeros_like(weight) for weight in inputs.weights] if needs[4] else None,
-    )
-    grad_innermost, workspaces = channels_innermost(grad, inputs.outputs), dict[int, Workspace]()
-    for chunk in inputs.chunks():
-        chunk_grad = grad_innermost.index_select(0, inputs.node_of_rank[chunk.nodes])
-        _chunk_backward(ChunkEdges(inputs, chunk, workspaces), split_blocks(chunk_grad, inputs.outputs), total)
+    radial = torch.zeros_like(inputs.radial) if needs[1] else None
+    torque = grad.new_zeros(num_edges, 3) if needs[2] else None
+    grad_innermost = channels_innermost(grad, inputs.outputs)
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        features = [grad.new_zeros(num_sources, *shape) for shape in inputs.inputs] if needs[0] else None
+        scales = torch.zeros_like(inputs.scales) if needs[3] else None
+        weights = [torch.zeros_like(weight) for weight in inputs.weights] if needs[4] else None
+        workspaces: dict[int, Workspace] = {}
+        for chunk in chunks:
+            chunk_grad = grad_innermost.index_select(0, inputs.node_of_rank[chunk.nodes])
+            total = SO2Gradients(features, radial, torque, scales, weights)
+            _chunk_backward(ChunkEdges(inputs, chunk, workspaces), split_blocks(chunk_grad, inputs.outputs), total)
+        return [scales, *(features or []), *(weights or [])]
+
+    scales, *others = share_chunks(work, inputs.chunks(), inputs.radial.device)
+    sums = [x for x in others if x is not None]
+    features, weights = sums[: len(inputs.inputs) * needs[0]], sums[len(inputs.inputs) * needs[0] :]
+    total = SO2Gradients(features if needs[0] else None, radial, torque, scales, weights if needs[4] else None)
     zero_length_edges_backward(inputs, split_blocks(grad_innermost, inputs.outputs), total)
     return (
         _join([block.mT.flatten(1) for block in total.features or ()], grad.new_empty(0)),

@@ -104,14 +104,20 @@ class ConvInputs(NamedTuple):
             for part, (dim, channels) in zip(parts, outputs, strict=True)
         ]
 
-    def chunks_and_buffer(self) -> tuple[list[Chunk], Tensor]:
-        """Chunks of target nodes whose largest aggregate stays in cache, and a buffer for that aggregate."""
-        sizes = (paths.dim_out * paths.fan_in for paths in self.layout.path_groups)
-        aggregate_size = max(sizes, default=0) * self.num_radial  # of one node
+    def chunks(self) -> list[Chunk]:
+        """Chunks of target nodes whose largest aggregate stays in cache."""
         capacity = _CACHE_BYTES.get(self.radial.device.type, _DEFAULT_BYTES) // self.radial.element_size()
-        max_nodes = max(capacity // max(aggregate_size, 1), 8)
-        parts = list(chunks(self.rank, self.node_of_rank.shape[0], max_nodes)) if aggregate_size else []
-        return parts, self.radial.new_empty(max((part.num_nodes for part in parts), default=0) * aggregate_size)
+        max_nodes = max(capacity // max(self._aggregate_size, 1), 8)
+        return list(chunks(self.rank, self.node_of_rank.shape[0], max_nodes)) if self._aggregate_size else []
+
+    def new_aggregate(self, chunks: list[Chunk]) -> Tensor:
+        """A buffer for the largest aggregate of some chunks."""
+        return self.radial.new_empty(max((part.num_nodes for part in chunks), default=0) * self._aggregate_size)
+
+    @property
+    def _aggregate_size(self) -> int:
+        """Numbers in the largest aggregate of one node."""
+        return max((paths.dim_out * paths.fan_in for paths in self.layout.path_groups), default=0) * self.num_radial
 
 
 def _block(features: Tensor, block: InputBlock) -> Tensor:

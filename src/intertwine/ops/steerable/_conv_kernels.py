@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk
+from intertwine.ops.graph import Chunk, share_chunks
 from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._coupling_layout import PathGroup
@@ -196,33 +196,42 @@ class _ChunkOutput:
 def forward(inputs: ConvInputs) -> Tensor:
     """The convolution, or its Jacobian-vector product: ``(N, dim_out)``."""
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], inputs.dim_out)
-    chunks, buffer = inputs.chunks_and_buffer()
-    for chunk in chunks:
-        edges, output = _ChunkEdges.gather(inputs, chunk), _ChunkOutput(inputs, chunk)
-        for number, block in enumerate(inputs.layout.inputs):
-            messages = _Messages.compute(inputs, number, edges)
-            for paths in block.path_groups:
-                aggregate = _aggregate(_columns(messages.values, paths, block.channels), edges.radial, buffer)
-                output.add(paths, aggregate, inputs.weight(paths))
-        output.write(result)
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        buffer = inputs.new_aggregate(chunks)
+        for chunk in chunks:
+            _chunk_forward(inputs, chunk, buffer).write(result)
+        return []
+
+    share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
 
 
+def _chunk_forward(inputs: ConvInputs, chunk: Chunk, buffer: Tensor) -> _ChunkOutput:
+    edges, output = _ChunkEdges.gather(inputs, chunk), _ChunkOutput(inputs, chunk)
+    for number, block in enumerate(inputs.layout.inputs):
+        messages = _Messages.compute(inputs, number, edges)
+        for paths in block.path_groups:
+            aggregate = _aggregate(_columns(messages.values, paths, block.channels), edges.radial, buffer)
+            output.add(paths, aggregate, inputs.weight(paths))
+    return output
+
+
 class _Totals(NamedTuple):
-    """Gradients that all chunks add to; ``None`` where not needed.
+    """Gradients that all chunks of a thread add to, or write rows of their own in; ``None`` where not needed.
 
     Attributes:
-        value: ``(N, dim_out)``.
-        features: For each input block ``(M, m, c)``.
+        value: ``(N, dim_out)``, shared by all threads, as are the next two.
         harmonics: ``(E, Y)``.
         radial: ``(E, H)``.
+        features: For each input block ``(M, m, c)``.
         weights: For each path group ``(channels_out, paths c H)``, the transpose of its weights.
     """
 
     value: Tensor | None
-    features: list[Tensor] | None
     harmonics: Tensor | None
     radial: Tensor | None
+    features: list[Tensor] | None
     weights: list[Tensor] | None
 
 
@@ -238,26 +247,27 @@ def backward(inputs: ConvInputs, grad: Tensor, needs: list[bool]) -> ConvGradien
         The gradients.
     """
     groups = inputs.layout.path_groups
-    total = _Totals(
-        torch.zeros_like(grad) if needs[0] else None,
-        [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
-        torch.zeros_like(inputs.harmonics) if needs[2] else None,
-        torch.zeros_like(inputs.radial) if needs[3] else None,
-        [grad.new_zeros(paths.channels_out, paths.fan_in * inputs.num_radial) for paths in groups]
-        if needs[4]
-        else None,
-    )
-    chunks, buffer = inputs.chunks_and_buffer()
-    for chunk in chunks:
-        grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
-        _chunk_backward(inputs, chunk, grads, total, buffer)
-    weights = [weight.T.reshape(-1) for weight in total.weights or ()]
+    value = torch.zeros_like(grad) if needs[0] else None
+    harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
+    radial = torch.zeros_like(inputs.radial) if needs[3] else None
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        features = [torch.zeros_like(block) for block in inputs.features] if needs[1] else None
+        weights = [grad.new_zeros(*inputs.weight(paths).T.shape) for paths in groups] if needs[4] else None
+        total, buffer = _Totals(value, harmonics, radial, features, weights), inputs.new_aggregate(chunks)
+        for chunk in chunks:
+            grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
+            _chunk_backward(inputs, chunk, grads, total, buffer)
+        return [*(features or []), *(weights or [])]
+
+    sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
+    features, weights = sums[: len(inputs.features) * needs[1]], sums[len(inputs.features) * needs[1] :]
     return ConvGradients(
-        total.value,
-        None if total.features is None else inputs.join_features(total.features),
-        total.harmonics,
-        total.radial,
-        None if total.weights is None else torch.cat([*weights, grad.new_empty(0)]),
+        value,
+        inputs.join_features(features) if needs[1] else None,
+        harmonics,
+        radial,
+        torch.cat([*(weight.T.reshape(-1) for weight in weights), grad.new_empty(0)]) if needs[4] else None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk
+from intertwine.ops.graph import Chunk, share_chunks
 from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
 
@@ -79,58 +79,47 @@ class ChunkEdges(NamedTuple):
 def forward(inputs: DepthwiseInputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     dim_out = sum(dim * channels for dim, channels in inputs.outputs)
-    result, buffers = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out), Buffers(inputs.radial)
-    for chunk in inputs.chunks():
-        edges = ChunkEdges.gather(inputs, chunk)
-        n, k = edges.num_nodes, edges.width
-        outputs = [buffers.get(f"output {o}", n, *shape) for o, shape in enumerate(inputs.outputs)]
-        for b, (_, m, c, _, paths) in enumerate(inputs.blocks):
-            x, weighted = (buffers.get(name, n, m, k, c) for name in ("features", "weighted"))
-            torch.index_select(inputs.features[b], 0, edges.feature_rows(inputs, m), out=x.view(-1, c))
-            kernels, weights = edges.kernel(inputs.clebsch_gordan[b]), edges.weights(inputs.weights[b], buffers)
-            for path, weight in zip(paths, weights, strict=True):
-                torch.mul(x, weight, out=weighted)
-                kernel = kernels[:, path.rows].view(n, -1, m * k)
-                outputs[path.output][:, :, path.channels] = torch.bmm(kernel, weighted.view(n, m * k, c))
-        flat = torch.cat([block.mT.flatten(1) for block in outputs], 1)
-        result.index_copy_(0, inputs.node_of_rank[chunk.nodes], flat)
+    result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out)
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        buffers = Buffers(inputs.radial)
+        for chunk in chunks:
+            result.index_copy_(0, inputs.node_of_rank[chunk.nodes], _chunk_forward(inputs, chunk, buffers))
+        return []
+
+    share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
 
 
-class Totals(NamedTuple):
-    """Gradients that all chunks add to, in the layout of the inputs; ``None`` where not needed."""
+def _chunk_forward(inputs: DepthwiseInputs, chunk: Chunk, buffers: Buffers) -> Tensor:
+    edges = ChunkEdges.gather(inputs, chunk)
+    n, k = edges.num_nodes, edges.width
+    outputs = [buffers.get(f"output {o}", n, *shape) for o, shape in enumerate(inputs.outputs)]
+    for b, (_, m, c, _, paths) in enumerate(inputs.blocks):
+        x, weighted = (buffers.get(name, n, m, k, c) for name in ("features", "weighted"))
+        torch.index_select(inputs.features[b], 0, edges.feature_rows(inputs, m), out=x.view(-1, c))
+        kernels, weights = edges.kernel(inputs.clebsch_gordan[b]), edges.weights(inputs.weights[b], buffers)
+        for path, weight in zip(paths, weights, strict=True):
+            torch.mul(x, weight, out=weighted)
+            kernel = kernels[:, path.rows].view(n, -1, m * k)
+            outputs[path.output][:, :, path.channels] = torch.bmm(kernel, weighted.view(n, m * k, c))
+    return torch.cat([block.mT.flatten(1) for block in outputs], 1)
 
-    features: list[Tensor] | None
+
+class _Totals(NamedTuple):
+    """Gradients in the layout of the inputs; ``None`` where not needed.
+
+    Attributes:
+        harmonics: Each chunk writes rows of its own, of all threads.
+        radial: Likewise.
+        features: All chunks of a thread add to them.
+        weights: Likewise.
+    """
+
     harmonics: Tensor | None
     radial: Tensor | None
+    features: list[Tensor] | None
     weights: list[Tensor] | None
-
-    @classmethod
-    def of(cls, inputs: DepthwiseInputs, needs: list[bool]) -> Totals:
-        """Zeros, for the flags of value (ignored), features, harmonics, radial functions and weights."""
-        return cls(
-            [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
-            torch.zeros_like(inputs.harmonics) if needs[2] else None,
-            torch.zeros_like(inputs.radial) if needs[3] else None,
-            [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None,
-        )
-
-    def scatter(self, chunk: Chunk, d_harmonics: Tensor | None, d_radial: Tensor | None) -> None:
-        """Write the gradients of a chunk: harmonics ``(n, Y, k)``, radial functions ``(n k, H)``."""
-        if d_radial is not None and self.radial is not None:
-            chunk.scatter(self.radial, d_radial)
-        if d_harmonics is not None and self.harmonics is not None:
-            chunk.scatter(self.harmonics, d_harmonics.mT.flatten(0, 1))
-
-    def gradients(self, inputs: DepthwiseInputs) -> ConvGradients:
-        """The gradients in the layout of the arguments, without the value."""
-        return ConvGradients(
-            None,
-            None if self.features is None else inputs.join_features(self.features),
-            self.harmonics,
-            self.radial,
-            None if self.weights is None else inputs.join_weights(self.weights),
-        )
 
 
 def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGradients:
@@ -144,16 +133,31 @@ def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGr
     Returns:
         The gradients, without the value.
     """
-    total = Totals.of(inputs, needs)
-    buffers = Buffers(inputs.radial)
-    for chunk in inputs.chunks():
-        grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
-        _chunk_backward(inputs, chunk, grads, total, buffers)
-    return total.gradients(inputs)
+    harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
+    radial = torch.zeros_like(inputs.radial) if needs[3] else None
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        features = [torch.zeros_like(block) for block in inputs.features] if needs[1] else None
+        weights = [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None
+        total, buffers = _Totals(harmonics, radial, features, weights), Buffers(inputs.radial)
+        for chunk in chunks:
+            grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
+            _chunk_backward(inputs, chunk, grads, total, buffers)
+        return [*(features or []), *(weights or [])]
+
+    sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
+    features, weights = sums[: len(inputs.features) * needs[1]], sums[len(inputs.features) * needs[1] :]
+    return ConvGradients(
+        None,
+        inputs.join_features(features) if needs[1] else None,
+        harmonics,
+        radial,
+        inputs.join_weights(weights) if needs[4] else None,
+    )
 
 
 def _chunk_backward(
-    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: Totals, buffers: Buffers
+    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffers: Buffers
 ) -> None:
     edges = ChunkEdges.gather(inputs, chunk)
     n, k = edges.num_nodes, edges.width
@@ -187,4 +191,7 @@ def _chunk_backward(
         if d_radial is not None:
             for values, weight in zip(d_weights, inputs.weights[b], strict=True):
                 d_radial.addmm_(values, weight.T)
-    total.scatter(chunk, d_harmonics, d_radial)
+    if d_radial is not None and total.radial is not None:
+        chunk.scatter(total.radial, d_radial)
+    if d_harmonics is not None and total.harmonics is not None:
+        chunk.scatter(total.harmonics, d_harmonics.mT.flatten(0, 1))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from intertwine.ops._operator import float32_under_autocast
-from intertwine.ops.graph import Chunk, Graph, chunks
+from intertwine.ops.graph import Chunk, Graph, chunks, share_chunks
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
 from intertwine.ops.steerable._coupling import Coupling
@@ -70,10 +70,15 @@ class SmallConvInputs(NamedTuple):
 def forward(inputs: SmallConvInputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], inputs.matrix.shape[1])
-    for chunk in inputs.chunks():
-        features, filters, _, _ = inputs.gather(chunk)
-        z = torch.bmm(features.mT, filters).view(chunk.num_nodes, -1)
-        result.index_copy_(0, inputs.node_of_rank[chunk.nodes], z @ inputs.matrix)
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        for chunk in chunks:
+            features, filters, _, _ = inputs.gather(chunk)
+            z = torch.bmm(features.mT, filters).view(chunk.num_nodes, -1)
+            result.index_copy_(0, inputs.node_of_rank[chunk.nodes], z @ inputs.matrix)
+        return []
+
+    share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
 
 
@@ -89,30 +94,36 @@ def backward(inputs: SmallConvInputs, grad: Tensor, needs: list[bool]) -> ConvGr
         The gradients.
     """
     value = torch.zeros_like(grad) if needs[0] else None
-    arguments = inputs.features, inputs.harmonics, inputs.radial, inputs.matrix
-    totals = [torch.zeros_like(x) if need else None for x, need in zip(arguments, needs[1:], strict=True)]
-    d_features, d_harmonics, d_radial, d_matrix = totals
-    for chunk in inputs.chunks():
-        nodes = inputs.node_of_rank[chunk.nodes]
-        chunk_grad = grad.index_select(0, nodes)
-        features, filters, y, r = inputs.gather(chunk)
-        if d_matrix is not None or value is not None:
-            z = torch.bmm(features.mT, filters).view(chunk.num_nodes, -1)
-            if d_matrix is not None:
-                d_matrix.addmm_(z.T, chunk_grad)
-            if value is not None:
-                value.index_copy_(0, nodes, z @ inputs.matrix)
-        if d_features is None and d_harmonics is None and d_radial is None:
-            continue
-        d_z = (chunk_grad @ inputs.matrix.T).view(chunk.num_nodes, features.shape[2], -1)
-        if d_features is not None:
-            d_features.index_add_(0, chunk.gather(inputs.source), torch.bmm(filters, d_z.mT).flatten(0, 1))
-        if d_harmonics is not None or d_radial is not None:
-            d_filters = torch.bmm(features, d_z).view(-1, y.shape[1], r.shape[1])
-            if d_harmonics is not None:
-                chunk.scatter(d_harmonics, torch.bmm(d_filters, r[:, :, None])[:, :, 0])
-            if d_radial is not None:
-                chunk.scatter(d_radial, torch.bmm(y[:, None], d_filters)[:, 0])
+    d_harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
+    d_radial = torch.zeros_like(inputs.radial) if needs[3] else None
+
+    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        d_features = torch.zeros_like(inputs.features) if needs[1] else None
+        d_matrix = torch.zeros_like(inputs.matrix) if needs[4] else None
+        for chunk in chunks:
+            nodes = inputs.node_of_rank[chunk.nodes]
+            chunk_grad = grad.index_select(0, nodes)
+            features, filters, y, r = inputs.gather(chunk)
+            if d_matrix is not None or value is not None:
+                z = torch.bmm(features.mT, filters).view(chunk.num_nodes, -1)
+                if d_matrix is not None:
+                    d_matrix.addmm_(z.T, chunk_grad)
+                if value is not None:
+                    value.index_copy_(0, nodes, z @ inputs.matrix)
+            if d_features is None and d_harmonics is None and d_radial is None:
+                continue
+            d_z = (chunk_grad @ inputs.matrix.T).view(chunk.num_nodes, features.shape[2], -1)
+            if d_features is not None:
+                d_features.index_add_(0, chunk.gather(inputs.source), torch.bmm(filters, d_z.mT).flatten(0, 1))
+            if d_harmonics is not None or d_radial is not None:
+                d_filters = torch.bmm(features, d_z).view(-1, y.shape[1], r.shape[1])
+                if d_harmonics is not None:
+                    chunk.scatter(d_harmonics, torch.bmm(d_filters, r[:, :, None])[:, :, 0])
+                if d_radial is not None:
+                    chunk.scatter(d_radial, torch.bmm(y[:, None], d_filters)[:, 0])
+        return [d_features, d_matrix]
+
+    d_features, d_matrix = share_chunks(work, inputs.chunks(), inputs.radial.device)
     return ConvGradients(value, d_features, d_harmonics, d_radial, None if d_matrix is None else d_matrix.flatten())
 
 

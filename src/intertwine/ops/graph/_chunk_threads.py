@@ -1,0 +1,68 @@
+"""Chunks shared out to threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from intertwine.ops.graph._chunks import Chunk
+
+Sums = list[Tensor | None]
+
+_LEAST_EDGES = 256
+"""Edges for each thread, below which threads cost more than they gain."""
+
+
+def share_chunks(work: Callable[[list[Chunk]], Sums], chunks: Sequence[Chunk], device: torch.device) -> Sums:
+    """Work through chunks, some on each of torch's threads, and add up what the threads summed.
+
+    A chunk that stays with one thread stays in the cache of one core; torch's own threads, which share out every single
+    operation, send parts of each intermediate result from core to core. Which thread gets which chunks depends on
+    nothing but the number of threads, so results are reproducible.
+
+    Args:
+        work: Takes some of the chunks, works through them, and returns sums over them, or nothing. Calls run at once,
+            each in one thread and without gradients. They may write to disjoint parts of one tensor, but must not add
+            to the same.
+        chunks: All of them.
+        device: Where their tensors are; only those of the CPU are shared out.
+
+    Returns:
+        The sums over all chunks; ``None`` where there was none.
+    """
+    threads, edges = torch.get_num_threads(), sum(chunk.edges.stop - chunk.edges.start for chunk in chunks)
+    count = min(threads, len(chunks), edges // _LEAST_EDGES)
+    if count < 2 or device.type != "cpu":
+        return work(list(chunks))
+    parts = [list(chunks[first::count]) for first in range(count)]
+    inference = torch.is_inference_mode_enabled()
+
+    def apart(part: list[Chunk]) -> Sums:
+        with torch.inference_mode(inference), torch.no_grad():
+            return work(part)
+
+    torch.set_num_threads(1)
+    try:
+        futures = [_pool(os.getpid(), count - 1).submit(apart, part) for part in parts[1:]]
+        try:
+            totals = work(parts[0])
+        finally:
+            others = [future.result() for future in futures]
+    finally:
+        torch.set_num_threads(threads)
+    for other in others:
+        for total, sum_of_thread in zip(totals, other, strict=True):
+            if total is not None and sum_of_thread is not None:
+                total += sum_of_thread
+    return totals
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of a process; a forked process has none of those of its parent."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="intertwine")
