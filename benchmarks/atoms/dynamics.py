@@ -105,11 +105,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=random)
     Stationary(atoms)
-    Langevin(atoms, STEP * units.fs, temperature_K=300, friction=0.01 / units.fs, rng=random).run(1000)
+    Langevin(atoms, STEP * units.fs, temperature_K=300, friction=0.01 / units.fs, fixcm=False, rng=random).run(1000)
     Stationary(atoms)
     found = run(VelocityVerlet(atoms, STEP * units.fs), chosen.steps, nearest)
     print(found.line("constant energy, from 300 K", len(atoms)), flush=True)
-    hot = Langevin(atoms, STEP * units.fs, temperature_K=600, friction=0.01 / units.fs, rng=random)
+    hot = Langevin(atoms, STEP * units.fs, temperature_K=600, friction=0.01 / units.fs, fixcm=False, rng=random)
     print(run(hot, chosen.steps, nearest).line("Langevin, 600 K", len(atoms)), flush=True)
 
 

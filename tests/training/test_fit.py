@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from dataclasses import replace
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -20,7 +21,7 @@ from torch import nn
 from training_toys import SILENT, Exploding, Toy
 
 from intertwine._errors import UsageError
-from intertwine.training import Settings, _log, fit, load_checkpoint
+from intertwine.training import Refit, Settings, _log, fit, load_checkpoint
 from intertwine.training.checkpoints import _storage
 from intertwine.training.checkpoints._checkpoint import load_resume_state
 
@@ -480,3 +481,41 @@ def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it(whole, tmp_path):
     assert not fit(Stumbling(10, press_ctrl_c), tmp_path / "x", SETTINGS, console=SILENT).interrupted
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     same_run(tmp_path / "x", whole[0])
+
+
+class Refitted(Toy):
+    """Its refit gives any metric that is asked for."""
+
+    def __init__(self, seconds=0.0, metric=1e-9, **options):
+        super().__init__(**options)
+        self.seconds, self.metric = seconds, metric
+
+    def refit(self):
+        with torch.no_grad():
+            for weight in self.model.parameters():
+                weight.fill_(0.5 + self.metric)
+        return Refit({"mae": self.metric, "share": 1.0}, "done")
+
+    def refit_seconds(self):
+        return self.seconds
+
+
+def test_a_resumed_run_keeps_the_better_refit(tmp_path):
+    settings = Settings(epochs=2, batch_size=10)
+    assert fit(Refitted(), tmp_path / "run", settings, console=SILENT).refit == "done"
+    for epochs, metric, kept in ((4, 1e-6, 1e-9), (6, 1e-12, 1e-12)):
+        job = Refitted(metric=metric)
+        found = fit(job, tmp_path / "run", replace(settings, epochs=epochs), resume=True, console=SILENT)
+        assert len(found.history) == epochs
+        assert found.refit == "done"
+        assert load_checkpoint(found.best).metrics["mae"] == kept
+        assert all(bool((weight == 0.5 + kept).all()) for weight in job.model.parameters())
+
+
+def test_a_refit_has_its_part_of_the_time(tmp_path):
+    settings = Settings(epochs=100_000, batch_size=10, minutes=0.1)
+    begin = time.monotonic()
+    found = fit(Refitted(seconds=4.0), tmp_path / "run", settings, console=SILENT)
+    assert "time budget" in found.reason
+    assert found.history[-1]["seconds"] < 4.0  # half of the budget at most is left to it
+    assert time.monotonic() - begin < 60

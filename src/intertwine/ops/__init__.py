@@ -61,8 +61,10 @@ from intertwine.ops.filters import (
     oriented_energy,
 )
 from intertwine.ops.functions import (
+    EdgeBasis,
     bessel_basis,
     circle_grid,
+    edge_basis,
     piecewise_polynomial,
     product_grid,
     safe_norm,
@@ -120,6 +122,7 @@ __all__ = [
     "ContractionLayout",
     "CorrelationMaxima",
     "Coupling",
+    "EdgeBasis",
     "EdgeVectors",
     "Filter",
     "GaussianKernel",
@@ -148,6 +151,7 @@ __all__ = [
     "decompositions",
     "depthwise_conv",
     "disc_maximum",
+    "edge_basis",
     "edge_norm_stats",
     "edge_wigner_d",
     "farthest_point_sampling",

@@ -138,6 +138,25 @@ def float32_under_autocast(function: Callable[..., Result]) -> Callable[..., Res
     return wrapped
 
 
+def is_transformed() -> bool:
+    """Whether a transform of ``torch.func`` or a forward derivative is at work."""
+    return bool(torch._C._are_functorch_transforms_active()) or forward_ad._current_level >= 0
+
+
+def will_execute(ctx: Any, argument: int) -> bool:
+    """Whether the running backward pass goes on to an argument.
+
+    The pass that computes forces does not go to the weights, and the one for the gradients of weights does not go to
+    the positions: ``ctx.needs_input_grad`` is true for both.
+    """
+    if not ctx.needs_input_grad[argument]:
+        return False
+    try:
+        return bool(torch._C._will_engine_execute_node(ctx.next_functions[argument][0]))
+    except (AttributeError, RuntimeError):  # outside of a graph, or for leaves: the engine does not tell
+        return True
+
+
 def _autocast_kernel(call: Any, device: str) -> Function:
     def kernel(*args: Any) -> Any:
         with torch.autocast(device, enabled=False):

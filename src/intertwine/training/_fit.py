@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intertwine._atomic import find_intact, recover
 from intertwine._errors import UsageError
@@ -89,6 +89,7 @@ def fit(
             for name in ("best", "last", CONFIG, SPLIT, LOG):
                 recover(folder / name)
         resume_state = _resumed(job, folder) if resume else ResumeState()
+        refitted = _refitted(job, folder, resume_state.state) if first else None
         display = None
         if first:
             display = _display(console, settings, resume_state)
@@ -110,6 +111,8 @@ def fit(
             refit = _refit(job, folder, resume_state.state)
             if refit and display is not None:
                 display.print_line(f"refit         {refit}")
+        if refitted is not None:
+            refitted.restore(folder, job.monitor)
         return _result(job, folder, resume_state.state, reason, interrupted, refit)
 
 
@@ -203,6 +206,38 @@ def _last_line(folder: Path, state: TrainingState, reason: str, interrupted: boo
     if interrupted:
         return f"interrupted   {where}; go on with: intertwine fit --resume {folder}"
     return f"stopped       {where}: {reason}"
+
+
+class _Refitted(NamedTuple):
+    """The checkpoint best as a refit left it: its metric, and its files by name."""
+
+    metric: float
+    files: dict[str, bytes]
+
+    def restore(self, folder: Path, monitor: str) -> None:
+        """Put it back where the checkpoint that took its place is not better."""
+        best = find_intact(folder / "best")
+        if best is not None and load_checkpoint(best).metrics.get(monitor, self.metric) <= self.metric:
+            return
+        try:
+            replace_folder(folder / "best", self.files)
+        except OSError as error:
+            raise UsageError(f"cannot save {folder / 'best'}: {error.strerror or error}; it is kept") from error
+
+
+def _refitted(job: Job, folder: Path, state: TrainingState) -> _Refitted | None:
+    """What a refit made of the best epoch of a run that is resumed.
+
+    Epochs compete with the best epoch as it was trained, and the refit of the best of them with this. A checkpoint best
+    of a later epoch than last is that of a process that was killed: its epoch is trained again.
+    """
+    if state.best_metric is None or not isinstance(job, RefitJob) or (best := find_intact(folder / "best")) is None:
+        return None
+    checkpoint = load_checkpoint(best)
+    found = checkpoint.metrics.get(job.monitor)
+    if found is None or checkpoint.epoch > state.epoch or found >= state.best_metric:
+        return None
+    return _Refitted(found, {path.name: path.read_bytes() for path in best.iterdir() if path.is_file()})
 
 
 def _refit(job: RefitJob, folder: Path, state: TrainingState) -> str:

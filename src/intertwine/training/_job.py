@@ -103,6 +103,10 @@ class RefitJob(Job, Protocol):
         """
         ...
 
+    def refit_seconds(self) -> float:
+        """About how long `refit` will take: so much of a time budget is left to it."""
+        ...
+
 
 @dataclass(frozen=True)
 class FitResult:

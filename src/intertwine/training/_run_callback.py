@@ -13,10 +13,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from intertwine._errors import UsageError
 from intertwine.training._average import snapshot
 from intertwine.training._display import Display
+from intertwine.training._job import RefitJob
 from intertwine.training._log import EVENTS, LOG, EventLog, append_log
 from intertwine.training._stopping import Interrupted, StopRequest
 from intertwine.training._training_module import TrainingModule
 from intertwine.training.checkpoints import ResumeState, checkpoint_files, replace_folder
+
+_LARGEST_SHARE = 0.5
+"""Of the time budget, for a refit at the end."""
 
 
 class RunCallback(Callback):
@@ -30,6 +34,8 @@ class RunCallback(Callback):
         stop: Whether the user has asked to stop.
         display: The display of progress; only in the process of rank 0.
     """
+
+    _refit_seconds = 0.0
 
     def __init__(self, module: TrainingModule, stop: StopRequest, display: Display | None) -> None:
         self.module = module
@@ -54,6 +60,9 @@ class RunCallback(Callback):
             self._events = EventLog(self.folder)
         if trainer.is_global_zero and self.state.global_step == 0:
             self._save("last", {})
+        job = self.module.job
+        if trainer.is_global_zero and self.settings.minutes is not None and isinstance(job, RefitJob):
+            self._refit_seconds = min(job.refit_seconds(), _LARGEST_SHARE * 60 * self.settings.minutes)
         if self.display is not None:
             self.display.start()
 
@@ -140,7 +149,7 @@ class RunCallback(Callback):
     def _synchronize(self, trainer: Trainer) -> bool:
         """Broadcast from rank 0 whether to stop, and the clock, so that all processes decide alike."""
         seconds, requested = self._seconds_before + time.monotonic() - self._start_time, self.stop.requested
-        reserve = self._validation_seconds
+        reserve = self._validation_seconds + self._refit_seconds
         if trainer.world_size > 1:
             values = torch.tensor([seconds, reserve, float(requested)], dtype=torch.float64, device=self.module.device)
             torch.distributed.broadcast(values, 0)

@@ -288,3 +288,18 @@ def test_an_atom_that_leaves_gives_back_its_binding_energy() -> None:
         assert energy(distance) == pytest.approx(expected, abs=1e-5)
     assert energy(0.7) == pytest.approx(-6.0, abs=0.06)
     assert energy(2.4) == 0.0
+
+
+def test_gradients_of_a_loss_on_forces_are_those_of_one_graph() -> None:
+    model = potential().train()
+    numbers, positions, edges, *_ = molecule(6, 3)
+    found = []
+    for positions_of in (positions, positions.clone().requires_grad_()):
+        out = model(numbers, positions_of, edges)
+        loss = out.energy.square().sum() + out.forces.square().sum()
+        weights = list(model.parameters())
+        slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
+        second = torch.autograd.grad(sum(slope.square().sum() for slope in slopes), weights, materialize_grads=True)
+        found.append((*slopes, *second))
+    for graph_of_its_own, one_graph in zip(*found, strict=True):
+        torch.testing.assert_close(graph_of_its_own, one_graph, rtol=1e-8, atol=1e-8)

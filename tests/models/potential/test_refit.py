@@ -85,6 +85,30 @@ def test_structures_without_energy_or_forces_take_part_with_what_they_have(struc
         torch.testing.assert_close(model(*s).forces, teacher(*s).forces, atol=1e-5, rtol=0)
 
 
+def test_stresses_take_part(structures: list[Structure]) -> None:
+    teacher = potential(**OPTIONS)
+    batches = []
+    for batch in labeled(structures, teacher):
+        cells = 5 * torch.eye(3, dtype=torch.float64).expand(2, 3, 3)
+        out = teacher(*batch[:3], None, batch.structures, 2, cells=cells, stress=True)
+        noise = 0.01 * torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        batches.append(batch._replace(forces=None, stress=out.stress + noise + noise.mT, cells=cells))
+    model = deepcopy(teacher)
+    refit_readout(model, batches, energy_weight=2.0, stress_weight=5.0, ridge=0.0, references=False)
+    model.train()
+    loss = torch.zeros((), dtype=torch.float64)
+    for batch in batches:
+        out = model(*batch[:3], None, batch.structures, 2, cells=batch.cells, stress=True)
+        size = torch.bincount(batch.structures).double()
+        stress = (125 / size).square() * (out.stress - batch.stress).square().mean((1, 2))
+        loss = loss + (2.0 * (out.energy - batch.energy).square() / size + 5.0 * stress).sum()
+    (slope,) = torch.autograd.grad(loss, [model.readout])
+    assert float(slope.abs().max()) < 1e-6
+    assert not torch.equal(model.readout, teacher.readout)
+    with pytest.raises(ValueError, match="give cells"):
+        refit_readout(model, [batches[0]._replace(cells=None)])
+
+
 def test_a_committee_agrees_on_exact_labels_and_not_on_noise(structures: list[Structure]) -> None:
     teacher = potential(**OPTIONS, committee=4)
     s = molecule(6, 20)

@@ -166,6 +166,12 @@ def test_a_block_without_paths_has_no_effect() -> None:
     (gradient,) = torch.autograd.grad(fast(*inputs).square().sum(), inputs[0])
     assert gradient[:, 2:].abs().sum() == 0
     assert gradient[:, :2].abs().sum() > 0
+    seconds = []
+    for function in (fast, plain):
+        (slopes,) = torch.autograd.grad(function(*inputs).pow(3).sum(), inputs[1], create_graph=True)
+        seconds.append(torch.autograd.grad(slopes.square().sum(), inputs[0])[0])
+    torch.testing.assert_close(*seconds)
+    assert seconds[0][:, 2:].abs().sum() == 0
 
 
 class Largest(TorchDispatchMode):

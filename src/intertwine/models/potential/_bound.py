@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from intertwine.ops import safe_norm, smooth_cutoff
+from intertwine.ops import smooth_cutoff
 
 _REACH = 2.0  # bond lengths at which an atom is free
 _STEEPNESS = 5.0
@@ -35,10 +35,10 @@ class BoundFeatures(nn.Module):
         reach = _REACH * torch.tensor(bond_lengths, dtype=torch.float32)
         self.register_buffer("reach", reach.clamp(max=cutoff))
 
-    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor) -> Tensor:
-        """``(N, elements)`` for elements ``(N,)`` and edges ``(2, E)`` of vectors ``(E, 3)``."""
+    def forward(self, elements: Tensor, distances: Tensor, edges: Tensor) -> Tensor:
+        """``(N, elements)`` for elements ``(N,)`` and edges ``(2, E)`` of lengths ``(E,)``."""
         reach = self.reach.index_select(0, elements.index_select(0, edges[1]))
-        near = smooth_cutoff(safe_norm(vectors) / reach, 1.0)
+        near = smooth_cutoff(distances / reach, 1.0)
         coordination = near.new_zeros(elements.shape[0]).index_add(0, edges[1], near)
         bound = -torch.expm1(-_STEEPNESS * coordination)
         each = torch.arange(len(self.reach), device=elements.device)

@@ -18,7 +18,7 @@ from intertwine.models.potential._interaction import (
     even_first,
 )
 from intertwine.models.potential._radial import RadialNetwork
-from intertwine.ops import Graph, IrrepLabel, safe_norm, silu, spherical_harmonics
+from intertwine.ops import EdgeBasis, Graph, IrrepLabel, edge_basis, silu
 from intertwine.reps import Rep, SphericalIrrep
 
 SCALAR: IrrepLabel = (0, 1)
@@ -65,8 +65,9 @@ class ProductNetwork(nn.Module):
         hidden, channels = _irreps(rep)
         if not 2 <= body_order <= 4:
             raise UsageError(f"body_order is 2, 3 or 4, got {body_order}")
-        self.elements, self.lmax, self.radial_functions = elements, lmax, radial_functions
-        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, cutoff, radial_smoothness)
+        self.elements, self.radial_functions = elements, radial_functions
+        self._basis = lmax, cutoff, radial_basis
+        self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, radial_smoothness)
         self.interactions = nn.ModuleList()
         before: list[IrrepLabel] = []
         for number in range(layers):
@@ -83,31 +84,35 @@ class ProductNetwork(nn.Module):
         nn.init.zeros_(self.hidden.bias)
         self.width = layers * channels + readout_hidden
 
-    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
+    def edge_basis(self, vectors: Tensor) -> EdgeBasis:
+        """The functions of edges ``(E, 3)`` that the network is made of."""
+        return edge_basis(vectors, *self._basis)
+
+    def forward(self, elements: Tensor, basis: EdgeBasis, edges: Tensor, *, frozen: bool = False) -> Tensor:
         """Invariants ``(N, width)`` of the atoms.
 
         Args:
             elements: ``(N,)``.
-            vectors: ``(E, 3)``.
+            basis: Of :meth:`edge_basis`.
             edges: ``(2, E)``.
             frozen: Whether no gradient in the weights is asked for.
         """
         if torch.compiler.is_compiling():
-            return self._invariants(elements, None, vectors, edges, frozen)
+            return self._invariants(elements, None, basis, edges, frozen)
         counts = torch.bincount(elements, minlength=self.elements).tolist()
         order = torch.argsort(elements, stable=True)
         place = torch.argsort(order)
         ordered = elements.index_select(0, order)
-        return self._invariants(ordered, counts, vectors, place[edges], frozen).index_select(0, place)
+        return self._invariants(ordered, counts, basis, place[edges], frozen).index_select(0, place)
 
     def _invariants(
-        self, elements: Tensor, counts: list[int] | None, vectors: Tensor, edges: Tensor, frozen: bool
+        self, elements: Tensor, counts: list[int] | None, basis: EdgeBasis, edges: Tensor, frozen: bool
     ) -> Tensor:
         """The same for atoms in the order of their elements, of each as many as counted."""
         graph, place = Graph.sort_edges(edges, elements.shape[0])
-        vectors = vectors.index_select(0, place)
-        harmonics = spherical_harmonics(self.lmax, vectors)
-        radial = self.radial(safe_norm(vectors), frozen).split(self.radial_functions, 1)
+        basis = basis.index_select(place)
+        harmonics = basis.harmonics
+        radial = self.radial(basis.bessel, basis.envelope).split(self.radial_functions, 1)
         features, scalars = None, []
         for interaction, functions in zip(self.interactions, radial, strict=True):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):

@@ -12,7 +12,9 @@ from intertwine._errors import UsageError
 from intertwine.groups import O3
 from intertwine.models.potential._bound import BoundFeatures
 from intertwine.models.potential._encoder_network import EncoderNetwork
+from intertwine.models.potential._energies_and_slopes import energies_and_slopes
 from intertwine.models.potential._network import ProductNetwork
+from intertwine.ops import safe_norm
 from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
@@ -231,8 +233,12 @@ class Potential(nn.Module):
                 to call.
         """
         elements = self.element_indices(numbers)
-        features: Tensor = self.network(elements, vectors, edges, frozen=frozen)
-        return torch.cat([features, self.bound(elements, vectors, edges)], 1)
+        if isinstance(self.network, ProductNetwork):
+            basis = self.network.edge_basis(vectors)
+            features, distances = self.network(elements, basis, edges, frozen=frozen), basis.distances
+        else:
+            features, distances = self.network(elements, vectors, edges, frozen=frozen), safe_norm(vectors)
+        return torch.cat([features, self.bound(elements, distances, edges)], 1)
 
     def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
         """The energy of each atom ``(N,)`` in eV, float64; arguments as for :meth:`readout_features`."""
@@ -277,10 +283,8 @@ class Potential(nn.Module):
         wanted = torch.is_grad_enabled() and (self.training or positions.requires_grad)
         with torch.set_grad_enabled(wanted or forces or stress):
             vectors = edge_vectors(positions if wanted else positions.detach(), edges, shifts)
-            vectors = vectors if vectors.requires_grad or not (forces or stress) else vectors.requires_grad_()
-            energies = self.node_energies(numbers, vectors, edges, frozen=not wanted)
+            energies, slopes = self._energies_and_slopes(numbers, vectors, edges, wanted, forces or stress)
             energy = energies.new_zeros(num_structures).index_add(0, structures, energies)
-            slopes = _slopes(energy.sum(), vectors, wanted) if forces or stress else None
         with torch.set_grad_enabled(wanted):
             if not wanted:
                 energy, energies, vectors = energy.detach(), energies.detach(), vectors.detach()
@@ -292,6 +296,23 @@ class Potential(nn.Module):
                 virial = virial.index_add(0, structures.index_select(0, edges[1]), (products + products.mT) / 2)
                 virial = _per_volume(virial, cells)
         return PotentialOutput(energy, energies, of_positions, virial)
+
+    def _energies_and_slopes(
+        self, numbers: Tensor, vectors: Tensor, edges: Tensor, wanted: bool, slopes: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Energies of atoms, and the derivatives of their sum in the vectors where they are asked for."""
+
+        def energies_of(vectors: Tensor) -> Tensor:
+            return self.node_energies(numbers, vectors, edges, frozen=not wanted)
+
+        if not slopes:
+            return energies_of(vectors), None
+        if wanted and not vectors.requires_grad:
+            weights = [x for x in (*self.parameters(), *self.buffers()) if x.requires_grad]
+            return energies_and_slopes(energies_of, vectors, weights)
+        vectors = vectors if vectors.requires_grad else vectors.requires_grad_()
+        energies = energies_of(vectors)
+        return energies, _slopes(energies.sum(), vectors, wanted)
 
 
 def edge_vectors(positions: Tensor, edges: Tensor, shifts: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from intertwine.ops import bessel_basis, silu, smooth_cutoff
+from intertwine.ops import silu
 
 _SILU_GAIN = 1.6791  # 1 / sqrt(E[silu(x)^2]) for normal x
 
@@ -26,7 +26,6 @@ class RadialNetwork(nn.Module):
         radial_basis: n, the number of Bessel functions.
         hidden: Widths of the perceptron.
         functions: How many functions come out.
-        cutoff: Distance from which all of them are zero.
         smoothness: s.
 
     Reference: Dusson et al., Atomic cluster expansion: completeness, efficiency and stability, Journal of Computational
@@ -35,11 +34,8 @@ class RadialNetwork(nn.Module):
 
     scale: Tensor
 
-    def __init__(
-        self, radial_basis: int, hidden: Sequence[int], functions: int, cutoff: float, smoothness: float
-    ) -> None:
+    def __init__(self, radial_basis: int, hidden: Sequence[int], functions: int, smoothness: float) -> None:
         super().__init__()
-        self.radial_basis, self.cutoff = radial_basis, cutoff
         widths = [radial_basis, *hidden, functions]
         self.layers = nn.ModuleList(nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise(widths))
         for number, layer in enumerate(self.layers):
@@ -49,13 +45,9 @@ class RadialNetwork(nn.Module):
         scale = torch.arange(1, radial_basis + 1, dtype=torch.float32) ** -smoothness
         self.register_buffer("scale", scale / scale.square().mean().sqrt())
 
-    def forward(self, distances: Tensor, frozen: bool = False) -> Tensor:
-        """Map ``(E,)`` to ``(E, functions)``; ``frozen`` where no gradient in the weights is asked for."""
-        values = self._values(distances)
-        return values * smooth_cutoff(distances, self.cutoff)[:, None]
-
-    def _values(self, distances: Tensor) -> Tensor:
-        values = bessel_basis(distances, self.cutoff, self.radial_basis) * self.scale
+    def forward(self, bessel: Tensor, envelope: Tensor) -> Tensor:
+        """Map the Bessel functions ``(E, n)`` and the cutoff ``(E,)`` of edges to ``(E, functions)``."""
+        values = bessel * self.scale
         for number, layer in enumerate(self.layers):
             values = layer(silu(values) if number else values)
-        return values
+        return values * envelope[:, None]

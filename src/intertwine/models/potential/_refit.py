@@ -13,7 +13,7 @@ from intertwine.models.potential._potential import Potential, edge_vectors, forc
 
 
 class LabeledStructures(NamedTuple):
-    """A batch of structures with energies and forces.
+    """A batch of structures with energies, forces and stresses.
 
     Attributes:
         numbers: ``(N,)`` atomic numbers.
@@ -23,6 +23,8 @@ class LabeledStructures(NamedTuple):
         structures: ``(N,)`` the structure of each atom.
         energy: ``(B,)`` float64 in eV; NaN where it is not known.
         forces: ``(N, 3)`` in eV/A, NaN where they are not known; None if none are.
+        stress: ``(B, 3, 3)`` in eV/A^3, NaN where it is not known; None if none is.
+        cells: ``(B, 3, 3)`` lattice vectors in rows, where a stress is known.
     """
 
     numbers: Tensor
@@ -32,6 +34,8 @@ class LabeledStructures(NamedTuple):
     structures: Tensor
     energy: Tensor
     forces: Tensor | None = None
+    stress: Tensor | None = None
+    cells: Tensor | None = None
 
 
 class _Equations(NamedTuple):
@@ -48,22 +52,31 @@ class _Equations(NamedTuple):
     structures: Tensor
 
 
+class _Weights(NamedTuple):
+    energy: float
+    forces: float
+    stress: float
+
+
 def refit_readout(
     potential: Potential,
     batches: Iterable[LabeledStructures],
     *,
     energy_weight: float = 1.0,
     forces_weight: float = 1.0,
+    stress_weight: float = 0.0,
     ridge: float = 1e-8,
     references: bool = True,
     seed: int = 0,
 ) -> None:
     """Set the readout and the reference energies to the minimum of a quadratic loss, solved for in float64.
 
-        w_E sum_s (E_s - E(x_s))^2 / N_s + w_F sum_s |F_s - F(x_s)|^2 / (3 N_s) + ridge
+        w_E sum_s (E_s - E(x_s))^2 / N_s + w_F sum_s |F_s - F(x_s)|^2 / (3 N_s)
+        + w_S sum_s (V_s / N_s)^2 |S_s - S(x_s)|^2 / 9 + ridge
 
-    Energies and forces are linear in the last readout w: its best value, for the features that are learned, needs no
-    iteration. The ridge keeps w near to what it was, for each unknown ``ridge`` times the sum of squares of its column.
+    Energies, forces F and stresses S are linear in the last readout w: its best value, for the features that are
+    learned, needs no iteration. The ridge keeps w near to what it was, for each unknown ``ridge`` times the sum of
+    squares of its column.
     Each member of the committee is solved for on structures that are drawn with replacement (Poisson's bootstrap).
 
     Args:
@@ -71,12 +84,13 @@ def refit_readout(
         batches: The training structures.
         energy_weight: w_E, in 1/eV^2.
         forces_weight: w_F, in A^2/eV^2.
+        stress_weight: w_S, in 1/eV^2: a stress times the volume V of the cell is an energy.
         ridge: Of the ridge.
         references: Whether the reference energies are free; they stay as they are otherwise.
         seed: Of the bootstrap.
 
     Raises:
-        UsageError: There is no structure with an energy.
+        UsageError: There is no structure with an energy, or there are stresses without cells.
 
     Cost: one backward pass for each feature and batch, and ``members`` times the square of the number of features for
     each equation.
@@ -89,7 +103,7 @@ def refit_readout(
     squares, sides = start.new_zeros(members, total, total), start.new_zeros(members, total)
     generator, known = torch.Generator().manual_seed(seed), 0
     for batch in batches:
-        equations = _equations(potential, batch, energy_weight, forces_weight)
+        equations = _equations(potential, batch, _Weights(energy_weight, forces_weight, stress_weight))
         known += int(torch.isfinite(batch.energy).sum())
         draws = torch.poisson(torch.ones(members, len(batch.energy)), generator=generator).double().to(device)
         draws[0] = 1
@@ -114,14 +128,11 @@ def refit_readout(
             potential.committee.copy_(found)
 
 
-def _equations(
-    potential: Potential, batch: LabeledStructures, energy_weight: float, forces_weight: float
-) -> _Equations:
-    """The rows of a batch: one for each energy and each component of a force that is known."""
-    forces = batch.forces
-    asked = forces is not None and bool(torch.isfinite(forces).any())
-    vectors = edge_vectors(batch.positions.detach(), batch.edges, batch.shifts).requires_grad_(asked)
-    with torch.set_grad_enabled(asked):
+def _equations(potential: Potential, batch: LabeledStructures, weights: _Weights) -> _Equations:
+    """The rows of a batch: one for each energy and each component of a force and of a stress that is known."""
+    derivatives = _has_derivatives(batch, weights)
+    vectors = edge_vectors(batch.positions.detach(), batch.edges, batch.shifts).requires_grad_(derivatives)
+    with torch.set_grad_enabled(derivatives):
         features = potential.readout_features(batch.numbers, vectors, batch.edges, frozen=True)
     size = features.new_zeros(len(batch.energy)).index_add(0, batch.structures, torch.ones_like(features[:, 0]))
     size = size.clamp_min(1).double()
@@ -130,26 +141,52 @@ def _equations(
     of_atoms = torch.cat([features.detach().double() * potential.energy_scale, counts], 1)
     rows = of_atoms.new_zeros(len(size), of_atoms.shape[1]).index_add(0, batch.structures, of_atoms)
     offsets = rows.new_zeros(len(size)).index_add(0, batch.structures, potential.reference_energies_of(batch.numbers))
-    finite = torch.isfinite(batch.energy)
-    weight = (energy_weight / size).sqrt()[finite]
-    found = [rows[finite] * weight[:, None]]
-    targets, owners = [(batch.energy.double() - offsets)[finite] * weight], [finite.nonzero()[:, 0]]
-    if asked and forces is not None:
-        slopes = _force_rows(features, vectors, batch) * potential.energy_scale
-        finite = torch.isfinite(forces).flatten()
-        owner = batch.structures.repeat_interleave(3)[finite]
-        weight = (forces_weight / (3 * size)).sqrt().index_select(0, owner)
-        none = slopes.new_zeros(len(owner), counts.shape[1])
-        found.append(torch.cat([slopes[finite], none], 1) * weight[:, None])
-        targets.append(forces.flatten()[finite].double() * weight)
-        owners.append(owner)
-    return _Equations(torch.cat(found), torch.cat(targets), torch.cat(owners))
+    each = torch.arange(len(size), device=rows.device)
+    parts = [_known(rows, batch.energy.double() - offsets, (weights.energy / size).sqrt(), each)]
+    if derivatives:
+        forces, virials = _derivative_rows(features, vectors, batch)
+        none = forces.new_zeros(1, counts.shape[1])
+        if batch.forces is not None and weights.forces:
+            forces = torch.cat([forces * potential.energy_scale, none.expand(len(forces), -1)], 1)
+            owner = batch.structures.repeat_interleave(3)
+            parts.append(_known(forces, batch.forces.flatten().double(), (weights.forces / (3 * size)).sqrt(), owner))
+        if batch.stress is not None and weights.stress and batch.cells is not None:
+            virials = torch.cat([virials * potential.energy_scale, none.expand(len(virials), -1)], 1)
+            volume = torch.linalg.det(batch.cells.double()).abs()[:, None, None]
+            target = torch.where(volume > 0, batch.stress.double() * volume, torch.nan).flatten()
+            parts.append(_known(virials, target, (weights.stress / 9) ** 0.5 / size, each.repeat_interleave(9)))
+    return _Equations(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
-def _force_rows(features: Tensor, vectors: Tensor, batch: LabeledStructures) -> Tensor:
-    """``(3 N, F)``, the forces that each feature alone would give."""
-    columns = []
+def _has_derivatives(batch: LabeledStructures, weights: _Weights) -> bool:
+    """Whether the forces or the stress of a structure are known and have a weight.
+
+    Raises:
+        UsageError: There are stresses without cells.
+    """
+    if batch.stress is not None and batch.cells is None:
+        raise UsageError("a stress is a derivative per volume: give cells (B, 3, 3) with it")
+    labels = ((batch.forces, weights.forces), (batch.stress, weights.stress))
+    return any(label is not None and bool(weight) and bool(torch.isfinite(label).any()) for label, weight in labels)
+
+
+def _known(rows: Tensor, targets: Tensor, weight: Tensor, structures: Tensor) -> _Equations:
+    """The rows whose targets are known, times the weight of their structure."""
+    finite = torch.isfinite(targets)
+    owner = structures[finite]
+    factor = weight.index_select(0, owner)
+    return _Equations(rows[finite] * factor[:, None], targets[finite] * factor, owner)
+
+
+def _derivative_rows(features: Tensor, vectors: Tensor, batch: LabeledStructures) -> tuple[Tensor, Tensor]:
+    """``(3 N, F)`` and ``(9 B, F)``, the forces and the virials that each feature alone would give."""
+    forces, virials = [], []
+    owner = batch.structures.index_select(0, batch.edges[1])
     for feature in features.sum(0):
         (slopes,) = torch.autograd.grad(feature, vectors, retain_graph=True, allow_unused=True, materialize_grads=True)
-        columns.append(forces_of(slopes, batch.edges, batch.positions).flatten().double())
-    return torch.stack(columns, 1)
+        forces.append(forces_of(slopes, batch.edges, batch.positions).flatten().double())
+        if batch.stress is not None:
+            products = (slopes[:, :, None] * vectors.detach()[:, None]).double()
+            virial = products.new_zeros(len(batch.energy), 3, 3).index_add(0, owner, (products + products.mT) / 2)
+            virials.append(virial.flatten())
+    return torch.stack(forces, 1), torch.stack(virials, 1) if virials else forces[0].new_zeros(0, len(forces))

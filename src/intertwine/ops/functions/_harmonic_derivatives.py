@@ -36,7 +36,7 @@ def harmonic_norm(degree: int, normalization: str) -> float:
 
 
 @lru_cache(maxsize=64)
-def _derivative_tensor(degree: int, normalization: str) -> Tensor:
+def derivative_tensor(degree: int, normalization: str) -> Tensor:
     """D_l, ``(m, k, m')`` in float64; with this sign of the Clebsch-Gordan tensor, Y_l grows along the pole there."""
     norms = harmonic_norm(degree, normalization) / harmonic_norm(degree - 1, normalization)
     return wigner_3j(degree, 1, degree - 1) * (sqrt(degree * (4 * degree**2 - 1)) * norms)
@@ -46,7 +46,7 @@ def _degrees(size: int, normalization: str, like: Tensor) -> Iterator[tuple[slic
     """For each degree l from 1 on: the columns of l, the columns of l - 1, and D_l."""
     for degree in range(1, round(sqrt(size))):
         columns, lower = slice(degree**2, (degree + 1) ** 2), slice((degree - 1) ** 2, degree**2)
-        yield columns, lower, _derivative_tensor(degree, normalization).to(like)
+        yield columns, lower, derivative_tensor(degree, normalization).to(like)
 
 
 @operator("solid_harmonics_vjp")

@@ -106,7 +106,7 @@ def _by_monomials(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
 
 
 @operator("solid_harmonics")
-def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
+def solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     if 1 <= lmax <= _FEW_DEGREES:
         return _by_monomials(vectors, lmax, normalization)
     result = vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
@@ -121,7 +121,7 @@ def _solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return result
 
 
-@_solid_harmonics.register_decomposition
+@solid_harmonics.register_decomposition
 def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     x, y, z = vectors.unbind(1)
     r2 = vectors.square().sum(1)
@@ -138,7 +138,7 @@ def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return torch.stack([value for values in degrees for value in values], 1)
 
 
-@_solid_harmonics.register_fake
+@solid_harmonics.register_fake
 def _(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
     return vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
 
@@ -152,7 +152,7 @@ def _derivative(ctx, grad):  # type: ignore[no-untyped-def]
     return harmonics_vjp(grad, *ctx.saved_tensors, ctx.normalization), None, None
 
 
-_solid_harmonics.register_autograd(_derivative, setup_context=_setup)
+solid_harmonics.register_autograd(_derivative, setup_context=_setup)
 
 
 def spherical_harmonics(
@@ -190,5 +190,5 @@ def spherical_harmonics(
     if normalization not in ("component", "integral", "norm"):
         raise ValueError(f'normalization must be "component", "integral" or "norm", got {normalization!r}')
     flat = (safe_normalize(vectors) if normalize else vectors).reshape(-1, 3)
-    result: Tensor = _solid_harmonics(flat, lmax, normalization)
+    result: Tensor = solid_harmonics(flat, lmax, normalization)
     return result.reshape(*vectors.shape[:-1], (lmax + 1) ** 2)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from intertwine.ops._operator import operator
+from intertwine.ops._operator import operator, will_execute
 
 _MAX_RUNS = 64  # with more runs of equal degree than this, nodes are sorted by degree first
 
@@ -123,8 +123,8 @@ def _outer_setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _outer_backward(ctx, grad):  # type: ignore[no-untyped-def]
     a, b, index = ctx.saved_tensors
     return (
-        segment_apply(grad, b, index) if ctx.needs_input_grad[0] else None,
-        segment_apply(grad.mT, a, index) if ctx.needs_input_grad[1] else None,
+        segment_apply(grad, b, index) if will_execute(ctx, 0) else None,
+        segment_apply(grad.mT, a, index) if will_execute(ctx, 1) else None,
         None,
         None,
     )
@@ -137,8 +137,8 @@ def _apply_setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _apply_backward(ctx, grad):  # type: ignore[no-untyped-def]
     z, b, index = ctx.saved_tensors
     return (
-        segment_outer(grad, b, index, z.shape[0]) if ctx.needs_input_grad[0] else None,
-        segment_apply(z.mT, grad, index) if ctx.needs_input_grad[1] else None,
+        segment_outer(grad, b, index, z.shape[0]) if will_execute(ctx, 0) else None,
+        segment_apply(z.mT, grad, index) if will_execute(ctx, 1) else None,
         None,
     )
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from intertwine.ops.many_body._layout import ContractionLayout
 
-_CHUNK = 1 << 12  # atoms times channels worked on at a time: what was just written is still in cache
+_FEW_ATOMS = 12
+_CHUNK = 1 << 13  # atoms times channels worked on at a time: what was just written is still in cache
 
 
 def with_constant(x: Tensor) -> Tensor:
@@ -23,21 +24,15 @@ def with_constant(x: Tensor) -> Tensor:
 
 def pair_products(z: Tensor, w: Tensor | None, layout: ContractionLayout) -> tuple[Tensor, Tensor]:
     """Rows ``(rows, C, n)`` of both parities: z_b z_c, or (z_b w_c + w_b z_c) / 2."""
-    even, total = layout.even, len(z)
-    (_, rows), (_, mixed) = layout.shapes
-    same, other = z.new_empty(rows, *z.shape[1:]), z.new_empty(even, total - even, *z.shape[1:])
-    row = 0
-    for b in range(total):
-        stop = even if b < even else total
-        out = same[row : row + stop - b]
-        torch.mul(z[b], z[b:stop] if w is None else w[b:stop], out=out)
-        if w is not None:
-            out.addcmul_(w[b], z[b:stop]).mul_(0.5)
-        row += stop - b
-    torch.mul(z[:even, None], z[even:] if w is None else w[even:], out=other)
-    if w is not None:
-        other.addcmul_(w[:even, None], z[even:]).mul_(0.5)
-    return same, other.view(mixed, *z.shape[1:])
+    even = layout.even
+    b, c, _ = layout.rows_on(z.device)
+    first, second = z.index_select(0, b), z.index_select(0, c)
+    if w is None:
+        same, other = first.mul_(second), z[:even, None] * z[even:]
+    else:
+        same = first.mul_(w.index_select(0, c)).addcmul_(second, w.index_select(0, b)).mul_(0.5)
+        other = (z[:even, None] * w[even:]).addcmul_(w[:even, None], z[even:]).mul_(0.5)
+    return same, other.flatten(0, 1)
 
 
 def runs(counts: Sequence[int], channels: int) -> Iterator[tuple[int, int, list[tuple[int, int, int]]]]:
@@ -70,14 +65,21 @@ def forms(
     e, first = layout.even, layout.even_out
     for element, start, stop in parts:
         block = out[..., start:stop]
-        found = torch.bmm(even[element], same[..., start:stop])
+        found = _product(even[element], same[..., start:stop])
         split = first * e
         block[:, :first, :e] = found[:, :split].unflatten(1, (first, e))
         block[:, first:, e:] = found[:, split:].unflatten(1, (layout.odd_out, layout.odd_in))
-        found = torch.bmm(odd[element], other[..., start:stop])
+        found = _product(odd[element], other[..., start:stop])
         split = first * layout.odd_in
         block[:, :first, e:] = found[:, :split].unflatten(1, (first, layout.odd_in))
         block[:, first:, :e] = found[:, split:].unflatten(1, (layout.odd_out, e))
+
+
+def _product(coefficients: Tensor, monomials: Tensor) -> Tensor:
+    """``(C, columns, n)``: one matrix product for each channel, for few atoms with these as the rows of the result."""
+    if monomials.shape[2] > _FEW_ATOMS:
+        return torch.bmm(coefficients, monomials)
+    return torch.bmm(monomials.mT.contiguous(), coefficients.mT).mT
 
 
 def forward(
@@ -107,7 +109,8 @@ def coefficient_gradients(
 ) -> tuple[Tensor, Tensor]:
     """Gradients in the coefficients of ``<grad, values>``, or of ``<grad, derivative of the values along v>``."""
     e, first, channels = layout.even, layout.even_out, x.shape[1]
-    result = tuple(x.new_zeros(len(counts), channels, *shape) for shape in layout.shapes)
+    result = tuple(x.new_empty(len(counts), channels, *shape) for shape in layout.shapes)
+    seen = set[int]()
     for begin, end, parts in runs(counts, channels):
         z, g = with_constant(x[..., begin:end]), grad[..., begin:end]
         same, other = (rows.transpose(0, 1) for rows in pair_products(z, None, layout))
@@ -117,7 +120,11 @@ def coefficient_gradients(
         of_odd = torch.cat([outer[:, :first, e:].flatten(1, 2), outer[:, first:, :e].flatten(1, 2)], 1)
         for element, start, stop in parts:
             for total, left, right in zip(result, (of_even, of_odd), (same, other), strict=True):
-                total[element].baddbmm_(left[..., start:stop], right[..., start:stop].mT)
+                total[element].baddbmm_(left[..., start:stop], right[..., start:stop].mT, beta=int(element in seen))
+            seen.add(element)
+    for element in set(range(len(counts))) - seen:
+        for total in result:
+            total[element] = 0
     return result[0], result[1]
 
 

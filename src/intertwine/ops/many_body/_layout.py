@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -75,6 +76,12 @@ class ContractionLayout(NamedTuple):
         )
         mixed = other[..., even, odd].flatten(-2) * 6
         return (same[..., b, c] * factor).flatten(-2), mixed.flatten(-2)
+
+    @lru_cache(maxsize=64)  # noqa: B019, a value with few fields
+    def rows_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """:meth:`rows` on a device; kept."""
+        b, c, factor = self.rows()
+        return b.to(device), c.to(device), factor.to(device)
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """b, c and the factor of each row of the even matrix."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intertwine.ops._operator import operator
+from intertwine.ops._operator import operator, will_execute
 from intertwine.ops.many_body import _contraction_kernels as kernels
 from intertwine.ops.many_body._layout import ContractionLayout
 
@@ -53,9 +53,9 @@ def _derivative(ctx, grad, of_jacobian):  # type: ignore[no-untyped-def]
     x, even, odd, jacobian = ctx.saved_tensors
     if grad is None:
         return (None,) * 5
-    of_x = _backward(grad, x, jacobian, even, odd, ctx.counts, ctx.layout) if ctx.needs_input_grad[0] else None
+    of_x = _backward(grad, x, jacobian, even, odd, ctx.counts, ctx.layout) if will_execute(ctx, 0) else None
     of_even, of_odd = (None, None)
-    if any(ctx.needs_input_grad[1:3]):
+    if will_execute(ctx, 1) or will_execute(ctx, 2):
         of_even, of_odd = _of_coefficients(grad, x, even, odd, ctx.counts, ctx.layout)
     return of_x, of_even, of_odd, None, None
 
@@ -75,9 +75,9 @@ def _derivative_of_backward(ctx, v):  # type: ignore[no-untyped-def]
         return of_grad, of_x, None, of_even, of_odd, None, None
     of_grad = (jacobian[:, :, 1:] * v.transpose(0, 1)[:, None]).sum(2)
     of_x = of_even = of_odd = None
-    if ctx.needs_input_grad[1]:
+    if will_execute(ctx, 1):
         of_x = kernels.second_derivative(grad, x, v, even, odd, ctx.counts, layout)
-    if any(ctx.needs_input_grad[3:5]):
+    if will_execute(ctx, 3) or will_execute(ctx, 4):
         of_even, of_odd = kernels.coefficient_gradients(grad, x, v, ctx.counts, layout)
     return of_grad, of_x, None, of_even, of_odd, None, None
 

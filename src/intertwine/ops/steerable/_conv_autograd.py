@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops._operator import Operator
+from intertwine.ops._operator import Operator, will_execute
 from intertwine.ops.steerable._conv_args import (
     ARGS_SCHEMA,
     GRADIENTS_SCHEMA,
@@ -68,8 +68,7 @@ class ConvOperators(NamedTuple):
 
     def _derivative_of_conv(self, ctx, grad):  # type: ignore[no-untyped-def]
         args = ConvArgs._make([*ctx.saved_tensors, ctx.coupling])
-        needs = [False, *ctx.needs_input_grad[:4]]
-        needs[4] = needs[4] and _will_execute(ctx, 3)
+        needs = [False, *(will_execute(ctx, argument) for argument in range(4))]
         _, *gradients = self._value_and_gradients(grad, args, needs)
         return *gradients, *[None] * 5
 
@@ -79,7 +78,7 @@ class ConvOperators(NamedTuple):
         args = ConvArgs._make([*tensors, ctx.coupling])
         of_value, *directions, of_weights = (x if need else None for x, need in zip(cotangents, ctx.needs, strict=True))
         assert of_value is None, "the first derivative asks for no value"
-        tangents, needs = Tangents(*directions), list(ctx.needs_input_grad[:5])
+        tangents, needs = Tangents(*directions), [will_execute(ctx, argument) for argument in range(5)]
         totals: MaybeTensors = [None] * 5
         if any(x is not None for x in tangents):
             jvp_backward = self._jvp_by_parts if self.jvp_backward is None else self.jvp_backward
@@ -203,11 +202,3 @@ def _save_args_and_needs(ctx, inputs, output):  # type: ignore[no-untyped-def]
     *tensors, ctx.coupling, ctx.needs = inputs
     ctx.save_for_backward(*tensors)
     ctx.set_materialize_grads(False)
-
-
-def _will_execute(ctx: Any, argument: int) -> bool:
-    """Whether the running backward pass goes on to an argument: the one for forces does not go to the weights."""
-    try:
-        return bool(torch._C._will_engine_execute_node(ctx.next_functions[argument][0]))
-    except (AttributeError, RuntimeError):  # outside of a graph, or for leaves: the engine does not tell
-        return True

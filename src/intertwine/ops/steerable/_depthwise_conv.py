@@ -16,6 +16,7 @@ from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
 from intertwine.ops.steerable._coupling import Coupling
 from intertwine.ops.steerable._depthwise_decomposition import depthwise_backward, depthwise_forward
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
+from intertwine.ops.steerable._depthwise_jvp_kernel import jvp_backward
 from intertwine.ops.steerable._depthwise_kernels import backward, forward
 
 
@@ -27,7 +28,7 @@ def _backward(grad: Tensor, args: ConvArgs, needs: list[bool]) -> ConvGradients:
     return backward(DepthwiseInputs.from_args(args), grad, needs)
 
 
-_operators = conv_operators("depthwise_conv", ConvKernels(_forward, _backward))
+_operators = conv_operators("depthwise_conv", ConvKernels(_forward, _backward, jvp_backward))
 _operators.conv.register_decomposition(depthwise_forward)
 _operators.backward.register_decomposition(depthwise_backward)
 

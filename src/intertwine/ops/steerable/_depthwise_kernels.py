@@ -21,7 +21,7 @@ from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
 
 
-class _Buffers:
+class Buffers:
     """Named buffers that one chunk after another uses: what was just written is still in cache."""
 
     def __init__(self, like: Tensor) -> None:
@@ -36,7 +36,7 @@ class _Buffers:
         return buffer[:size].view(shape)
 
 
-class _ChunkEdges(NamedTuple):
+class ChunkEdges(NamedTuple):
     """The edges of a chunk, as a padded table of n nodes and k edges each.
 
     Attributes:
@@ -54,7 +54,7 @@ class _ChunkEdges(NamedTuple):
     radial: Tensor
 
     @classmethod
-    def gather(cls, inputs: DepthwiseInputs, chunk: Chunk) -> _ChunkEdges:
+    def gather(cls, inputs: DepthwiseInputs, chunk: Chunk) -> ChunkEdges:
         n, k = chunk.num_nodes, chunk.width
         harmonics = chunk.gather(inputs.harmonics).view(n, k, -1).mT
         return cls(n, k, chunk.gather(inputs.source).view(n, 1, k), harmonics, chunk.gather_masked(inputs.radial))
@@ -68,7 +68,7 @@ class _ChunkEdges(NamedTuple):
         """``(n, rows, k)``: Clebsch-Gordan tensor times harmonics."""
         return torch.bmm(clebsch_gordan.expand(self.num_nodes, -1, -1), self.harmonics)
 
-    def weights(self, weights: Tensor, buffers: _Buffers) -> Tensor:
+    def weights(self, weights: Tensor, buffers: Buffers) -> Tensor:
         """``(paths, n, 1, k, c)``: the weights of each edge."""
         paths, _, channels = weights.shape
         out = buffers.get("weights", paths, self.radial.shape[0], channels)
@@ -82,7 +82,7 @@ def forward(inputs: DepthwiseInputs) -> Tensor:
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out)
 
     def work(chunks: list[Chunk]) -> list[Tensor | None]:
-        buffers = _Buffers(inputs.radial)
+        buffers = Buffers(inputs.radial)
         for chunk in chunks:
             result.index_copy_(0, inputs.node_of_rank[chunk.nodes], _chunk_forward(inputs, chunk, buffers))
         return []
@@ -91,8 +91,8 @@ def forward(inputs: DepthwiseInputs) -> Tensor:
     return result
 
 
-def _chunk_forward(inputs: DepthwiseInputs, chunk: Chunk, buffers: _Buffers) -> Tensor:
-    edges = _ChunkEdges.gather(inputs, chunk)
+def _chunk_forward(inputs: DepthwiseInputs, chunk: Chunk, buffers: Buffers) -> Tensor:
+    edges = ChunkEdges.gather(inputs, chunk)
     n, k = edges.num_nodes, edges.width
     outputs = [buffers.get(f"output {o}", n, *shape) for o, shape in enumerate(inputs.outputs)]
     for b, (_, m, c, _, paths) in enumerate(inputs.blocks):
@@ -139,7 +139,7 @@ def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGr
     def work(chunks: list[Chunk]) -> list[Tensor | None]:
         features = [torch.zeros_like(block) for block in inputs.features] if needs[1] else None
         weights = [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None
-        total, buffers = _Totals(harmonics, radial, features, weights), _Buffers(inputs.radial)
+        total, buffers = _Totals(harmonics, radial, features, weights), Buffers(inputs.radial)
         for chunk in chunks:
             grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
             _chunk_backward(inputs, chunk, grads, total, buffers)
@@ -157,9 +157,9 @@ def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGr
 
 
 def _chunk_backward(
-    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffers: _Buffers
+    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffers: Buffers
 ) -> None:
-    edges = _ChunkEdges.gather(inputs, chunk)
+    edges = ChunkEdges.gather(inputs, chunk)
     n, k = edges.num_nodes, edges.width
     d_radial = None if total.radial is None else torch.zeros_like(edges.radial)
     d_harmonics = None if total.harmonics is None else edges.harmonics.new_zeros(edges.harmonics.shape)

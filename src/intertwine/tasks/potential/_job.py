@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from copy import deepcopy
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -15,7 +17,7 @@ from intertwine.models import Potential
 from intertwine.tasks._source import fingerprint
 from intertwine.tasks.potential._dataset import FrameDataset, FrameGraphs
 from intertwine.tasks.potential._loss import Errors, LossWeights, frame_losses
-from intertwine.tasks.potential._refit import refit_potential
+from intertwine.tasks.potential._refit import refit_potential, seconds_of_refit
 from intertwine.tasks.potential.frames import read_frames
 from intertwine.training import Refit
 
@@ -120,6 +122,18 @@ class PotentialJob:
             references=self.config["reference"].get("fitted", False),
             seed=self.config["seed"],
         )
+
+    def refit_seconds(self) -> float:
+        """How long :meth:`refit` will take, by its first batches and a batch of validation."""
+        if not self.config["found"]["energy"] or not self.weights.energy:
+            return 0.0
+        training, begin = self.model.training, time.monotonic()
+        self.model.eval()
+        self.metrics(self.validation_batch(torch.arange(min(_VALIDATION_BATCH, self.validation_size()))))
+        validation = (time.monotonic() - begin) * -(-self.validation_size() // _VALIDATION_BATCH)
+        self.model.train(training)
+        model = deepcopy(cast("Potential", self.model)).eval()
+        return 2 * validation + seconds_of_refit(model, self.train_graphs, self.weights, self.config["seed"])
 
     def _validate(self) -> dict[str, float]:
         """The validation metrics of the model as it is."""
