@@ -155,7 +155,8 @@ def _derivative_of_backward(ctx, v):  # type: ignore[no-untyped-def]
 
     def directional(grad: Tensor, vectors: Tensor) -> Tensor:
         value = torch.func.jvp(lambda x: _plain(x, ctx.lmax, ctx.cutoff, ctx.num_functions), (vectors,), (v,))[1]
-        return (grad * value).sum()
+        product: Tensor = (grad * value).sum()
+        return product
 
     total, pullback, *_ = torch.func.vjp(directional, grad, vectors)
     return *pullback(torch.ones_like(total)), *(None,) * 4

@@ -19,7 +19,7 @@ from torch import Tensor
 from intertwine.ops.graph import Chunk
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients, Tangents
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseBlock, DepthwiseInputs, Path
-from intertwine.ops.steerable._depthwise_kernels import Buffers, ChunkEdges
+from intertwine.ops.steerable._depthwise_kernels import Buffers, ChunkEdges, Totals
 
 
 class _Pair(NamedTuple):
@@ -68,42 +68,6 @@ class _Pair(NamedTuple):
             torch.sum(values, 1, out=out)
 
 
-class _Totals(NamedTuple):
-    """Gradients that all chunks add to, in the layout of the inputs; ``None`` where not needed."""
-
-    features: list[Tensor] | None
-    harmonics: Tensor | None
-    radial: Tensor | None
-    weights: list[Tensor] | None
-
-    @classmethod
-    def of(cls, inputs: DepthwiseInputs, needs: list[bool]) -> _Totals:
-        """Zeros, for the flags of value (ignored), features, harmonics, radial functions and weights."""
-        return cls(
-            [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
-            torch.zeros_like(inputs.harmonics) if needs[2] else None,
-            torch.zeros_like(inputs.radial) if needs[3] else None,
-            [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None,
-        )
-
-    def scatter(self, chunk: Chunk, d_harmonics: Tensor | None, d_radial: Tensor | None) -> None:
-        """Write the gradients of a chunk: harmonics ``(n, Y, k)``, radial functions ``(n k, H)``."""
-        if d_radial is not None and self.radial is not None:
-            chunk.scatter(self.radial, d_radial)
-        if d_harmonics is not None and self.harmonics is not None:
-            chunk.scatter(self.harmonics, d_harmonics.mT.flatten(0, 1))
-
-    def gradients(self, inputs: DepthwiseInputs) -> ConvGradients:
-        """The gradients in the layout of the arguments, without the value."""
-        return ConvGradients(
-            None,
-            None if self.features is None else inputs.join_features(self.features),
-            self.harmonics,
-            self.radial,
-            None if self.weights is None else inputs.join_weights(self.weights),
-        )
-
-
 def jvp_backward(grad: Tensor, tangents: Tangents, args: ConvArgs, needs: list[bool]) -> ConvGradients:
     """Df[tangents] and the gradients of ``<grad, Df[tangents]>``, as far as they are needed.
 
@@ -122,17 +86,18 @@ def jvp_backward(grad: Tensor, tangents: Tangents, args: ConvArgs, needs: list[b
         harmonics=_or_zeros(tangents.harmonics, args.harmonics),
         radial=_or_zeros(tangents.radial, args.radial),
     )
-    tangent, total = DepthwiseInputs.from_args(moved), _Totals.of(inputs, needs)
-    buffers = Buffers(inputs.radial)
+    tangent = DepthwiseInputs.from_args(moved)
     value = torch.zeros_like(grad) if needs[0] else None
-    for chunk in inputs.chunks():
+
+    def add(chunk: Chunk, total: Totals, buffers: Buffers) -> None:
         nodes = inputs.node_of_rank[chunk.nodes]
         grads = inputs.output_blocks(grad.index_select(0, nodes))
         outputs = [torch.empty_like(block) for block in grads]
         _chunk(inputs, tangent, chunk, grads, outputs, total, buffers, needs)
         if value is not None:
             value.index_copy_(0, nodes, torch.cat([block.mT.flatten(1) for block in outputs], 1))
-    return total.gradients(inputs)._replace(value=value)
+
+    return Totals.over_chunks(inputs, needs, add).gradients(inputs)._replace(value=value)
 
 
 def _or_zeros(tangent: Tensor | None, like: Tensor) -> Tensor:
@@ -145,7 +110,7 @@ def _chunk(
     chunk: Chunk,
     grads: list[Tensor],
     outputs: list[Tensor],
-    total: _Totals,
+    total: Totals,
     buffers: Buffers,
     needs: list[bool],
 ) -> None:

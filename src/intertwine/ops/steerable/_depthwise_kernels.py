@@ -11,6 +11,7 @@ The weights of the edges, ``radial @ weights``, exist for one chunk at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -106,20 +107,65 @@ def _chunk_forward(inputs: DepthwiseInputs, chunk: Chunk, buffers: Buffers) -> T
     return torch.cat([block.mT.flatten(1) for block in outputs], 1)
 
 
-class _Totals(NamedTuple):
+class Totals(NamedTuple):
     """Gradients in the layout of the inputs; ``None`` where not needed.
 
     Attributes:
-        harmonics: Each chunk writes rows of its own, of all threads.
-        radial: Likewise.
         features: All chunks of a thread add to them.
-        weights: Likewise.
+        harmonics: Each chunk writes rows of its own, those of all threads in one tensor.
+        radial: Likewise.
+        weights: All chunks of a thread add to them.
     """
+
+    features: list[Tensor] | None
 
     harmonics: Tensor | None
     radial: Tensor | None
-    features: list[Tensor] | None
     weights: list[Tensor] | None
+
+    @classmethod
+    def of(cls, inputs: DepthwiseInputs, needs: list[bool]) -> Totals:
+        """Zeros, for the flags of value (ignored), features, harmonics, radial functions and weights."""
+        return cls(
+            [torch.zeros_like(block) for block in inputs.features] if needs[1] else None,
+            torch.zeros_like(inputs.harmonics) if needs[2] else None,
+            torch.zeros_like(inputs.radial) if needs[3] else None,
+            [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None,
+        )
+
+    @classmethod
+    def over_chunks(
+        cls, inputs: DepthwiseInputs, needs: list[bool], add: Callable[[Chunk, Totals, Buffers], None]
+    ) -> Totals:
+        """The totals of all chunks, which are shared out to threads; ``add`` adds the gradients of a chunk."""
+        shared = cls.of(inputs, [False, False, needs[2], needs[3], False])
+
+        def work(chunks: list[Chunk]) -> list[Tensor | None]:
+            own, buffers = cls.of(inputs, [False, needs[1], False, False, needs[4]]), Buffers(inputs.radial)
+            for chunk in chunks:
+                add(chunk, own._replace(harmonics=shared.harmonics, radial=shared.radial), buffers)
+            return [*(own.features or []), *(own.weights or [])]
+
+        sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
+        count = len(inputs.blocks) * needs[1]
+        return shared._replace(features=sums[:count] if needs[1] else None, weights=sums[count:] if needs[4] else None)
+
+    def scatter(self, chunk: Chunk, d_harmonics: Tensor | None, d_radial: Tensor | None) -> None:
+        """Write the gradients of a chunk: harmonics ``(n, Y, k)``, radial functions ``(n k, H)``."""
+        if d_radial is not None and self.radial is not None:
+            chunk.scatter(self.radial, d_radial)
+        if d_harmonics is not None and self.harmonics is not None:
+            chunk.scatter(self.harmonics, d_harmonics.mT.flatten(0, 1))
+
+    def gradients(self, inputs: DepthwiseInputs) -> ConvGradients:
+        """The gradients in the layout of the arguments, without the value."""
+        return ConvGradients(
+            None,
+            None if self.features is None else inputs.join_features(self.features),
+            self.harmonics,
+            self.radial,
+            None if self.weights is None else inputs.join_weights(self.weights),
+        )
 
 
 def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGradients:
@@ -133,37 +179,24 @@ def backward(inputs: DepthwiseInputs, grad: Tensor, needs: list[bool]) -> ConvGr
     Returns:
         The gradients, without the value.
     """
-    harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
-    radial = torch.zeros_like(inputs.radial) if needs[3] else None
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
-        features = [torch.zeros_like(block) for block in inputs.features] if needs[1] else None
-        weights = [torch.zeros_like(block) for block in inputs.weights] if needs[4] else None
-        total, buffers = _Totals(harmonics, radial, features, weights), Buffers(inputs.radial)
-        for chunk in chunks:
-            grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
-            _chunk_backward(inputs, chunk, grads, total, buffers)
-        return [*(features or []), *(weights or [])]
+    def add(chunk: Chunk, total: Totals, buffers: Buffers) -> None:
+        grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
+        _chunk_backward(inputs, chunk, grads, total, buffers)
 
-    sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
-    features, weights = sums[: len(inputs.features) * needs[1]], sums[len(inputs.features) * needs[1] :]
-    return ConvGradients(
-        None,
-        inputs.join_features(features) if needs[1] else None,
-        harmonics,
-        radial,
-        inputs.join_weights(weights) if needs[4] else None,
-    )
+    return Totals.over_chunks(inputs, needs, add).gradients(inputs)
 
 
 def _chunk_backward(
-    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: _Totals, buffers: Buffers
+    inputs: DepthwiseInputs, chunk: Chunk, grads: list[Tensor], total: Totals, buffers: Buffers
 ) -> None:
     edges = ChunkEdges.gather(inputs, chunk)
     n, k = edges.num_nodes, edges.width
     d_radial = None if total.radial is None else torch.zeros_like(edges.radial)
     d_harmonics = None if total.harmonics is None else edges.harmonics.new_zeros(edges.harmonics.shape)
     for b, (_, m, c, _, paths) in enumerate(inputs.blocks):
+        if not paths:
+            continue
         x, d_weighted, d_x = (buffers.get(name, n, m, k, c) for name in ("features", "d_weighted", "d_features"))
         index = edges.feature_rows(inputs, m)
         torch.index_select(inputs.features[b], 0, index, out=x.view(-1, c))
@@ -191,7 +224,4 @@ def _chunk_backward(
         if d_radial is not None:
             for values, weight in zip(d_weights, inputs.weights[b], strict=True):
                 d_radial.addmm_(values, weight.T)
-    if d_radial is not None and total.radial is not None:
-        chunk.scatter(total.radial, d_radial)
-    if d_harmonics is not None and total.harmonics is not None:
-        chunk.scatter(total.harmonics, d_harmonics.mT.flatten(0, 1))
+    total.scatter(chunk, d_harmonics, d_radial)
