@@ -253,10 +253,10 @@ def test_radial_functions_are_linear_in_the_bessel_functions_by_default():
     radial = Potential((1, 8), "4x0e + 4x1o").network.radial.double()
     (layer,) = radial.layers
     distances = torch.linspace(0.3, 6.0, 60, dtype=torch.float64)
+    bessel, envelope = bessel_basis(distances, 5.0, 10), smooth_cutoff(distances, 5.0)
     scale = torch.arange(1, 11, dtype=torch.float64) ** -1.5
-    basis = bessel_basis(distances, 5.0, 10) * scale / scale.square().mean().sqrt()
-    expected = smooth_cutoff(distances, 5.0)[:, None] * (basis @ layer.weight.T + layer.bias)
-    torch.testing.assert_close(radial(distances), expected, rtol=0, atol=1e-6)  # scales are stored in float32
+    expected = envelope[:, None] * ((bessel * scale / scale.square().mean().sqrt()) @ layer.weight.T + layer.bias)
+    torch.testing.assert_close(radial(bessel, envelope), expected, rtol=0, atol=1e-6)  # scales are stored in float32
 
 
 def test_an_atom_without_neighbors_has_its_reference_energy() -> None:
