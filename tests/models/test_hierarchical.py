@@ -209,3 +209,16 @@ def test_the_first_level_has_a_graph_where_a_layer_needs_it(layer: str, hidden: 
     assert model(features, positions, batch=batch).isfinite().all()
     by_point = encoder("2x1o", layer=layer, hidden=hidden, layers=[0, 1, 1], pool=None)
     assert by_point._pyramid(positions, None, batch, 2)[0].geometry is not None
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 5, 8, 9])
+def test_small_clouds_are_invariant(points: int) -> None:
+    """Of two points neither is the farther from their center: one of them alone would be chosen by rounding."""
+    torch.manual_seed(points)
+    encoder = HierarchicalEncoder("2x0e", "4x0e", hidden="4x0e + 2x1o", levels=4, lmax=1, k=4).double()
+    features = torch.randn(points, 2, dtype=torch.float64)
+    positions = 0.15 * torch.randn(points, 3, dtype=torch.float64)
+    expected = encoder(features, positions)
+    for _ in range(10):
+        moved = positions @ O3().sample().double().T + torch.randn(3, dtype=torch.float64)
+        torch.testing.assert_close(encoder(features, moved), expected, rtol=1e-9, atol=1e-12)

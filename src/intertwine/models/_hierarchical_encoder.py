@@ -52,7 +52,7 @@ class HierarchicalEncoder(nn.Module):
         hidden: Representation between the layers, one for all levels or one for each; ``None`` for the default of the
             family.
         levels: Number of levels; 3 with ratio 4 have N, N / 4 and N / 16 points.
-        ratio: Points of a level for one of the next, rounded up in every structure.
+        ratio: Points of a level for one of the next, rounded up in every structure; at least two, if there are.
         layers: Interactions of each level on the way down, one number for all or one for each.
         lmax: Highest degree of the spherical harmonics (steerable, attention, depthwise).
         radial_basis: Number of radial basis functions (all but message, lifted and vector).

@@ -11,6 +11,9 @@ from torch import Tensor
 from intertwine.nn import Geometry
 from intertwine.ops import farthest_point_sampling, knn_graph, segment_sum
 
+_LEAST_POINTS = 2
+"""Points that every level keeps, of a structure that has them."""
+
 
 class PyramidLevel(NamedTuple):
     """Point cloud of one level.
@@ -49,7 +52,8 @@ def point_pyramid(
         edges: ``(2, E)`` edges of the first level; ``None`` for the nearest neighbors.
         batch: ``(N,)`` structure of each point.
         structures: Number of structures.
-        ratio: Points of a level for one of the next, rounded up in every structure.
+        ratio: Points of a level for one of the next, rounded up in every structure; two points both stay, since neither
+            is farther from their center than the other.
         k: Nearest neighbors of a point on its level.
         pool_neighbors: Nearest neighbors of a point on the level before.
         lmax: Highest degree of the spherical harmonics.
@@ -66,7 +70,8 @@ def point_pyramid(
     for needed in with_graph[1:]:
         fine = levels[-1]
         counts = segment_sum(torch.ones_like(fine.batch), fine.batch, structures)
-        index = farthest_point_sampling(fine.positions, (counts + ratio - 1) // ratio, fine.batch)
+        kept = torch.maximum((counts + ratio - 1) // ratio, counts.clamp(max=_LEAST_POINTS))
+        index = farthest_point_sampling(fine.positions, kept, fine.batch)
         coarse, coarse_batch = fine.positions.index_select(0, index), fine.batch.index_select(0, index)
         pooling_edges = knn_graph(fine.positions, pool_neighbors, fine.batch, queries=coarse, query_batch=coarse_batch)
         pooling_geometry = Geometry.from_edges(fine.positions, pooling_edges, lmax, coarse)
