@@ -138,11 +138,6 @@ def float32_under_autocast(function: Callable[..., Result]) -> Callable[..., Res
     return wrapped
 
 
-def is_transformed() -> bool:
-    """Whether a transform of ``torch.func`` or a forward derivative is at work."""
-    return bool(torch._C._are_functorch_transforms_active()) or forward_ad._current_level >= 0
-
-
 def will_execute(ctx: Any, argument: int) -> bool:
     """Whether the running backward pass goes on to an argument.
 

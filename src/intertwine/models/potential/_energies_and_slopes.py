@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+
+from intertwine._transforms import is_transformed
 
 EnergyFunction = Callable[[Tensor], Tensor]
 
@@ -28,7 +29,7 @@ def energies_and_slopes(
     Returns:
         Both; derivatives of every order in the weights.
     """
-    if not weights or torch.compiler.is_compiling() or _is_transformed():
+    if not weights or torch.compiler.is_compiling() or is_transformed():
         vectors = vectors.detach().requires_grad_()
         return _both(energies_of, vectors)
     found: tuple[Tensor, Tensor] = _EnergiesAndSlopes.apply(energies_of, vectors, *weights)  # type: ignore[no-untyped-call]
@@ -41,11 +42,6 @@ def _both(energies_of: EnergyFunction, vectors: Tensor) -> tuple[Tensor, Tensor]
         energies.sum(), vectors, create_graph=True, allow_unused=True, materialize_grads=True
     )
     return energies, slopes
-
-
-def _is_transformed() -> bool:
-    """Whether a transform of ``torch.func`` or a forward derivative is at work: they need operations one by one."""
-    return bool(torch._C._are_functorch_transforms_active()) or forward_ad._current_level >= 0
 
 
 class _EnergiesAndSlopes(torch.autograd.Function):

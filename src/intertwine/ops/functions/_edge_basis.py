@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
-from intertwine.ops._operator import is_transformed, operator, will_execute
+from intertwine._transforms import is_transformed
+from intertwine.ops._operator import operator, will_execute
 from intertwine.ops._scaled_vectors import scale_vectors
 from intertwine.ops.functions._harmonic_derivatives import derivative_tensor
 from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
