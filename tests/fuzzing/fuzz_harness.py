@@ -254,7 +254,11 @@ def fuzz(numbers: range, seed: int, base: Path, hang: float = HANG, say: Callabl
     for number in numbers:
         case = make_case(seed, number)
         before = len(tally.faults)
-        tally.add(case, run_case(case, base, hang), f"{seed}/{number}")
+        outcome = run_case(case, base, hang)
+        if outcome.end == "killed":  # by the input, or by a machine that stood still?
+            tally.counts["tried again"] += 1
+            outcome = run_case(case, base, hang)
+        tally.add(case, outcome, f"{seed}/{number}")
         for fault in tally.faults[before:] if say else ():
             say(fault)
     return tally

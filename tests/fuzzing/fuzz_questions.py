@@ -124,7 +124,8 @@ def question(draw: Draw) -> Case:
     if kind == 0:
         return Case("basis: wrong", ("basis", draw.choice(WRONG_QUESTIONS)), WRONG)
     if kind == 1:
-        return Case("basis: right", ("basis", draw.choice(RIGHT_QUESTIONS), *flags), RIGHT)
+        known = EITHER if "--count" in flags else RIGHT  # Groups without characters are solved for, not counted.
+        return Case("basis: right", ("basis", draw.choice(RIGHT_QUESTIONS), *flags), known)
     if kind == 2:
         text = list(draw.choice(RIGHT_QUESTIONS))
         for _ in range(draw.randint(1, 3)):
