@@ -32,11 +32,11 @@ def test_every_chunk_is_worked_through_once_and_sums_are_added(threads):
         assert torch.get_num_threads() == 1
         assert not torch.is_grad_enabled() or threading.current_thread() is threading.main_thread()
         seen.append((threading.current_thread().name, [chunk.nodes.start for chunk in some]))
-        return [torch.tensor([float(sum(chunk.num_nodes for chunk in some))]), None]
+        return [torch.tensor(float(sum(chunk.num_nodes for chunk in some))), torch.ones(2)], [], [torch.ones(1)]
 
-    total, nothing = share_chunks(work, parts, CPU)
-    assert total == 40
-    assert nothing is None
+    (total, twice), nothing, (once,) = share_chunks(work, parts, CPU)
+    assert (total, once, nothing) == (40, threads, [])
+    assert twice.tolist() == [threads, threads]
     assert len(seen) == len({name for name, _ in seen}) == threads
     assert sorted(start for _, starts in seen for start in starts) == [chunk.nodes.start for chunk in parts]
     assert torch.get_num_threads() == threads
@@ -49,9 +49,9 @@ def test_little_work_stays_in_one_thread(threads, parts):
     def work(some):
         names.append(threading.current_thread().name)
         assert some == parts
-        return []
+        return ()
 
-    assert share_chunks(work, parts, CPU) == []
+    assert share_chunks(work, parts, CPU) == ()
     assert names == ["MainThread"]
 
 
@@ -62,7 +62,7 @@ def test_an_error_of_any_thread_is_raised_and_the_threads_are_given_back(threads
     def work(some):
         if some[0] is parts[failing]:
             raise RuntimeError("of one thread")
-        return []
+        return ()
 
     with pytest.raises(RuntimeError, match="of one thread"):
         share_chunks(work, parts, CPU)
@@ -76,7 +76,7 @@ def test_tensors_of_inference_mode_can_be_written_to(threads):
         def work(some):
             for chunk in some:
                 result[chunk.nodes] += 1
-            return []
+            return ()
 
         share_chunks(work, some_chunks(), CPU)
     assert torch.equal(result, torch.ones(40))

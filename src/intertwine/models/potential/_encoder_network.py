@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from intertwine._errors import UsageError
 from intertwine.models._point_encoder import PointEncoder
 from intertwine.nn import Geometry
-from intertwine.ops import Graph
+from intertwine.ops import Graph, safe_norm
 from intertwine.reps import Rep
 
 FAMILIES = ("attention", "depthwise", "egnn", "steerable")
@@ -74,12 +74,13 @@ class EncoderNetwork(nn.Module):
         )
         self.embedding = nn.Parameter(torch.randn(elements, channels, dtype=torch.float32) / sqrt(channels))
 
-    def forward(self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
-        """Invariants ``(N, width)`` of atoms with elements ``(N,)`` and edges ``(2, E)`` of vectors ``(E, 3)``."""
+    def forward(
+        self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Invariants ``(N, width)`` of atoms, and the lengths ``(E,)`` of the edges, as `ProductNetwork` has them."""
         graph, place = Graph.sort_edges(edges, elements.shape[0])
         geometry = Geometry.from_vectors(graph, vectors.index_select(0, place), self.lmax)
         features = self.encoder.embed(self.embedding.index_select(0, elements), geometry)
         for interaction in self.encoder.interactions:
             features = interaction(features, geometry)
-        result: Tensor = self.encoder.readout(features)
-        return result
+        return self.encoder.readout(features), safe_norm(vectors)

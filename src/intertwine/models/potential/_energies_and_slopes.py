@@ -36,12 +36,17 @@ def energies_and_slopes(
     return found
 
 
+def slopes_of(energy: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
+    """Derivatives ``(E, 3)`` of the energy in the vectors of the edges."""
+    (slopes,) = torch.autograd.grad(
+        energy, vectors, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+    return slopes
+
+
 def _both(energies_of: EnergyFunction, vectors: Tensor) -> tuple[Tensor, Tensor]:
     energies = energies_of(vectors)
-    (slopes,) = torch.autograd.grad(
-        energies.sum(), vectors, create_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return energies, slopes
+    return energies, slopes_of(energies.sum(), vectors, True)
 
 
 class _EnergiesAndSlopes(torch.autograd.Function):

@@ -84,26 +84,26 @@ class ProductNetwork(nn.Module):
         nn.init.zeros_(self.hidden.bias)
         self.width = layers * channels + readout_hidden
 
-    def edge_basis(self, vectors: Tensor) -> EdgeBasis:
-        """The functions of edges ``(E, 3)`` that the network is made of."""
-        return edge_basis(vectors, *self._basis)
-
-    def forward(self, elements: Tensor, basis: EdgeBasis, edges: Tensor, *, frozen: bool = False) -> Tensor:
-        """Invariants ``(N, width)`` of the atoms.
+    def forward(
+        self, elements: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Invariants ``(N, width)`` of the atoms, and the lengths ``(E,)`` of the edges.
 
         Args:
             elements: ``(N,)``.
-            basis: Of :meth:`edge_basis`.
+            vectors: ``(E, 3)``.
             edges: ``(2, E)``.
             frozen: Whether no gradient in the weights is asked for.
         """
+        basis = edge_basis(vectors, *self._basis)
         if torch.compiler.is_compiling():
-            return self._invariants(elements, None, basis, edges, frozen)
+            return self._invariants(elements, None, basis, edges, frozen), basis.distances
         counts = torch.bincount(elements, minlength=self.elements).tolist()
         order = torch.argsort(elements, stable=True)
         place = torch.argsort(order)
         ordered = elements.index_select(0, order)
-        return self._invariants(ordered, counts, basis, place[edges], frozen).index_select(0, place)
+        invariants = self._invariants(ordered, counts, basis, place[edges], frozen).index_select(0, place)
+        return invariants, basis.distances
 
     def _invariants(
         self, elements: Tensor, counts: list[int] | None, basis: EdgeBasis, edges: Tensor, frozen: bool

@@ -12,9 +12,8 @@ from intertwine._errors import UsageError
 from intertwine.groups import O3
 from intertwine.models.potential._bound import BoundFeatures
 from intertwine.models.potential._encoder_network import EncoderNetwork
-from intertwine.models.potential._energies_and_slopes import energies_and_slopes
+from intertwine.models.potential._energies_and_slopes import energies_and_slopes, slopes_of
 from intertwine.models.potential._network import ProductNetwork
-from intertwine.ops import safe_norm
 from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
@@ -233,11 +232,7 @@ class Potential(nn.Module):
                 to call.
         """
         elements = self.element_indices(numbers)
-        if isinstance(self.network, ProductNetwork):
-            basis = self.network.edge_basis(vectors)
-            features, distances = self.network(elements, basis, edges, frozen=frozen), basis.distances
-        else:
-            features, distances = self.network(elements, vectors, edges, frozen=frozen), safe_norm(vectors)
+        features, distances = self.network(elements, vectors, edges, frozen=frozen)
         return torch.cat([features, self.bound(elements, distances, edges)], 1)
 
     def node_energies(self, numbers: Tensor, vectors: Tensor, edges: Tensor, *, frozen: bool = False) -> Tensor:
@@ -312,7 +307,7 @@ class Potential(nn.Module):
             return energies_and_slopes(energies_of, vectors, weights)
         vectors = vectors if vectors.requires_grad else vectors.requires_grad_()
         energies = energies_of(vectors)
-        return energies, _slopes(energies.sum(), vectors, wanted)
+        return energies, slopes_of(energies.sum(), vectors, wanted)
 
 
 def edge_vectors(positions: Tensor, edges: Tensor, shifts: Tensor | None) -> Tensor:
@@ -325,12 +320,6 @@ def forces_of(slopes: Tensor, edges: Tensor, positions: Tensor) -> Tensor:
     """Forces ``(N, 3)`` from the derivatives ``(E, 3)`` of an energy in the vectors of the edges."""
     forces = torch.zeros_like(positions, dtype=slopes.dtype)
     return forces.index_add(0, edges[1], slopes).index_add(0, edges[0], -slopes)
-
-
-def _slopes(energy: Tensor, vectors: Tensor, wanted: bool) -> Tensor:
-    """Derivatives ``(E, 3)`` of the energy in the vectors of the edges."""
-    (slopes,) = torch.autograd.grad(energy, vectors, create_graph=wanted, allow_unused=True, materialize_grads=True)
-    return slopes
 
 
 def _per_volume(virial: Tensor, cells: Tensor) -> Tensor:

@@ -72,6 +72,13 @@ def _gradient_matrix(lmax: int) -> Tensor:
     return result.flatten(1)
 
 
+@cached_constant
+def _degrees(lmax: int) -> Tensor:
+    """``((lmax + 1)^2,)``, the degree of each harmonic."""
+    degrees = torch.arange(lmax + 1)
+    return degrees.repeat_interleave(2 * degrees + 1)
+
+
 def _bessel(scaled: Tensor, num_functions: int) -> tuple[Tensor, Tensor]:
     """The Bessel functions and their derivatives in d / cutoff."""
     n = torch.arange(1, num_functions + 1, device=scaled.device, dtype=scaled.dtype)
@@ -105,10 +112,7 @@ def _edge_basis(vectors: Tensor, lmax: int, cutoff: float, num_functions: int) -
     torch.mul(slopes[:, :, None], direction[:, None], out=jacobian[:, size:])
     matrix = _gradient_matrix(lmax).to(columns)
     gradient = (harmonics[:, : lmax**2] @ matrix).unflatten(1, (size, 3))
-    degree = torch.arange(lmax + 1, device=columns.device).repeat_interleave(
-        2 * torch.arange(lmax + 1, device=columns.device) + 1
-    )
-    gradient.addcmul_((harmonics * degree)[:, :, None], direction[:, None], value=-1)
+    gradient.addcmul_((harmonics * _degrees(lmax).to(columns))[:, :, None], direction[:, None], value=-1)
     inverse = torch.where(distance > 0, distance.reciprocal(), 0.0)
     torch.mul(gradient, inverse[:, None, None], out=jacobian[:, :size])
     return columns, jacobian

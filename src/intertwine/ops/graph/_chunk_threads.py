@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from intertwine.ops.graph._chunks import Chunk
 
-Sums = list[Tensor | None]
+Sums = tuple[list[Tensor], ...]
 
 _LEAST_EDGES = 256
 """Edges for each thread, below which threads cost more than they gain."""
@@ -26,14 +27,14 @@ def share_chunks(work: Callable[[list[Chunk]], Sums], chunks: Sequence[Chunk], d
     nothing but the number of threads, so results are reproducible.
 
     Args:
-        work: Takes some of the chunks, works through them, and returns sums over them, or nothing. Calls run at once,
-            each in one thread and without gradients. They may write to disjoint parts of one tensor, but must not add
-            to the same.
+        work: Takes some of the chunks, works through them, and returns sums over them in lists, an empty one for what
+            is not needed. Calls run at once, each in one thread and without gradients. They may write to disjoint parts
+            of one tensor, but must not add to the same.
         chunks: All of them.
         device: Where their tensors are; only those of the CPU are shared out.
 
     Returns:
-        The sums over all chunks; ``None`` where there was none.
+        The sums over all chunks.
     """
     threads, edges = torch.get_num_threads(), sum(chunk.edges.stop - chunk.edges.start for chunk in chunks)
     count = min(threads, len(chunks), edges // _LEAST_EDGES)
@@ -55,10 +56,9 @@ def share_chunks(work: Callable[[list[Chunk]], Sums], chunks: Sequence[Chunk], d
             others = [future.result() for future in futures]
     finally:
         torch.set_num_threads(threads)
-    for other in others:
-        for total, sum_of_thread in zip(totals, other, strict=True):
-            if total is not None and sum_of_thread is not None:
-                total += sum_of_thread
+    for sums in others:
+        for total, part in zip(chain(*totals), chain(*sums), strict=True):
+            total += part
     return totals
 
 

@@ -25,7 +25,7 @@ def with_constant(x: Tensor) -> Tensor:
 def pair_products(z: Tensor, w: Tensor | None, layout: ContractionLayout) -> tuple[Tensor, Tensor]:
     """Rows ``(rows, C, n)`` of both parities: z_b z_c, or (z_b w_c + w_b z_c) / 2."""
     even = layout.even
-    b, c, _ = layout.rows_on(z.device)
+    b, c = layout.pairs_on(z.device)
     first, second = z.index_select(0, b), z.index_select(0, c)
     if w is None:
         same, other = first.mul_(second), z[:even, None] * z[even:]

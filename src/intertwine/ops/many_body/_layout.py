@@ -78,10 +78,10 @@ class ContractionLayout(NamedTuple):
         return (same[..., b, c] * factor).flatten(-2), mixed.flatten(-2)
 
     @lru_cache(maxsize=64)  # noqa: B019, a value with few fields
-    def rows_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """:meth:`rows` on a device; kept."""
-        b, c, factor = self.rows()
-        return b.to(device), c.to(device), factor.to(device)
+    def pairs_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """B and c of each row of the even matrix, on a device; kept."""
+        b, c, _ = self.rows()
+        return b.to(device), c.to(device)
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """b, c and the factor of each row of the even matrix."""

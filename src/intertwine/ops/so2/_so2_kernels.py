@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk, share_chunks
+from intertwine.ops.graph import Chunk, Sums, share_chunks
 from intertwine.ops.so2._rotation_generators import generators
 from intertwine.ops.so2._so2_inputs import SO2Gradients, SO2Inputs, channels_innermost, split_blocks
 from intertwine.ops.so2._so2_workspace import ChunkEdges, Workspace, small_bmm
@@ -23,11 +23,11 @@ def forward(inputs: SO2Inputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = [inputs.radial.new_zeros(inputs.node_of_rank.shape[0], *shape) for shape in inputs.outputs]
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         workspaces: dict[int, Workspace] = {}
         for chunk in chunks:
             _chunk_forward(ChunkEdges(inputs, chunk, workspaces), result)
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     add_zero_length_edges(inputs, result)
@@ -67,7 +67,7 @@ def backward(inputs: SO2Inputs, grad: Tensor, needs: list[bool]) -> tuple[Tensor
     torque = grad.new_zeros(num_edges, 3) if needs[2] else None
     grad_innermost = channels_innermost(grad, inputs.outputs)
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         features = [grad.new_zeros(num_sources, *shape) for shape in inputs.inputs] if needs[0] else None
         scales = torch.zeros_like(inputs.scales) if needs[3] else None
         weights = [torch.zeros_like(weight) for weight in inputs.weights] if needs[4] else None
@@ -76,12 +76,16 @@ def backward(inputs: SO2Inputs, grad: Tensor, needs: list[bool]) -> tuple[Tensor
             chunk_grad = grad_innermost.index_select(0, inputs.node_of_rank[chunk.nodes])
             total = SO2Gradients(features, radial, torque, scales, weights)
             _chunk_backward(ChunkEdges(inputs, chunk, workspaces), split_blocks(chunk_grad, inputs.outputs), total)
-        return [scales, *(features or []), *(weights or [])]
+        return features or [], [] if scales is None else [scales], weights or []
 
-    scales, *others = share_chunks(work, inputs.chunks(), inputs.radial.device)
-    sums = [x for x in others if x is not None]
-    features, weights = sums[: len(inputs.inputs) * needs[0]], sums[len(inputs.inputs) * needs[0] :]
-    total = SO2Gradients(features if needs[0] else None, radial, torque, scales, weights if needs[4] else None)
+    features, scales, weights = share_chunks(work, inputs.chunks(), inputs.radial.device)
+    total = SO2Gradients(
+        features if needs[0] else None,
+        radial,
+        torque,
+        scales[0] if needs[3] else None,
+        weights if needs[4] else None,
+    )
     zero_length_edges_backward(inputs, split_blocks(grad_innermost, inputs.outputs), total)
     return (
         _join([block.mT.flatten(1) for block in total.features or ()], grad.new_empty(0)),

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk, share_chunks
+from intertwine.ops.graph import Chunk, Sums, share_chunks
 from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._coupling_layout import PathGroup
@@ -197,11 +197,11 @@ def forward(inputs: ConvInputs) -> Tensor:
     """The convolution, or its Jacobian-vector product: ``(N, dim_out)``."""
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], inputs.dim_out)
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         buffer = inputs.new_aggregate(chunks)
         for chunk in chunks:
             _chunk_forward(inputs, chunk, buffer).write(result)
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
@@ -251,17 +251,16 @@ def backward(inputs: ConvInputs, grad: Tensor, needs: list[bool]) -> ConvGradien
     harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
     radial = torch.zeros_like(inputs.radial) if needs[3] else None
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         features = [torch.zeros_like(block) for block in inputs.features] if needs[1] else None
         weights = [grad.new_zeros(*inputs.weight(paths).T.shape) for paths in groups] if needs[4] else None
         total, buffer = _Totals(value, harmonics, radial, features, weights), inputs.new_aggregate(chunks)
         for chunk in chunks:
             grads = inputs.output_blocks(grad.index_select(0, inputs.node_of_rank[chunk.nodes]))
             _chunk_backward(inputs, chunk, grads, total, buffer)
-        return [*(features or []), *(weights or [])]
+        return features or [], weights or []
 
-    sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
-    features, weights = sums[: len(inputs.features) * needs[1]], sums[len(inputs.features) * needs[1] :]
+    features, weights = share_chunks(work, inputs.chunks(), inputs.radial.device)
     return ConvGradients(
         value,
         inputs.join_features(features) if needs[1] else None,

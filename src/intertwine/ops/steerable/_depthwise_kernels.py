@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk, share_chunks
+from intertwine.ops.graph import Chunk, Sums, share_chunks
 from intertwine.ops.steerable._conv_args import ConvGradients
 from intertwine.ops.steerable._depthwise_inputs import DepthwiseInputs
 
@@ -82,11 +82,11 @@ def forward(inputs: DepthwiseInputs) -> Tensor:
     dim_out = sum(dim * channels for dim, channels in inputs.outputs)
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], dim_out)
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         buffers = Buffers(inputs.radial)
         for chunk in chunks:
             result.index_copy_(0, inputs.node_of_rank[chunk.nodes], _chunk_forward(inputs, chunk, buffers))
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
@@ -140,15 +140,14 @@ class Totals(NamedTuple):
         """The totals of all chunks, which are shared out to threads; ``add`` adds the gradients of a chunk."""
         shared = cls.of(inputs, [False, False, needs[2], needs[3], False])
 
-        def work(chunks: list[Chunk]) -> list[Tensor | None]:
+        def work(chunks: list[Chunk]) -> Sums:
             own, buffers = cls.of(inputs, [False, needs[1], False, False, needs[4]]), Buffers(inputs.radial)
             for chunk in chunks:
                 add(chunk, own._replace(harmonics=shared.harmonics, radial=shared.radial), buffers)
-            return [*(own.features or []), *(own.weights or [])]
+            return own.features or [], own.weights or []
 
-        sums = [x for x in share_chunks(work, inputs.chunks(), inputs.radial.device) if x is not None]
-        count = len(inputs.blocks) * needs[1]
-        return shared._replace(features=sums[:count] if needs[1] else None, weights=sums[count:] if needs[4] else None)
+        features, weights = share_chunks(work, inputs.chunks(), inputs.radial.device)
+        return shared._replace(features=features if needs[1] else None, weights=weights if needs[4] else None)
 
     def scatter(self, chunk: Chunk, d_harmonics: Tensor | None, d_radial: Tensor | None) -> None:
         """Write the gradients of a chunk: harmonics ``(n, Y, k)``, radial functions ``(n k, H)``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intertwine.ops.graph import Chunk, share_chunks
+from intertwine.ops.graph import Chunk, Sums, share_chunks
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._conv_kernels import couple_transposed
 from intertwine.ops.steerable._small_conv import SmallConvInputs
@@ -27,12 +27,12 @@ def messages(inputs: ConvInputs, features: Tensor) -> Tensor:
     """
     result = features.new_zeros(inputs.source.shape[0], inputs.features_shape[1])
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         buffer = inputs.new_aggregate(chunks)
         for chunk in chunks:
             blocks = inputs.output_blocks(features.index_select(0, inputs.node_of_rank[chunk.nodes]))
             _scatter(result, inputs.source, chunk, _chunk_messages(inputs, chunk, blocks, buffer))
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
@@ -61,14 +61,14 @@ def small_messages(inputs: SmallConvInputs, features: Tensor) -> Tensor:
     """Messages for few channels: for each node one matrix from harmonics x radial functions to the message."""
     result = features.new_zeros(inputs.source.shape[0], inputs.features.shape[1])
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         for chunk in chunks:
             matrices = features.index_select(0, inputs.node_of_rank[chunk.nodes]) @ inputs.matrix.T
             harmonics, radial = chunk.gather(inputs.harmonics), chunk.gather(inputs.radial)
             filters = (harmonics[:, :, None] * radial[:, None, :]).view(chunk.num_nodes, chunk.width, -1)
             table = torch.bmm(filters, matrices.view(chunk.num_nodes, result.shape[1], -1).mT)
             _scatter(result, inputs.source, chunk, table.flatten(0, 1))
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result

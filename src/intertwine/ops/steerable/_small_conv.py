@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from intertwine.ops._operator import float32_under_autocast
-from intertwine.ops.graph import Chunk, Graph, chunks, share_chunks
+from intertwine.ops.graph import Chunk, Graph, Sums, chunks, share_chunks
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
 from intertwine.ops.steerable._coupling import Coupling
@@ -71,12 +71,12 @@ def forward(inputs: SmallConvInputs) -> Tensor:
     """The convolution, ``(N, dim_out)``."""
     result = inputs.radial.new_zeros(inputs.node_of_rank.shape[0], inputs.matrix.shape[1])
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         for chunk in chunks:
             features, filters, _, _ = inputs.gather(chunk)
             z = torch.bmm(features.mT, filters).view(chunk.num_nodes, -1)
             result.index_copy_(0, inputs.node_of_rank[chunk.nodes], z @ inputs.matrix)
-        return []
+        return ()
 
     share_chunks(work, inputs.chunks(), inputs.radial.device)
     return result
@@ -97,7 +97,7 @@ def backward(inputs: SmallConvInputs, grad: Tensor, needs: list[bool]) -> ConvGr
     d_harmonics = torch.zeros_like(inputs.harmonics) if needs[2] else None
     d_radial = torch.zeros_like(inputs.radial) if needs[3] else None
 
-    def work(chunks: list[Chunk]) -> list[Tensor | None]:
+    def work(chunks: list[Chunk]) -> Sums:
         d_features = torch.zeros_like(inputs.features) if needs[1] else None
         d_matrix = torch.zeros_like(inputs.matrix) if needs[4] else None
         for chunk in chunks:
@@ -121,10 +121,11 @@ def backward(inputs: SmallConvInputs, grad: Tensor, needs: list[bool]) -> ConvGr
                     chunk.scatter(d_harmonics, torch.bmm(d_filters, r[:, :, None])[:, :, 0])
                 if d_radial is not None:
                     chunk.scatter(d_radial, torch.bmm(y[:, None], d_filters)[:, 0])
-        return [d_features, d_matrix]
+        return [] if d_features is None else [d_features], [] if d_matrix is None else [d_matrix]
 
-    d_features, d_matrix = share_chunks(work, inputs.chunks(), inputs.radial.device)
-    return ConvGradients(value, d_features, d_harmonics, d_radial, None if d_matrix is None else d_matrix.flatten())
+    features, matrix = share_chunks(work, inputs.chunks(), inputs.radial.device)
+    d_features, d_matrix = features[0] if needs[1] else None, matrix[0].flatten() if needs[4] else None
+    return ConvGradients(value, d_features, d_harmonics, d_radial, d_matrix)
 
 
 def _forward(args: ConvArgs) -> Tensor:

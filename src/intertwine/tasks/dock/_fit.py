@@ -10,9 +10,9 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from intertwine._errors import UsageError
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
+from intertwine.tasks.dock._pose_weights import PoseTable, check_poses, pose_weights
 from intertwine.tasks.dock._potential import PairPotential
 from intertwine.tasks.dock._structure import Structure
 
@@ -136,8 +136,7 @@ def fit_pair_potential(
     Raises:
         UsageError: If there is no complex, or one without near or far poses.
     """
-    if not complexes or not all(bool(c.near.any()) and bool(c.far.any()) for c in complexes):
-        raise UsageError("fit_pair_potential expects complexes that each have poses near the true one and decoys")
+    check_poses("fit_pair_potential", [(c.near, c.far) for c in complexes])
     flat = energies.double()[_ROWS, _COLUMNS]
     wide = widths >= CONTACT_WIDTH
     sums = [
@@ -145,20 +144,7 @@ def fit_pair_potential(
         for c in complexes
     ]
     scale = torch.cat([s[c.near] for s, c in zip(sums, complexes, strict=True)]).std(0).clamp(min=1e-6)
-    weights = torch.zeros(len(scale), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        total = penalty * weights.square().sum()
-        for s, c in zip(sums, complexes, strict=True):
-            scores = (s / scale) @ weights
-            gap = torch.logsumexp(scores[c.near | c.far], 0) - torch.logsumexp(scores[c.near], 0)
-            total = total + gap / len(complexes)
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    shape, contact = (weights.detach() / scale).split([len(widths), int(wide.sum())])
+    weights = pose_weights([PoseTable(x / scale, c.near, c.far) for x, c in zip(sums, complexes, strict=True)], penalty)
+    shape, contact = (weights / scale).split([len(widths), int(wide.sum())])
     contact = torch.zeros(len(widths), dtype=torch.float64).masked_scatter(wide, contact)
     return PairPotential.of_energies(widths, shape, energies, contact, rank=rank)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.ops import RigidMotion
+from intertwine.tasks.dock._pose_weights import PoseTable, check_poses, pose_weights
 from intertwine.tasks.dock._structure import Array, Structure
 
 NORMAL_RADIUS = 8.0
@@ -211,25 +212,14 @@ def fit_ranking(complexes: Sequence[InterfacePoses], knots: Tensor, *, penalty: 
     Raises:
         UsageError: If there is no complex, or one without near or far poses.
     """
-    if not complexes or not all(bool(c.near.any()) and bool(c.far.any()) for c in complexes):
-        raise UsageError("fit_ranking expects complexes that each have poses near the true one and decoys")
+    check_poses("fit_ranking", [(c.near, c.far) for c in complexes])
     tables = [torch.cat([c.scores[:, None], c.sums.flatten(1)], dim=1).double() for c in complexes]
     decoys = [table[c.far] for table, c in zip(tables, complexes, strict=True)]
     spread = torch.stack([d.var(0, correction=0) for d in decoys]).mean(0).sqrt() + 1e-6
-    tables = [(table - d.mean(0)) / spread for table, d in zip(tables, decoys, strict=True)]
-    weights = torch.zeros(len(spread), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=300, history_size=20, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        total = penalty * weights.square().sum()
-        for table, c in zip(tables, complexes, strict=True):
-            scores = table @ weights
-            gap = torch.logsumexp(scores[c.near | c.far], 0) - torch.logsumexp(scores[c.near], 0)
-            total = total + gap / len(complexes)
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    pair, contacts, normals = (weights.detach() / spread).split([1, len(knots) - 1, len(knots) - 1])
+    scaled = [
+        PoseTable((table - d.mean(0)) / spread, c.near, c.far)
+        for table, d, c in zip(tables, decoys, complexes, strict=True)
+    ]
+    weights = pose_weights(scaled, penalty)
+    pair, contacts, normals = (weights / spread).split([1, len(knots) - 1, len(knots) - 1])
     return RankingScore(float(pair), knots, contacts, normals)

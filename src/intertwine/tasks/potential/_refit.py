@@ -37,8 +37,7 @@ def refit_potential(
     """Refit the readout and the committee of a potential to its training frames, with the loss it was trained with.
 
     The energies of all frames take part, and the forces and stresses of some, drawn by the seed, whose weights grow
-    accordingly. The
-    features are in the precision of the model, the equations and their solution in float64.
+    accordingly. The features are in the precision of the model, the equations and their solution in float64.
 
     Args:
         model: Changed: its committee always, its readout and references if the validation loss is then lower.
