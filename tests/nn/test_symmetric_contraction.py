@@ -60,6 +60,20 @@ def test_values_and_derivatives_are_those_of_the_polynomials(layer: SymmetricCon
         torch.testing.assert_close(fast, slow, atol=1e-10 * float(slow.detach().abs().max()), rtol=1e-9)
 
 
+def test_elements_without_atoms_have_no_gradient() -> None:
+    layer = SymmetricContraction("2x0e + 2x1o", "2x0e", elements=3)
+    x, elements = torch.randn(4, layer.rep_in.dim), torch.tensor([0, 2, 2, 0])
+    torch.use_deterministic_algorithms(True)  # Memory that nothing was written to is not a number.
+    try:
+        layer(x, elements).sum().backward()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for weight in layer.weights:
+        assert weight.grad is not None
+        assert not weight.grad[1].any()
+        assert weight.grad[[0, 2]].any()
+
+
 def test_shapes_that_do_not_depend_on_elements_give_the_same(layer: SymmetricContraction) -> None:
     x = torch.randn(5, layer.rep_in.dim, dtype=torch.float64)
     components = torch.cat([layer._in.split(x)[index].permute(1, 2, 0) for index in layer._order_in])

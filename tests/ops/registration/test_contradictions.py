@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from intertwine.ops.registration._candidates import Pair, feature_matches
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._score import contradicted
 from intertwine.ops.registration._surfels import Surfels, surfels
@@ -45,3 +46,26 @@ def test_surfaces_that_diverge_are_contradictions():
 def test_few_points_contradict_nothing():
     few = surfels(np.random.RandomState(0).randn(12, 3), 0.1)
     assert not few.interior.any()
+
+
+def test_a_motion_that_contradicts_ranks_below_one_of_smaller_overlap():
+    """A floor with a wall at one side: half a turn about the upright lays floor on floor, the wall into its midst."""
+
+    def corner(seed: int, low: float, high: float) -> Surfels:
+        floor, wall = np.random.RandomState(seed).rand(2, 6000, 3)
+        floor, wall = floor * [1.0, 1.0, 0.0], wall * [0.0, 1.0, 0.15] + [0.3, 0.0, 0.0]
+        both = np.concatenate([floor, wall[: len(wall) // 6]])
+        return surfels(both[(both[:, 1] >= low) & (both[:, 1] <= high)], SPACING)
+
+    first, second = corner(0, 0.0, 0.75), corner(1, 0.25, 1.0)
+    matches = feature_matches(first, second, SPACING)
+    pair = Pair(
+        first, second, SPACING, matches._replace(**{name: getattr(matches, name)[:0] for name in matches._fields})
+    )
+    true, turned = Motions(np.eye(3)[None], np.zeros((1, 3))), motions(Rotation.from_rotvec([0, 0, np.pi]), 1.0, 1.0, 0)
+    both = Motions(
+        np.concatenate([turned.rotations, true.rotations]), np.concatenate([turned.translations, true.translations])
+    )
+    ranked = pair.rank(both, 10_000)
+    assert ranked.agreement[1] > ranked.agreement[0]  # floor on floor covers more
+    assert np.allclose(ranked.motions.rotations[0], np.eye(3))

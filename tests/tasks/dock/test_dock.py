@@ -60,6 +60,16 @@ def test_no_pose_known_beforehand_scores_better(bundle):
     assert all(model.clashes == 0 for model in found)
 
 
+def test_scores_are_those_of_the_ranking(bundle, models):
+    potential, normals = DockingPotential.load(), [surface_normals(protein) for protein in bundle]
+    fields = [potential.score.field(protein) for protein in bundle]
+    for model in models:
+        motion = RigidMotion(torch.from_numpy(model.rotation)[None], torch.from_numpy(model.translation)[None])
+        pair = correlation(*fields, potential.score.kernel, motion)
+        assert model.score == pytest.approx(float(potential.ranking(*normals, motion, pair)[0]), rel=1e-5)
+        assert model.score != pytest.approx(float(pair[0]), rel=1e-3)
+
+
 def test_is_bi_equivariant(bundle, models, random_motion):
     ligand, receptor = bundle
     (R1, t1), (R2, t2) = random_motion(2), random_motion(3)

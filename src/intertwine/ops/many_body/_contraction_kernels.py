@@ -122,9 +122,10 @@ def coefficient_gradients(
             for total, left, right in zip(result, (of_even, of_odd), (same, other), strict=True):
                 total[element].baddbmm_(left[..., start:stop], right[..., start:stop].mT, beta=int(element in seen))
             seen.add(element)
-    for element in set(range(len(counts))) - seen:
-        for total in result:
-            total[element] = 0
+    for element in range(len(counts)):
+        if element not in seen:
+            for total in result:
+                total[element] = 0
     return result[0], result[1]
 
 
