@@ -17,11 +17,11 @@ from intertwine.ops.registration._surfels import Surfels
 
 _FEATURE_RADIUS = 6.0
 _TOLERANCE = 2.5
-_MATCHES = 1.5
+MATCHES = 1.5
 """Weight of the share of matches that agree, beside the coverage."""
-_CONTRADICTION = 4.0
+CONTRADICTION = 4.0
 """Weight of the share of points that contradict the other surface."""
-_CLOSE, _REACH = 1.5, 6.0
+CLOSE, REACH = 1.5, 6.0
 """Spacings within which refined surfaces are one, and within which they may contradict each other."""
 _SCREENED = 30
 _REFINED = 12
@@ -51,7 +51,7 @@ class Pair(NamedTuple):
     def scores(self, part: Surfels, motions: Motions, distance: float) -> Floats:
         """The mean coverage of a part of the first surface, and the share of the matches that agree: ``(S,)``."""
         coverage = covered(part, self.second, motions, distance).mean(axis=1)
-        total: Floats = coverage + _MATCHES * support(self.matches, motions, self.spacing) / max(
+        total: Floats = coverage + MATCHES * support(self.matches, motions, self.spacing) / max(
             len(self.matches.points_1), 1
         )
         return total
@@ -59,11 +59,11 @@ class Pair(NamedTuple):
     def rank(self, motions: Motions, count: int) -> Ranked:
         """Refined motions by their scores less the contradictions of both surfaces, at about ``count`` points each."""
         parts = self.first.every(count), self.second.every(count)
-        agreement = self.scores(parts[0], motions, _CLOSE * self.spacing)
-        distances = _CLOSE * self.spacing, _REACH * self.spacing
+        agreement = self.scores(parts[0], motions, CLOSE * self.spacing)
+        distances = CLOSE * self.spacing, REACH * self.spacing
         there = contradicted(parts[0], self.second, motions, *distances)
         back = contradicted(parts[1], self.first, motions.inverse(), *distances)
-        scores = agreement - _CONTRADICTION * (there + back) / 2
+        scores = agreement - CONTRADICTION * (there + back) / 2
         order = np.argsort(-scores, kind="stable")
         return Ranked(motions.take(order), scores[order], agreement[order])
 
@@ -76,8 +76,8 @@ class Ranked(NamedTuple):
     agreement: Floats
 
     def equal(self, tolerance: float) -> Motions:
-        """Those whose scores are less than a share below the best."""
-        return self.motions.take(np.flatnonzero(self.scores >= self.scores[0] - tolerance * abs(self.scores[0])))
+        """Those whose scores are less than a share of the best's agreement below the best."""
+        return self.motions.take(np.flatnonzero(self.scores >= self.scores[0] - tolerance * self.agreement[0]))
 
 
 def feature_matches(first: Surfels, second: Surfels, spacing: float) -> Matches:
@@ -98,6 +98,13 @@ def given_matches(points_1: Floats, points_2: Floats, first: Surfels, second: Su
 def motions_from_matches(matches: Matches, spacing: float) -> Motions:
     """The motions that many matches agree on."""
     return consistent_motions(*matches, tolerance=_TOLERANCE * spacing)
+
+
+def unexplained(matches: Matches, motions: Motions, spacing: float) -> Matches:
+    """The matches that none of the motions carries onto each other."""
+    gaps = np.linalg.norm(motions.apply(matches.points_1) - matches.points_2, axis=-1)
+    rest = (gaps > 2 * _TOLERANCE * spacing).all(axis=0)
+    return Matches(*(column[rest] for column in matches))
 
 
 def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:

@@ -17,13 +17,16 @@ class Evidence(NamedTuple):
         matches: All matches.
         overlap: The shares of the first and of the second surface that lie on the other one.
         closeness: How near the points that lie on the other surface are to it: the mean of 1 - (gap / distance)^2.
-        margin: How much worse the best of the other motions is, as a share of the score; 1 if there is none.
+        fit: The share of these points that are off its tangent planes by at most three times the roughness of both
+            surfaces at the resolution of the clouds.
+        margin: How much lower the best of the other motions scores, as a share of the score; 1 if there is none.
     """
 
     agreeing: int
     matches: int
     overlap: tuple[float, float]
     closeness: float
+    fit: float
     margin: float
 
     @property
@@ -32,7 +35,7 @@ class Evidence(NamedTuple):
         return (
             log1p(self.agreeing),
             min(self.overlap),
-            self.closeness,
+            self.fit,
             self.margin,
         )
 

@@ -52,7 +52,7 @@ def iterated_closest_points(
         if len(near) < 3:
             break
         weights = (1 - (gaps[near] / distance) ** 2) ** 2
-        step = _small_motion(moved[near] - center, second.points[rows[near]] - center, normals, weights)
+        step = small_motion(moved[near] - center, second.points[rows[near]] - center, normals, weights)
         turn, shift = step[:3, :3], step[:3, 3] + center - step[:3, :3] @ center
         rotation, translation = turn @ rotation, turn @ translation + shift
         if np.abs(step - np.eye(4)).max() < 1e-9 * max(distance, 1e-300) and np.abs(turn - np.eye(3)).max() < 1e-9:
@@ -61,7 +61,7 @@ def iterated_closest_points(
     return left @ right, translation
 
 
-def _small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats) -> Floats:
+def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats) -> Floats:
     """``(4, 4)``: the exponential of the twist that solves the linear least-squares problem."""
     residuals = points - targets
     scale = float(np.abs(points).max()) or 1.0
