@@ -91,10 +91,21 @@ def _descriptor(histograms: Floats) -> Singles:
 
 def mutual_matches(first: Singles, second: tuple[Singles, Singles]) -> npt.NDArray[np.int64]:
     """Pairs of rows ``(M, 2)`` that are each other's nearest, the second with the better of its two signs."""
-    if not len(first) or not len(second[0]):
-        return np.zeros((0, 2), np.int64)
-    gaps = np.minimum(*((b * b).sum(1) - 2 * (first @ b.T) for b in second))
-    nearest = gaps.argmin(1)
+    return mutually_nearest(descriptor_gaps(first, second))
+
+
+def descriptor_gaps(first: Singles, second: tuple[Singles, Singles]) -> Singles:
+    """The squared distances ``(N, M)`` of descriptors, the second with the better of their two signs."""
+    gaps: Singles = np.minimum(*((b * b).sum(1) - 2 * (first @ b.T) for b in second))
     gaps += (first * first).sum(1)[:, None]
-    rows = np.flatnonzero(gaps.argmin(0)[nearest] == np.arange(len(first)))
+    return gaps
+
+
+def mutually_nearest(gaps: Singles) -> npt.NDArray[np.int64]:
+    """Rows and columns ``(K, 2)`` whose gap is the least of both; infinite gaps are none."""
+    if not gaps.size:
+        return np.zeros((0, 2), np.int64)
+    nearest = gaps.argmin(1)
+    rows = np.arange(len(gaps))
+    rows = rows[(gaps.argmin(0)[nearest] == rows) & np.isfinite(gaps[rows, nearest])]
     return np.stack([rows, nearest[rows]], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from intertwine.ops.registration._candidates import (
     Matches,
     Pair,
     Ranked,
+    exclude_explained,
+    feature_gaps,
     feature_matches,
     given_matches,
     merge,
@@ -23,6 +26,7 @@ from intertwine.ops.registration._candidates import (
     unexplained,
 )
 from intertwine.ops.registration._confidence import Evidence, confidence_of
+from intertwine.ops.registration._feature_histograms import Singles
 from intertwine.ops.registration._fine_pair import FinePair
 from intertwine.ops.registration._fine_surface import fine_surface
 from intertwine.ops.registration._motions import Motions
@@ -164,7 +168,8 @@ def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats,
         given = None
         if matched is not None:
             given = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
-        answers, evidence = _align(FinePair(Pair(*pair, spacing, feature_matches(*pair, spacing)), *fine), given)
+        gaps = feature_gaps(*pair, spacing)
+        answers, evidence = _align(FinePair(Pair(*pair, spacing, feature_matches(*pair, gaps)), *fine), gaps, given)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
@@ -200,10 +205,10 @@ def _exchanged(found: Registration) -> Registration:
     return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(fine: FinePair, given: Matches | None) -> tuple[Motions, Evidence]:
+def _align(fine: FinePair, gaps: Singles, given: Matches | None) -> tuple[Motions, Evidence]:
     """All answers, by the matches of feature histograms and by those given, and the evidence for them."""
     pair = fine.pair
-    found = _supported_motions(pair, pair.matches) + ([] if given is None else _supported_motions(pair, given))
+    found = _feature_motions(pair, gaps) + ([] if given is None else _given_motions(pair, given))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
     ranked = merge(found)
@@ -215,19 +220,35 @@ def _align(fine: FinePair, given: Matches | None) -> tuple[Motions, Evidence]:
     return answers, _evidence(fine, answers, ranked)
 
 
-def _supported_motions(pair: Pair, matches: Matches) -> list[Ranked]:
-    """Refined motions that matches agree on, then those of the matches that the best supported one leaves, and again.
+def _feature_motions(pair: Pair, gaps: Singles) -> list[Ranked]:
+    """Motions that matches of features agree on.
 
-    Where a shape nearly has a symmetry, most matches agree on the motion of largest overlap, and the right one is
-    found among the others.
+    Where a shape nearly has a symmetry, most matches agree on the motion of largest overlap. Without pairs of points
+    that it carries near each other the nearest features of the same points are others.
     """
+    left = gaps.copy()
+
+    def rematch(_: Matches, motion: Motions) -> Matches:
+        exclude_explained(left, pair, motion)
+        return feature_matches(pair.first, pair.second, left)
+
+    return _motions_in_rounds(pair, pair.matches, rematch)
+
+
+def _given_motions(pair: Pair, matches: Matches) -> list[Ranked]:
+    """Motions that given matches agree on."""
+    return _motions_in_rounds(pair, matches, lambda last, motion: unexplained(last, motion, pair.spacing))
+
+
+def _motions_in_rounds(pair: Pair, matches: Matches, rest: Callable[[Matches, Motions], Matches]) -> list[Ranked]:
+    """Refined motions that matches agree on, then those of the rest that the best supported one leaves, and again."""
     found: list[Ranked] = []
     for screened, refined in _ROUNDS:
         if len(matches.points_1) < _FEW_MATCHES:
             break
         motions = motions_from_matches(matches, pair.spacing)
         found.append(refine(pair, motions, screened, refined))
-        matches = unexplained(matches, motions.take(np.arange(1)), pair.spacing)
+        matches = rest(matches, motions.take(np.arange(1)))
     return found
 
 
