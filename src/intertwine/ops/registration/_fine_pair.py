@@ -19,7 +19,7 @@ _COARSE_STEPS, _STEPS = 5, 8
 _LAST_STEPS = 30
 _OFF = 3.0
 """Residuals of points that are off the other surface, in units of the roughness."""
-_DIVERGENCE = 6.0
+_DIVERGENCE = 8.0
 """Weight of the share of points that are covered, but off the other surface."""
 _LEAST_COVERAGE = 0.3
 """Motions of less than this share of the largest coverage do not tell how well surfaces can fit."""
