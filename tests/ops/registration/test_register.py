@@ -183,4 +183,5 @@ def test_evidence():
     assert 0 < found.evidence.agreeing <= found.evidence.matches
     assert 0.5 < found.evidence.closeness <= 1
     assert 0 <= found.evidence.margin <= 1
+    assert 0.9 < found.evidence.fit <= 1
     assert register(first[:1], second).evidence is None

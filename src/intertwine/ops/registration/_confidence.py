@@ -17,17 +17,17 @@ class Evidence(NamedTuple):
         matches: All matches.
         overlap: The shares of the first and of the second surface that lie on the other one.
         closeness: How near the points that lie on the other surface are to it: the mean of 1 - (gap / distance)^2.
-        fit: The share of these points that are off its tangent planes by at most three times the roughness of both
-            surfaces at the resolution of the clouds.
         margin: How much lower the best of the other motions scores, as a share of the score; 1 if there is none.
+        fit: The share of the points on the other surface that are off its tangent planes by at most three times the
+            roughness of both, at the resolution of the clouds.
     """
 
     agreeing: int
     matches: int
     overlap: tuple[float, float]
     closeness: float
-    fit: float
     margin: float
+    fit: float
 
     @property
     def features(self) -> tuple[float, ...]:
