@@ -57,6 +57,30 @@ def feature_histograms(points: Floats, normals: Floats, radius: float) -> tuple[
     return _descriptor(both), _descriptor(_reversed(both))
 
 
+def fine_histograms(
+    centers: Floats, center_normals: Floats, points: Floats, normals: Floats, radius: float
+) -> tuple[Singles, Singles]:
+    """The histograms of `feature_histograms` about some centers, of the neighbors in a denser cloud and without means.
+
+    Args:
+        centers: ``(N, 3)``.
+        center_normals: ``(N, 3)`` of length 1, of any sign.
+        points: ``(M, 3)``, the cloud.
+        normals: ``(M, 3)``, of any sign.
+        radius: Of the neighborhood.
+
+    Returns:
+        Two arrays ``(N, 33)``, for the normals of the centers and for these reversed.
+    """
+    near = cKDTree(centers).sparse_distance_matrix(cKDTree(points), radius, output_type="ndarray")
+    near = near[near["v"] > _SMALLEST * radius]
+    center, neighbor = near["i"].astype(np.int64), near["j"]
+    offsets = (points[neighbor] - centers[center]) / near["v"][:, None]
+    agree = np.einsum("pi,pi->p", center_normals[center], normals[neighbor]) >= 0
+    own = _pair_histograms(len(centers), center, offsets, center_normals[center], normals[neighbor], agree)
+    return _descriptor(own), _descriptor(_reversed(own))
+
+
 def _pair_histograms(
     size: int, center: npt.NDArray[np.int64], directions: Floats, n: Floats, m: Floats, agree: npt.NDArray[np.bool_]
 ) -> Floats:

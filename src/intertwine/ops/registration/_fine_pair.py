@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from intertwine.ops.registration._candidates import CLOSE, CONTRADICTION, MATCHES, REACH, Pair, Ranked, support
+from intertwine.ops.registration._feature_histograms import Singles, descriptor_gaps, fine_histograms
 from intertwine.ops.registration._fine_surface import FineSurface, fit_planes, plane_residuals
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._score import contradicted, covered
 
+_FEATURE_RADIUS = 3.5
+"""In spacings."""
 _POINTS = 1000
 _COARSE_STEPS, _STEPS = 5, 8
 _LAST_STEPS = 30
@@ -31,6 +34,15 @@ class FinePair(NamedTuple):
     pair: Pair
     first: FineSurface
     second: FineSurface
+
+    def feature_gaps(self) -> Singles:
+        """The squared distances ``(N, M)`` between small histograms of the full clouds at the thinned points."""
+        radius = _FEATURE_RADIUS * self.pair.spacing
+        found = [
+            fine_histograms(thinned.points, thinned.normals, fine.points, fine.normals, radius)
+            for thinned, fine in ((self.pair.first, self.first), (self.pair.second, self.second))
+        ]
+        return descriptor_gaps(found[0][0], found[1])
 
     def fit(self, motions: Motions) -> Motions:
         """The motions improved, first by the thinned surfaces, then by the tangent planes of the second cloud."""

@@ -210,6 +210,7 @@ def _align(fine: FinePair, gaps: Singles, given: Matches | None) -> tuple[Motion
     pair = fine.pair
     found = _feature_motions(pair, gaps) + ([] if given is None else _given_motions(pair, given))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
+        found += _feature_motions(pair, fine.feature_gaps())
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
     ranked = merge(found)
     best = ranked.motions.take(np.arange(1))
@@ -227,12 +228,13 @@ def _feature_motions(pair: Pair, gaps: Singles) -> list[Ranked]:
     that it carries near each other the nearest features of the same points are others.
     """
     left = gaps.copy()
+    first = feature_matches(pair.first, pair.second, gaps)
 
     def rematch(_: Matches, motion: Motions) -> Matches:
         exclude_explained(left, pair, motion)
         return feature_matches(pair.first, pair.second, left)
 
-    return _motions_in_rounds(pair, pair.matches, rematch)
+    return _motions_in_rounds(pair, first, rematch)
 
 
 def _given_motions(pair: Pair, matches: Matches) -> list[Ranked]:
