@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import exp, log1p
+from math import exp, log, log1p
 from typing import NamedTuple
 
-_WEIGHTS = (-12.6, 1.901, 0.8108, 6.495, 1.351)
+_WEIGHTS = (-19.27, 0.959, 9.401, 2.599, 1.886)
 """Of a constant and of `Evidence.features`."""
 
 
@@ -34,9 +34,9 @@ class Evidence(NamedTuple):
         """What the logistic model is linear in; the same for exchanged surfaces."""
         return (
             log1p(self.agreeing),
-            min(self.overlap),
-            self.fit,
+            self.closeness,
             self.margin,
+            -log(1.02 - self.fit),
         )
 
 
