@@ -335,7 +335,7 @@ def main() -> None:
         pairs = [pair for pair in scan_pairs(*options.paths) if pair.overlap >= options.least]
         edges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.01]
     else:
-        pairs = list(
+        every = list(
             mesh_pairs(options.paths[0], options.overlap, options.count, options.noise, options.skip, options.exclude)
         )
         pairs = [pair._replace(share=options.share) for pair in every]

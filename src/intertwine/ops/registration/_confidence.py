@@ -17,8 +17,8 @@ class Evidence(NamedTuple):
         matches: All matches.
         overlap: The shares of the first and of the second surface that lie on the other one.
         closeness: How near the points that lie on the other surface are to it: the mean of 1 - (gap / distance)^2.
-        margin: How much lower the best of the other motions scores, as a share of the score; 1 if there is none
-            of a positive score, 0 if this one has none.
+        margin: How much lower the best of the other motions scores, as a share of the coverage and matches of this one,
+            at most 1; 1 if there is none.
         fit: The share of the points on the other surface that are off its tangent planes by at most three times the
             roughness of both, at the resolution of the clouds.
     """

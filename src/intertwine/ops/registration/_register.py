@@ -302,12 +302,13 @@ def _evidence(fine: FinePair, answers: Motions, ranked: Ranked) -> Evidence:
     cosines = (np.einsum("aij,sij->sa", answers.rotations, ranked.motions.rotations) - 1) / 2
     gaps = np.linalg.norm(others[:, None] - places, axis=2)
     answer = ((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)
-    own, other = ranked.scores[answer].max(initial=0.0), ranked.scores[~answer].max(initial=0.0)  # 0: as good as none
+    own, other = ranked.scores[answer].max(initial=-np.inf), ranked.scores[~answer].max(initial=-np.inf)
+    agreement = ranked.agreement[answer].max(initial=1e-12)
     return Evidence(
         agreeing=int(support(pair.matches, best, pair.spacing)[0]),
         matches=len(pair.matches.points_1),
         overlap=(float((sides[0] > 0).mean()), float((sides[1] > 0).mean())),
         closeness=float(near.mean()) if len(near) else 0.0,
         fit=fine.share_that_fits(best),
-        margin=max(0.0, float(1 - other / own)) if own > 0 else 0.0,
+        margin=float(np.clip((own - other) / agreement, 0, 1)) if answer.any() else 0.0,
     )
