@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from intertwine.ops.registration import _fine_pair, register
 from intertwine.ops.registration._fine_surface import fine_surface, fit_planes, plane_residuals
 from intertwine.ops.registration._motions import Motions
+from intertwine.ops.registration._surfels import Surfels, surfels
 
 SPACING = 0.1
 
@@ -42,7 +43,8 @@ def test_residuals_are_small_in_units_of_the_roughness_where_a_motion_is_right(n
 
 
 def test_fitted_motions_are_near_the_right_one_and_move_with_both_clouds():
-    first, second = shape(2000, 0), shape(6000, 1)
+    cloud, second = shape(2000, 0), shape(6000, 1)
+    first = surfels(cloud, 0.05)
     start = Rotation.from_rotvec([0.02, -0.03, 0.02]).as_matrix(), np.array([0.02, 0.0, -0.02])
     rotation, shift = fit_planes(first, fine_surface(second, SPACING), *start, distance=0.2, steps=20)
     assert np.abs(rotation - np.eye(3)).max() < 2e-3
@@ -50,17 +52,21 @@ def test_fitted_motions_are_near_the_right_one_and_move_with_both_clouds():
     (g, s), (h, t) = motion(1), motion(2)
     begin = h @ start[0] @ g.T
     surface = fine_surface(second @ h.T + t, SPACING)
-    moved, place = fit_planes(first @ g.T + s, surface, begin, h @ start[1] + t - begin @ s, distance=0.2, steps=20)
+    moved_first = Surfels(first.points @ g.T + s, first.normals @ g.T, first.tree, first.interior)
+    moved, place = fit_planes(moved_first, surface, begin, h @ start[1] + t - begin @ s, distance=0.2, steps=20)
     expected = h @ rotation @ g.T
     assert np.allclose(moved, expected, atol=1e-6)
     assert np.allclose(place, h @ shift + t - expected @ s, atol=1e-6)
 
 
 def test_few_points_tell_no_planes():
-    few = fine_surface(np.random.RandomState(0).randn(6, 3), SPACING)
+    points = np.random.RandomState(0).randn(6, 3)
+    few = fine_surface(points, SPACING)
     assert (few.roughness == SPACING).all()
-    start = motion(3)
-    assert fit_planes(few.points, few, *start, distance=1.0, steps=5)[0] is not None
+    rotation, shift = motion(3)
+    found = fit_planes(surfels(points, SPACING), few, rotation, shift, distance=1.0, steps=5)
+    assert np.allclose(found[0], rotation)
+    assert np.allclose(found[1], shift)
 
 
 def views(overlap=0.5):

@@ -50,7 +50,7 @@ class FinePair(NamedTuple):
         better = []
         for motion in zip(*motions, strict=True):
             near = iterated_closest_points(part, self.pair.second, *motion, CLOSE * spacing, _COARSE_STEPS)
-            better.append(fit_planes(part.points, self.second, *near, CLOSE * spacing, _STEPS))
+            better.append(fit_planes(part, self.second, *near, CLOSE * spacing, _STEPS))
         return Motions(np.stack([r for r, _ in better]), np.stack([t for _, t in better]))
 
     def settle(self, motions: Motions) -> Motions:
@@ -59,7 +59,7 @@ class FinePair(NamedTuple):
         settled = []
         for motion in zip(*motions, strict=True):
             near = iterated_closest_points(first, second, *motion, CLOSE * spacing, _LAST_STEPS)
-            settled.append(fit_planes(first.points, self.second, *near, CLOSE * spacing, _LAST_STEPS))
+            settled.append(fit_planes(first, self.second, *near, CLOSE * spacing, _LAST_STEPS))
         return Motions(np.stack([r for r, _ in settled]), np.stack([t for _, t in settled]))
 
     def rank(self, motions: Motions) -> Ranked:

@@ -7,15 +7,20 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from intertwine.ops.registration._icp import small_motion
+from intertwine.ops.registration._icp import SAME_NORMAL, small_motion
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats
+from intertwine.ops.registration._surfels import Surfels
 
 _NEIGHBORS = 12
 _MOST_POINTS = 15_000
 _FEW = 50
 _NARROWEST = 0.05
 """The least width of the loss, as a share of the largest distance of a pair."""
+_NEAREST = 1 / 3
+"""The least reach, as a share of the same."""
+_ACROSS = 0.005
+"""Weight of the displacement across the normals: keeps planes and spheres from sliding."""
 _FLOOR = 0.02
 """The least roughness, in spacings of the thinned surfaces."""
 
@@ -75,16 +80,21 @@ def plane_residuals(points: Floats, roughness: Floats, surface: FineSurface, mot
 
 
 def fit_planes(
-    points: Floats, surface: FineSurface, rotation: Floats, translation: Floats, distance: float, steps: int
+    first: Surfels, surface: FineSurface, rotation: Floats, translation: Floats, distance: float, steps: int
 ) -> tuple[Floats, Floats]:
-    """A motion improved by the distances to the tangent planes of the full cloud, with a robust loss.
+    r"""A motion improved by the distances to the tangent planes of the full cloud, with a robust loss.
 
-    Points within ``distance`` count, with weights 1 / (1 + (r / s)^2)^2 for distances r from their planes. The width s
-    is half of the distance at first and half as wide after each step, down to 5 % of it, but never less than three
-    times the median of all r. With fewer than 50 points the motion stays as it is.
+    Points count with the weights
+
+    .. math:: w = \Bigl(1 - \frac{g^2}{d^2}\Bigr)^2 \Bigl(1 + \frac{r^2}{s^2}\Bigr)^{-2}
+
+    for a gap g to the nearest point, if its normal has nearly the same direction, and a distance r from its plane. The
+    width s is half of ``distance`` at first and half as wide after each step, down to 5 % of it, but never less than
+    three times the median of all r; the reach d shrinks from ``distance`` to a third: a point beyond the border is in
+    the plane of its nearest, but pulls it inwards. With fewer than 50 points the motion stays as it is.
 
     Args:
-        points: ``(N, 3)``, of the surface that moves.
+        first: The surface that moves.
         surface: The one that stays.
         rotation: ``(3, 3)``, where to begin.
         translation: ``(3,)``.
@@ -98,16 +108,19 @@ def fit_planes(
     """
     center = surface.points.mean(axis=0)
     for k in range(steps):
-        moved = points @ rotation.T + translation
-        gaps, rows = surface.tree.query(moved, distance_upper_bound=distance)
-        near = np.flatnonzero(gaps < distance)
+        moved = first.points @ rotation.T + translation
+        reach = distance * max(0.5 ** (k / 2), _NEAREST)
+        gaps, rows = surface.tree.query(moved, distance_upper_bound=reach)
+        near = np.flatnonzero(gaps < reach)
+        turned = first.normals[near] @ rotation.T
+        near = near[np.abs(np.einsum("pi,pi->p", surface.normals[rows[near]], turned)) > SAME_NORMAL]
         if len(near) < _FEW:
             break
         moved, targets, normals = moved[near], surface.points[rows[near]], surface.normals[rows[near]]
         offsets = np.abs(np.einsum("pi,pi->p", normals, moved - targets))
         width = max(3 * float(np.median(offsets)), distance * max(0.5 ** (k + 1), _NARROWEST))
-        weights = 1 / (1 + (offsets / width) ** 2) ** 2
-        step = small_motion(moved - center, targets - center, normals, weights)
+        weights = ((1 - (gaps[near] / reach) ** 2) / (1 + (offsets / width) ** 2)) ** 2
+        step = small_motion(moved - center, targets - center, normals, weights, _ACROSS)
         turn, shift = step[:3, :3], step[:3, 3] + center - step[:3, :3] @ center
         rotation, translation = turn @ rotation, turn @ translation + shift
         if 0.5**k < _NARROWEST and np.abs(step - np.eye(4)).max() < 1e-9 * min(distance, 1.0):

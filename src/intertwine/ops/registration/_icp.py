@@ -11,7 +11,7 @@ _ACROSS = 0.05
 """Weight of the displacement across the normals: keeps planes and spheres from sliding."""
 _SMALL_ANGLE = 1e-3
 """Below it the series are exact to rounding."""
-_SAME_NORMAL = 0.6
+SAME_NORMAL = 0.6
 """The least |cos| between normals of points that may be the same place."""
 
 
@@ -48,7 +48,7 @@ def iterated_closest_points(
         near = np.flatnonzero(gaps < distance)
         normals = second.normals[rows[near]]
         turned = first.normals[near] @ rotation.T
-        alike = np.abs(np.einsum("pi,pi->p", normals, turned)) > _SAME_NORMAL
+        alike = np.abs(np.einsum("pi,pi->p", normals, turned)) > SAME_NORMAL
         near, normals = near[alike], normals[alike]
         if len(near) < 3:
             break
@@ -62,11 +62,13 @@ def iterated_closest_points(
     return left @ right, translation
 
 
-def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats) -> Floats:
+def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats, across: float = _ACROSS) -> Floats:
     r"""``(4, 4)``: the exponential of the twist :math:`(\omega, v)` that solves the linear least-squares problem.
 
     .. math:: \sum_i w_i \bigl[ (n_i \cdot r_i)^2 + \epsilon |r_i|^2 \bigr], \qquad
-        r_i = x_i + \omega \times x_i + v - y_i
+        r_i = x_i + \omega \times x_i + v - y_i,
+
+    with the weight :math:`\epsilon` of ``across``.
     """
     residuals = points - targets
     scale = float(np.abs(points).max()) or 1.0
@@ -78,9 +80,9 @@ def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floa
     weighted = arms * weights[:, None]
     inertia = weighted.T @ arms
     moment = _skew(weighted.sum(axis=0))
-    across = np.block([[np.trace(inertia) * np.eye(3) - inertia, moment], [moment.T, weights.sum() * np.eye(3)]])
-    matrix += _ACROSS * across
-    vector += _ACROSS * np.concatenate([_cross(weighted, residuals).sum(axis=0), weights @ residuals])
+    sliding = np.block([[np.trace(inertia) * np.eye(3) - inertia, moment], [moment.T, weights.sum() * np.eye(3)]])
+    matrix += across * sliding
+    vector += across * np.concatenate([_cross(weighted, residuals).sum(axis=0), weights @ residuals])
     matrix += 1e-9 * np.trace(matrix) * np.eye(6)
     twist = -np.linalg.solve(matrix, vector)
     return _exponential(twist[:3] / scale, twist[3:])
