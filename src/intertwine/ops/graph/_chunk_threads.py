@@ -36,11 +36,11 @@ def share_chunks(work: Callable[[list[Chunk]], Sums], chunks: Sequence[Chunk], d
     Returns:
         The sums over all chunks.
     """
-    threads, edges = torch.get_num_threads(), sum(chunk.edges.stop - chunk.edges.start for chunk in chunks)
+    threads, edges = torch.get_num_threads(), sum(map(_num_edges, chunks))
     count = min(threads, len(chunks), edges // _LEAST_EDGES)
     if count < 2 or device.type != "cpu":
         return work(list(chunks))
-    parts = [list(chunks[first::count]) for first in range(count)]
+    parts = _shares(chunks, count)
     inference = torch.is_inference_mode_enabled()
 
     def apart(part: list[Chunk]) -> Sums:
@@ -62,7 +62,34 @@ def share_chunks(work: Callable[[list[Chunk]], Sums], chunks: Sequence[Chunk], d
     return totals
 
 
+def _shares(chunks: Sequence[Chunk], count: int) -> list[list[Chunk]]:
+    """The chunks in so many parts: the largest first, each to the part that has the fewest edges so far."""
+    parts: list[list[Chunk]] = [[] for _ in range(count)]
+    edges = [0] * count
+    for chunk in sorted(chunks, key=_num_edges, reverse=True):
+        least = edges.index(min(edges))
+        parts[least].append(chunk)
+        edges[least] += _num_edges(chunk)
+    return parts
+
+
+def _num_edges(chunk: Chunk) -> int:
+    return chunk.edges.stop - chunk.edges.start
+
+
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Threads of a process; a forked process has none of those of its parent."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="intertwine")
+    return ThreadPoolExecutor(threads, thread_name_prefix="intertwine", initializer=_start_own_team)
+
+
+def _start_own_team() -> None:
+    """Give this thread a team of two OpenMP threads, so that those of other teams sleep when they are idle.
+
+    GNU's OpenMP lets the idle threads of a process spin for milliseconds after each operation of torch, as long as it
+    has no more threads than processors; they would hold the processor that this thread is to work on. This team is used
+    once, and is one more than there are processors for.
+    """
+    torch.set_num_threads(2)
+    torch.zeros(1 << 17).add_(1)
+    torch.set_num_threads(1)
