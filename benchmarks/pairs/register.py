@@ -39,8 +39,7 @@ Method = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 class Pair(NamedTuple):
     """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and the symmetries of the object.
 
-    ``whole``: two samples of the object in the frame of the first cloud, by which other symmetries are recognized;
-    ``share``: of the surface that a symmetry has to lay onto itself.
+    ``whole``: two samples of the object in the frame of the first cloud, by which other symmetries are recognized.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Pair(NamedTuple):
     motion: np.ndarray
     symmetries: np.ndarray = np.eye(4)[None]
     whole: tuple[np.ndarray, np.ndarray] | None = None
-    share: float = 1.0
 
 
 def random_motion(random: np.random.RandomState, size: float) -> np.ndarray:
@@ -73,7 +71,7 @@ def moved(pair: Pair, seed: int) -> Pair:
     symmetries = g @ pair.symmetries @ np.linalg.inv(g)
     whole = None if pair.whole is None else (move(pair.whole[0], g), move(pair.whole[1], g))
     clouds = move(pair.first, g), move(pair.second, h)
-    return Pair(pair.name, pair.overlap, *clouds, true, symmetries, whole, pair.share)
+    return Pair(pair.name, pair.overlap, *clouds, true, symmetries, whole)
 
 
 def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
@@ -245,34 +243,29 @@ def errors(found: np.ndarray, pair: Pair) -> tuple[float, float]:
     best = _least_errors(found, pair.motion @ pair.symmetries, center, size)
     if pair.whole is not None and max(best[0] / 5, best[1] / 0.02) >= 1:
         own = np.linalg.inv(pair.motion) @ found
-        symmetry = nearest_symmetry(own, *pair.whole, pair.share)
+        symmetry = nearest_symmetry(own, *pair.whole)
         if symmetry is not None:
             best = _least_errors(found, (pair.motion @ symmetry)[None], center, size)
     return best
 
 
-def nearest_symmetry(motion: np.ndarray, cloud: np.ndarray, other: np.ndarray, share: float) -> np.ndarray | None:
+def nearest_symmetry(motion: np.ndarray, cloud: np.ndarray, other: np.ndarray) -> np.ndarray | None:
     """The motion of an object onto itself near a given one; None if it does not lie on itself as without a motion.
 
     Symmetries of surfaces of revolution are more than a list holds. The motion is improved by iterated closest points
-    between two samples, and is a symmetry if the mean distance, of the nearest share of the points, is then at most 3 %
-    above that without a motion.
+    between two samples, and is a symmetry if the mean distance is then at most 3 % above that without a motion.
     """
     tree, cloud = cKDTree(other), cloud[::4]
-    count = round(share * len(cloud))
-    still = np.sort(tree.query(cloud)[0])[:count].mean()
+    still = tree.query(cloud)[0].mean()
     for _ in range(20):
         moved = move(cloud, motion)
-        gaps, rows = tree.query(moved)
-        kept = np.argsort(gaps)[:count]
-        moved, targets = moved[kept], other[rows[kept]]
+        targets = other[tree.query(moved)[1]]
         centers = moved.mean(axis=0), targets.mean(axis=0)
         turn = Rotation.align_vectors(targets - centers[1], moved - centers[0])[0].as_matrix()
         step = np.eye(4)
         step[:3, :3], step[:3, 3] = turn, centers[1] - turn @ centers[0]
         motion = step @ motion
-    turned = np.sort(tree.query(move(cloud, motion))[0])[:count].mean()
-    return motion if turned <= 1.03 * still else None
+    return motion if tree.query(move(cloud, motion))[0].mean() <= 1.03 * still else None
 
 
 def _least_errors(found: np.ndarray, motions: np.ndarray, center: np.ndarray, size: float) -> tuple[float, float]:
@@ -323,7 +316,6 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=0.1, help="least overlap of scans")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--skip", type=int, default=0, help="meshes of the random order to leave out first")
-    parser.add_argument("--share", type=float, default=1.0, help="of a mesh that a symmetry lays onto itself")
     parser.add_argument("--exclude", nargs="*", default=[], help="names of meshes to leave out altogether")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation, share of the diameter")
     parser.add_argument("--runs", type=int, default=2, help="motions of each pair")
@@ -335,10 +327,9 @@ def main() -> None:
         pairs = [pair for pair in scan_pairs(*options.paths) if pair.overlap >= options.least]
         edges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.01]
     else:
-        every = list(
+        pairs = list(
             mesh_pairs(options.paths[0], options.overlap, options.count, options.noise, options.skip, options.exclude)
         )
-        pairs = [pair._replace(share=options.share) for pair in every]
         edges = [*(x - 1e-6 for x in options.overlap), 1.01]
     bins = list(itertools.pairwise(edges))
     print(f"{len(pairs)} pairs, overlap " + " ".join(f"{100 * low:.0f}+" for low, _ in bins))
