@@ -360,9 +360,9 @@ def test_outliers_are_far_and_on_no_plane():
     off = np.array([[0.5, 0.5, 0.4], [0.3, 0.2, -0.4]])
     on = np.array([[1.5, 0.5, 0.0]])  # far, on the plane of its neighbors
     assert np.array_equal(without_outliers(np.concatenate([plane, off, on])), np.concatenate([plane, on]))
-    few = np.concatenate([plane[:48], 2.5 * off])
+    few = np.concatenate([plane[:48], off * [1, 1, 2.5]])
     assert without_outliers(few) is few
-    more = np.concatenate([plane[:49], 2.5 * off])
+    more = np.concatenate([plane[:49], off * [1, 1, 2.5]])
     assert np.array_equal(without_outliers(more), more[:49])
 
 
