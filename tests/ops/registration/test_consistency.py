@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from intertwine.ops.registration import feature_histograms
 from intertwine.ops.registration._candidates import Matches, unexplained
 from intertwine.ops.registration._consistency import compatibility, consistent_motions, second_order_compatibility
+from intertwine.ops.registration._feature_histograms import fine_histograms
 
 TOLERANCE = 0.05
 
@@ -89,9 +90,11 @@ def test_compatibility_equals_its_formula_in_loops():
 def test_histograms_are_invariant_under_rotations_and_not_under_reflections():
     random = np.random.RandomState(0)
     points, normals = random.rand(300, 3), unit(random.randn(300, 3))
-    one, _ = feature_histograms(points, normals, 0.3)
+    one, other = feature_histograms(points, normals, 0.3)
     for turn in Rotation.random(32, random_state=1).as_matrix():
         moved, _ = feature_histograms(points @ turn.T + 1, normals @ turn.T, 0.3)
         assert abs(moved - one).max() < 1e-4
+    fine = fine_histograms(points, normals, points, normals, 0.3)
+    assert all(np.allclose(f, own[:, :33]) for f, own in zip(fine, (one, other), strict=True))
     mirror = np.diag([1.0, 1.0, -1.0])
     assert all(abs(h - one).max() > 0.1 for h in feature_histograms(points @ mirror, normals @ mirror, 0.3))

@@ -90,8 +90,9 @@ def register(
     """The rigid motion of one point cloud onto another one that shows a part of the same object, from any pose.
 
     Local feature histograms are matched, motions that many matches agree on are refined by iterated closest points,
-    and the one that lays the largest area of the two surfaces onto each other is taken. Where there are few features,
-    rotations spread over SO(3) are tried as well. Nothing is learned, and nothing is random.
+    and the one is taken that lays the largest area of the two surfaces onto each other, less the places where they
+    contradict each other at the resolution of the clouds. Where few features agree, rotations spread over SO(3) are
+    tried as well. Nothing is learned, and nothing is random.
 
     Args:
         points_1: ``(N, 3)``, the cloud that moves.
@@ -109,7 +110,7 @@ def register(
     Law: with the first cloud moved by g and the second by h, the motion becomes h motion g^-1, up to the tolerance of
         the refinement; with the clouds exchanged it becomes its inverse, exactly.
 
-    Cost: about half a second for clouds of any size on one core.
+    Cost: one to two seconds for clouds of any size on one core.
 
     Example:
         >>> cloud = torch.randn(400, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
