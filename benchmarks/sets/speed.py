@@ -1,9 +1,10 @@
 """Speed of the exchangeable layer beside reading and writing its arrays once.
 
 A matrix of 1,000 rows and 50,000 columns has --entries observed entries of 64 channels. Printed are the times of the
-layer forward, and forward and backward, of reading the input and writing the output once (a copy into new memory; for
-a step also the gradients), of the matrix product alone, and the ratios; then the same for a dense array of as many
-entries. --memory runs one step alone and prints the peak memory of the process.
+layer forward, and forward and backward; of reading the input and writing the output once, which is a copy into new
+memory, as the layer writes into new memory (for a step also the gradients: twice as long); of a copy into memory that
+is there already; of the matrix product alone; and ratios. Then the same for a dense array of as many entries. --memory
+runs one step alone and prints the peak memory of the process.
 
     python benchmarks/sets/speed.py                      one million entries
     python benchmarks/sets/speed.py --entries 10000000 --memory
@@ -44,13 +45,13 @@ def table(name, layer, x, rounds, *args):
         with torch.no_grad():
             layer(x, *args)
 
-    weight = torch.randn(CHANNELS, CHANNELS)
-    once, ahead = best(copy, rounds), best(forward, rounds)
+    weight, place = torch.randn(CHANNELS, CHANNELS), torch.empty_like(x)
+    once, again, ahead = best(copy, rounds), best(lambda: place.copy_(x.detach()), rounds), best(forward, rounds)
     gradient = torch.randn(x.shape)
     whole = best(lambda: step(layer, x, gradient, *args), rounds)
     product = best(lambda: x.detach() @ weight, rounds)
     print(f"{name}, {x.numel() // CHANNELS:,} entries of {CHANNELS} channels, {torch.get_num_threads()} threads")
-    print(f"  read and write once       {1e3 * once:8.1f} ms")
+    print(f"  read and write once       {1e3 * once:8.1f} ms   {1e3 * again:.1f} ms into memory that is there")
     print(f"  matrix product alone      {1e3 * product:8.1f} ms   {product / once:5.2f} times")
     print(f"  layer, forward            {1e3 * ahead:8.1f} ms   {ahead / once:5.2f} times")
     print(

@@ -110,7 +110,7 @@ from intertwine.ops.points import (
     radius_graph,
 )
 from intertwine.ops.registration import Registration, register
-from intertwine.ops.sets import gather_sums, group_sums, pad_sets
+from intertwine.ops.sets import entry_linear, gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -154,6 +154,7 @@ __all__ = [
     "edge_basis",
     "edge_norm_stats",
     "edge_wigner_d",
+    "entry_linear",
     "farthest_point_sampling",
     "filter_kernels",
     "gather_sums",

@@ -81,7 +81,7 @@ def test_a_network_can_start_a_reconstruction():
 
 
 def test_a_network_that_does_not_agree_is_not_believed(monkeypatch):
-    monkeypatch.setattr(_structure_from_motion, "_LEAST_AGREEMENT", 1.1)
+    monkeypatch.setattr(_structure_from_motion, "LEAST_AGREEMENT", 1.1)
     tracks, _ = synthetic_tracks(5, 80, visible=0.9, seed=1)
     scene = structure_from_motion(tracks, network=NetworkStart(steps=0))
     assert scene.parts[0].reprojection_error < 0.7

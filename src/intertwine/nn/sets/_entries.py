@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.ops import gather_sums, group_sums
+from intertwine.ops import entry_linear, gather_sums, group_sums
 
 
 class ObservedEntries(NamedTuple):
@@ -86,10 +86,38 @@ class ObservedEntries(NamedTuple):
         Returns:
             For each subset ``(groups, C)``, zero for a group without entries; for the empty subset ``(C,)``.
         """
-        sums = group_sums(values, self.groups, self.order, self.offsets)
+        return self._means_of(group_sums(values, self.groups, self.order, self.offsets), values.shape[0])
+
+    def _means_of(self, sums: Tensor, entries: int) -> dict[tuple[int, ...], Tensor]:
         means = (sums / self.counts.to(sums).clamp_min(1)).split(self.sizes)
-        total = sums[: self.sizes[0]].sum(0) / torch.sym_max(values.shape[0], 1)
+        total = sums[: self.sizes[0]].sum(0) / torch.sym_max(entries, 1)
         return {(): total, **dict(zip(self.axes, means, strict=True))}
+
+    def map_with_means(
+        self, values: Tensor, weights: dict[tuple[int, ...], Tensor], tables: dict[tuple[int, ...], Tensor]
+    ) -> tuple[Tensor, dict[tuple[int, ...], Tensor]]:
+        """Map the entries and their means, and add what tables have for the indices of each entry.
+
+        Args:
+            values: ``(E, C)``.
+            weights: ``(C, D)`` for each subset of the axes, all axes for the entries themselves.
+            tables: ``(groups, D)`` for some subsets of the axes; ``(D,)`` for the empty one.
+
+        Returns:
+            ``(E, D)``, and the means, as :meth:`means` returns them.
+        """
+        axes = self.axes
+        whole = weights[tuple(range(len(self.indices)))].to(values)
+        maps = torch.stack([weights[key] for key in (*axes, ())]).to(values)
+        none = values.new_zeros(1, maps.shape[-1])
+        rows = [tables.get(key, none).expand(size, -1) for key, size in zip(axes, self.sizes, strict=False)]
+        if () in tables:
+            rows[0] = rows[0] + tables[()]
+        result, sums = entry_linear(
+            values, whole, maps, torch.cat(rows).to(values), self.groups, self.order, self.offsets, self.counts,
+            list(self.sizes),
+        )  # fmt: skip
+        return result, self._means_of(sums, values.shape[0])
 
     def gather(self, tables: dict[tuple[int, ...], Tensor]) -> Tensor:
         """The sum over the subsets of the axes of what a table has for the indices of each entry.

@@ -14,6 +14,10 @@ from intertwine.data.tracks import Tracks
 
 LEAST_MATCHES = 16
 """The least number of common points, and of those that agree, of a pair of cameras."""
+WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
+"""Factors of the threshold of inliers, one after the other, where all cameras start from a network."""
+LEAST_AGREEMENT = 0.75
+"""The least share, of the observations that agree with pairs, that agrees with a network's start after adjustment."""
 _MOST_NEIGHBORS = 24
 
 
