@@ -182,7 +182,7 @@ def main():
                 learning_rate=options.learning_rate, keep_signs=options.keep_scales,
             )  # fmt: skip
             metrics = intertwine.load(run.best).evaluate().metrics["given"]
-            kept = min(run.history, key=lambda row: row["val_loss"])
+            kept = min(run.history, key=lambda row: row["loss"])
         print(
             f"{model:<13} error {metrics['mae']:.2f}   Kendall's tau {metrics['tau']:.3f}   validation error "
             f"{kept['val_mae']:.2f}   {time.process_time() - begin:.0f} s", flush=True,

@@ -72,8 +72,8 @@ class WeightOptions(FitOptions):
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     model: str = option(
         "message", help="Architecture: messages along the layers of a network (message); linear maps between weights "
-        "(equivariant), with attention among hidden features as well; statistics of each tensor (statistics), which tell "
-        "how networks were trained; or a perceptron of all weights in a row (plain).",
+        "(equivariant), with attention among hidden features as well; statistics of each tensor (statistics), which "
+        "tell how networks were trained; or a perceptron of all weights in a row (plain).",
         group="Model", choices=MODELS,
     )  # fmt: skip
     hidden: int | None = option(
