@@ -114,8 +114,9 @@ def row(title, tracks, network, steps):
     scene = structure_from_motion(tracks, network=start)
     found = scene.parts[0]
     errors = pose_errors(found, tracks.poses)
+    pixels = "-" if start is not None and found.method == "geometry" else f"{found.start_error:.1f}"
     print(
-        f"| {title} | {before} | {found.start_error:.1f} | {found.method} | {found.reprojection_error:.3f} | "
+        f"| {title} | {before} | {pixels} | {found.method} | {found.reprojection_error:.3f} | "
         f"{float(errors.rotation.mean()):.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
     )  # fmt: skip
 
@@ -132,7 +133,7 @@ def main():
     paths = {path.name: path for path in scene_names(options.folder)}
     made = [synthetic_tracks(12, 250, visible=0.6, seed=100 + k)[0] for k in range(options.synthetic)]
     real = {name: verified(read_tracks(path)) for name, path in paths.items()}
-    print("| scene, cameras from | rotation of the start | its pixels | start | px | rotation | seconds |")
+    print("| scene, cameras from | rotation of the network | px before | start | px | rotation | seconds |")
     print("|---" * 7 + "|")
     for name in options.tests:
         tracks = read_tracks(paths[name])
