@@ -185,7 +185,7 @@ def main():
             kept = min(run.history, key=lambda row: row["loss"])
         print(
             f"{model:<13} error {metrics['mae']:.2f}   Kendall's tau {metrics['tau']:.3f}   validation error "
-            f"{kept['val_mae']:.2f}   {time.process_time() - begin:.0f} s", flush=True,
+            f"{kept.get('mae', float('nan')):.2f}   {time.process_time() - begin:.0f} s", flush=True,
         )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ reconstruction that starts from them:
 
 - inference: the trained network alone; fine-tuned: after --tuning steps on the scene; from scratch: a new network after
   --steps steps on the scene; geometry: no network;
+- change by permutation: the mean angle between the network's rotations and those of cameras and points in another order
+  (the command puts tracks into one order first, for which nothing can change);
 - start: what the reconstruction began with after all, geometry where the cameras of the network did not agree.
 
 castle_p19 and castle_p30 are one place and are never on both sides.
@@ -25,6 +27,7 @@ from torch import nn
 
 from intertwine.data.tracks import read_tracks, scene_names, synthetic_tracks
 from intertwine.models import CamerasAndPoints, TracksNetwork
+from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import matrix_from_quaternion, projection_loss
 from intertwine.tasks.sfm import NetworkStart, Reconstruction, pose_errors, structure_from_motion
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, verified_rows
@@ -95,9 +98,20 @@ def train(network, scenes, minutes, seed=0, batch=4):
     return steps
 
 
+def permuted(given, start, rotations):
+    """The mean change of rotations, in degrees, where cameras and points come in another order."""
+    sizes = given.entries.sizes[:2]
+    orders = [torch.randperm(size, generator=torch.Generator().manual_seed(0)) for size in sizes]
+    index = torch.stack([order[row] for order, row in zip(orders, given.entries.indices, strict=True)])
+    moved = given._replace(entries=ObservedEntries.from_index(index, sizes))
+    again = network_poses(moved, start.network, start.steps)[0][orders[0]]
+    sine = (again - rotations).flatten(1).norm(dim=1) / 8**0.5
+    return float((2 * sine.clamp(max=1).asin()).rad2deg().mean())
+
+
 def row(title, tracks, network, steps):
     begin = time.perf_counter()
-    before = "-"
+    before = change = "-"
     start = None if network is None else NetworkStart(None if network == "new" else network, steps)
     if start is not None:
         canonical = clean(tracks)
@@ -110,13 +124,13 @@ def row(title, tracks, network, steps):
             whole[canonical.cameras[given.cameras]] = found
         blank = torch.zeros(0, 3, dtype=torch.float64)
         errors = pose_errors(Reconstruction(tracks, *poses, blank, torch.zeros(0)), tracks.poses)
-        before = f"{float(errors.rotation.mean()):.1f}"
+        before, change = f"{float(errors.rotation.mean()):.1f}", f"{permuted(given, start, rotations):.2g}"
     scene = structure_from_motion(tracks, network=start)
     found = scene.parts[0]
     errors = pose_errors(found, tracks.poses)
     pixels = "-" if start is not None and found.method == "geometry" else f"{found.start_error:.1f}"
     print(
-        f"| {title} | {before} | {pixels} | {found.method} | {found.reprojection_error:.3f} | "
+        f"| {title} | {before} | {change} | {pixels} | {found.method} | {found.reprojection_error:.3f} | "
         f"{float(errors.rotation.mean()):.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
     )  # fmt: skip
 
@@ -133,8 +147,10 @@ def main():
     paths = {path.name: path for path in scene_names(options.folder)}
     made = [synthetic_tracks(12, 250, visible=0.6, seed=100 + k)[0] for k in range(options.synthetic)]
     real = {name: verified(read_tracks(path)) for name, path in paths.items()}
-    print("| scene, cameras from | rotation of the network | px before | start | px | rotation | seconds |")
-    print("|---" * 7 + "|")
+    print(
+        "| scene, cameras from | rotation of the network | change by permutation | px before | start | px | rotation | seconds |"
+    )
+    print("|---" * 8 + "|")
     for name in options.tests:
         tracks = read_tracks(paths[name])
         scenes = [scene for other, scene in real.items() if other != name] + made

@@ -109,12 +109,14 @@ class ObservedEntries(NamedTuple):
         axes = self.axes
         whole = weights[tuple(range(len(self.indices)))].to(values)
         maps = torch.stack([weights[key] for key in (*axes, ())]).to(values)
-        none = values.new_zeros(1, maps.shape[-1])
-        rows = [tables.get(key, none).expand(size, -1) for key, size in zip(axes, self.sizes, strict=False)]
-        if () in tables:
-            rows[0] = rows[0] + tables[()]
+        constant = tables.get((), values.new_zeros(maps.shape[-1]))[None]
+        if tables.keys() <= {()}:
+            table = constant
+        else:
+            rows = [tables.get(key, constant * 0).expand(size, -1) for key, size in zip(axes, self.sizes, strict=False)]
+            table = torch.cat([rows[0] + constant, *rows[1:]])
         result, sums = entry_linear(
-            values, whole, maps, torch.cat(rows).to(values), self.groups, self.order, self.offsets, self.counts,
+            values, whole, maps, table.to(values), self.groups, self.order, self.offsets, self.counts,
             list(self.sizes),
         )  # fmt: skip
         return result, self._means_of(sums, values.shape[0])

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from intertwine.ops._operator import operator
-from intertwine.ops.sets._entry_sums import group_sums
+from intertwine.ops.sets._entry_sums import gather_sums, group_sums
 
 
 @operator("gather_and_map")
@@ -55,9 +55,13 @@ def _entry_linear(
     sizes: list[int],
 ) -> tuple[Tensor, Tensor]:
     sums = group_sums(values, groups, order, offsets)
-    means, total = _means(sums, counts, sizes, values.shape[0])
-    rows = table + torch.cat([mean @ matrix for mean, matrix in zip(means, maps, strict=False)])
-    rows[: sizes[0]] += total @ maps[-1]
+    means = (sums / counts.to(sums).clamp_min(1)).split(sizes)
+    rows = values.new_empty(offsets.shape[0], weight.shape[1])
+    for mean, matrix, place in zip(means, maps, rows.split(sizes), strict=False):
+        torch.mm(mean, matrix, out=place)
+    if table.shape[0] > 1:
+        rows += table
+    rows[: sizes[0]] += _total(sums, sizes, values.shape[0]) @ maps[-1] + (table[0] if table.shape[0] == 1 else 0)
     return _gather_and_map(rows, values, weight, groups, order, offsets), sums
 
 
@@ -78,34 +82,37 @@ def _(
 
 
 def _setup_linear(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    values, weight, maps, _, groups, order, offsets, counts, ctx.sizes = inputs
+    values, weight, maps, table, groups, order, offsets, counts, ctx.sizes = inputs
+    ctx.is_constant = table.shape[0] == 1
     ctx.save_for_backward(values, weight, maps, groups, order, offsets, counts, output[1])
+    ctx.set_materialize_grads(False)
 
 
 def _linear_backward(ctx, grad, grad_sums):  # type: ignore[no-untyped-def]
     values, weight, maps, groups, order, offsets, counts, sums = ctx.saved_tensors
     places, sizes = (groups, order, offsets), ctx.sizes
+    if grad is None:
+        return (None if grad_sums is None else gather_sums(grad_sums, *places), *[None] * 8)
     of_groups = group_sums(grad, *places)
-    parts = of_groups.split(sizes)
-    whole = parts[0].sum(0)
-    means, total = _means(sums, counts, sizes, values.shape[0])
-    back = torch.cat([part @ matrix.mT for part, matrix in zip(parts, maps, strict=False)])
-    back = grad_sums + back / counts.to(back).clamp_min(1)
-    constant = (whole @ maps[-1].mT) / torch.sym_max(values.shape[0], 1)
-    first, *rest = back.split(sizes)
-    grad_values = _gather_and_map(torch.cat([first + constant, *rest]), grad, weight.mT, *places)
-    grad_maps = [mean.mT @ part for mean, part in zip(means, parts, strict=True)]
+    parts, numbers = of_groups.split(sizes), counts.to(grad).clamp_min(1).split(sizes)
+    whole, total = parts[0].sum(0), _total(sums, sizes, values.shape[0])
+    back = [part @ matrix.mT / number for part, matrix, number in zip(parts, maps, numbers, strict=False)]
+    back[0] = back[0] + (whole @ maps[-1].mT) / torch.sym_max(values.shape[0], 1)
+    if grad_sums is not None:
+        back = [one + other for one, other in zip(back, grad_sums.split(sizes), strict=True)]
+    grad_values = _gather_and_map(torch.cat(back), grad, weight.mT, *places)
+    grad_maps = [(z / n).mT @ part for z, n, part in zip(sums.split(sizes), numbers, parts, strict=True)]
     grad_maps = torch.stack([*grad_maps, torch.outer(total, whole)])
-    return grad_values, values.mT @ grad, grad_maps, of_groups, None, None, None, None, None
+    grad_table = whole[None] if ctx.is_constant else of_groups
+    return grad_values, values.mT @ grad, grad_maps, grad_table, None, None, None, None, None
 
 
 _entry_linear.register_autograd(_linear_backward, setup_context=_setup_linear)
 
 
-def _means(sums: Tensor, counts: Tensor, sizes: list[int], entries: int) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Means of the groups of each grouping, and the mean over all entries."""
-    means = (sums / counts.to(sums).clamp_min(1)).split(sizes)
-    return means, sums[: sizes[0]].sum(0) / torch.sym_max(entries, 1)
+def _total(sums: Tensor, sizes: list[int], entries: int) -> Tensor:
+    """The mean over all entries."""
+    return sums[: sizes[0]].sum(0) / torch.sym_max(entries, 1)
 
 
 def entry_linear(
@@ -125,7 +132,7 @@ def entry_linear(
         values: ``(E, C)``.
         weight: ``(C, D)``, the matrix of the entries.
         maps: ``(k + 1, C, D)``, those of the means of each grouping, and of the mean over all entries.
-        table: ``(G, D)``, what is added for each group that an entry is in.
+        table: ``(G, D)``, what is added for each group that an entry is in, or ``(1, D)``, added to all entries.
         groups: ``(E, k)``; with ``order`` and ``offsets`` as for :func:`group_sums`.
         order: ``(k E,)``.
         offsets: ``(G,)``.
@@ -135,7 +142,7 @@ def entry_linear(
     Returns:
         ``(E, D)``, and the sums of each group, ``(G, C)``.
 
-    Cost: two reads of the entries for each grouping, one more read, one write.
+    Cost: forward one read of the entries for each grouping, one more, and one write.
 
     Example:
         >>> import torch

@@ -15,6 +15,7 @@ from intertwine.tasks.sfm.mapping import (
     ProjectiveMapper,
     UncalibratedPair,
     clean,
+    joined_cameras,
     network_input,
     network_projections,
     require_opencv,
@@ -118,11 +119,24 @@ def projective_structure_from_motion(
     projections[canonical.cameras] = found / found[:, 2:, :3].norm(dim=2, keepdim=True)
     points[canonical.points] = mapper.points[:, :3] / mapper.points[:, 3:]
     inliers[canonical.observations] = mapper.inliers
-    lost = ~projections.isfinite().all((1, 2))
-    if bool(lost.any()):
-        names = ", ".join(tracks.names[i] for i in lost.nonzero()[:, 0].tolist())
-        remarks.append(f"not reconstructed, too few observations agree: {names}")
+    remarks += _lost(tracks, projections, canonical.cameras[sorted(joined_cameras([pair[:2] for pair in pairs]))])
     return ProjectiveScene(tracks, projections, points, inliers, tuple(remarks), method)
+
+
+def _lost(tracks: Tracks, projections: Tensor, joined: Tensor) -> list[str]:
+    """Remarks on cameras that are not in the reconstruction."""
+    lost = ~projections.isfinite().all((1, 2))
+    apart = torch.ones_like(lost)
+    apart[joined] = False
+    seen = torch.bincount(tracks.camera, minlength=tracks.num_cameras) > 0
+    remarks = []
+    for chosen, reason in (
+        (lost & apart & seen, "of another part of the scene, no points in common; give its tracks alone"),
+        (lost & ~(apart & seen), "too few observations agree"),
+    ):
+        names = ", ".join(tracks.names[i] for i in chosen.nonzero()[:, 0].tolist())
+        remarks += [f"not reconstructed, {reason}: {names}"] if names else []
+    return remarks
 
 
 def _reconstruct_by_network(

@@ -156,12 +156,19 @@ def _reconstruct_by_network(
         mapper.adjust(20, 1e-3)
     mapper.threshold = threshold
     mapper.filter()
-    mapper.drop_lost_cameras()
+    mapper.drop_cameras(_strayed(mapper, rows))
     if 2 * int(mapper.registered.sum()) < len(given.cameras) or not bool(mapper.triangulated.any()):
         return None
     mapper.grow(left)
     mapper.finish()
     return mapper if float(mapper.inliers[rows].double().mean()) >= LEAST_AGREEMENT else None
+
+
+def _strayed(mapper: Mapper, rows: torch.Tensor) -> torch.Tensor:
+    """``(cameras,)`` bool, cameras of which fewer than half of these observations agree."""
+    camera, count = mapper.tracks.camera[rows], mapper.tracks.num_cameras
+    agree = torch.bincount(camera, mapper.inliers[rows].double(), minlength=count)
+    return agree < 0.5 * torch.bincount(camera, minlength=count)
 
 
 def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method: str) -> Reconstruction:

@@ -17,6 +17,7 @@ from intertwine.tasks.sfm.mapping._two_view import (
     WIDENING,
     CameraPair,
     camera_pairs,
+    joined_cameras,
     require_opencv,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "UncalibratedPair",
     "camera_pairs",
     "clean",
+    "joined_cameras",
     "network_input",
     "network_poses",
     "network_projections",

@@ -13,7 +13,7 @@ from intertwine.models import CamerasAndPoints, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import projection_loss
 from intertwine.tasks.sfm.mapping._projective_mapper import UncalibratedPair
-from intertwine.tasks.sfm.mapping._two_view import CameraPair
+from intertwine.tasks.sfm.mapping._two_view import CameraPair, joined_cameras
 
 _MOST_POINTS = 200
 _LEAST_OF_CAMERA = 30
@@ -72,11 +72,7 @@ def verified_rows(tracks: Tracks, pairs: Sequence[CameraPair | UncalibratedPair]
         allowed: ``(cameras,)`` bool, the cameras to look at; those that are joined by pairs to the best pair are taken.
     """
     pairs = [pair for pair in pairs if bool(allowed[pair.first]) and bool(allowed[pair.second])]
-    joined, grown = {pairs[0].first}, True
-    while grown:
-        near = {end for pair in pairs for end in (pair.first, pair.second) if {pair.first, pair.second} & joined}
-        grown = not near <= joined
-        joined |= near
+    joined = joined_cameras([(pair.first, pair.second) for pair in pairs])
     good = torch.zeros(tracks.num_cameras * tracks.num_points, dtype=torch.bool)
     for pair in pairs:
         if pair.first in joined:

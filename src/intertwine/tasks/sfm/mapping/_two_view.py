@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -41,6 +42,20 @@ class CameraPair(NamedTuple):
     matches: int
     angle: float
     inliers: Tensor
+
+
+def joined_cameras(pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """The cameras that pairs join to the first of them.
+
+    >>> sorted(joined_cameras([(0, 1), (3, 4), (2, 1)]))
+    [0, 1, 2]
+    """
+    joined, grown = {pairs[0][0]}, True
+    while grown:
+        near = {end for pair in pairs for end in pair if {*pair} & joined}
+        grown = not near <= joined
+        joined |= near
+    return joined
 
 
 def require_opencv() -> None:
