@@ -33,6 +33,10 @@ from intertwine.tasks.sfm import NetworkStart, Reconstruction, pose_errors, stru
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, verified_rows
 
 CAMERAS, POINTS, VIEWS = 12, 400, (5, 12)
+COLUMNS = (
+    "scene, cameras from", "rotation of the network", "change by permutation", "px before", "start", "px", "rotation",
+    "seconds",
+)  # fmt: skip
 
 
 class PlainNetwork(nn.Module):

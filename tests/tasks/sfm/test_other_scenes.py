@@ -1,4 +1,4 @@
-"""Scenes of other kinds, 30 % of their observations wrong: a ring around an object, a corridor, a long lens, the air."""
+"""Scenes of other kinds, 30 % of their observations wrong: around an object, a corridor, a long lens, from the air."""
 
 import pytest
 import torch
