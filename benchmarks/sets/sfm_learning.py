@@ -151,10 +151,8 @@ def main():
     paths = {path.name: path for path in scene_names(options.folder)}
     made = [synthetic_tracks(12, 250, visible=0.6, seed=100 + k)[0] for k in range(options.synthetic)]
     real = {name: verified(read_tracks(path)) for name, path in paths.items()}
-    print(
-        "| scene, cameras from | rotation of the network | change by permutation | px before | start | px | rotation | seconds |"
-    )
-    print("|---" * 8 + "|")
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|---" * len(COLUMNS) + "|")
     for name in options.tests:
         tracks = read_tracks(paths[name])
         scenes = [scene for other, scene in real.items() if other != name] + made
