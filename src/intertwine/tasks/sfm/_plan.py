@@ -25,9 +25,7 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
         raise UsageError(f"{given}: one scene only; expected some to learn from and some to validate on")
     for name, scene in zip(scenes.names, scenes.scenes, strict=True):
         if not has_common_points(scene):
-            raise UsageError(
-                f"{name}: no point is seen by two cameras, so there is nothing to learn from; leave it out"
-            )
+            raise UsageError(f"{name}: no point is seen by two cameras: nothing to learn from; leave this scene out")
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = make_split(len(scenes), **amounts, seed=options.seed)
     if not len(split.train) or not len(split.validation):
