@@ -8,8 +8,8 @@ reconstruction that starts from them:
 
 - inference: the trained network alone; fine-tuned: after --tuning steps on the scene; from scratch: a new network after
   --steps steps on the scene; geometry: no network;
-- change by permutation: the mean angle between the network's rotations and those of cameras and points in another order
-  (the command puts tracks into one order first, for which nothing can change);
+- change by permutation: the mean angle between the network's rotations and those for cameras and points in another
+  order, up to a rotation of the world (the command puts tracks into one order first, for which nothing can change);
 - start: what the reconstruction began with after all, geometry where the cameras of the network did not agree.
 
 castle_p19 and castle_p30 are one place and are never on both sides.
@@ -28,6 +28,7 @@ from torch import nn
 from intertwine.data.tracks import read_tracks, scene_names, synthetic_tracks
 from intertwine.models import CamerasAndPoints, TracksNetwork
 from intertwine.nn import ObservedEntries
+from intertwine.ops import nearest_rotation
 from intertwine.ops.cameras import matrix_from_quaternion, projection_loss
 from intertwine.tasks.sfm import NetworkStart, Reconstruction, pose_errors, structure_from_motion
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, verified_rows
@@ -103,12 +104,13 @@ def train(network, scenes, minutes, seed=0, batch=4):
 
 
 def permuted(given, start, rotations):
-    """The mean change of rotations, in degrees, where cameras and points come in another order."""
+    """The mean change of rotations, in degrees and up to one of the world, where cameras and points are reordered."""
     sizes = given.entries.sizes[:2]
     orders = [torch.randperm(size, generator=torch.Generator().manual_seed(0)) for size in sizes]
     index = torch.stack([order[row] for order, row in zip(orders, given.entries.indices, strict=True)])
     moved = given._replace(entries=ObservedEntries.from_index(index, sizes))
     again = network_poses(moved, start.network, start.steps)[0][orders[0]]
+    again = again @ nearest_rotation((again.mT @ rotations).sum(0))
     sine = (again - rotations).flatten(1).norm(dim=1) / 8**0.5
     return float((2 * sine.clamp(max=1).asin()).rad2deg().mean())
 

@@ -125,7 +125,7 @@ def _split(
     last = layout.blocks[-1]
     of_array = {target.array: width for target, width in zip(last.targets, last.columns, strict=True)}
     widths = [of_array[number] for number, array in enumerate(layout.arrays_out) if array.names == support]
-    entries = iter(() if written is None else written.split(widths, -1))
+    entries = iter([] if written is None else [written] if len(widths) == 1 else written.split(widths, -1))
     results = [next(entries) if a.names == support else dense[n] for n, a in enumerate(layout.arrays_out)]
     return [
         x.unflatten(-1, (*array.free_sizes, -1)) if array.free_sizes else x
