@@ -86,16 +86,18 @@ class ObservedEntries(NamedTuple):
         Returns:
             For each subset ``(groups, C)``, zero for a group without entries; for the empty subset ``(C,)``.
         """
-        return self._means_of(group_sums(values, self.groups, self.order, self.offsets), values.shape[0])
+        return self.means_of_sums(group_sums(values, self.groups, self.order, self.offsets))
 
-    def _means_of(self, sums: Tensor, entries: int) -> dict[tuple[int, ...], Tensor]:
+    def means_of_sums(self, sums: Tensor) -> dict[tuple[int, ...], Tensor]:
+        """Means as :meth:`means` returns them, from the sums of each group, ``(G, C)``."""
+        entries = self.indices.shape[1]
         means = (sums / self.counts.to(sums).clamp_min(1)).split(self.sizes)
         total = sums[: self.sizes[0]].sum(0) / torch.sym_max(entries, 1)
         return {(): total, **dict(zip(self.axes, means, strict=True))}
 
     def map_with_means(
         self, values: Tensor, weights: dict[tuple[int, ...], Tensor], tables: dict[tuple[int, ...], Tensor]
-    ) -> tuple[Tensor, dict[tuple[int, ...], Tensor]]:
+    ) -> tuple[Tensor, Tensor]:
         """Map the entries and their means, and add what tables have for the indices of each entry.
 
         Args:
@@ -104,7 +106,7 @@ class ObservedEntries(NamedTuple):
             tables: ``(groups, D)`` for some subsets of the axes; ``(D,)`` for the empty one.
 
         Returns:
-            ``(E, D)``, and the means, as :meth:`means` returns them.
+            ``(E, D)``, and the sums of each group, ``(G, C)``.
         """
         axes = self.axes
         whole = weights[tuple(range(len(self.indices)))].to(values)
@@ -115,11 +117,10 @@ class ObservedEntries(NamedTuple):
         else:
             rows = [tables.get(key, constant * 0).expand(size, -1) for key, size in zip(axes, self.sizes, strict=False)]
             table = torch.cat([rows[0] + constant, *rows[1:]])
-        result, sums = entry_linear(
+        return entry_linear(
             values, whole, maps, table.to(values), self.groups, self.order, self.offsets, self.counts,
             list(self.sizes),
         )  # fmt: skip
-        return result, self._means_of(sums, values.shape[0])
 
     def gather(self, tables: dict[tuple[int, ...], Tensor]) -> Tensor:
         """The sum over the subsets of the axes of what a table has for the indices of each entry.

@@ -42,7 +42,9 @@ def apply_sparse(
     values = _joined([x for x, many in zip(folded, sparse, strict=True) if many])
     written: Tensor | None = None
     if any(array.names == support for array in layout.arrays_out):
-        written, means = entries.map_with_means(values, *_sparse_targets(layout, weights, bias, folded, support))
+        written, sums = entries.map_with_means(values, *_sparse_targets(layout, weights, bias, folded, support))
+        dense = any(array.names != support for array in layout.arrays_out)
+        means = entries.means_of_sums(sums) if dense else {}
     else:
         means = entries.means(values)
     return _split(layout, written, _dense_targets(layout, weights, bias, folded, means, support), support)

@@ -55,10 +55,10 @@ def _entry_linear(
     sizes: list[int],
 ) -> tuple[Tensor, Tensor]:
     sums = group_sums(values, groups, order, offsets)
-    means = (sums / counts.to(sums).clamp_min(1)).split(sizes)
     rows = values.new_empty(offsets.shape[0], weight.shape[1])
-    for mean, matrix, place in zip(means, maps, rows.split(sizes), strict=False):
-        torch.mm(mean, matrix, out=place)
+    for part, matrix, place in zip(sums.split(sizes), maps, rows.split(sizes), strict=False):
+        torch.mm(part, matrix, out=place)
+    rows /= counts.to(rows).clamp_min(1)
     if table.shape[0] > 1:
         rows += table
     rows[: sizes[0]] += _total(sums, sizes, values.shape[0]) @ maps[-1] + (table[0] if table.shape[0] == 1 else 0)
@@ -94,14 +94,14 @@ def _linear_backward(ctx, grad, grad_sums):  # type: ignore[no-untyped-def]
     if grad is None:
         return (None if grad_sums is None else gather_sums(grad_sums, *places), *[None] * 8)
     of_groups = group_sums(grad, *places)
-    parts, numbers = of_groups.split(sizes), counts.to(grad).clamp_min(1).split(sizes)
-    whole, total = parts[0].sum(0), _total(sums, sizes, values.shape[0])
-    back = [part @ matrix.mT / number for part, matrix, number in zip(parts, maps, numbers, strict=False)]
+    parts = (of_groups / counts.to(grad).clamp_min(1)).split(sizes)
+    whole, total = of_groups[: sizes[0]].sum(0), _total(sums, sizes, values.shape[0])
+    back = [part @ matrix.mT for part, matrix in zip(parts, maps, strict=False)]
     back[0] = back[0] + (whole @ maps[-1].mT) / torch.sym_max(values.shape[0], 1)
     if grad_sums is not None:
         back = [one + other for one, other in zip(back, grad_sums.split(sizes), strict=True)]
     grad_values = _gather_and_map(torch.cat(back), grad, weight.mT, *places)
-    grad_maps = [(z / n).mT @ part for z, n, part in zip(sums.split(sizes), numbers, parts, strict=True)]
+    grad_maps = [one.mT @ part for one, part in zip(sums.split(sizes), parts, strict=True)]
     grad_maps = torch.stack([*grad_maps, torch.outer(total, whole)])
     grad_table = whole[None] if ctx.is_constant else of_groups
     return grad_values, values.mT @ grad, grad_maps, grad_table, None, None, None, None, None
