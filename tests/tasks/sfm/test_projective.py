@@ -96,7 +96,7 @@ def test_adjustment_finds_the_least_cost_from_any_frame(scene):
 
 
 def test_a_network_can_start(scene, found):
-    again = projective_structure_from_motion(scene[0], network=NetworkStart(steps=150))
+    again = projective_structure_from_motion(scene[0], network=NetworkStart(steps=60))
     said = any("network do not agree" in remark for remark in again.remarks)
     assert again.method == ("geometry" if said else "network")
     assert again.reprojection_error == pytest.approx(found.reprojection_error, abs=0.02)

@@ -101,8 +101,8 @@ def _linear_backward(ctx, grad, grad_sums):  # type: ignore[no-untyped-def]
     if grad_sums is not None:
         back = [one + other for one, other in zip(back, grad_sums.split(sizes), strict=True)]
     grad_values = _gather_and_map(torch.cat(back), grad, weight.mT, *places)
-    grad_maps = [one.mT @ part for one, part in zip(sums.split(sizes), parts, strict=True)]
-    grad_maps = torch.stack([*grad_maps, torch.outer(total, whole)])
+    of_maps = [one.mT @ part for one, part in zip(sums.split(sizes), parts, strict=True)]
+    grad_maps = torch.stack([*of_maps, torch.outer(total, whole)])
     grad_table = whole[None] if ctx.is_constant else of_groups
     return grad_values, values.mT @ grad, grad_maps, grad_table, None, None, None, None, None
 
@@ -112,7 +112,8 @@ _entry_linear.register_autograd(_linear_backward, setup_context=_setup_linear)
 
 def _total(sums: Tensor, sizes: list[int], entries: int) -> Tensor:
     """The mean over all entries."""
-    return sums[: sizes[0]].sum(0) / torch.sym_max(entries, 1)
+    total: Tensor = sums[: sizes[0]].sum(0) / torch.sym_max(entries, 1)
+    return total
 
 
 def entry_linear(
