@@ -20,6 +20,7 @@ castle_p19 and castle_p30 are one place and are never on both sides.
 import argparse
 import math
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
 from intertwine.ops.cameras import matrix_from_quaternion, projection_loss
 from intertwine.tasks.sfm import NetworkStart, Reconstruction, pose_errors, structure_from_motion
-from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, verified_rows
+from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, optimize, verified_rows
 
 CAMERAS, POINTS, VIEWS = 12, 400, (5, 12)
 COLUMNS = (
@@ -103,41 +104,48 @@ def train(network, scenes, minutes, seed=0, batch=4):
     return steps
 
 
-def permuted(given, start, rotations):
+def permuted(given, network, rotations):
     """The mean change of rotations, in degrees and up to one of the world, where cameras and points are reordered."""
     sizes = given.entries.sizes[:2]
     orders = [torch.randperm(size, generator=torch.Generator().manual_seed(0)) for size in sizes]
     index = torch.stack([order[row] for order, row in zip(orders, given.entries.indices, strict=True)])
     moved = given._replace(entries=ObservedEntries.from_index(index, sizes))
-    again = network_poses(moved, start.network, start.steps)[0][orders[0]]
+    again = network_poses(moved, network, 0)[0][orders[0]]
     again = again @ nearest_rotation((again.mT @ rotations).sum(0))
     sine = (again - rotations).flatten(1).norm(dim=1) / 8**0.5
     return float((2 * sine.clamp(max=1).asin()).rad2deg().mean())
 
 
+def errors_of(tracks, network, steps):
+    """The network after steps on a scene; its rotation error, and how much that depends on the order."""
+    canonical = clean(tracks)
+    allowed = torch.ones(tracks.num_cameras, dtype=torch.bool)
+    rows = verified_rows(canonical.tracks, camera_pairs(canonical.tracks), allowed)
+    given = network_input(canonical.tracks, rows)
+    network = deepcopy(network)
+    optimize(network, given, steps)
+    rotations, translations = network_poses(given, network, 0)
+    poses = [torch.full((tracks.num_cameras, *shape), torch.nan).double() for shape in ((3, 3), (3,))]
+    for whole, found in zip(poses, (rotations, translations), strict=True):
+        whole[canonical.cameras[given.cameras]] = found
+    blank = torch.zeros(0, 3, dtype=torch.float64)
+    errors = pose_errors(Reconstruction(tracks, *poses, blank, torch.zeros(0)), tracks.poses)
+    return network, float(errors.rotation.mean()), permuted(given, network, rotations)
+
+
 def row(title, tracks, network, steps):
     begin = time.perf_counter()
-    before = change = "-"
-    start = None if network is None else NetworkStart(None if network == "new" else network, steps)
-    if start is not None:
-        canonical = clean(tracks)
-        allowed = torch.ones(tracks.num_cameras, dtype=torch.bool)
-        rows = verified_rows(canonical.tracks, camera_pairs(canonical.tracks), allowed)
-        given = network_input(canonical.tracks, rows)
-        rotations, translations = network_poses(given, start.network, steps)
-        poses = [torch.full((tracks.num_cameras, *shape), torch.nan).double() for shape in ((3, 3), (3,))]
-        for whole, found in zip(poses, (rotations, translations), strict=True):
-            whole[canonical.cameras[given.cameras]] = found
-        blank = torch.zeros(0, 3, dtype=torch.float64)
-        errors = pose_errors(Reconstruction(tracks, *poses, blank, torch.zeros(0)), tracks.poses)
-        before, change = f"{float(errors.rotation.mean()):.1f}", f"{permuted(given, start, rotations):.2g}"
-    scene = structure_from_motion(tracks, network=start)
-    found = scene.parts[0]
-    errors = pose_errors(found, tracks.poses)
-    pixels = "-" if start is not None and found.method == "geometry" else f"{found.start_error:.1f}"
+    before, change, pixels, start = "-", "-", "-", None
+    if network is not None:
+        network, error, moved = errors_of(tracks, network, steps)
+        before, change, start = f"{error:.1f}", f"{moved:.2g}", NetworkStart(network, 0)
+    found = structure_from_motion(tracks, network=start).parts[0]
+    if (start is None) == (found.method == "geometry"):
+        pixels = f"{found.start_error:.1f}"
+    rotation = float(pose_errors(found, tracks.poses).rotation.mean())
     print(
         f"| {title} | {before} | {change} | {pixels} | {found.method} | {found.reprojection_error:.3f} | "
-        f"{float(errors.rotation.mean()):.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
+        f"{rotation:.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
     )  # fmt: skip
 
 
@@ -164,7 +172,8 @@ def main():
             count = train(network, scenes, options.minutes)
             row(f"{name}, {title}, {count} steps, inference", tracks, network, 0)
             row(f"{name}, {title}, fine-tuned", tracks, network, options.tuning)
-        row(f"{name}, equivariant, from scratch", tracks, "new", options.steps)
+        torch.manual_seed(0)
+        row(f"{name}, equivariant, from scratch", tracks, TracksNetwork(128), options.steps)
         row(f"{name}, geometry", tracks, None, 0)
 
 
