@@ -2,12 +2,13 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 
 from intertwine._errors import UsageError
 from intertwine.cli import main
-from intertwine.data.tracks import read_tracks, synthetic_tracks, with_outliers
+from intertwine.data.tracks import Tracks, read_tracks, synthetic_tracks, with_outliers
 from intertwine.models import TracksNetwork
 from intertwine.ops.cameras import projective_bundle_adjustment, projective_residuals
 from intertwine.tasks.sfm import NetworkStart, projective_structure_from_motion
@@ -154,3 +155,31 @@ def test_command_on_a_table_without_intrinsics(scene, tmp_path, capsys):
     ):
         assert main(["sfm", path, *extra]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_command_on_a_measurement_matrix(scene, tmp_path, capsys):
+    """An archive with M alone, 2 rows for each camera, zeros where nothing is seen, as Moran et al. have it."""
+    tracks = scene[0]
+    matrix = np.zeros((10, 150))
+    rows, columns = 2 * tracks.camera.numpy(), tracks.point.numpy()
+    matrix[rows, columns], matrix[rows + 1, columns] = tracks.xy.numpy().T
+    np.savez(tmp_path / "scene.npz", M=matrix)
+    path = str(tmp_path / "scene.npz")
+    assert main(["sfm", path]) == 2
+    assert "the intrinsics are missing" in capsys.readouterr().err
+    assert main(["sfm", path, "--cameras", "projective", "--output", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "5 of 5, 150 points" in text
+    assert "fundamental matrix" in text
+
+
+def test_parts_of_a_scene_are_named(scene):
+    first, other = scene[0], synthetic_tracks(4, 100, visible=0.9, seed=5)[0]
+    both = Tracks(
+        torch.cat([first.camera, other.camera + 5]), torch.cat([first.point, other.point + 150]),
+        torch.cat([first.xy, other.xy]), torch.cat([first.intrinsics, other.intrinsics]),
+        [*first.names, *"abcd"], 250,
+    )  # fmt: skip
+    found = projective_structure_from_motion(both)
+    assert found.registered.tolist() == [True] * 5 + [False] * 4
+    assert any("another part of the scene" in remark and remark.endswith("a, b, c, d") for remark in found.remarks)
