@@ -38,7 +38,7 @@ costs most of the learning."""
 LARGE = {"widths": WIDE, "kernel_size": (7, 5, 5, 5, 5, 5), "pool_after": (2, 4)}
 """Six layers: the shape of the networks of Weiler and Cesa, NeurIPS 2019."""
 HALF = {"widths": tuple(width // 2 for width in WIDE), "kernel_size": (7, 5, 5, 5, 5, 5), "pool_after": (1, 3)}
-"""The same with half the fields and earlier halvings: about a tenth of the multiplications."""
+"""The same with half the fields and earlier halvings of the resolution, for short runs."""
 
 
 def ours(group, **options):

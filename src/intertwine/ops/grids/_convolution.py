@@ -110,5 +110,9 @@ def _is_plain(tensor: Tensor) -> bool:
 
 def _is_executed() -> bool:
     """Whether operations are carried out as they are called: not recorded, transformed or cast."""
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0
+    recorded = (
+        torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+    )
     return not (recorded or is_transformed() or torch.is_autocast_enabled("cpu"))

@@ -144,7 +144,7 @@ class _FourierConvolution(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, cotangents: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, cotangents: Tensor) -> tuple[Tensor | None, ...]:
         fields, filters, spectra = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
