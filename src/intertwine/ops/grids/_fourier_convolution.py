@@ -42,7 +42,7 @@ def fourier_convolution(fields: Tensor, filters: Tensor, bias: Tensor | None, pa
 
     Reference: Mathieu, Henaff, LeCun, Fast training of convolutional networks through FFTs, ICLR 2014.
     """
-    result: Tensor = _FourierConvolution.apply(fields, filters, bias, padding)
+    result: Tensor = _FourierConvolution.apply(fields, filters, bias, padding)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -138,8 +138,9 @@ class _Passes:
 class _FourierConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, fields: Tensor, filters: Tensor, bias: Tensor | None, padding: Sizes) -> Tensor:
-        ctx.passes, ctx.padding = _Passes(fields, filters, padding), padding
-        result, spectra = ctx.passes.forward(fields, filters, bias, ctx.needs_input_grad[1])
+        passes = _Passes(fields, filters, padding)
+        result, spectra = passes.forward(fields, filters, bias, ctx.needs_input_grad[1])
+        ctx.passes, ctx.padding = passes, padding
         ctx.save_for_backward(fields, filters, spectra)
         return result
 
