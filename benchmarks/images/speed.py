@@ -12,7 +12,6 @@ a clock: all candidates do one each in turn, and the ratios are medians over the
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -155,12 +154,18 @@ def fresh(name, threads, batch):
     network, found["construction"] = timed(NETWORKS[name])
     with torch.no_grad():
         found["first forward"] = seconds(lambda: network(images))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_megabytes()
     training_step(network, torch.randn(batch, 1, SIZE, SIZE))()
-    found["step, MB"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
+    found["step, MB"] = peak_megabytes() - before
     if name in SPATIAL:
         found["SO(3) 5^3 layer"] = seconds(SPATIAL[name])
     print(json.dumps(found))
+
+
+def peak_megabytes():
+    """The largest memory of this process so far. That of ``getrusage`` may be the parent's."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1000
 
 
 def in_fresh_process(name, threads, batch, repeats):

@@ -78,18 +78,20 @@ class GridTransform:
 
         X(f) = sum_x exp(-2 pi i f x / N) field(x)
 
-    The last axis is transformed first, into rows. The other axes are, for one chunk of frequencies at a time, so that
-    what follows stays in the cache.
+    The last axis is transformed first, into rows. The other axes are, for one frequency of the last axis at a time, so
+    that what follows stays in the cache.
 
     Args:
         shape: Pixels along each axis, two or three axes.
         lengths: Points of the period along each.
-        largest: As for :func:`chunks`.
         dtype: Of the fields.
+
+    Attributes:
+        chunks: One for each frequency of the last axis.
     """
 
-    def __init__(self, shape: Sizes, lengths: Sizes, largest: int, dtype: torch.dtype) -> None:
-        self.shape, self.chunks = shape, chunks(lengths, largest)
+    def __init__(self, shape: Sizes, lengths: Sizes, dtype: torch.dtype) -> None:
+        self.shape, self.chunks = shape, chunks(lengths, lengths[-2])
         self.depth = shape[0] if len(shape) == 3 else 1
         frequencies = [torch.arange(n, dtype=torch.float64) for n in lengths]
         positions = [torch.arange(n, dtype=torch.float64) for n in shape]
@@ -122,7 +124,7 @@ class GridTransform:
         return like.new_empty(len(self._last) // 2, 2 * self.shape[-2], values * self.depth)
 
     def spectrum(self, chunk: Chunk, rows: Tensor, out: Tensor) -> None:
-        """Write the transform ``(F, 2, B, C)`` at a chunk of frequencies."""
+        """Write the transform ``(F, 2, B, C)`` at one frequency of the last axis."""
         forward, rows = self._second[chunk.key][0], rows[chunk.last]
         if len(self.shape) == 2:
             torch.mm(forward, rows, out=out.view(len(forward), -1))
@@ -133,15 +135,13 @@ class GridTransform:
         torch.bmm(first, planes[:, 0].mT, out=out)
         out.baddbmm_(second, planes[:, 1].mT)
 
-    def add_to_rows(self, chunk: Chunk, values: Tensor, rows: Tensor) -> None:
-        """Add values ``(F, 2, B, C)`` at a chunk of frequencies to the rows; the first chunk sets them."""
+    def set_rows(self, chunk: Chunk, values: Tensor, rows: Tensor) -> None:
+        """Set the rows at one frequency of the last axis from values ``(F, 2, B, C)``."""
         if len(self.shape) == 3:
             columns = values.view(len(chunk.second), self._first.shape[1], -1).mT
             values = torch.stack([columns @ matrix for matrix in self._first_inverse], 1)
         inverse = self._second[chunk.key][1]
-        row = rows[chunk.last]
-        values = values.view(inverse.shape[1], -1)
-        torch.addmm(row, inverse, values, beta=0 if chunk.is_first else 1, out=row)
+        torch.mm(inverse, values.view(inverse.shape[1], -1), out=rows[chunk.last])
 
     def fields(self, rows: Tensor, batch: int) -> Tensor:
         """The fields ``(B, C, *shape)`` of rows."""
@@ -162,6 +162,9 @@ class FilterTransform:
         lengths: Points of the period along each axis.
         largest: As for :func:`chunks`.
         dtype: Of the filters.
+
+    Attributes:
+        chunks: For each frequency of the last axis.
     """
 
     def __init__(self, kernel: Sizes, padding: Sizes, lengths: Sizes, largest: int, dtype: torch.dtype) -> None:
@@ -170,7 +173,9 @@ class FilterTransform:
         taps = [torch.arange(k, dtype=torch.float64) - p for k, p in zip(kernel, padding, strict=True)]
         self._last = _of_real(_waves(frequencies[-1][: lengths[-1] // 2 + 1], lengths[-1], taps[-1])).to(dtype)
         self._others: dict[tuple[bool, int], tuple[Tensor, Tensor]] = {}
+        self.chunks: list[list[Chunk]] = [[] for _ in range(len(self._last) // 2)]
         for chunk in chunks(lengths, largest):
+            self.chunks[chunk.last].append(chunk)
             if chunk.key not in self._others:
                 waves, weights = _waves(chunk.second, lengths[-2], taps[-2]), chunk.weights
                 if len(kernel) == 3:
@@ -208,9 +213,9 @@ class FilterTransform:
 
 
 @lru_cache(maxsize=64)
-def grid_transform(shape: Sizes, lengths: Sizes, largest: int, dtype: torch.dtype) -> GridTransform:
+def grid_transform(shape: Sizes, lengths: Sizes, dtype: torch.dtype) -> GridTransform:
     """A :class:`GridTransform`, made once."""
-    return GridTransform(shape, lengths, largest, dtype)
+    return GridTransform(shape, lengths, dtype)
 
 
 @lru_cache(maxsize=64)

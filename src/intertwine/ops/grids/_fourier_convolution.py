@@ -62,41 +62,53 @@ class _Passes:
         self.points, self.depth = prod(lengths), prod(lengths[:-2])
         largest = max(1, CHUNK // (self.channels * self.out * self.depth))
         after = tuple(n + 2 * p - k + 1 for n, p, k in zip(shape, padding, kernel, strict=True))
-        self.before = grid_transform(tuple(shape), lengths, largest, dtype)
-        self.after = grid_transform(after, lengths, largest, dtype)
+        self.before = grid_transform(tuple(shape), lengths, dtype)
+        self.after = grid_transform(after, lengths, dtype)
         self.filters = filter_transform(tuple(kernel), padding, lengths, largest, dtype)
         counts = [len(chunk.second) * self.depth for chunk in self.before.chunks]
-        self.largest, self.frequencies = max(counts), sum(counts)
+        self.most, self.frequencies = max(counts), sum(counts)
+        self.weights = 2 * self.channels * self.out * self.depth * min(largest, lengths[-2])
 
-    def chunks(self) -> Iterator[tuple[Chunk, slice]]:
-        """The chunks, and their places among all frequencies that are kept."""
+    def frequencies_of_last(self) -> Iterator[tuple[Chunk, slice]]:
+        """The frequencies of the last axis, with the places of theirs among all frequencies that are kept."""
         start = 0
         for chunk in self.before.chunks:
             stop = start + len(chunk.second) * self.depth
             yield chunk, slice(start, stop)
             start = stop
 
+    def filter_chunks(self, last: int, memory: Tensor) -> Iterator[tuple[Chunk, slice, Tensor]]:
+        """Chunks at a frequency of the last axis, with their places and memory for filters, ``(2, F, C, O)``."""
+        start = 0
+        for chunk in self.filters.chunks[last]:
+            size = len(chunk.second) * self.depth
+            weights = memory[: 2 * size * self.channels * self.out].view(2, size, self.channels, self.out)
+            yield chunk, slice(start, start + size), weights
+            start += size
+
     def forward(self, fields: Tensor, filters: Tensor, bias: Tensor | None, keep: bool) -> tuple[Tensor, Tensor | None]:
         """The convolution, and the transform of the fields, ``(F, 2, B, C)``, if it is to be kept."""
         rows, taps = self.before.rows(fields), self.filters.rows(filters)
         result = self.after.empty_rows(self.batch * self.out, rows)
-        count = self.frequencies if keep else self.largest
+        count = self.frequencies if keep else self.most
         spectra = rows.new_empty(count, 2, self.batch, self.channels)
-        turned = rows.new_empty(self.largest, 2, self.batch, self.channels)
-        products = rows.new_empty(self.largest, 2 * self.batch, self.out)
-        weights = rows.new_empty(2 * self.largest * self.channels * self.out)
-        for chunk, place in self.chunks():
+        turned = rows.new_empty(self.most, 2, self.batch, self.channels)
+        products = rows.new_empty(self.most, 2 * self.batch, self.out)
+        memory = rows.new_empty(self.weights)
+        for chunk, place in self.frequencies_of_last():
             size = place.stop - place.start
             x, i_x, y = spectra[place if keep else slice(size)], turned[:size], products[:size]
-            w = weights[: 2 * size * self.channels * self.out].view(2, size, self.channels, self.out)
             self.before.spectrum(chunk, rows, x)
-            self.filters.spectrum(chunk, taps, w)
             torch.neg(x[:, 1], out=i_x[:, 0])
             i_x[:, 1] = x[:, 0]
-            torch.bmm(x.flatten(1, 2), w[0], out=y).baddbmm_(i_x.flatten(1, 2), w[1])
+            x, i_x = x.flatten(1, 2), i_x.flatten(1, 2)
+            for part, some, w in self.filter_chunks(chunk.last, memory):
+                self.filters.spectrum(part, taps, w)
+                torch.bmm(x[some], w[0], out=y[some])
+                y[some].baddbmm_(i_x[some], w[1])
             if bias is not None and place.start == 0:
                 y[0, : self.batch] += self.points * bias
-            self.after.add_to_rows(chunk, y, result)
+            self.after.set_rows(chunk, y, result)
         return self.after.fields(result, self.batch), spectra if keep else None
 
     def backward(
@@ -106,28 +118,30 @@ class _Passes:
         rows, taps = self.after.rows(cotangents), self.filters.rows(filters)
         to_fields = self.before.empty_rows(self.batch * self.channels, rows) if needs[0] else None
         to_taps, to_bias = torch.empty_like(taps) if spectra is not None else None, None
-        gradients, turned = rows.new_empty(2, self.largest, 2, self.batch, self.out)
-        products = rows.new_empty(self.largest, 2 * self.batch, self.channels)
-        weights = rows.new_empty(2 * self.largest * self.channels * self.out)
-        for chunk, place in self.chunks():
+        gradients, turned = rows.new_empty(2, self.most, 2, self.batch, self.out)
+        products = rows.new_empty(self.most, 2 * self.batch, self.channels)
+        memory = rows.new_empty(self.weights)
+        for chunk, place in self.frequencies_of_last():
             size = place.stop - place.start
             g, i_g, x = gradients[:size], turned[:size], products[:size]
-            w = weights[: 2 * size * self.channels * self.out].view(2, size, self.channels, self.out)
             self.after.spectrum(chunk, rows, g)
             if needs[2] and place.start == 0:
                 to_bias = g[0, 0].sum(0)
             torch.neg(g[:, 0], out=i_g[:, 1])
             i_g[:, 0] = g[:, 1]
             g, i_g = g.flatten(1, 2), i_g.flatten(1, 2)
+            for part, some, w in self.filter_chunks(chunk.last, memory):
+                if to_fields is not None:
+                    self.filters.spectrum(part, taps, w)
+                    torch.bmm(g[some], w[0].mT, out=x[some])
+                    x[some].baddbmm_(i_g[some], w[1].mT)
+                if to_taps is not None and spectra is not None:
+                    transposed = spectra[place][some].flatten(1, 2).mT
+                    torch.bmm(transposed, g[some], out=w[0])
+                    torch.bmm(transposed, i_g[some], out=w[1])
+                    self.filters.add_to_rows(part, w, to_taps)
             if to_fields is not None:
-                self.filters.spectrum(chunk, taps, w)
-                torch.bmm(g, w[0].mT, out=x).baddbmm_(i_g, w[1].mT)
-                self.before.add_to_rows(chunk, x, to_fields)
-            if to_taps is not None and spectra is not None:
-                transposed = spectra[place].flatten(1, 2).mT
-                torch.bmm(transposed, g, out=w[0])
-                torch.bmm(transposed, i_g, out=w[1])
-                self.filters.add_to_rows(chunk, w, to_taps)
+                self.before.set_rows(chunk, x, to_fields)
         return (
             None if to_fields is None else self.before.fields(to_fields, self.batch),
             None if to_taps is None else self.filters.filters(to_taps, self.channels),
