@@ -9,7 +9,7 @@
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
-- grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
+- grids: pixels and voxels of kernels, rings and harmonics, convolution, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
@@ -86,7 +86,14 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
+from intertwine.ops.grids import (
+    circular_harmonics,
+    gaussian_pool,
+    grid_convolution,
+    kernel_points,
+    linear_upsample,
+    smooth_ring,
+)
 from intertwine.ops.local_features import (
     Keypoints,
     SampledKeypoints,
@@ -161,6 +168,7 @@ __all__ = [
     "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "grid_convolution",
     "group_sums",
     "hilbert_fit",
     "kernel_points",
