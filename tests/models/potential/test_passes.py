@@ -125,3 +125,12 @@ def test_many_elements() -> None:
     assert set(ELEMENTS) <= set(model.elements)
     for found, value in zip(by_passes(model, s), by_autograd(model, s), strict=True):
         torch.testing.assert_close(found, value, atol=1e-10, rtol=1e-10)
+
+
+def test_buffers_of_inference_mode_serve_outside_of_it() -> None:
+    model, s = with_biases(potential(radial_hidden=())), molecule(11, 2)
+    with torch.inference_mode():
+        first = model(*s)
+    torch.testing.assert_close(model(*s).forces, first.forces.clone(), atol=1e-12, rtol=1e-12)
+    training = deepcopy(model).train()
+    assert training(*s).forces.requires_grad

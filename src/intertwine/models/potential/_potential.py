@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,6 @@ from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
 _UNKNOWN = -1
-_BOND_LENGTH = 1.25
 PRODUCTS = "products"
 
 
@@ -69,7 +68,7 @@ class Potential(nn.Module):
         reference_energies: E0 in eV for each element in their order; zero when not given.
         binding_energies: What an atom of each element loses in eV when it is bound, the initial weights of those
             features; zero when not given, as it should be where E0 is that of an atom in a molecule.
-        bond_lengths: Of each element in A; an atom without a neighbor within twice that is free.
+        bond_lengths: Of each element in A, 1.25 when not given; an atom without a neighbor within twice that is free.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
         family: "products", or the ``layer`` of an encoder: "attention", "depthwise", "egnn", "steerable".
         committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
@@ -96,6 +95,7 @@ class Potential(nn.Module):
         (torch.Size([1]), torch.Size([3, 3]), True)
     """
 
+    default_bond_length: ClassVar[float] = 1.25
     reference: Tensor
     index_of_number: Tensor
     committee: Tensor
@@ -126,7 +126,7 @@ class Potential(nn.Module):
         self.elements = _check_elements(elements)
         references = self._of_elements("reference energies", reference_energies, 0.0)
         binding = self._of_elements("binding energies", binding_energies, 0.0)
-        lengths = self._of_elements("bond lengths", bond_lengths, _BOND_LENGTH)
+        lengths = self._of_elements("bond lengths", bond_lengths, self.default_bond_length)
         if not (cutoff > 0 and average_neighbors > 0 and layers > 0 and committee >= 0):
             raise UsageError(
                 "a potential needs a positive cutoff, average_neighbors and layers, and a committee of 0 or more, "
@@ -304,7 +304,7 @@ class Potential(nn.Module):
 
         if not slopes:
             return energies_of(vectors), None
-        if not wanted and isinstance(self.network, ProductNetwork) and self._evaluator.is_usable(self.network):
+        if not wanted and isinstance(self.network, ProductNetwork) and Evaluator.is_usable(self.network, vectors):
             elements = self.element_indices(numbers)
             found = self._evaluator(self.network, self.readout, self.bound.reach, elements, vectors, edges)
             references = self.reference.index_select(0, elements)

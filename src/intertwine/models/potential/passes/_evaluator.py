@@ -39,9 +39,11 @@ class Evaluator:
     def __getstate__(self) -> dict[str, Any]:
         return {"_program": None, "_tables": None}
 
-    def is_usable(self, network: nn.Module) -> bool:
-        """Whether it can stand in for a network here: not while functions are traced, compiled or transformed."""
-        return has_passes(network) and not torch.compiler.is_compiling() and not is_transformed()
+    @staticmethod
+    def is_usable(network: nn.Module, vectors: Tensor) -> bool:
+        """Whether it can stand in for a network: on a CPU, and not while functions are compiled or transformed."""
+        plain = not torch.compiler.is_compiling() and not is_transformed()
+        return plain and vectors.device.type == "cpu" and has_passes(network)
 
     @torch.no_grad()
     def __call__(

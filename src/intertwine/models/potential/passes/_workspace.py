@@ -21,7 +21,8 @@ class Workspace(threading.local):
             size *= length
         buffer = self._buffers.get(key)
         if buffer is None or buffer.numel() < size:
-            buffer = self._buffers[key] = like.new_empty(size)
+            with torch.inference_mode(False):  # so that it serves outside of that mode too
+                buffer = self._buffers[key] = like.new_empty(size)
         return buffer[:size].view(shape)
 
 
