@@ -304,7 +304,11 @@ class Potential(nn.Module):
 
         if not slopes:
             return energies_of(vectors), None
-        if not wanted and isinstance(self.network, ProductNetwork) and Evaluator.is_usable(self.network, vectors):
+        if (
+            not wanted
+            and isinstance(self.network, ProductNetwork)
+            and Evaluator.is_usable(self.network, numbers, edges)
+        ):
             elements = self.element_indices(numbers)
             found = self._evaluator(self.network, self.readout, self.bound.reach, elements, vectors, edges)
             references = self.reference.index_select(0, elements)

@@ -16,6 +16,9 @@ from intertwine.models.potential.passes._tables import Tables, make_tables
 if TYPE_CHECKING:
     from intertwine.models.potential._network import ProductNetwork
 
+_MOST_EDGES = 4096
+"""Beyond that the operations of autograd are long enough, and its chunks are larger."""
+
 
 def has_passes(network: nn.Module) -> bool:
     """Whether there are passes for a network: one of products whose radial functions are linear in Bessel functions."""
@@ -40,10 +43,11 @@ class Evaluator:
         return {"_program": None, "_tables": None}
 
     @staticmethod
-    def is_usable(network: nn.Module, vectors: Tensor) -> bool:
-        """Whether it can stand in for a network: on a CPU, and not while functions are compiled or transformed."""
-        plain = not torch.compiler.is_compiling() and not is_transformed()
-        return plain and vectors.device.type == "cpu" and has_passes(network)
+    def is_usable(network: nn.Module, numbers: Tensor, edges: Tensor) -> bool:
+        """Whether it can stand in for a network: for few edges on a CPU, and not while functions are transformed."""
+        if torch.compiler.is_compiling() or is_transformed() or numbers.device.type != "cpu":
+            return False
+        return len(numbers) > 0 and edges.shape[1] <= _MOST_EDGES and has_passes(network)
 
     @torch.no_grad()
     def __call__(
