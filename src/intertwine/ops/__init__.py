@@ -63,6 +63,7 @@ from intertwine.ops.filters import (
 from intertwine.ops.functions import (
     EdgeBasis,
     bessel_basis,
+    bessel_with_derivative,
     circle_grid,
     edge_basis,
     piecewise_polynomial,
@@ -149,6 +150,7 @@ __all__ = [
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
+    "bessel_with_derivative",
     "centers",
     "chunks",
     "circle_grid",
