@@ -11,8 +11,8 @@ from intertwine.ops.vector_neurons._vn_relu_kernels import TINY, dot
 
 
 def _sum_over_edges(values: Tensor) -> Tensor:
-    """``(K, r, C) -> (C,)``, over the outermost axis first."""
-    return values.sum(0).sum(0)
+    """``(K, r, C) -> (C,)``, first over the K edges of each node, then over the nodes in float64, in whatever order."""
+    return values.sum(0).sum(0, dtype=torch.float64)
 
 
 def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
@@ -27,13 +27,12 @@ def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
         chunk_mean = _sum_over_edges(norms).div_(chunk.num_edges)
-        norms.sub_(chunk_mean)
+        norms.sub_(chunk_mean.to(norms))
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
         total = count + chunk.num_edges
-        delta = chunk_mean.to(torch.float64) - mean
-        chunk_squares = _sum_over_edges(norms.square_()).to(torch.float64)
-        squares += chunk_squares + delta.square() * (count * chunk.num_edges / total)
+        delta = chunk_mean - mean
+        squares += _sum_over_edges(norms.square_()) + delta.square() * (count * chunk.num_edges / total)
         mean += delta * (chunk.num_edges / total)
         count = total
     return mean.to(vectors.target.dtype), (squares / max(count, 1)).to(vectors.target.dtype)
