@@ -103,7 +103,3 @@ def test_two_processes_have_the_gradients_of_one_in_float32(errors, name: str) -
 
 def test_without_synchronized_statistics_they_have_not(errors) -> None:
     assert errors[UNSYNCHRONIZED].min() > 1e-2
-
-
-if __name__ == "__main__":
-    print({k: [f"{x:.1e}" for x in v.tolist()] for k, v in errors.__wrapped__().items()})

@@ -16,7 +16,7 @@ def _sum_over_edges(values: Tensor) -> Tensor:
 
 
 def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
-    """Mean and variance ``(C,)`` of the norms over all edges, merged in float64; zero without edges."""
+    """Mean and variance ``(C,)`` of the norms over all edges, float64; zero without edges."""
     (vectors,) = inputs.vectors
     mean = torch.zeros(vectors.target.shape[2], dtype=torch.float64, device=vectors.target.device)
     squares = torch.zeros_like(mean)
@@ -35,7 +35,7 @@ def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
         squares += _sum_over_edges(norms.square_()) + delta.square() * (count * chunk.num_edges / total)
         mean += delta * (chunk.num_edges / total)
         count = total
-    return mean.to(vectors.target.dtype), (squares / max(count, 1)).to(vectors.target.dtype)
+    return mean, squares / max(count, 1)
 
 
 def backward(
@@ -47,7 +47,8 @@ def backward(
     # The gradient of a norm is quadratic norm + linear; of a vector q, (quadratic + linear / |q|) q.
     quadratic = 2 * grad_variance / num_edges
     linear = grad_mean / num_edges - quadratic * mean
-    tiny = mean.new_tensor(TINY)
+    quadratic, linear = (factor.to(inputs.vectors[0].target) for factor in (quadratic, linear))
+    tiny = linear.new_tensor(TINY)
     for chunk in inputs.chunks():
         total.add(inputs, chunk, [_chunk_backward(chunk, inputs, quadratic, linear, tiny)])
     return total.by_node(inputs)
