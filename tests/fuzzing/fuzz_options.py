@@ -269,6 +269,8 @@ def misspelled(draw: Draw) -> Case:
         return Case("misspelled", ("fit", task, *FITS["properties"][2:]), WRONG if task not in FITS else EITHER)
     if kind == 2 and flags:
         flag = mutated(draw, draw.choice(flags))
+        if flag in flags and path == "demo":  # not misspelled, and a demonstration takes minutes
+            return Case("misspelled", (*words, flag, "none"), WRONG)
         return Case("misspelled", (*words, flag, "1"), WRONG if flag not in flags and path != "runs" else EITHER)
     if kind == 3 and flags:
         option = draw.choice([item.opts[0] for item in parameters(path) if not item.is_flag] or ["--nope"])
@@ -356,6 +358,7 @@ def wrong_run(draw: Draw) -> Case:
         *(DATA[other] for other in DATA if other != task),
     ]
     wrong = draw.choice(data)
-    known = EITHER if {task, wrong} in ({"classify", "parts"}, {"segment", "classes"}) else WRONG
+    readable = (("classify", "parts"), ("segment", "classes"), ("properties", "frames.extxyz"))
+    known = EITHER if (task, wrong) in readable else WRONG
     rest = ("--output", "a.csv") if name == "predict" else ("--samples", "2") if name == "audit" else ()
     return Case("data of another task", (name, RUNS[task], wrong, *rest), known)

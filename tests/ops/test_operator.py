@@ -202,7 +202,7 @@ def test_autocast_computes_in_float32(name: str, dtype: torch.dtype) -> None:
         found = function(*leaves)
         functional = torch.func.grad(lambda x: function(x, *leaves[1:]).sum())(leaves[0].detach())
     tolerance = 0.02 if "harmonics" in name or "wigner" in name else 1e-5
-    torch.testing.assert_close(found.float(), expected, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(found.float(), expected.float(), rtol=tolerance, atol=tolerance)
     (gradient,) = torch.autograd.grad(found.sum(), leaves[0])
     assert gradient.dtype == dtype
     torch.testing.assert_close(functional, gradient, rtol=0.05, atol=0.05)

@@ -53,6 +53,8 @@ class Transform:
     def fixes(self, rep: Rep) -> bool:
         """Whether rho(g) is exactly the identity matrix, looked up once for each representation."""
         if rep not in self._identities:
+            if self.linear is not None and not self.linear.requires_grad and _is_identity(self.linear):
+                return self._identities.setdefault(rep, True)  # rho(1) = 1
             matrix = self.matrix(rep)
             identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
             self._identities[rep] = not matrix.requires_grad and torch.equal(matrix, identity)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intertwine._constant_weights import constant_weights
 from intertwine.actions import Action, Transform
 from intertwine.auditing._audited_module import AuditedModule
 from intertwine.auditing._checks import acts, check_action
@@ -58,7 +59,7 @@ class _Measurement:
     def values(self, trial: Trial) -> None:
         """Compare outputs of the whole function and of each layer whose action is known."""
         data, transforms = trial.data, trial.transforms
-        with torch.no_grad():
+        with torch.no_grad(), constant_weights():
             reference = self._observe(data)
             check_action(self._output_action, "output", transforms, reference[_WHOLE])
             self.repeat_error = max(self.repeat_error, distance(self._observe(data)[_WHOLE], reference[_WHOLE]).error)

@@ -63,6 +63,7 @@ from intertwine.ops.filters import (
 from intertwine.ops.functions import (
     EdgeBasis,
     bessel_basis,
+    bessel_with_derivative,
     circle_grid,
     edge_basis,
     piecewise_polynomial,
@@ -117,7 +118,7 @@ from intertwine.ops.points import (
     radius_graph,
 )
 from intertwine.ops.registration import Registration, register
-from intertwine.ops.sets import gather_sums, group_sums, pad_sets
+from intertwine.ops.sets import entry_linear, gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -149,6 +150,7 @@ __all__ = [
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
+    "bessel_with_derivative",
     "centers",
     "chunks",
     "circle_grid",
@@ -161,6 +163,7 @@ __all__ = [
     "edge_basis",
     "edge_norm_stats",
     "edge_wigner_d",
+    "entry_linear",
     "farthest_point_sampling",
     "filter_kernels",
     "gather_sums",

@@ -75,6 +75,7 @@ class VectorBatchNorm(nn.Module):
             ``(2, C)``: BN(|v|) / |v| = scale + shift / |v|.
         """
         mean, variance = self.running_mean, self.running_variance
+        dtype = torch.promote_types(values.target.dtype, mean.dtype)
         if self.training:
             count: float = graph.source.shape[0]
             mean, variance = edge_norm_stats(values, graph, edges)
@@ -86,7 +87,7 @@ class VectorBatchNorm(nn.Module):
                     unbiased = variance * (count / max(count - 1, 1))
                     self.running_variance.lerp_(unbiased.to(self.running_variance), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return torch.stack([scale, self.bias - scale * (mean + VN_EPSILON)])
+        return torch.stack([scale, self.bias - scale * (mean + VN_EPSILON)]).to(dtype)
 
     def extra_repr(self) -> str:
         """The representation."""

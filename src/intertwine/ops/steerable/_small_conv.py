@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._constant_weights import from_weights
 from intertwine.ops._operator import float32_under_autocast
 from intertwine.ops.graph import Chunk, Graph, Sums, chunks, share_chunks
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
@@ -149,7 +150,12 @@ def small_conv(
     weights: Sequence[Tensor],
 ) -> Tensor:
     """:func:`intertwine.ops.steerable_conv` in the order for few channels: aggregate first, then couple."""
-    matrix = coupling_matrix(coupling, clebsch_gordan, list(weights), radial.shape[1]).flatten()
+    num_radial = radial.shape[1]
+    matrix = from_weights(
+        lambda: coupling_matrix(coupling, clebsch_gordan, list(weights), num_radial).flatten(),
+        ("small_conv", coupling, num_radial),
+        weights,
+    )
     args = ConvArgs(features, harmonics, radial, matrix, clebsch_gordan, *graph.indices, coupling.encode())
     result: Tensor = operators.conv(*args)
     return result

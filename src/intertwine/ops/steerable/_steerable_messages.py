@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from intertwine._constant_weights import from_weights
 from intertwine.ops._operator import Operator
 from intertwine.ops.graph import Graph
 from intertwine.ops.steerable import _fused_conv, _small_conv
@@ -64,15 +65,25 @@ def steerable_messages(
     if not weights:
         return features.new_zeros(by_source.source.shape[0], coupling.dim_out)
     num_radial = radial.shape[1]
-    transposed, tensor, path_weights = _transpose(coupling, clebsch_gordan, weights, num_radial)
-    if prefer_small_conv(transposed, num_radial):
-        operator = small_messages_operator
-        flat = _small_conv.coupling_matrix(transposed, tensor, path_weights, num_radial).flatten()
-    else:
-        operator, flat = messages_operator, torch.cat([weight.flatten() for weight in path_weights])
+    operator, transposed, tensor, flat = from_weights(
+        lambda: _prepare(coupling, clebsch_gordan, weights, num_radial),
+        ("steerable_messages", coupling, num_radial),
+        weights,
+    )
     args = ConvArgs(features, harmonics, radial, flat, tensor, *by_source.indices, transposed.encode())
     result: Tensor = operator(*args)
     return result
+
+
+def _prepare(
+    coupling: Coupling, clebsch_gordan: Tensor, weights: Sequence[Tensor], num_radial: int
+) -> tuple[Operator, Coupling, Tensor, Tensor]:
+    """The operator, the transposed coupling, its Clebsch-Gordan tensor, and the weights as the operator takes them."""
+    transposed, tensor, path_weights = _transpose(coupling, clebsch_gordan, weights, num_radial)
+    if prefer_small_conv(transposed, num_radial):
+        flat = _small_conv.coupling_matrix(transposed, tensor, path_weights, num_radial).flatten()
+        return small_messages_operator, transposed, tensor, flat
+    return messages_operator, transposed, tensor, torch.cat([weight.flatten() for weight in path_weights])
 
 
 def _transpose(

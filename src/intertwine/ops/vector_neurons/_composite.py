@@ -37,7 +37,7 @@ def composite_vn_relu_mean(args: VNReluArgs) -> Tensor:
 def composite_norm_stats(args: NormStatsArgs) -> tuple[Tensor, Tensor]:
     """The function of :func:`edge_norm_stats`."""
     target = torch.argsort(args.rank_of_node)[args.rank]
-    norms = safe_norm(composite_vectors(args.values, args.edge_attr, args.source, target), dim=0)
+    norms = safe_norm(composite_vectors(args.values, args.edge_attr, args.source, target), dim=0).double()
     num_edges = max(len(norms), 1)
     mean = norms.sum(0) / num_edges
     return mean, (norms - mean).square().sum(0) / num_edges

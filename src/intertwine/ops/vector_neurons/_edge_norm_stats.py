@@ -38,7 +38,8 @@ def _norm_stats_backward(grad_mean: Tensor, grad_variance: Tensor, mean: Tensor,
 @_norm_stats.register_fake
 def _(*given: Any) -> tuple[Tensor, Tensor]:
     target = NormStatsArgs(*given).q_target
-    return target.new_empty(target.shape[2]), target.new_empty(target.shape[2])
+    mean = target.new_empty(target.shape[2], dtype=torch.float64)
+    return mean, torch.empty_like(mean)
 
 
 @_norm_stats_backward.register_fake
@@ -77,7 +78,7 @@ def edge_norm_stats(values: EdgeVectors, graph: Graph, edge_attr: Tensor | None 
         edge_attr: As in :func:`vn_relu_mean`.
 
     Returns:
-        Two tensors ``(C,)``, of half precision vectors in float32; zero without edges.
+        Two tensors ``(C,)``, float64, so that those of parts of a batch can be merged; zero without edges.
     """
     args = NormStatsArgs(*values, edge_attr, *graph.indices)
     is_half = values.target.dtype in HALF  # whose squares overflow and underflow

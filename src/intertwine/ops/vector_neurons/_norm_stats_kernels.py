@@ -35,10 +35,10 @@ class _Moments(NamedTuple):
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
         mean = _sum_over_edges(norms).div_(chunk.num_edges)
-        norms.sub_(mean)
+        norms.sub_(mean.to(norms))
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
-        return cls(chunk.num_edges, mean.double(), _sum_over_edges(norms.square_()).double())
+        return cls(chunk.num_edges, mean, _sum_over_edges(norms.square_()))
 
     def merge(self, other: _Moments) -> _Moments:
         """Those of the edges of both (Chan, Golub and LeVeque, 1979)."""
@@ -49,12 +49,12 @@ class _Moments(NamedTuple):
 
 
 def _sum_over_edges(values: Tensor) -> Tensor:
-    """``(K, r, C) -> (C,)``, over the outermost axis first."""
-    return values.sum(0).sum(0)
+    """``(K, r, C) -> (C,)``, first over the K edges of each node, then over the nodes in float64, in whatever order."""
+    return values.sum(0).sum(0, dtype=torch.float64)
 
 
 def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
-    """Mean and variance ``(C,)`` of the norms over all edges, merged in float64; zero without edges."""
+    """Mean and variance ``(C,)`` of the norms over all edges, float64; zero without edges."""
     (vectors,) = inputs.vectors
     zero = torch.zeros(vectors.target.shape[2], dtype=torch.float64, device=vectors.target.device)
 
@@ -63,8 +63,7 @@ def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
         return reduce(_Moments.merge, moments, _Moments(0, zero, zero))
 
     moments = reduce(_Moments.merge, map_chunks(work, inputs.chunks(), zero.device))
-    variance = moments.squares / max(moments.num_edges, 1)
-    return moments.mean.to(vectors.target.dtype), variance.to(vectors.target.dtype)
+    return moments.mean, moments.squares / max(moments.num_edges, 1)
 
 
 def backward(
@@ -75,7 +74,8 @@ def backward(
     # The gradient of a norm is quadratic norm + linear; of a vector q, (quadratic + linear / |q|) q.
     quadratic = 2 * grad_variance / num_edges
     linear = grad_mean / num_edges - quadratic * mean
-    tiny = mean.new_tensor(TINY)
+    quadratic, linear = (factor.to(inputs.vectors[0].target) for factor in (quadratic, linear))
+    tiny = linear.new_tensor(TINY)
 
     def of_chunk(chunk: EdgeChunk, d_affine: Tensor | None) -> list[Tensor]:
         return [_chunk_backward(chunk, inputs, quadratic, linear, tiny)]
