@@ -37,6 +37,8 @@ fourth: padding keeps the size here, and the mean over pixels is the readout. No
 costs most of the learning."""
 LARGE = {"widths": WIDE, "kernel_size": (7, 5, 5, 5, 5, 5), "pool_after": (2, 4)}
 """Six layers: the shape of the networks of Weiler and Cesa, NeurIPS 2019."""
+HALF = {"widths": tuple(width // 2 for width in WIDE), "kernel_size": (7, 5, 5, 5, 5, 5), "pool_after": (1, 3)}
+"""The same with half the fields and earlier halvings of the resolution, for short runs."""
 
 
 def ours(group, **options):
@@ -82,6 +84,7 @@ NETWORKS = {
     "z2": lambda: ours(iw.Cyclic(1), widths=(21,) * 7, basis=PixelBasis(), **NARROW),
     "p4": lambda: ours(iw.Cyclic(4), widths=(10,) * 7, basis=PixelBasis(), **NARROW),
     "harmonic": harmonic,
+    "c8-half": lambda: ours(iw.Cyclic(8), **HALF),
     "c8": lambda: ours(iw.Cyclic(8), **LARGE),
     "c16": lambda: ours(iw.Cyclic(16), **LARGE),
     "so2": lambda: ours(iw.SO2(), **LARGE),

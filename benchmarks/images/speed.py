@@ -2,8 +2,9 @@
 
 The network is 1 -> 8 -> 16 -> 16 regular fields of C_8 with filters of 7, 5 and 5 pixels and ReLU, on a batch of 32
 images of 28 x 28. First it is checked that both libraries compute the same function: escnn's weights are moved into
-:class:`GridConv` with the rings of escnn. Then times of fresh processes (import, construction, first forward), and of
-steps: all candidates do one each in turn, and the ratios are medians over the rounds.
+:class:`GridConv` with the rings of escnn. Then times of fresh processes (import, construction, first forward) with the
+memory that a training step adds, and processor times of steps, which other programs disturb less than they do those of
+a clock: all candidates do one each in turn, and the ratios are medians over the rounds.
 
     python benchmarks/images/speed.py                                      where escnn is installed, beside it
     python benchmarks/images/speed.py --threads 1 --rounds 3 --batch 4     a trial
@@ -144,8 +145,8 @@ def difference(ours, other, images):
         return float((ours.eval()(images) - expected).norm() / expected.norm())
 
 
-def fresh(name, threads):
-    """In a process of its own: seconds of the import, of construction, of the first forward, of the spatial layer."""
+def fresh(name, threads, batch):
+    """In a process of its own: seconds of import, construction, first forward, spatial layer; megabytes of a step."""
     torch.set_num_threads(threads)
     images = torch.randn(1, 1, SIZE, SIZE)
     imports = {"intertwine": "intertwine.nn", "escnn": "escnn.nn", "plain": "torch.nn"}[name]
@@ -153,14 +154,23 @@ def fresh(name, threads):
     network, found["construction"] = timed(NETWORKS[name])
     with torch.no_grad():
         found["first forward"] = seconds(lambda: network(images))
+    before = peak_megabytes()
+    training_step(network, torch.randn(batch, 1, SIZE, SIZE))()
+    found["step, MB"] = peak_megabytes() - before
     if name in SPATIAL:
         found["SO(3) 5^3 layer"] = seconds(SPATIAL[name])
     print(json.dumps(found))
 
 
-def in_fresh_process(name, threads, repeats):
+def peak_megabytes():
+    """The largest memory of this process so far. That of ``getrusage`` may be the parent's."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1000
+
+
+def in_fresh_process(name, threads, batch, repeats):
     """The medians of `fresh`."""
-    command = [sys.executable, __file__, "--fresh", name, "--threads", str(threads)]
+    command = [sys.executable, __file__, "--fresh", name, "--threads", str(threads), "--batch", str(batch)]
     rows = [
         json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
         for _ in range(repeats)
@@ -193,6 +203,12 @@ def evaluation(network, images):
     return step
 
 
+def processor_seconds(step):
+    begin = time.process_time()
+    step()
+    return time.process_time() - begin
+
+
 def ratios(steps, rounds):
     """Lines of the median time of each step, and of the median of its ratios to "plain" and to "intertwine"."""
     for step in steps.values():
@@ -200,7 +216,7 @@ def ratios(steps, rounds):
     times = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
-            times[name].append(seconds(step))
+            times[name].append(processor_seconds(step))
 
     def over(name, other):
         return statistics.median(a / b for a, b in zip(times[name], times[other], strict=True))
@@ -264,14 +280,14 @@ def main():
     parser.add_argument("--fresh", choices=list(NETWORKS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fresh:
-        fresh(options.fresh, options.threads[0])
+        fresh(options.fresh, options.threads[0], options.batch)
         return
     names = [name for name in NETWORKS if name != "escnn" or (find_spec("escnn") and not options.no_escnn)]
     torch.manual_seed(0)
     images = torch.randn(options.batch, 1, SIZE, SIZE)
     print(f"{machine()}; batch {options.batch}, {options.rounds} rounds\n")
     check_same_function(names, images[:4])
-    starts = {name: in_fresh_process(name, options.threads[0], 3) for name in names}
+    starts = {name: in_fresh_process(name, options.threads[0], options.batch, 3) for name in names}
     columns = list(starts["intertwine"])
     lines = [f"| {name} | {' | '.join(f'{row[key]:.3f}' if key in row else '-' for key in columns)} |"
              for name, row in starts.items()]  # fmt: skip

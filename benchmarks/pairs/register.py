@@ -19,12 +19,13 @@ import csv
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import ks_2samp
 
@@ -36,7 +37,10 @@ Method = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
 class Pair(NamedTuple):
-    """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and the symmetries of the object."""
+    """Two clouds, the true motion ``(4, 4)`` of the first onto the second, and the symmetries of the object.
+
+    ``whole``: two samples of the object in the frame of the first cloud, by which other symmetries are recognized.
+    """
 
     name: str
     overlap: float
@@ -44,6 +48,7 @@ class Pair(NamedTuple):
     second: np.ndarray
     motion: np.ndarray
     symmetries: np.ndarray = np.eye(4)[None]
+    whole: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def random_motion(random: np.random.RandomState, size: float) -> np.ndarray:
@@ -64,7 +69,9 @@ def moved(pair: Pair, seed: int) -> Pair:
     g, h = random_motion(random, size), random_motion(random, size)
     true = h @ pair.motion @ np.linalg.inv(g)
     symmetries = g @ pair.symmetries @ np.linalg.inv(g)
-    return pair._replace(first=move(pair.first, g), second=move(pair.second, h), motion=true, symmetries=symmetries)
+    whole = None if pair.whole is None else (move(pair.whole[0], g), move(pair.whole[1], g))
+    clouds = move(pair.first, g), move(pair.second, h)
+    return Pair(pair.name, pair.overlap, *clouds, true, symmetries, whole)
 
 
 def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
@@ -77,14 +84,18 @@ def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
             yield Pair(f"{a} {b}", overlap, scans[a].astype(float), scans[b].astype(float), motion)
 
 
-def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) -> Iterator[Pair]:
+def mesh_pairs(
+    folder: Path, overlaps: list[float], count: int, noise: float, skip: int = 0, exclude: Sequence[str] = ()
+) -> Iterator[Pair]:
     """Two crops by parallel planes of independent samples; the shared slab is the wanted share of each crop."""
     files = sorted(folder.rglob("*.off"))
     order = np.random.RandomState(0).permutation(len(files))
     kept = 0
     for number, path in enumerate(files[k] for k in order):
-        if kept == count:
+        if kept == skip + count:
             return
+        if path.stem in exclude:
+            continue
         try:
             clouds = [read_cloud(path, 20_000, seed).points for seed in (0, 1)]
         except ValueError:
@@ -92,6 +103,8 @@ def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) ->
         if np.linalg.matrix_rank(clouds[0] - clouds[0].mean(0), tol=1e-3 * np.ptp(clouds[0])) < 3:
             continue
         kept += 1
+        if kept <= skip:
+            continue
         random = np.random.RandomState(number)
         whole = register(*(torch.from_numpy(cloud) for cloud in clouds))
         symmetries = np.concatenate([np.eye(4)[None], whole.answers.numpy()])
@@ -103,7 +116,7 @@ def mesh_pairs(folder: Path, overlaps: list[float], count: int, noise: float) ->
             second = clouds[1][heights[1] >= np.quantile(heights[1], 1 - share)]
             scale = noise * np.linalg.norm(np.ptp(clouds[0], axis=0))
             first, second = (x + scale * random.randn(*x.shape) for x in (first, second))
-            yield Pair(path.stem, overlap, first, second, np.eye(4), symmetries)
+            yield Pair(path.stem, overlap, first, second, np.eye(4), symmetries, (clouds[0], clouds[1]))
 
 
 def ours(first: np.ndarray, second: np.ndarray, _: float) -> np.ndarray:
@@ -227,8 +240,37 @@ PEERS = {
 def errors(found: np.ndarray, pair: Pair) -> tuple[float, float]:
     """Degrees, and the displacement of the center over the diameter, modulo the symmetry of the object."""
     center, size = pair.first.mean(axis=0), np.linalg.norm(np.ptp(pair.first, axis=0))
+    best = _least_errors(found, pair.motion @ pair.symmetries, center, size)
+    if pair.whole is not None and max(best[0] / 5, best[1] / 0.02) >= 1:
+        own = np.linalg.inv(pair.motion) @ found
+        symmetry = nearest_symmetry(own, *pair.whole)
+        if symmetry is not None:
+            best = _least_errors(found, (pair.motion @ symmetry)[None], center, size)
+    return best
+
+
+def nearest_symmetry(motion: np.ndarray, cloud: np.ndarray, other: np.ndarray) -> np.ndarray | None:
+    """The motion of an object onto itself near a given one; None if it does not lie on itself as without a motion.
+
+    Symmetries of surfaces of revolution are more than a list holds. The motion is improved by iterated closest points
+    between two samples, and is a symmetry if the mean distance is then at most 3 % above that without a motion.
+    """
+    tree, cloud = cKDTree(other), cloud[::4]
+    still = tree.query(cloud)[0].mean()
+    for _ in range(20):
+        moved = move(cloud, motion)
+        targets = other[tree.query(moved)[1]]
+        centers = moved.mean(axis=0), targets.mean(axis=0)
+        turn = Rotation.align_vectors(targets - centers[1], moved - centers[0])[0].as_matrix()
+        step = np.eye(4)
+        step[:3, :3], step[:3, 3] = turn, centers[1] - turn @ centers[0]
+        motion = step @ motion
+    return motion if tree.query(move(cloud, motion))[0].mean() <= 1.03 * still else None
+
+
+def _least_errors(found: np.ndarray, motions: np.ndarray, center: np.ndarray, size: float) -> tuple[float, float]:
     best = (180.0, np.inf)
-    for true in pair.motion @ pair.symmetries:
+    for true in motions:
         cosine = (np.trace(found[:3, :3].T @ true[:3, :3]) - 1) / 2
         angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
         gap = float(np.linalg.norm(move(center, found) - move(center, true)) / size)
@@ -273,6 +315,8 @@ def main() -> None:
     parser.add_argument("--overlap", nargs="+", type=float, default=[0.4, 0.5, 0.6, 0.7, 0.8])
     parser.add_argument("--least", type=float, default=0.1, help="least overlap of scans")
     parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--skip", type=int, default=0, help="meshes of the random order to leave out first")
+    parser.add_argument("--exclude", nargs="*", default=[], help="names of meshes to leave out altogether")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation, share of the diameter")
     parser.add_argument("--runs", type=int, default=2, help="motions of each pair")
     parser.add_argument("--methods", nargs="+", default=["intertwine", *PEERS])
@@ -283,7 +327,9 @@ def main() -> None:
         pairs = [pair for pair in scan_pairs(*options.paths) if pair.overlap >= options.least]
         edges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.01]
     else:
-        pairs = list(mesh_pairs(options.paths[0], options.overlap, options.count, options.noise))
+        pairs = list(
+            mesh_pairs(options.paths[0], options.overlap, options.count, options.noise, options.skip, options.exclude)
+        )
         edges = [*(x - 1e-6 for x in options.overlap), 1.01]
     bins = list(itertools.pairwise(edges))
     print(f"{len(pairs)} pairs, overlap " + " ".join(f"{100 * low:.0f}+" for low, _ in bins))

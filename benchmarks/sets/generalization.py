@@ -5,7 +5,7 @@ trained on MNIST brought to 14 x 14 pixels, with a learning rate, optimizer, wei
 images and number of steps drawn at random. They are trained 40 at once and kept in --folder; an interrupted call goes
 on where it was. Every fifth is for the test. Learned is their accuracy on 1,000 test digits, in per cent:
 
-- message, equivariant, plain: the models of `intertwine fit weights`;
+- message, equivariant, statistics, plain: the models of `intertwine fit weights`;
 - ridge, trees: mean, variance and five quantiles of each tensor, by ridge regression and, where scikit-learn is
   installed, by gradient-boosted trees (Unterthiner et al., Predicting neural network accuracy from weights, 2020).
 
@@ -16,6 +16,7 @@ import argparse
 import csv
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -147,8 +148,11 @@ def main():
     parser.add_argument("--folder", required=True)
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", nargs="*", default=["message", "equivariant", "plain"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--learning-rate", type=float, default=0.005)
+    parser.add_argument("--keep-scales", action="store_true", help="Leave scales of hidden features as they are")
+    parser.add_argument("--models", nargs="*", default=["statistics", "message", "equivariant", "plain"])
     options = parser.parse_args()
     begin = time.process_time()
     make(Path(options.folder), options.count)
@@ -169,15 +173,20 @@ def main():
             continue
         score = f"error {(found - y[tested]).abs().mean():.2f}   Kendall's tau {kendall(found, y[tested]):.3f}"
         print(f"{name:<13} {score}", flush=True)
-    for model in options.models:
+    for model, seed in product(options.models, options.seeds):
         begin = time.process_time()
         with tempfile.TemporaryDirectory() as output:
             run = intertwine.fit(
                 "weights", options.folder, output=str(Path(output) / "run"), epochs=options.epochs, model=model,
-                activation="relu", labels="numbers", seed=options.seed,
+                activation="relu", labels="numbers", seed=seed, dropout=options.dropout,
+                learning_rate=options.learning_rate, keep_signs=options.keep_scales,
             )  # fmt: skip
             metrics = intertwine.load(run.best).evaluate().metrics["given"]
-        print(f"{model:<13} {metrics}   {time.process_time() - begin:.0f} s", flush=True)
+            kept = min(run.history, key=lambda row: row["loss"])
+        print(
+            f"{model:<13} error {metrics['mae']:.2f}   Kendall's tau {metrics['tau']:.3f}   validation error "
+            f"{kept.get('mae', float('nan')):.2f}   {time.process_time() - begin:.0f} s", flush=True,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,18 +6,22 @@ split, steps and seed:
 - message: `intertwine fit weights`, messages along the layers, which start as evaluations at learned inputs;
 - equivariant, and attention: linear maps between weights;
 - no-symmetries: equivariant with signs and phases left as they are;
-- linear-maps: the published layers of deep weight spaces, linear maps and ReLU without residuals, norms or expansions;
+- linear-maps: the layers of DWSNets (Navon et al., 2023), all equivariant linear maps, and ReLU, without residuals,
+  norms or expansions; our implementation of them, which spans the same maps;
+- neural-functional: the layers of NFN (Zhou et al., 2023) from its package, `pip install nfn einops`: NPLinear with
+  embedded inputs and outputs, ReLU, invariants by HNPPool;
 - perceptron: of all weights in a row; permuted: with random permutations while training; aligned: hidden features of
   every network matched to those of the first by their weights, layer by layer (linear assignment, needs scipy);
 - evaluated: a convolutional network on the pictures that the networks show, which reads outputs and not weights.
 
-With --test-from K the networks from number K on are the test and all before are to train and validate on, so that
-networks made after a model was settled can be the test. With --minutes each candidate has the same time.
+With --test FIRST LAST these networks are the test and all others are to train and validate on, so that networks that
+no choice was made on can be the test. With --minutes each candidate has the same time of training.
 Scores hold for this set only; published figures are of other networks.
 
     python benchmarks/sets/weights.py --epochs 20 --candidates equivariant perceptron
     intertwine data mnist-inrs --count 10000
-    python benchmarks/sets/weights.py --test-from 9000 --epochs 40 --seeds 0 1 2 --candidates message
+    python benchmarks/sets/weights.py --test 7000 8999 --epochs 40 --seeds 0 1 2 --candidates message
+    python benchmarks/sets/weights.py --test 7000 8999 --epochs 1000 --minutes 2
 """
 
 import argparse
@@ -48,7 +52,7 @@ TASKS = {
     "permuted": {"model": "plain", "augment": f"{PLANE}+permute"},
 }
 HIDDEN, LAYERS = 48, 4
-OTHERS = ("linear-maps", "aligned", "evaluated")
+OTHERS = ("linear-maps", "neural-functional", "aligned", "evaluated")
 
 
 def by_task(name, networks, options):
@@ -56,7 +60,7 @@ def by_task(name, networks, options):
 
     with tempfile.TemporaryDirectory() as folder:
         data = "mnist-inrs"
-        if options.test_from is not None:
+        if options.test is not None:
             data = str(written(networks, Path(folder) / "networks"))
         run = intertwine.fit(
             "weights", data, output=str(Path(folder) / "run"), epochs=options.epochs, seed=options.seed,
@@ -84,13 +88,15 @@ def written(networks, folder):
     return folder
 
 
-def read(test_from):
+def read(test):
     networks = mnist_inrs()
-    if test_from is None:
+    if test is None:
         return networks
     index = torch.arange(len(networks))
-    split = replace(networks.split, train=index[:test_from], validation=index[:0], test=index[test_from:])
-    return replace(networks, split=split)
+    tested = (index >= test[0]) & (index <= test[1])
+    return replace(
+        networks, split=replace(networks.split, train=index[~tested], validation=index[:0], test=index[tested])
+    )
 
 
 class LinearMaps(nn.Module):
@@ -107,6 +113,36 @@ class LinearMaps(nn.Module):
         for layer in self.layers:
             weights = tuple(relu(x) for x in layer(weights))
         return self.head(self.invariants(weights))
+
+
+class NeuralFunctional(nn.Module):
+    """The published layers of neural functional networks."""
+
+    def __init__(self, weights, hidden, layers, classes):
+        super().__init__()
+        from nfn import layers as nfn
+        from nfn.common import network_spec_from_wsfeat
+
+        spec = network_spec_from_wsfeat(self.features(weights))
+        modules = []
+        for a, b in pairwise([1, *[hidden] * layers]):
+            modules += [nfn.NPLinear(spec, a, b, io_embed=True), nfn.TupleOp(nn.ReLU())]
+        size = hidden * nfn.HNPPool.get_num_outs(spec)
+        self.network = nn.Sequential(
+            *modules, nfn.HNPPool(spec), nn.Flatten(1), nn.Linear(size, 4 * hidden), nn.ReLU(),
+            nn.Linear(4 * hidden, classes),
+        )  # fmt: skip
+
+    @staticmethod
+    def features(weights):
+        from nfn.common import WeightSpaceFeatures
+
+        parts = [x.reshape(len(x), -1, 1) if x.ndim == 2 else x for x in weights]  # A bias of one output has no axis.
+        parts = [x.movedim(-1, 1) for x in parts]
+        return WeightSpaceFeatures(parts[::2], parts[1::2])
+
+    def forward(self, *weights):
+        return self.network(self.features(weights))
 
 
 class Perceptron(nn.Module):
@@ -172,15 +208,16 @@ def by_loop(name, networks, options):
     split = networks.make_split(options.train, seed=options.seed)
     space = WeightSpace.of_state_dict(networks.state_dict(0), "sine", networks.frequency)
     arrays = space.stack([networks.state_dict(k) for k in range(len(networks))])
-    arrays = tuple((x - x.mean()) / x.std().clamp_min(1e-8) for x in arrays) if name == "linear-maps" else arrays
+    classes, train = networks.labels["classes"], split.train
+    if name in ("linear-maps", "neural-functional"):
+        arrays = tuple((x - x[train].mean()) / x[train].std().clamp_min(1e-8) for x in arrays)
     arrays = aligned(space, arrays) if name == "aligned" else pictures(networks) if name == "evaluated" else arrays
-    classes = networks.labels["classes"]
-    train = split.train
     if name == "aligned":
         arrays = tuple((x - x[train].mean(0)) / x[train].std(0).clamp_min(1e-6) for x in arrays)
     torch.manual_seed(options.seed)
     model = {
         "linear-maps": lambda: LinearMaps(space, HIDDEN, LAYERS, 10),
+        "neural-functional": lambda: NeuralFunctional(tuple(x[:1] for x in arrays), HIDDEN, LAYERS, 10),
         "aligned": lambda: Perceptron(space.num_weights, 12 * HIDDEN, LAYERS, 10),
         "evaluated": lambda: picture_network(10),
     }[name]()
@@ -215,12 +252,12 @@ def main():
     parser.add_argument("--candidates", nargs="+", default=[*TASKS, *OTHERS], choices=[*TASKS, *OTHERS])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--train", type=int, default=None, help="Networks to train on; by default all of the split")
-    parser.add_argument("--test-from", type=int, default=None, help="Networks from this number on are the test")
+    parser.add_argument("--test", type=int, nargs=2, metavar=("FIRST", "LAST"), help="These networks are the test")
     parser.add_argument("--minutes", type=float, default=None, help="Of training, each")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--output", default=None, help="JSON lines")
     options = parser.parse_args()
-    networks = read(options.test_from)
+    networks = read(options.test)
     for name, seed in product(options.candidates, options.seeds):
         options.seed = seed
         begin = time.monotonic()

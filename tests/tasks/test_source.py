@@ -27,6 +27,8 @@ def test_what_can_be_read_passes(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UsageError, match=r'no file or folder "qm8".*did you mean "qm9"'):
         check_source("qm8")
+    with pytest.raises(UsageError, match=r'no file or folder "qm8"$'):
+        check_source("qm8", ())
     (tmp_path / "a.xyz").write_text("")
     with pytest.raises(UsageError, match="is empty"):
         check_source(str(tmp_path / "a.xyz"))

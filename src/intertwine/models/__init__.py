@@ -50,7 +50,7 @@ from intertwine.models.potential import (
 )
 from intertwine.models.sets import AxialTransformer, DeepSets, ExchangeableNetwork, SetTransformer
 from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
-from intertwine.models.weights import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork
+from intertwine.models.weights import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork, WeightStatisticsNetwork
 
 __all__ = [
     "DGCNN",
@@ -104,6 +104,7 @@ __all__ = [
     "WeightMessageNetwork",
     "WeightNetwork",
     "WeightSpaceNetwork",
+    "WeightStatisticsNetwork",
     "WideResNet",
     "committee_deviation",
     "describe_family",

@@ -9,7 +9,7 @@
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
-- grids: pixels and voxels of kernels, rings and harmonics, antialiased pooling
+- grids: pixels and voxels of kernels, rings and harmonics, convolution, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: sums over observed entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
@@ -63,6 +63,7 @@ from intertwine.ops.filters import (
 from intertwine.ops.functions import (
     EdgeBasis,
     bessel_basis,
+    bessel_with_derivative,
     circle_grid,
     edge_basis,
     piecewise_polynomial,
@@ -86,7 +87,14 @@ from intertwine.ops.graph import (
     segment_softmax,
     segment_sum,
 )
-from intertwine.ops.grids import circular_harmonics, gaussian_pool, kernel_points, linear_upsample, smooth_ring
+from intertwine.ops.grids import (
+    circular_harmonics,
+    gaussian_pool,
+    grid_convolution,
+    kernel_points,
+    linear_upsample,
+    smooth_ring,
+)
 from intertwine.ops.local_features import (
     Keypoints,
     SampledKeypoints,
@@ -110,7 +118,7 @@ from intertwine.ops.points import (
     radius_graph,
 )
 from intertwine.ops.registration import Registration, register
-from intertwine.ops.sets import gather_sums, group_sums, pad_sets
+from intertwine.ops.sets import entry_linear, gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -142,6 +150,7 @@ __all__ = [
     "angular_decomposition",
     "avg_pool_neighbors",
     "bessel_basis",
+    "bessel_with_derivative",
     "centers",
     "chunks",
     "circle_grid",
@@ -154,12 +163,14 @@ __all__ = [
     "edge_basis",
     "edge_norm_stats",
     "edge_wigner_d",
+    "entry_linear",
     "farthest_point_sampling",
     "filter_kernels",
     "gather_sums",
     "gaussian_derivative",
     "gaussian_pool",
     "gram_schmidt",
+    "grid_convolution",
     "group_sums",
     "hilbert_fit",
     "kernel_points",

@@ -48,9 +48,8 @@ def check_source(data: str, public: Sequence[str] = PUBLIC) -> None:
     if not path.exists():
         match = nearest(data, public) if path.suffix == "" else None
         question = f'; did you mean "{match}"?' if match else ""
-        raise UsageError(
-            f'no file or folder "{data}", and no public set of that name{question} (public: {", ".join(public)})'
-        )
+        sets = f", and no public set of that name{question} (public: {', '.join(public)})" if public else ""
+        raise UsageError(f'no file or folder "{data}"{sets}')
     if path.is_file() and path.stat().st_size == 0:
         raise UsageError(f'"{data}" is empty; expected structures')
     if not path.is_file() and not path.is_dir():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from intertwine.models import WeightMessageNetwork
+from intertwine.models import WeightMessageNetwork, WeightStatisticsNetwork
 from intertwine.nn import Sine, WeightSpace
 from intertwine.testing import ModuleCase, ModuleTests
 
@@ -43,6 +43,8 @@ NETWORKS = {
 
 
 class TestConformance(ModuleTests):
+    network = WeightMessageNetwork
+
     def cases(self):
         found = {}
         for name in ("sine", "convolutional", "normalized inputs"):
@@ -50,13 +52,30 @@ class TestConformance(ModuleTests):
             weights = tuple(x.float() for x in random_weights(space, 3))
             one = tuple(x[0] for x in weights)
             found[name] = ModuleCase(
-                lambda space=space: WeightMessageNetwork(space, 2, hidden=4), one, law_inputs=one, degenerate=("zeros",)
+                lambda space=space: self.network(space, 2, hidden=4), one, law_inputs=one, degenerate=("zeros",)
             )
         return found
 
     def test_export(self, case):
         module, inputs = case.new_module().eval(), case.inputs
         torch.testing.assert_close(torch.export.export(module, inputs).module()(*inputs), module(*inputs))
+
+
+class TestStatistics(TestConformance):
+    network = WeightStatisticsNetwork
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_statistics_are_those_of_torch(name):
+    space = WeightSpace.of(NETWORKS[name]())
+    model, weights = WeightStatisticsNetwork(space, 3, hidden=6, symmetries=False).double(), random_weights(space, 4)
+    rows = [x.flatten(1) for x in weights]
+    shares = torch.tensor([0, 0.25, 0.5, 0.75, 1], dtype=torch.float64)
+    expected = [
+        torch.cat([row.mean(1, True), row.var(1, correction=0, keepdim=True), row.quantile(shares, 1).T], 1)
+        for row in rows
+    ]
+    torch.testing.assert_close(model._statistics(weights), torch.cat(expected, 1))
 
 
 @pytest.mark.parametrize("name", ["sine", "tanh", "relu"])
@@ -69,10 +88,11 @@ def test_channels_are_the_outputs_at_learned_inputs(name):
     torch.testing.assert_close(outputs[0].T, functional_call(network, network.state_dict(), (points,)))
 
 
+@pytest.mark.parametrize("network", [WeightMessageNetwork, WeightStatisticsNetwork])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_permutations_do_not_change_the_output(name):
+def test_permutations_do_not_change_the_output(name, network):
     space = WeightSpace.of(NETWORKS[name]())
-    model, weights = WeightMessageNetwork(space, 3, hidden=6).double(), random_weights(space, 4)
+    model, weights = network(space, 3, hidden=6).double(), random_weights(space, 4)
     model.set_statistics(weights)
     expected = model(*weights)
     assert expected.shape == (4, 3)

@@ -159,6 +159,32 @@ class TestSparse:
         assert torch.autograd.gradcheck(lambda v: layer(v, entries), (x,))
         assert torch.autograd.gradgradcheck(lambda v: layer(v, entries).square().sum(), (x,))
 
+    def test_gradients_equal_those_of_masked_dense(self):
+        layer = ExchangeableLinear("rows columns + rows + 1", 2, 2, "columns + rows columns + rows").double()
+        mask = torch.rand(4, 5, generator=seeded()) < 0.6
+        sides = (randn(4, 2, seed=1), randn(2, seed=2))
+        full = randn(4, 5, 2)
+        gradients = []
+        for sparse in (True, False):
+            given = tuple(each.clone().requires_grad_() for each in (full, *sides))
+            if sparse:
+                columns, entries, rows = layer((given[0][mask], *given[1:]), mask.nonzero().T, sizes=(4, 5))
+            else:
+                columns, entries, rows = layer(given, mask=(mask, None, None))
+                entries = entries[mask]
+            loss = entries.sin().sum() + columns.square().sum() + rows.cos().sum()
+            once = torch.autograd.grad(loss, [*given, *layer.parameters()], create_graph=True)
+            twice = torch.autograd.grad(sum(x.square().sum() for x in once), [*given, *layer.weights])
+            gradients.append([*once, *twice])
+        for found, expected in zip(*gradients, strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+    def test_forward_derivatives(self):
+        layer, x, v = ExchangeableLinear("a b", 2, 3).double(), randn(6, 2), randn(6, 2, seed=1)
+        entries = ObservedEntries.from_index(torch.tensor([[0, 0, 1, 2, 2, 2], [0, 1, 1, 0, 1, 3]]), (3, 4))
+        found = torch.func.jvp(lambda values: layer(values, entries), (x,), (v,))[1]
+        torch.testing.assert_close(found, layer(v, entries) - layer(torch.zeros_like(v), entries))
+
     def test_side_features_from_entries_alone(self):
         layer = ExchangeableLinear("cameras points", 2, 3, "cameras + points + 1").double()
         values, index = randn(9, 2), torch.stack([torch.arange(9) % 3, torch.arange(9) % 4])

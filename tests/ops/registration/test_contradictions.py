@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from intertwine.ops.registration._candidates import Pair, feature_matches
+from intertwine.ops.registration._candidates import Pair, feature_gaps, feature_matches
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._score import contradicted
 from intertwine.ops.registration._surfels import Surfels, surfels
@@ -58,7 +58,7 @@ def test_a_motion_that_contradicts_ranks_below_one_of_smaller_overlap():
         return surfels(both[(both[:, 1] >= low) & (both[:, 1] <= high)], SPACING)
 
     first, second = corner(0, 0.0, 0.75), corner(1, 0.25, 1.0)
-    matches = feature_matches(first, second, SPACING)
+    matches = feature_matches(first, second, feature_gaps(first, second, SPACING))
     pair = Pair(
         first, second, SPACING, matches._replace(**{name: getattr(matches, name)[:0] for name in matches._fields})
     )

@@ -157,7 +157,7 @@ def test_histograms_are_invariant_and_know_the_sign_of_the_normals():
     assert (pairs[:, 0] == pairs[:, 1]).mean() > 0.99
 
 
-def test_given_matches_take_the_place_of_histograms():
+def test_given_matches_are_tried_beside_histograms():
     """Matches that agree on a motion win over a larger overlap; nonsense does no harm where the shape decides."""
     (R, t), first, second = motion(5), blob(1500, 1), blob(1400, 2)
     moved = second @ R.mT + t
@@ -183,4 +183,5 @@ def test_evidence():
     assert 0 < found.evidence.agreeing <= found.evidence.matches
     assert 0.5 < found.evidence.closeness <= 1
     assert 0 <= found.evidence.margin <= 1
+    assert 0.9 < found.evidence.fit <= 1
     assert register(first[:1], second).evidence is None

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from intertwine._errors import UsageError
 from intertwine.data.tracks import read_tracks, synthetic_tracks
 from intertwine.tasks import load
 from intertwine.tasks.sfm import NetworkStart, SfmTask, _structure_from_motion, structure_from_motion
+from intertwine.tasks.sfm._job import part_of_scene
 from intertwine.tasks.sfm._scene_set import read_scenes
 from intertwine.testing import TaskTests
 
@@ -70,6 +72,27 @@ def test_learns_from_scenes_of_several_places(tmp_path):
         read_scenes([*names, names[1]])
 
 
+def test_cameras_and_scenes_without_common_points(tmp_path):
+    tracks, _ = synthetic_tracks(3, 40, visible=1)
+    blind = tracks.replaced(
+        intrinsics=tracks.intrinsics[[0, 0, 0, 1, 2]],
+        names=list("abcde"),
+        sizes=None,
+        camera=tracks.camera + 2,
+        poses=None,
+    )
+    for seed in range(5):
+        part = part_of_scene(blind, (2, 2), seed, 0)
+        assert len(part.camera)
+        assert bool((torch.bincount(part.point) != 1).all())
+    for number, scene in enumerate((tracks, tracks, tracks.select(tracks.camera == 0))):
+        save(tmp_path / f"{number}.npz", scene)
+    options = SfmTask.options(data=str(tmp_path))
+    options.check()
+    with pytest.raises(UsageError, match=r"2\.npz: no point is seen by two cameras"):
+        SfmTask().prepare(options)
+
+
 def test_a_network_can_start_a_reconstruction():
     tracks, _ = synthetic_tracks(5, 80, visible=0.9, seed=1)
     scene = structure_from_motion(tracks, network=NetworkStart(steps=40))
@@ -81,7 +104,7 @@ def test_a_network_can_start_a_reconstruction():
 
 
 def test_a_network_that_does_not_agree_is_not_believed(monkeypatch):
-    monkeypatch.setattr(_structure_from_motion, "_LEAST_AGREEMENT", 1.1)
+    monkeypatch.setattr(_structure_from_motion, "LEAST_AGREEMENT", 1.1)
     tracks, _ = synthetic_tracks(5, 80, visible=0.9, seed=1)
     scene = structure_from_motion(tracks, network=NetworkStart(steps=0))
     assert scene.parts[0].reprojection_error < 0.7

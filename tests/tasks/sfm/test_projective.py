@@ -2,14 +2,17 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 
 from intertwine._errors import UsageError
 from intertwine.cli import main
-from intertwine.data.tracks import read_tracks, synthetic_tracks, with_outliers
+from intertwine.data.tracks import Tracks, read_tracks, synthetic_tracks, with_outliers
+from intertwine.models import TracksNetwork
 from intertwine.ops.cameras import projective_bundle_adjustment, projective_residuals
-from intertwine.tasks.sfm import projective_structure_from_motion
+from intertwine.tasks.sfm import NetworkStart, projective_structure_from_motion
+from intertwine.tasks.sfm.mapping import ProjectiveMapper, clean
 
 pytest.importorskip("cv2")
 pytest.importorskip("scipy")
@@ -93,6 +96,31 @@ def test_adjustment_finds_the_least_cost_from_any_frame(scene):
     assert costs[0] == pytest.approx(costs[1], rel=1e-4)
 
 
+def test_a_network_can_start():
+    tracks, _ = synthetic_tracks(4, 60, visible=1, seed=2)
+    found = projective_structure_from_motion(tracks)
+    again = projective_structure_from_motion(tracks, network=NetworkStart(steps=30))
+    said = any("network do not agree" in remark for remark in again.remarks)
+    assert again.method == ("geometry" if said else "network")
+    assert again.reprojection_error == pytest.approx(found.reprojection_error, abs=0.02)
+    with pytest.raises(UsageError, match="calibrated"):
+        projective_structure_from_motion(tracks, network=NetworkStart(TracksNetwork(4, 1), 0))
+
+
+def test_a_good_start_is_kept(scene, found):
+    """Cameras in another projective frame, with noise, lead to the same errors."""
+    canonical = clean(scene[0])
+    given = canonical.tracks
+    mapper = ProjectiveMapper(given, 4.0)
+    change = torch.eye(4).double() + 0.1 * torch.randn(4, 4, generator=torch.Generator().manual_seed(0)).double()
+    poses = scene[0].poses
+    matrices = torch.cat([poses.rotations, poses.translations[..., None]], 2)[canonical.cameras] @ change
+    noise = 1e-3 * torch.randn(matrices.shape, generator=torch.Generator().manual_seed(1)).double()
+    assert mapper.start_from(torch.arange(5), matrices + noise)
+    mapper.finish()
+    assert float(mapper.inliers.double().mean()) == pytest.approx(float(found.inliers.double().mean()), abs=0.01)
+
+
 def test_planes_and_noise_are_refused(scene):
     tracks, points = scene
     flat = points * torch.tensor([1.0, 1.0, 0.0])
@@ -123,6 +151,37 @@ def test_command_on_a_table_without_intrinsics(scene, tmp_path, capsys):
     with (tmp_path / "out" / "projections.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["camera"] for row in rows] == [f"{i}.jpg" for i in range(5)]
-    for extra, message in ((["--cameras", "affine"], "affine"), (["--cameras", "projective", "--steps", "3"], "leave")):
+    for extra, message in (
+        (["--cameras", "affine"], "affine"),
+        (["--cameras", "projective", "--checkpoint", "run"], "leave"),
+    ):
         assert main(["sfm", path, *extra]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_command_on_a_measurement_matrix(scene, tmp_path, capsys):
+    """An archive with M alone, 2 rows for each camera, zeros where nothing is seen, as Moran et al. have it."""
+    tracks = scene[0]
+    matrix = np.zeros((10, 150))
+    rows, columns = 2 * tracks.camera.numpy(), tracks.point.numpy()
+    matrix[rows, columns], matrix[rows + 1, columns] = tracks.xy.numpy().T
+    np.savez(tmp_path / "scene.npz", M=matrix)
+    path = str(tmp_path / "scene.npz")
+    assert main(["sfm", path]) == 2
+    assert "the intrinsics are missing" in capsys.readouterr().err
+    assert main(["sfm", path, "--cameras", "projective", "--output", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "5 of 5, 150 points" in text
+    assert "fundamental matrix" in text
+
+
+def test_parts_of_a_scene_are_named(scene):
+    first, other = scene[0], synthetic_tracks(4, 100, visible=0.9, seed=5)[0]
+    both = Tracks(
+        torch.cat([first.camera, other.camera + 5]), torch.cat([first.point, other.point + 150]),
+        torch.cat([first.xy, other.xy]), torch.cat([first.intrinsics, other.intrinsics]),
+        [*first.names, *"abcd"], 250,
+    )  # fmt: skip
+    found = projective_structure_from_motion(both)
+    assert found.registered.tolist() == [True] * 5 + [False] * 4
+    assert any("another part of the scene" in remark and remark.endswith("a, b, c, d") for remark in found.remarks)

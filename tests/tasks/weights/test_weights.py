@@ -106,6 +106,12 @@ class TestFolders:
         with pytest.raises(UsageError, match="--architecture 3"):
             prepare(tmp_path, architecture=3)
 
+    def test_one_network(self, tmp_path):
+        torch.save(tiny(0), tmp_path / "0.pt")
+        (tmp_path / "labels.csv").write_text("file,label\n0.pt,a\n")
+        with pytest.raises(UsageError, match="one network only"):
+            prepare(tmp_path)
+
     def test_networks_that_are_not_finite_are_named(self, tmp_path):
         write_folder(tmp_path)
         torch.save(tiny(0) | {"0.bias": torch.full((4,), float("nan"))}, tmp_path / "sub" / "0.pt")

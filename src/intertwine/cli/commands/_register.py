@@ -30,7 +30,7 @@ def register(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Trained network (fit register), whose matches are used instead of those of local histograms.",
+            help="Trained network (fit register), whose matches are tried beside those of local histograms.",
             show_default=False,
         ),
     ] = None,

@@ -82,7 +82,7 @@ def sfm(
 
     if not 0 < threshold < float("inf"):
         raise UsageError(f"--threshold expects a number of pixels above 0, got {threshold}")
-    projective = _is_projective(cameras, of_network=any(x is not None for x in (start, checkpoint, steps)))
+    projective = _is_projective(cameras, checkpoint)
     network = _network_start(start, checkpoint, steps)
     if output is not None:
         check_output_folder(Path(output))
@@ -94,7 +94,7 @@ def sfm(
         f"{tracks.num_cameras} cameras, {tracks.num_points:,} points, {len(tracks.camera):,} observations",
     )
     if projective:
-        return _reconstruct_projective(screen, tracks, threshold, output)
+        return _reconstruct_projective(screen, tracks, threshold, network, output)
     with progress(screen, "cameras", "cameras") as bar:
         found = structure_from_motion(tracks, threshold=threshold, network=network, progress=bar)
     _show(screen, found)
@@ -104,26 +104,29 @@ def sfm(
     return SUCCESS
 
 
-def _is_projective(cameras: str, *, of_network: bool) -> bool:
+def _is_projective(cameras: str, checkpoint: str | None) -> bool:
     from intertwine.tasks import unknown
 
     if cameras not in ("calibrated", "projective"):
         raise unknown("kind of cameras", cameras, ("calibrated", "projective"))
-    if cameras == "projective" and of_network:
-        raise UsageError("projective cameras start from a fundamental matrix: leave out --start, --checkpoint, --steps")
+    if cameras == "projective" and checkpoint is not None:
+        raise UsageError("the cameras of a trained network are calibrated: leave out --checkpoint, or --cameras")
     return cameras == "projective"
 
 
-def _reconstruct_projective(screen: Console, tracks: Tracks, threshold: float, output: str | None) -> int:
+def _reconstruct_projective(
+    screen: Console, tracks: Tracks, threshold: float, network: NetworkStart | None, output: str | None
+) -> int:
     from intertwine.tasks.sfm import projective_structure_from_motion, write_projective_scene
 
-    found = projective_structure_from_motion(tracks, threshold=threshold)
+    found = projective_structure_from_motion(tracks, threshold=threshold, network=network)
     for remark in found.remarks:
         show_line(screen, "note", remark)
     points = int(found.points.isfinite().all(1).sum())
     show_line(screen, "cameras", f"{int(found.registered.sum())} of {tracks.num_cameras}, {points:,} points")
     kept = f"{int(found.inliers.sum()):,} of {len(tracks.camera):,} observations that agree"
     show_line(screen, "reprojection", f"mean error {found.reprojection_error:.3f} px over {kept}")
+    show_line(screen, "start", "fundamental matrix of a pair" if found.method == "geometry" else "network")
     if output is not None:
         write_projective_scene(Path(output), found)
         show_line(screen, "written", output)

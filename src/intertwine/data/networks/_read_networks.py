@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -56,7 +56,7 @@ def read_networks(
         raise UsageError(f"{folder}: no file can be read: {skipped[0][0]} ({skipped[0][1]})")
     chosen = _one_architecture(states, architecture, folder)
     names = [_name(file, folder) for file in chosen]
-    fields, label_names = label_fields([words[name] for name in names], labels, str(folder)) if words else ({}, {})
+    fields, label_names = _fields(folder, names, words, labels) if words else ({}, {})
     split = split_from_parts(torch.tensor([parts[name] for name in names])) if parts else None
     return NetworkSet(_stacked([states[file] for file in chosen]), fields, label_names, names, split, tuple(skipped))
 
@@ -173,6 +173,17 @@ def architecture_text(shapes: Shapes) -> str:
 
 def _shapes(state: dict[str, Tensor]) -> Shapes:
     return tuple((key, tuple(tensor.shape)) for key, tensor in state.items())
+
+
+def _fields(
+    folder: Path, names: Sequence[str], words: Mapping[str, str], labels: str | None
+) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+    try:
+        return label_fields([words[name] for name in names], labels, str(folder))
+    except UsageError:
+        if len(names) == 1:
+            raise UsageError(f"{folder}: one network only; expected some of each class to learn from") from None
+        raise
 
 
 def _stacked(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from intertwine._errors import UsageError
 from intertwine.data.tracks._tracks import CameraPoses, Tracks
 
 _LIST = ("camera", "point", "xy", "K")
+_MOST_CAMERAS, _MOST_POINTS = 100_000, 100_000_000
 _PROJECTIVE = "; --cameras projective needs no intrinsics"
 
 
@@ -46,9 +47,12 @@ def read_npz_tracks(path: Path, *, calibrated: bool = True) -> Tracks:
     if missing := [name for name in _LIST if name not in arrays]:
         what = "the intrinsics K are" if missing == ["K"] else f"{', '.join(missing)} is"
         raise UsageError(f"{path}: {what} missing; expected {', '.join(_LIST)}, or M and Ns{_PROJECTIVE}")
+    for name, most in (("camera", _MOST_CAMERAS), ("point", _MOST_POINTS)):
+        if arrays[name].size and not 0 <= arrays[name].min() <= arrays[name].max() < most:
+            raise UsageError(f"{path}: {name} expects numbers from 0 on, below {most:,}, without large gaps")
     cameras = int(_array(path, arrays, "K").reshape(-1, 3, 3).shape[0])
     if cameras == 1:
-        cameras = int(arrays["camera"].max()) + 1
+        cameras = int(arrays["camera"].max(initial=0)) + 1
     intrinsics = torch.from_numpy(_array(path, arrays, "K").reshape(-1, 3, 3)).expand(cameras, 3, 3).clone()
     poses = None
     if "R" in arrays and "t" in arrays:
@@ -64,7 +68,7 @@ def read_npz_tracks(path: Path, *, calibrated: bool = True) -> Tracks:
         intrinsics,
         _names(arrays, cameras),
         int(point.max()) + 1 if len(point) else 0,
-        _sizes(arrays, cameras),
+        _sizes(path, arrays, cameras),
         poses,
     )
 
@@ -81,8 +85,10 @@ def _names(arrays: dict[str, np.ndarray], cameras: int) -> list[str]:
     return [str(name) for name in names] if len(names) == cameras else [f"camera{i:04d}" for i in range(cameras)]
 
 
-def _sizes(arrays: dict[str, np.ndarray], cameras: int) -> Tensor | None:
+def _sizes(path: Path, arrays: dict[str, np.ndarray], cameras: int) -> Tensor | None:
     sizes = np.asarray(arrays.get("size", np.zeros(0)))
+    if sizes.size and sizes.shape not in ((2,), (1, 2), (cameras, 2)):
+        raise UsageError(f"{path}: size expects the shape ({cameras}, 2), as there are {cameras} K, got {sizes.shape}")
     return torch.from_numpy(np.broadcast_to(sizes, (cameras, 2)).astype(np.int64).copy()) if sizes.size else None
 
 
@@ -108,7 +114,7 @@ def _from_matrix(path: Path, arrays: dict[str, np.ndarray]) -> Tracks:
         poses = _poses(torch.from_numpy(_array(path, arrays, "Ps_gt")), intrinsics)
     xy = values[camera, point].contiguous()
     return Tracks(
-        camera, point, xy, intrinsics, _names(arrays, cameras), values.shape[1], _sizes(arrays, cameras), poses
+        camera, point, xy, intrinsics, _names(arrays, cameras), values.shape[1], _sizes(path, arrays, cameras), poses
     )
 
 

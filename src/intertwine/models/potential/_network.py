@@ -66,7 +66,7 @@ class ProductNetwork(nn.Module):
         if not 2 <= body_order <= 4:
             raise UsageError(f"body_order is 2, 3 or 4, got {body_order}")
         self.elements, self.radial_functions = elements, radial_functions
-        self._basis = lmax, cutoff, radial_basis
+        self.basis = lmax, cutoff, radial_basis
         self.radial = RadialNetwork(radial_basis, radial_hidden, layers * radial_functions, radial_smoothness)
         self.interactions = nn.ModuleList()
         before: list[IrrepLabel] = []
@@ -95,7 +95,7 @@ class ProductNetwork(nn.Module):
             edges: ``(2, E)``.
             frozen: Whether no gradient in the weights is asked for.
         """
-        basis = edge_basis(vectors, *self._basis)
+        basis = edge_basis(vectors, *self.basis)
         if torch.compiler.is_compiling():
             return self._invariants(elements, None, basis, edges, frozen), basis.distances
         counts = torch.bincount(elements, minlength=self.elements).tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,11 @@ from intertwine.models.potential._bound import BoundFeatures
 from intertwine.models.potential._encoder_network import EncoderNetwork
 from intertwine.models.potential._energies_and_slopes import energies_and_slopes, slopes_of
 from intertwine.models.potential._network import ProductNetwork
+from intertwine.models.potential.passes import Evaluator
 from intertwine.reps import Rep
 
 _LARGEST_NUMBER = 118
 _UNKNOWN = -1
-_BOND_LENGTH = 1.25
 PRODUCTS = "products"
 
 
@@ -68,7 +68,7 @@ class Potential(nn.Module):
         reference_energies: E0 in eV for each element in their order; zero when not given.
         binding_energies: What an atom of each element loses in eV when it is bound, the initial weights of those
             features; zero when not given, as it should be where E0 is that of an atom in a molecule.
-        bond_lengths: Of each element in A; an atom without a neighbor within twice that is free.
+        bond_lengths: Of each element in A, 1.25 when not given; an atom without a neighbor within twice that is free.
         energy_scale: s in eV, the size of an atomic energy: the root mean square of the forces in eV/A, as a rule.
         family: "products", or the ``layer`` of an encoder: "attention", "depthwise", "egnn", "steerable".
         committee: Number of further readouts, whose deviation is an uncertainty, see :func:`refit_readout`.
@@ -95,6 +95,7 @@ class Potential(nn.Module):
         (torch.Size([1]), torch.Size([3, 3]), True)
     """
 
+    default_bond_length: ClassVar[float] = 1.25
     reference: Tensor
     index_of_number: Tensor
     committee: Tensor
@@ -125,7 +126,7 @@ class Potential(nn.Module):
         self.elements = _check_elements(elements)
         references = self._of_elements("reference energies", reference_energies, 0.0)
         binding = self._of_elements("binding energies", binding_energies, 0.0)
-        lengths = self._of_elements("bond lengths", bond_lengths, _BOND_LENGTH)
+        lengths = self._of_elements("bond lengths", bond_lengths, self.default_bond_length)
         if not (cutoff > 0 and average_neighbors > 0 and layers > 0 and committee >= 0):
             raise UsageError(
                 "a potential needs a positive cutoff, average_neighbors and layers, and a committee of 0 or more, "
@@ -155,6 +156,7 @@ class Potential(nn.Module):
         self.cutoff, self.energy_scale = float(cutoff), float(energy_scale)
         self.network = self._make_network(rep)
         self.bound = BoundFeatures(lengths, self.cutoff)
+        self._evaluator = Evaluator()
         self._register_readout(committee)
         self._register_elements(references)
 
@@ -302,6 +304,15 @@ class Potential(nn.Module):
 
         if not slopes:
             return energies_of(vectors), None
+        if (
+            not wanted
+            and isinstance(self.network, ProductNetwork)
+            and Evaluator.is_usable(self.network, numbers, edges)
+        ):
+            elements = self.element_indices(numbers)
+            found = self._evaluator(self.network, self.readout, self.bound.reach, elements, vectors, edges)
+            references = self.reference.index_select(0, elements)
+            return found[0].to(torch.float64) * self.energy_scale + references, found[1] * self.energy_scale
         if wanted and not vectors.requires_grad:
             weights = [x for x in (*self.parameters(), *self.buffers()) if x.requires_grad]
             return energies_and_slopes(energies_of, vectors, weights)

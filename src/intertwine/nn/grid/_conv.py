@@ -15,6 +15,7 @@ from intertwine.nn._same_group import same_group
 from intertwine.nn.grid._basis import KernelBasis, default_basis
 from intertwine.nn.grid._kernels import pair_kernel
 from intertwine.nn.grid._layer import GridLayer
+from intertwine.ops import grid_convolution
 from intertwine.reps import Rep, direct_sum
 
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
@@ -28,8 +29,9 @@ class GridConv(GridLayer):
 
     With a trivial ``rep_in`` and a regular ``rep_out`` this is the lifting layer of a group convolutional network,
     between regular ones its group convolution, between irreps a steerable or harmonic convolution. The filter is linear
-    in the weights and dense: a forward pass is that of ``torch.nn.Conv2d`` or ``Conv3d``. In evaluation without
-    gradients the filter is built once and kept until a weight changes.
+    in the weights and dense: a forward pass is that of ``torch.nn.Conv2d`` or ``Conv3d``, by Fourier transforms where
+    that is faster (:func:`~intertwine.ops.grid_convolution`). In evaluation without gradients the filter is built once
+    and kept until a weight changes.
 
     Args:
         rep_in: Representation of the channels that come in, or its text. The group determines the dimension: C_n, D_n,
@@ -219,9 +221,15 @@ class GridConv(GridLayer):
         padding = self.padding
         if self.padding_mode != "zeros" and padding:
             fields, padding = functional.pad(fields, [padding] * 2 * self.dimension, _PAD[self.padding_mode]), 0
-        convolve = functional.conv2d if self.dimension == 2 else functional.conv3d
-        bias = self.bias_vector()
-        return convolve(fields, self._kept_filter(), bias, self.stride, padding, self.dilation, self.groups)
+        return grid_convolution(
+            fields,
+            self._kept_filter(),
+            self.bias_vector(),
+            stride=self.stride,
+            padding=padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
 
     def check(self, fields: Tensor) -> None:
         """Check the shape, and that the outputs lie symmetrically about the center.

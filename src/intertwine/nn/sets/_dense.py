@@ -254,7 +254,8 @@ def _repeat(terms: Sequence[Term], batch: int) -> Tensor:
 def _align(reduction: Reduction, values: Tensor, batch: int) -> Tensor:
     """The kept indices in the order of the array, with an axis of size one for every other index."""
     order = sorted(range(len(reduction.kept)), key=lambda place: reduction.kept[place])
-    values = values.permute([*range(batch), *(batch + place for place in order), values.ndim - 1])
+    if order != sorted(order):  # Adding in place to a view would copy the array in the backward.
+        values = values.permute([*range(batch), *(batch + place for place in order), values.ndim - 1])
     for block in range(len(reduction.names)):
         if block not in reduction.kept:
             values = values.unsqueeze(batch + block)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from intertwine._errors import UsageError
-from intertwine.ops import gather_sums, group_sums
+from intertwine.ops import entry_linear, gather_sums, group_sums
 
 
 class ObservedEntries(NamedTuple):
@@ -86,10 +86,41 @@ class ObservedEntries(NamedTuple):
         Returns:
             For each subset ``(groups, C)``, zero for a group without entries; for the empty subset ``(C,)``.
         """
-        sums = group_sums(values, self.groups, self.order, self.offsets)
+        return self.means_of_sums(group_sums(values, self.groups, self.order, self.offsets))
+
+    def means_of_sums(self, sums: Tensor) -> dict[tuple[int, ...], Tensor]:
+        """Means as :meth:`means` returns them, from the sums of each group, ``(G, C)``."""
+        entries = self.indices.shape[1]
         means = (sums / self.counts.to(sums).clamp_min(1)).split(self.sizes)
-        total = sums[: self.sizes[0]].sum(0) / torch.sym_max(values.shape[0], 1)
+        total = sums[: self.sizes[0]].sum(0) / torch.sym_max(entries, 1)
         return {(): total, **dict(zip(self.axes, means, strict=True))}
+
+    def map_with_means(
+        self, values: Tensor, weights: dict[tuple[int, ...], Tensor], tables: dict[tuple[int, ...], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Map the entries and their means, and add what tables have for the indices of each entry.
+
+        Args:
+            values: ``(E, C)``.
+            weights: ``(C, D)`` for each subset of the axes, all axes for the entries themselves.
+            tables: ``(groups, D)`` for some subsets of the axes; ``(D,)`` for the empty one.
+
+        Returns:
+            ``(E, D)``, and the sums of each group, ``(G, C)``.
+        """
+        axes = self.axes
+        whole = weights[tuple(range(len(self.indices)))].to(values)
+        maps = torch.stack([weights[key] for key in (*axes, ())]).to(values)
+        constant = tables.get((), values.new_zeros(maps.shape[-1]))[None]
+        if tables.keys() <= {()}:
+            table = constant
+        else:
+            rows = [tables.get(key, constant * 0).expand(size, -1) for key, size in zip(axes, self.sizes, strict=False)]
+            table = torch.cat([rows[0] + constant, *rows[1:]])
+        return entry_linear(
+            values, whole, maps, table.to(values), self.groups, self.order, self.offsets, self.counts,
+            list(self.sizes),
+        )  # fmt: skip
 
     def gather(self, tables: dict[tuple[int, ...], Tensor]) -> Tensor:
         """The sum over the subsets of the axes of what a table has for the indices of each entry.

@@ -14,6 +14,7 @@ from intertwine.nn.sets._layout import MapLayout
 from intertwine.nn.sets._reductions import Reduction
 
 Axes = tuple[int, ...]
+Tables = dict[Axes, Tensor]
 
 
 def apply_sparse(
@@ -37,37 +38,110 @@ def apply_sparse(
     """
     support = _support(layout, len(entries.indices))
     folded = _folded(layout, given, support, entries)
-    means = [
-        entries.means(x) if array.names == support else {} for array, x in zip(layout.arrays_in, folded, strict=True)
-    ]
-    tables: list[dict[Axes, Tensor]] = [{} for _ in layout.arrays_out]
-    products: dict[int, tuple[Tensor, Tensor]] = {}
+    sparse = [array.names == support for array in layout.arrays_in]
+    values = _joined([x for x, many in zip(folded, sparse, strict=True) if many])
+    written: Tensor | None = None
+    if any(array.names == support for array in layout.arrays_out):
+        written, sums = entries.map_with_means(values, *_sparse_targets(layout, weights, bias, folded, support))
+        dense = any(array.names != support for array in layout.arrays_out)
+        means = entries.means_of_sums(sums) if dense else {}
+    else:
+        means = entries.means(values)
+    return _split(layout, written, _dense_targets(layout, weights, bias, folded, means, support), support)
+
+
+def _sparse_targets(
+    layout: MapLayout,
+    weights: Sequence[Tensor],
+    bias: Tensor | None,
+    folded: Sequence[Tensor],
+    support: tuple[str, ...],
+) -> tuple[Tables, Tables]:
+    """What the entries of the output are made of.
+
+    Returns:
+        The matrices of the entries and of their means along each subset of the axes; and what comes from the other
+        arrays and the bias, for the indices along some of these subsets.
+    """
+    of_entries: dict[Axes, Tensor] = {}
+    tables: Tables = {}
     for block, (weight, *_) in zip(layout.blocks, weights, strict=True):
-        axes = tuple(sorted(support.index(name) for name in block.key))
-        columns = [_pooled(source, axes, folded, means) for source in block.sources]
-        pooled = columns[0] if len(columns) == 1 else torch.cat(columns, -1)
-        if len(axes) == len(support):
-            parts = weight.split(block.columns, -1)
-            products.update({t.array: (pooled, part) for t, part in zip(block.targets, parts, strict=True)})
+        columns = [layout.arrays_out[target.array].names == support for target in block.targets]
+        if not any(columns):
             continue
-        mapped = pooled @ weight if bias is None or axes else pooled @ weight + bias
-        for target, part in zip(block.targets, mapped.split(block.columns, -1), strict=True):
-            tables[target.array][axes] = part
-    results = []
-    for number, (array, table) in enumerate(zip(layout.arrays_out, tables, strict=True)):
-        result = entries.gather(table) if array.names == support else sum(table.values(), start=table[()] * 0)
-        if number in products:
-            values, weight = products[number]
-            result = result.to(values.dtype).addmm_(values, weight.to(values.dtype))
-        results.append(result.unflatten(-1, (*array.free_sizes, -1)) if array.free_sizes else result)
+        axes = tuple(sorted(support.index(name) for name in block.key))
+        chosen = _joined([part for part, use in zip(weight.split(block.columns, 1), columns, strict=True) if use])
+        rows = chosen.split(block.rows)
+        matrices = [w for w, r in zip(rows, block.sources, strict=True) if layout.arrays_in[r.array].names == support]
+        of_entries[axes] = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+        others = [
+            _reduced(folded[r.array], r) @ w
+            for w, r in zip(rows, block.sources, strict=True)
+            if layout.arrays_in[r.array].names != support
+        ]
+        if bias is not None and not axes:
+            others.append(_joined([part for part, use in zip(bias.split(block.columns), columns, strict=True) if use]))
+        if others:
+            tables[axes] = sum(others[1:], start=others[0])
+    return of_entries, tables
+
+
+def _dense_targets(
+    layout: MapLayout,
+    weights: Sequence[Tensor],
+    bias: Tensor | None,
+    folded: Sequence[Tensor],
+    means: dict[Axes, Tensor],
+    support: tuple[str, ...],
+) -> dict[int, Tensor]:
+    """The arrays of the output of one axis or none, by their numbers."""
+    results: dict[int, Tensor] = {}
+    for block, (weight, *_) in zip(layout.blocks, weights, strict=True):
+        places = [k for k, target in enumerate(block.targets) if layout.arrays_out[target.array].names != support]
+        if not places:
+            continue
+        axes, begin = tuple(sorted(support.index(name) for name in block.key)), 0
+        pooled = []
+        for source in block.sources:
+            x = folded[source.array]
+            if layout.arrays_in[source.array].names != support:
+                pooled.append(_reduced(x, source))
+                continue
+            pooled.append(means[axes].narrow(-1, begin, x.shape[-1]))
+            begin += x.shape[-1]
+        parts = weight.split(block.columns, 1)
+        mapped = _joined(pooled) @ _joined([parts[k] for k in places])
+        if bias is not None and not axes:
+            shifts = bias.split(block.columns)
+            mapped = mapped + _joined([shifts[k] for k in places])
+        for k, part in zip(places, mapped.split([block.columns[k] for k in places], -1), strict=True):
+            number = block.targets[k].array
+            results[number] = results[number] + part if number in results else part
     return results
 
 
-def _pooled(source: Reduction, axes: Axes, folded: Sequence[Tensor], means: Sequence[dict[Axes, Tensor]]) -> Tensor:
-    x = folded[source.array]
-    if len(source.kept) == len(source.names):
-        return x
-    return means[source.array][axes] if means[source.array] else x.sum(0) / torch.sym_max(x.shape[0], 1)
+def _split(
+    layout: MapLayout, written: Tensor | None, dense: dict[int, Tensor], support: tuple[str, ...]
+) -> list[Tensor]:
+    """The arrays of the output, the axes that no group moves apart from the channels again."""
+    last = layout.blocks[-1]
+    of_array = {target.array: width for target, width in zip(last.targets, last.columns, strict=True)}
+    widths = [of_array[number] for number, array in enumerate(layout.arrays_out) if array.names == support]
+    entries = iter([] if written is None else [written] if len(widths) == 1 else written.split(widths, -1))
+    results = [next(entries) if a.names == support else dense[n] for n, a in enumerate(layout.arrays_out)]
+    return [
+        x.unflatten(-1, (*array.free_sizes, -1)) if array.free_sizes else x
+        for array, x in zip(layout.arrays_out, results, strict=True)
+    ]
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat([*parts], -1)
+
+
+def _reduced(x: Tensor, source: Reduction) -> Tensor:
+    """An array of one axis or none, or its mean."""
+    return x if len(source.kept) == len(source.names) else x.sum(0) / torch.sym_max(x.shape[0], 1)
 
 
 def _support(layout: MapLayout, order: int) -> tuple[str, ...]:

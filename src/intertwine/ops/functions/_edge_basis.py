@@ -7,7 +7,6 @@ vectors that training on forces asks for. Derivatives beyond that are those of t
 
 from __future__ import annotations
 
-from math import factorial, pi
 from typing import NamedTuple
 
 import torch
@@ -18,12 +17,11 @@ from intertwine._transforms import is_transformed
 from intertwine.ops._operator import operator, will_execute
 from intertwine.ops._scaled_vectors import scale_vectors
 from intertwine.ops.functions._harmonic_derivatives import derivative_tensor
-from intertwine.ops.functions._radial import bessel_basis, smooth_cutoff
+from intertwine.ops.functions._radial import bessel_basis, bessel_with_derivative, smooth_cutoff
 from intertwine.ops.functions._safe_norm import safe_norm
 from intertwine.ops.functions._spherical_harmonics import solid_harmonics, spherical_harmonics
 
 _POWER = 6
-_SMALL, _TERMS = 0.5, 8  # below, a quotient is replaced by its series
 
 
 class EdgeBasis(NamedTuple):
@@ -79,34 +77,19 @@ def _degrees(lmax: int) -> Tensor:
     return degrees.repeat_interleave(2 * degrees + 1)
 
 
-def _bessel(scaled: Tensor, num_functions: int) -> tuple[Tensor, Tensor]:
-    """The Bessel functions and their derivatives in d / cutoff."""
-    n = torch.arange(1, num_functions + 1, device=scaled.device, dtype=scaled.dtype)
-    angle = scaled[:, None] * (pi * n)
-    sinc = torch.sinc(scaled[:, None] * n)
-    slope = (angle.cos() - sinc) / angle
-    if bool((scaled < _SMALL / pi).any()):
-        square = angle.square().clamp(max=_SMALL**2)
-        series = torch.zeros_like(square)
-        for k in range(_TERMS, 0, -1):
-            series = series * square + (-1) ** k * 2 * k / factorial(2 * k + 1)
-        slope = torch.where(angle < _SMALL, series * angle, slope)
-    return n * sinc, pi * n * n * slope
-
-
 @operator("edge_basis")
 def _edge_basis(vectors: Tensor, lmax: int, cutoff: float, num_functions: int) -> tuple[Tensor, Tensor]:
     """The columns ``(E, F)`` and their derivatives ``(E, F, 3)`` in the vectors."""
     scaled = scale_vectors(vectors)
     direction, distance = scaled.scaled * scaled.squared.rsqrt(), scaled.norm()[:, 0]
     harmonics = solid_harmonics(direction, lmax, "component")
-    bessel, of_bessel = _bessel(distance / cutoff, num_functions)
+    bessel, of_bessel = bessel_with_derivative(distance, cutoff, num_functions)
     t = (distance / cutoff).clamp(max=1.0)
     p = _POWER
     envelope = smooth_cutoff(distance, cutoff, p)
     of_envelope = t ** (p - 1) * (1 - t).square() * (-p * (p + 1) * (p + 2) / (2 * cutoff))
     columns = torch.cat([harmonics, distance[:, None], bessel, envelope[:, None]], 1)
-    slopes = torch.cat([torch.ones_like(distance)[:, None], of_bessel / cutoff, of_envelope[:, None]], 1)
+    slopes = torch.cat([torch.ones_like(distance)[:, None], of_bessel, of_envelope[:, None]], 1)
     jacobian = columns.new_empty(*columns.shape, 3)
     size = harmonics.shape[1]
     torch.mul(slopes[:, :, None], direction[:, None], out=jacobian[:, size:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import factorial, pi
 
 import torch
 from torch import Tensor
@@ -61,6 +61,38 @@ def bessel_basis(distances: Tensor, cutoff: float, num_functions: int) -> Tensor
     while len(values) < num_functions:
         values.append(factor * values[-1] - values[-2])
     return torch.stack(values[:num_functions], -1)
+
+
+def bessel_with_derivative(distances: Tensor, cutoff: float, num_functions: int) -> tuple[Tensor, Tensor]:
+    """:func:`bessel_basis` and its derivative in the distance, where no further derivatives are asked for.
+
+    Args:
+        distances: As for :func:`bessel_basis`.
+        cutoff: Likewise.
+        num_functions: Likewise.
+
+    Returns:
+        Twice ``(E, num_functions)``.
+
+    Example:
+        >>> value, slope = bessel_with_derivative(torch.tensor([0.0, 2.0]), 2.0, 1)
+        >>> value.round(decimals=4).abs().tolist(), slope.round(decimals=4).tolist()
+        ([[1.0], [0.0]], [[0.0], [-0.5]])
+    """
+    scaled = distances / cutoff
+    n = torch.arange(1, num_functions + 1, device=scaled.device, dtype=scaled.dtype)
+    angle, inverse = scaled[:, None] * (pi * n), scaled.reciprocal()[:, None]
+    values = angle.sin().mul_(inverse / pi)
+    slopes = angle.cos().mul_(n).sub_(values).mul_(inverse)
+    if bool((scaled < _SMALL / pi).any()):  # some angles are small: a difference of nearly equal numbers
+        square, small = angle.square().clamp(max=_SMALL**2), angle < _SMALL
+        series, of_slope = torch.zeros_like(square), torch.zeros_like(square)
+        for k in range(_TERMS, 0, -1):
+            series = (series + (-1) ** k / factorial(2 * k + 1)) * square
+            of_slope = of_slope * square + (-1) ** k * 2 * k / factorial(2 * k + 1)
+        values = torch.where(small, n * (1 + series), values)
+        slopes = torch.where(small, pi * n * n * angle * of_slope, slopes)
+    return values, slopes / cutoff
 
 
 def _sinc(angle: Tensor) -> Tensor:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from intertwine.ops.alignment import rotation_grid
 from intertwine.ops.registration._consistency import MOST_MATCHES, consistent_motions
-from intertwine.ops.registration._feature_histograms import feature_histograms, mutual_matches
+from intertwine.ops.registration._feature_histograms import (
+    Singles,
+    descriptor_gaps,
+    feature_histograms,
+    mutually_nearest,
+)
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions, stack
 from intertwine.ops.registration._sampling import Floats, Integers
@@ -17,11 +23,13 @@ from intertwine.ops.registration._surfels import Surfels
 
 _FEATURE_RADIUS = 6.0
 _TOLERANCE = 2.5
-_MATCHES = 1.5
+_EXPLAINED = 5.0
+"""Spacings within which a motion explains a match."""
+MATCHES = 1.5
 """Weight of the share of matches that agree, beside the coverage."""
-_CONTRADICTION = 4.0
+CONTRADICTION = 4.0
 """Weight of the share of points that contradict the other surface."""
-_CLOSE, _REACH = 1.5, 6.0
+CLOSE, REACH = 1.5, 6.0
 """Spacings within which refined surfaces are one, and within which they may contradict each other."""
 _SCREENED = 30
 _REFINED = 12
@@ -51,7 +59,7 @@ class Pair(NamedTuple):
     def scores(self, part: Surfels, motions: Motions, distance: float) -> Floats:
         """The mean coverage of a part of the first surface, and the share of the matches that agree: ``(S,)``."""
         coverage = covered(part, self.second, motions, distance).mean(axis=1)
-        total: Floats = coverage + _MATCHES * support(self.matches, motions, self.spacing) / max(
+        total: Floats = coverage + MATCHES * support(self.matches, motions, self.spacing) / max(
             len(self.matches.points_1), 1
         )
         return total
@@ -59,11 +67,11 @@ class Pair(NamedTuple):
     def rank(self, motions: Motions, count: int) -> Ranked:
         """Refined motions by their scores less the contradictions of both surfaces, at about ``count`` points each."""
         parts = self.first.every(count), self.second.every(count)
-        agreement = self.scores(parts[0], motions, _CLOSE * self.spacing)
-        distances = _CLOSE * self.spacing, _REACH * self.spacing
+        agreement = self.scores(parts[0], motions, CLOSE * self.spacing)
+        distances = CLOSE * self.spacing, REACH * self.spacing
         there = contradicted(parts[0], self.second, motions, *distances)
         back = contradicted(parts[1], self.first, motions.inverse(), *distances)
-        scores = agreement - _CONTRADICTION * (there + back) / 2
+        scores = agreement - CONTRADICTION * (there + back) / 2
         order = np.argsort(-scores, kind="stable")
         return Ranked(motions.take(order), scores[order], agreement[order])
 
@@ -76,15 +84,27 @@ class Ranked(NamedTuple):
     agreement: Floats
 
     def equal(self, tolerance: float) -> Motions:
-        """Those whose scores are less than a share below the best."""
-        return self.motions.take(np.flatnonzero(self.scores >= self.scores[0] - tolerance * abs(self.scores[0])))
+        """Those whose scores are less than a share of the best's agreement below the best."""
+        return self.motions.take(np.flatnonzero(self.scores >= self.scores[0] - tolerance * self.agreement[0]))
 
 
-def feature_matches(first: Surfels, second: Surfels, spacing: float) -> Matches:
-    """Mutually nearest feature histograms."""
+def feature_gaps(first: Surfels, second: Surfels, spacing: float) -> Singles:
+    """The squared distances between the feature histograms of two surfaces, ``(N, M)``."""
     found = [feature_histograms(s.points, s.normals, _FEATURE_RADIUS * spacing) for s in (first, second)]
-    rows_1, rows_2 = mutual_matches(found[0][0], found[1])[:MOST_MATCHES].T
+    return descriptor_gaps(found[0][0], found[1])
+
+
+def feature_matches(first: Surfels, second: Surfels, gaps: Singles) -> Matches:
+    """Points whose feature histograms are mutually nearest."""
+    rows_1, rows_2 = mutually_nearest(gaps)[:MOST_MATCHES].T
     return Matches(first.points[rows_1], second.points[rows_2], first.normals[rows_1], second.normals[rows_2])
+
+
+def exclude_explained(gaps: Singles, pair: Pair, motion: Motions) -> None:
+    """Make the gaps infinite, in place, for points that one motion carries near each other."""
+    moved = cKDTree(motion.apply(pair.first.points)[0])
+    near = moved.sparse_distance_matrix(pair.second.tree, _EXPLAINED * pair.spacing, output_type="coo_matrix")
+    gaps[near.row, near.col] = np.inf
 
 
 def given_matches(points_1: Floats, points_2: Floats, first: Surfels, second: Surfels) -> Matches:
@@ -98,6 +118,13 @@ def given_matches(points_1: Floats, points_2: Floats, first: Surfels, second: Su
 def motions_from_matches(matches: Matches, spacing: float) -> Motions:
     """The motions that many matches agree on."""
     return consistent_motions(*matches, tolerance=_TOLERANCE * spacing)
+
+
+def unexplained(matches: Matches, motions: Motions, spacing: float) -> Matches:
+    """The matches that none of the motions carries near each other."""
+    gaps = np.linalg.norm(motions.apply(matches.points_1) - matches.points_2, axis=-1)
+    rest = (gaps > _EXPLAINED * spacing).all(axis=0)
+    return Matches(*(column[rest] for column in matches))
 
 
 def motions_from_rotations(centers: tuple[Floats, Floats]) -> Motions:

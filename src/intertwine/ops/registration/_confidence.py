@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import exp, log1p
+from math import exp, log, log1p
 from typing import NamedTuple
 
-_WEIGHTS = (-12.6, 1.901, 0.8108, 6.495, 1.351)
+_WEIGHTS = (-19.27, 0.959, 9.401, 2.599, 1.886)
 """Of a constant and of `Evidence.features`."""
 
 
@@ -17,7 +17,10 @@ class Evidence(NamedTuple):
         matches: All matches.
         overlap: The shares of the first and of the second surface that lie on the other one.
         closeness: How near the points that lie on the other surface are to it: the mean of 1 - (gap / distance)^2.
-        margin: How much worse the best of the other motions is, as a share of the score; 1 if there is none.
+        margin: How much lower the best of the other motions scores, as a share of the coverage and matches of this one,
+            at most 1; 1 if there is none.
+        fit: The share of the points on the other surface that are off its tangent planes by at most three times the
+            roughness of both, at the resolution of the clouds.
     """
 
     agreeing: int
@@ -25,15 +28,16 @@ class Evidence(NamedTuple):
     overlap: tuple[float, float]
     closeness: float
     margin: float
+    fit: float
 
     @property
     def features(self) -> tuple[float, ...]:
         """What the logistic model is linear in; the same for exchanged surfaces."""
         return (
             log1p(self.agreeing),
-            min(self.overlap),
             self.closeness,
             self.margin,
+            -log(1.02 - self.fit),
         )
 
 

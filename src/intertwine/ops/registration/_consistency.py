@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 
@@ -13,6 +15,7 @@ from intertwine.ops.registration._sampling import Floats
 MOST_MATCHES = 1500
 """The most matches: time grows with their cube."""
 _MEMBERS = 24
+Array = TypeVar("Array", Singles, Floats)
 
 
 def consistent_motions(
@@ -43,15 +46,15 @@ def consistent_motions(
     Reference: Chen, Sun, Yang, Tao, SC2-PCR: a second order spatial compatibility for efficient and robust point cloud
     registration, CVPR 2022.
     """
-    compatible = _compatibility(points_1, points_2, normals_1, normals_2, tolerance)
-    second_order = compatible * (compatible @ compatible)
+    compatible = compatibility(points_1, points_2, normals_1, normals_2, tolerance)
+    second_order = second_order_compatibility(compatible)
     strength = second_order.sum(1)
     chosen = _spread_seeds(points_1, strength, 3 * tolerance, seeds)
     size = min(_MEMBERS, len(points_1))
     members = np.argsort(-second_order[chosen], axis=1, kind="stable")[:, : size - 1]
     members = np.concatenate([chosen[:, None], members], axis=1) if size > 1 else chosen[:, None]
     inner = compatible[members[:, :, None], members[:, None, :]].astype(np.float64)
-    inner = inner * (inner @ inner)
+    inner = second_order_compatibility(inner)
     weights = np.ones(members.shape)
     for _ in range(10):
         weights = np.einsum("sij,sj->si", inner, weights) + 1e-12
@@ -61,9 +64,22 @@ def consistent_motions(
     return _refit(motions, points_1, points_2, tolerance)
 
 
-def _compatibility(
+def second_order_compatibility(compatible: Array) -> Array:
+    r"""The common partners of compatible pairs, :math:`C_{ij} \sum_k C_{ik} C_{kj}`: ``(..., M, M)``."""
+    result: Array = compatible * (compatible @ compatible)
+    return result
+
+
+def compatibility(
     points_1: Floats, points_2: Floats, normals_1: Floats, normals_2: Floats, tolerance: float
 ) -> Singles:
+    r"""How well two matches agree on a motion, from 0 to 1, ``(M, M)``, zero for a match with itself.
+
+    .. math:: C_{ij} = \Bigl[ 1 - \frac{(d_{ij} - d'_{ij})^2}{\tau^2} \Bigr]_+
+        \Bigl[ 1 - 4 (|n_i \cdot n_j| - |n'_i \cdot n'_j|)^2 \Bigr]_+
+
+    with the distances d, d' and the normals n, n' of both sides and the tolerance :math:`\tau`.
+    """
     gaps = np.abs(_distances(points_1) - _distances(points_2)) / tolerance
     compatible: Singles = np.maximum(1 - gaps**2, 0)
     turned = np.abs(np.abs(normals_1 @ normals_1.T) - np.abs(normals_2 @ normals_2.T)).astype(np.float32)

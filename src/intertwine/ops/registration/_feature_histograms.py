@@ -57,6 +57,30 @@ def feature_histograms(points: Floats, normals: Floats, radius: float) -> tuple[
     return _descriptor(both), _descriptor(_reversed(both))
 
 
+def fine_histograms(
+    centers: Floats, center_normals: Floats, points: Floats, normals: Floats, radius: float
+) -> tuple[Singles, Singles]:
+    """The histograms of `feature_histograms` about some centers, of the neighbors in a denser cloud and without means.
+
+    Args:
+        centers: ``(N, 3)``.
+        center_normals: ``(N, 3)`` of length 1, of any sign.
+        points: ``(M, 3)``, the cloud.
+        normals: ``(M, 3)``, of any sign.
+        radius: Of the neighborhood.
+
+    Returns:
+        Two arrays ``(N, 33)``, for the normals of the centers and for these reversed.
+    """
+    near = cKDTree(centers).sparse_distance_matrix(cKDTree(points), radius, output_type="ndarray")
+    near = near[near["v"] > _SMALLEST * radius]
+    center, neighbor = near["i"].astype(np.int64), near["j"]
+    offsets = (points[neighbor] - centers[center]) / near["v"][:, None]
+    agree = np.einsum("pi,pi->p", center_normals[center], normals[neighbor]) >= 0
+    own = _pair_histograms(len(centers), center, offsets, center_normals[center], normals[neighbor], agree)
+    return _descriptor(own), _descriptor(_reversed(own))
+
+
 def _pair_histograms(
     size: int, center: npt.NDArray[np.int64], directions: Floats, n: Floats, m: Floats, agree: npt.NDArray[np.bool_]
 ) -> Floats:
@@ -91,10 +115,21 @@ def _descriptor(histograms: Floats) -> Singles:
 
 def mutual_matches(first: Singles, second: tuple[Singles, Singles]) -> npt.NDArray[np.int64]:
     """Pairs of rows ``(M, 2)`` that are each other's nearest, the second with the better of its two signs."""
-    if not len(first) or not len(second[0]):
-        return np.zeros((0, 2), np.int64)
-    gaps = np.minimum(*((b * b).sum(1) - 2 * (first @ b.T) for b in second))
-    nearest = gaps.argmin(1)
+    return mutually_nearest(descriptor_gaps(first, second))
+
+
+def descriptor_gaps(first: Singles, second: tuple[Singles, Singles]) -> Singles:
+    """The squared distances ``(N, M)`` of descriptors, the second with the better of their two signs."""
+    gaps: Singles = np.minimum(*((b * b).sum(1) - 2 * (first @ b.T) for b in second))
     gaps += (first * first).sum(1)[:, None]
-    rows = np.flatnonzero(gaps.argmin(0)[nearest] == np.arange(len(first)))
+    return gaps
+
+
+def mutually_nearest(gaps: Singles) -> npt.NDArray[np.int64]:
+    """Rows and columns ``(K, 2)`` whose gap is the least of both; infinite gaps are none."""
+    if not gaps.size:
+        return np.zeros((0, 2), np.int64)
+    nearest = gaps.argmin(1)
+    rows = np.arange(len(gaps))
+    rows = rows[(gaps.argmin(0)[nearest] == rows) & np.isfinite(gaps[rows, nearest])]
     return np.stack([rows, nearest[rows]], axis=1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import expm
 
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._surfels import Surfels
 
 _ACROSS = 0.05
 """Weight of the displacement across the normals: keeps planes and spheres from sliding."""
-_SAME_NORMAL = 0.6
+_SMALL_ANGLE = 1e-3
+"""Below it the series are exact to rounding."""
+SAME_NORMAL = 0.6
 """The least |cos| between normals of points that may be the same place."""
 
 
@@ -47,12 +48,12 @@ def iterated_closest_points(
         near = np.flatnonzero(gaps < distance)
         normals = second.normals[rows[near]]
         turned = first.normals[near] @ rotation.T
-        alike = np.abs(np.einsum("pi,pi->p", normals, turned)) > _SAME_NORMAL
+        alike = np.abs(np.einsum("pi,pi->p", normals, turned)) > SAME_NORMAL
         near, normals = near[alike], normals[alike]
         if len(near) < 3:
             break
         weights = (1 - (gaps[near] / distance) ** 2) ** 2
-        step = _small_motion(moved[near] - center, second.points[rows[near]] - center, normals, weights)
+        step = small_motion(moved[near] - center, second.points[rows[near]] - center, normals, weights)
         turn, shift = step[:3, :3], step[:3, 3] + center - step[:3, :3] @ center
         rotation, translation = turn @ rotation, turn @ translation + shift
         if np.abs(step - np.eye(4)).max() < 1e-9 * max(distance, 1e-300) and np.abs(turn - np.eye(3)).max() < 1e-9:
@@ -61,28 +62,54 @@ def iterated_closest_points(
     return left @ right, translation
 
 
-def _small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats) -> Floats:
-    """``(4, 4)``: the exponential of the twist that solves the linear least-squares problem."""
+def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats, across: float = _ACROSS) -> Floats:
+    r"""``(4, 4)``: the exponential of the twist :math:`(\omega, v)` that solves the linear least-squares problem.
+
+    .. math:: \sum_i w_i \bigl[ (n_i \cdot r_i)^2 + \epsilon |r_i|^2 \bigr], \qquad
+        r_i = x_i + \omega \times x_i + v - y_i,
+
+    with the weight :math:`\epsilon` of ``across``.
+    """
     residuals = points - targets
     scale = float(np.abs(points).max()) or 1.0
-    jacobian = np.concatenate([np.cross(points / scale, normals), normals], axis=1)
+    arms = points / scale
+    jacobian = np.concatenate([_cross(arms, normals), normals], axis=1)
     along = np.einsum("pi,pi->p", normals, residuals)
     matrix = (jacobian * weights[:, None]).T @ jacobian
     vector = jacobian.T @ (weights * along)
-    cross = np.zeros((len(points), 3, 6))  # the derivative of each coordinate
-    x, y, z = (points / scale).T
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 0] = z, -y, -z
-    cross[:, 1, 2], cross[:, 2, 0], cross[:, 2, 1] = x, y, -x
-    cross[:, :, 3:] = np.eye(3)
-    flat = cross.reshape(-1, 6)
-    repeated = np.repeat(weights, 3)[:, None]
-    matrix += _ACROSS * (flat * repeated).T @ flat
-    vector += _ACROSS * flat.T @ (repeated[:, 0] * residuals.reshape(-1))
+    weighted = arms * weights[:, None]
+    inertia = weighted.T @ arms
+    moment = _skew(weighted.sum(axis=0))
+    sliding = np.block([[np.trace(inertia) * np.eye(3) - inertia, moment], [moment.T, weights.sum() * np.eye(3)]])
+    matrix += across * sliding
+    vector += across * np.concatenate([_cross(weighted, residuals).sum(axis=0), weights @ residuals])
     matrix += 1e-9 * np.trace(matrix) * np.eye(6)
     twist = -np.linalg.solve(matrix, vector)
-    a, b, c = twist[:3] / scale
-    generator = np.zeros((4, 4))
-    generator[:3, :3] = [[0, -c, b], [c, 0, -a], [-b, a, 0]]
-    generator[:3, 3] = twist[3:]
-    result: Floats = expm(generator)
+    return _exponential(twist[:3] / scale, twist[3:])
+
+
+def _cross(a: Floats, b: Floats) -> Floats:
+    """Products ``(N, 3)`` of rows."""
+    (x, y, z), (u, v, w) = a.T, b.T
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+
+
+def _skew(vector: Floats) -> Floats:
+    x, y, z = vector
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+def _exponential(rotation: Floats, shift: Floats) -> Floats:
+    """The motion ``(4, 4)`` of a twist: the rotation vector, and the velocity of the origin."""
+    angle = float(np.linalg.norm(rotation))
+    square = angle * angle
+    if angle > _SMALL_ANGLE:
+        a, b, c = np.sin(angle) / angle, (1 - np.cos(angle)) / square, (angle - np.sin(angle)) / (angle * square)
+    else:
+        a, b, c = 1 - square / 6, 0.5 - square / 24, 1 / 6 - square / 120
+    turn = _skew(rotation)
+    twice = turn @ turn
+    result = np.eye(4)
+    result[:3, :3] += a * turn + b * twice
+    result[:3, 3] = shift + b * (turn @ shift) + c * (twice @ shift)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from intertwine.ops.registration._candidates import (
     Matches,
     Pair,
     Ranked,
+    exclude_explained,
+    feature_gaps,
     feature_matches,
     given_matches,
     merge,
@@ -20,9 +23,12 @@ from intertwine.ops.registration._candidates import (
     motions_from_rotations,
     refine,
     support,
+    unexplained,
 )
 from intertwine.ops.registration._confidence import Evidence, confidence_of
-from intertwine.ops.registration._icp import iterated_closest_points
+from intertwine.ops.registration._feature_histograms import Singles
+from intertwine.ops.registration._fine_pair import FinePair
+from intertwine.ops.registration._fine_surface import fine_surface
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._remarks import answer_remarks, shape_remarks, unit_remarks
 from intertwine.ops.registration._sampling import Floats
@@ -31,6 +37,8 @@ from intertwine.ops.registration._score import covered
 from intertwine.ops.registration._surfels import common_spacing, natural_spacing, random_rows, surfels, without_outliers
 
 _FEW_MATCHES = 3
+_ROUNDS = ((30, 12), (20, 6), (20, 6))
+"""Motions that are screened and refined of each round of matches."""
 _SURE_SUPPORT = 30
 _SYMMETRIC_OVERLAP = 0.7
 _EQUAL_SCORE = 0.07
@@ -82,15 +90,16 @@ def register(
     """The rigid motion of one point cloud onto another one that shows a part of the same object, from any pose.
 
     Local feature histograms are matched, motions that many matches agree on are refined by iterated closest points,
-    and the one that lays the largest area of the two surfaces onto each other is taken. Where there are few features,
-    rotations spread over SO(3) are tried as well. Nothing is learned, and nothing is random.
+    and the one is taken that lays the largest area of the two surfaces onto each other, less the places where they
+    contradict each other at the resolution of the clouds. Where few features agree, rotations spread over SO(3) are
+    tried as well. Nothing is learned, and nothing is random.
 
     Args:
         points_1: ``(N, 3)``, the cloud that moves.
         points_2: ``(M, 3)``, in the same unit unless ``scale`` is set.
         scale: Whether to estimate the ratio of their scales as well.
-        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's: they
-            take the place of matches of feature histograms in seeking and ranking motions.
+        matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's:
+            motions that they agree on are candidates beside those of the feature histograms.
 
     Returns:
         The motion, with the overlap, a confidence, and all answers where the shape is symmetric.
@@ -101,7 +110,7 @@ def register(
     Law: with the first cloud moved by g and the second by h, the motion becomes h motion g^-1, up to the tolerance of
         the refinement; with the clouds exchanged it becomes its inverse, exactly.
 
-    Cost: about half a second for clouds of any size on one core.
+    Cost: one to two seconds for clouds of any size on one core.
 
     Example:
         >>> cloud = torch.randn(400, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -156,11 +165,12 @@ def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats,
         answers, evidence = Motions(np.eye(3)[None], np.zeros((1, 3))), None
     else:
         pair = surfels(clouds[0], spacing), surfels(clouds[1], spacing)
-        found = feature_matches(*pair, spacing)
-        tried = found
+        fine = fine_surface(clouds[0], spacing), fine_surface(clouds[1], spacing)
+        given = None
         if matched is not None:
-            tried = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
-        answers, evidence = _align(Pair(*pair, spacing, tried), found)
+            given = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
+        gaps = feature_gaps(*pair, spacing)
+        answers, evidence = _align(FinePair(Pair(*pair, spacing, feature_matches(*pair, gaps)), *fine), gaps, given)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
@@ -196,20 +206,53 @@ def _exchanged(found: Registration) -> Registration:
     return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(pair: Pair, matches: Matches) -> tuple[Motions, Evidence]:
-    """All answers by the matches of a pair, and the evidence for them in those of feature histograms."""
-    found: list[Ranked] = []
-    if len(pair.matches.points_1) >= _FEW_MATCHES:
-        found.append(refine(pair, motions_from_matches(pair.matches, pair.spacing)))
+def _align(fine: FinePair, gaps: Singles, given: Matches | None) -> tuple[Motions, Evidence]:
+    """All answers, by the matches of feature histograms and by those given, and the evidence for them."""
+    pair = fine.pair
+    found = _feature_motions(pair, gaps) + ([] if given is None else _given_motions(pair, given))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
+        found += _feature_motions(pair, fine.feature_gaps())
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
     ranked = merge(found)
     best = ranked.motions.take(np.arange(1))
     if min(_overlap(pair, best)) > _SYMMETRIC_OVERLAP:
         center = pair.first.points.mean(axis=0)
         ranked = merge([ranked, _tried_rotations(pair, (center, best.apply(center[None])[0, 0]))])
-    answers = _finish(pair, ranked)
-    return answers, _evidence(pair._replace(matches=matches), answers, ranked)
+    answers, ranked = _finish(fine, ranked)
+    return answers, _evidence(fine, answers, ranked)
+
+
+def _feature_motions(pair: Pair, gaps: Singles) -> list[Ranked]:
+    """Motions that matches of features agree on.
+
+    Where a shape nearly has a symmetry, most matches agree on the motion of largest overlap. Without pairs of points
+    that it carries near each other the nearest features of the same points are others.
+    """
+    left = gaps.copy()
+    first = feature_matches(pair.first, pair.second, gaps)
+
+    def rematch(_: Matches, motion: Motions) -> Matches:
+        exclude_explained(left, pair, motion)
+        return feature_matches(pair.first, pair.second, left)
+
+    return _motions_in_rounds(pair, first, rematch)
+
+
+def _given_motions(pair: Pair, matches: Matches) -> list[Ranked]:
+    """Motions that given matches agree on."""
+    return _motions_in_rounds(pair, matches, lambda last, motion: unexplained(last, motion, pair.spacing))
+
+
+def _motions_in_rounds(pair: Pair, matches: Matches, rest: Callable[[Matches, Motions], Matches]) -> list[Ranked]:
+    """Refined motions that matches agree on, then those of the rest that the best supported one leaves, and again."""
+    found: list[Ranked] = []
+    for screened, refined in _ROUNDS:
+        if len(matches.points_1) < _FEW_MATCHES:
+            break
+        motions = motions_from_matches(matches, pair.spacing)
+        found.append(refine(pair, motions, screened, refined))
+        matches = rest(matches, motions.take(np.arange(1)))
+    return found
 
 
 def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
@@ -222,18 +265,19 @@ def _tried_rotations(pair: Pair, centers: tuple[Floats, Floats]) -> Ranked:
     return refine(pair, best, screened=_TRIED, refined=_TRIED)
 
 
-def _finish(pair: Pair, ranked: Ranked) -> Motions:
-    """The motions that are as good as the best, refined with all points, without repetitions; the best first."""
+def _finish(fine: FinePair, ranked: Ranked) -> tuple[Motions, Ranked]:
+    """The motions that are as good as the best, at full resolution and without repetitions, and all that were ranked.
+
+    The best come first.
+    """
+    pair = fine.pair
     center = pair.first.points.mean(axis=0)
-    good = ranked.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS)
-    final = [
-        iterated_closest_points(pair.first, pair.second, r, t, distance=1.5 * pair.spacing, steps=15)
-        for r, t in zip(*good, strict=True)
-    ]
-    motions = Motions(np.stack([r for r, _ in final]), np.stack([t for _, t in final]))
-    final_ranked = pair.rank(motions, max(len(pair.first.points), len(pair.second.points)))
-    most = _MOST_ANSWERS if final_ranked.agreement[0] > _NO_OVERLAP else 1
-    return final_ranked.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, most)
+    several = ranked.motions.distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS)
+    ranked = fine.rank(fine.fit(several))
+    good = fine.settle(ranked.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, _MOST_ANSWERS))
+    settled = fine.rank(good)
+    most = _MOST_ANSWERS if settled.agreement[0] > _NO_OVERLAP else 1
+    return settled.equal(_EQUAL_SCORE).distinct(center, _SAME_ANGLE, 2 * pair.spacing, most), ranked
 
 
 def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
@@ -249,12 +293,9 @@ def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
     return there, covered(pair.second, pair.first, motion.inverse(), distance)
 
 
-def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
-    """The statistics of the first answer.
-
-    The margin is that over the best motion that is no answer; contradictions are not counted in it.
-    """
-    best = answers.take(np.arange(1))
+def _evidence(fine: FinePair, answers: Motions, ranked: Ranked) -> Evidence:
+    """The statistics of the first answer; the margin is that over the best motion that is no answer."""
+    pair, best = fine.pair, answers.take(np.arange(1))
     sides = _both_covered(pair, best)
     near = np.concatenate([side[side > 0] for side in sides])
     center = pair.first.points.mean(axis=0)
@@ -262,11 +303,13 @@ def _evidence(pair: Pair, answers: Motions, ranked: Ranked) -> Evidence:
     cosines = (np.einsum("aij,sij->sa", answers.rotations, ranked.motions.rotations) - 1) / 2
     gaps = np.linalg.norm(others[:, None] - places, axis=2)
     answer = ((cosines > np.cos(_OTHER_ANGLE)) & (gaps < _OTHER_PLACE * pair.spacing)).any(axis=1)
-    own, other = ranked.agreement[answer], ranked.agreement[~answer]
+    own, other = ranked.scores[answer].max(initial=-np.inf), ranked.scores[~answer].max(initial=-np.inf)
+    agreement = ranked.agreement[answer].max(initial=1e-12)
     return Evidence(
         agreeing=int(support(pair.matches, best, pair.spacing)[0]),
         matches=len(pair.matches.points_1),
         overlap=(float((sides[0] > 0).mean()), float((sides[1] > 0).mean())),
         closeness=float(near.mean()) if len(near) else 0.0,
-        margin=max(0.0, float(1 - other.max() / max(own.max(initial=0.0), 1e-12))) if len(other) else 1.0,
+        fit=fine.share_that_fits(best),
+        margin=float(np.clip((own - other) / agreement, 0, 1)) if answer.any() else 0.0,
     )

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from intertwine.ops.alignment import similarity_alignment
-from intertwine.ops.registration._candidates import feature_matches, motions_from_matches, support
+from intertwine.ops.registration._candidates import feature_gaps, feature_matches, motions_from_matches, support
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats, surface_area
@@ -32,7 +32,8 @@ def estimate_scale(first: Floats, second: Floats) -> float:
 def _agreement(first: Floats, second: Floats) -> tuple[int, float]:
     """How many matches the best motion has, and the scale that they tell."""
     spacing = common_spacing(natural_spacing(first), natural_spacing(second))
-    matches = feature_matches(surfels(first, spacing), surfels(second, spacing), spacing)
+    surfaces = surfels(first, spacing), surfels(second, spacing)
+    matches = feature_matches(*surfaces, feature_gaps(*surfaces, spacing))
     if len(matches.points_1) < _LEAST:
         return 0, 1.0
     motion = motions_from_matches(matches, spacing).take(np.arange(1))

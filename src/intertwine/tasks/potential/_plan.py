@@ -10,6 +10,7 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import PointCloudSet, Split, make_split
+from intertwine.models import Potential
 from intertwine.tasks._source import fingerprint, resolve
 from intertwine.tasks.potential._dataset import FrameDataset
 from intertwine.tasks.potential._options import PotentialOptions
@@ -27,7 +28,6 @@ HEAVIEST = 94
 """The largest atomic number that a potential knows."""
 _SOME = 200
 """How many frames the mean number of neighbors and the lengths of bonds are taken from."""
-_BOND_LENGTH = 1.25
 _SMALLEST_SCALE = 1e-3
 
 
@@ -86,7 +86,7 @@ def plan(
             "average_neighbors": _average_neighbors(some, options.cutoff),
             "reference_energies": list(reference.values),
             "binding_energies": list(binding_energies(counts, energies, reference)),
-            "bond_lengths": some.bond_lengths(elements, _BOND_LENGTH),
+            "bond_lengths": some.bond_lengths(elements, Potential.default_bond_length),
             "energy_scale": _scale(train, reference(train.composition(elements))),
         },
         "seed": options.seed,

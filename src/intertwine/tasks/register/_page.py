@@ -71,8 +71,8 @@ def _lead(job: RegisterJob, measured: str) -> list[str]:
         f"and with noise of {100 * pairs['noise']:g} % of the diameter, turned and moved at random; the network sees "
         f"{pairs['points']} points of each. It is {network_text(job.config['network'], parameters)}.",
         f'The figures are of the {"test" if len(split.test) else "validation"} split: {measured}. "network" is the '
-        'motion of the network alone, "refined" the answer of `intertwine register --checkpoint`, which seeks motions '
-        'that many of its matches agree on and refines the best by iterated closest points, and "untrained" that of '
+        'motion of the network alone, "refined" the answer of `intertwine register --checkpoint`, which tries '
+        'the motions that many of its matches agree on beside those of local histograms, and "untrained" that of '
         "`intertwine register` without a network.",
     ]
 

@@ -82,7 +82,7 @@ class RegisterPredictor(Predictor[RegistrationNetwork, PointCloudSet]):
         return self._module
 
     def register(self, points_1: Tensor, points_2: Tensor) -> Registration:
-        """The motion of one cloud onto another: the network's matches, then the same steps as without a network.
+        """The motion of one cloud onto another: the best of those without a network and of those its matches agree on.
 
         Args:
             points_1: ``(N, 3)``, the cloud that moves.

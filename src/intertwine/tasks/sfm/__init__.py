@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from intertwine.tasks.sfm._evaluation import PoseErrors, pose_errors
+    from intertwine.tasks.sfm._network_start import NetworkStart
     from intertwine.tasks.sfm._projective_structure_from_motion import (
         ProjectiveScene,
         projective_structure_from_motion,
     )
     from intertwine.tasks.sfm._reconstruction import Reconstruction
-    from intertwine.tasks.sfm._structure_from_motion import NetworkStart, Scene, structure_from_motion
+    from intertwine.tasks.sfm._structure_from_motion import Scene, structure_from_motion
     from intertwine.tasks.sfm._task import SfmTask
     from intertwine.tasks.sfm.writing import write_projective_scene, write_scene
 
 _HOMES = {
-    "NetworkStart": "_structure_from_motion",
+    "NetworkStart": "_network_start",
     "PoseErrors": "_evaluation",
     "ProjectiveScene": "_projective_structure_from_motion",
     "Reconstruction": "_reconstruction",

@@ -113,7 +113,8 @@ def part_of_scene(scene: Tracks, views: tuple[int, int], seed: int, index: int) 
     seen = torch.zeros(scene.num_cameras, scene.num_points, dtype=torch.bool)
     seen[scene.camera, scene.point] = True
     chosen = torch.zeros(scene.num_cameras, dtype=torch.bool)
-    chosen[torch.randint(scene.num_cameras, (), generator=random)] = True
+    useful = (seen & (seen.sum(0) >= 2)).any(1)
+    chosen[torch.multinomial(useful.double(), 1, generator=random)] = True
     for _ in range(count - 1):
         shared = (seen & seen[chosen].any(0)).sum(1).double() * ~chosen
         if not bool(shared.any()):

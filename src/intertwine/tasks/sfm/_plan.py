@@ -9,7 +9,7 @@ from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
 from intertwine.tasks.options import share
 from intertwine.tasks.sfm._options import SfmOptions, parse_views
-from intertwine.tasks.sfm._scene_set import SceneSet, read_scenes, scenes_digest
+from intertwine.tasks.sfm._scene_set import SceneSet, has_common_points, read_scenes, scenes_digest
 
 
 def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any], dict[str, Any], SceneSet]:
@@ -23,6 +23,9 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
     scenes = read_scenes([sources["data"], *sources["more"]], progress)
     if len(scenes) < 2:
         raise UsageError(f"{given}: one scene only; expected some to learn from and some to validate on")
+    for name, scene in zip(scenes.names, scenes.scenes, strict=True):
+        if not has_common_points(scene):
+            raise UsageError(f"{name}: no point is seen by two cameras: nothing to learn from; leave this scene out")
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = make_split(len(scenes), **amounts, seed=options.seed)
     if not len(split.train) or not len(split.validation):

@@ -24,9 +24,10 @@ from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWri
 from intertwine.tasks._source import resolve
 from intertwine.tasks.sfm._evaluation import pose_errors
 from intertwine.tasks.sfm._job import make_network
+from intertwine.tasks.sfm._network_start import NetworkStart
 from intertwine.tasks.sfm._options import PROTOCOLS
 from intertwine.tasks.sfm._scene_set import SceneSet, read_again, read_scenes
-from intertwine.tasks.sfm._structure_from_motion import NetworkStart, structure_from_motion
+from intertwine.tasks.sfm._structure_from_motion import structure_from_motion
 from intertwine.tasks.sfm.mapping import network_input, network_poses
 
 _AUDIT_CAMERAS, _AUDIT_POINTS = 6, 40

@@ -9,7 +9,19 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.data.tracks import Tracks
-from intertwine.tasks.sfm.mapping import ProjectiveMapper, clean, require_opencv, uncalibrated_pairs
+from intertwine.tasks.sfm._network_start import NETWORK_FAILED, NetworkStart
+from intertwine.tasks.sfm.mapping import (
+    LEAST_AGREEMENT,
+    ProjectiveMapper,
+    UncalibratedPair,
+    clean,
+    joined_cameras,
+    network_input,
+    network_projections,
+    require_opencv,
+    uncalibrated_pairs,
+    verified_rows,
+)
 
 _FLAT = 0.9
 _FRAME = "cameras and points are known up to a projective transformation of space: no metric scale, no angles"
@@ -26,6 +38,7 @@ class ProjectiveScene:
         points: ``(points, 3)``.
         inliers: ``(N,)`` bool, the observations that agree.
         remarks: What was left out and why, a sentence each.
+        method: What gave the start of the bundle adjustment: "geometry" or "network".
     """
 
     tracks: Tracks
@@ -33,6 +46,7 @@ class ProjectiveScene:
     points: Tensor
     inliers: Tensor
     remarks: tuple[str, ...]
+    method: str = "geometry"
 
     @property
     def registered(self) -> Tensor:
@@ -48,7 +62,9 @@ class ProjectiveScene:
         return float((seen[:, :2] / seen[:, 2:] - self.tracks.xy[self.inliers]).norm(dim=1).mean())
 
 
-def projective_structure_from_motion(tracks: Tracks, *, threshold: float = 4.0) -> ProjectiveScene:
+def projective_structure_from_motion(
+    tracks: Tracks, *, threshold: float = 4.0, network: NetworkStart | None = None
+) -> ProjectiveScene:
     """Projective cameras and points of a scene from its tracks alone; the intrinsics are not used.
 
     From the fundamental matrix of the best pair on one camera after the other (six points, RANSAC), each time with
@@ -58,6 +74,8 @@ def projective_structure_from_motion(tracks: Tracks, *, threshold: float = 4.0) 
     Args:
         tracks: The tracks.
         threshold: The largest reprojection error of an observation that agrees, pixels.
+        network: A network with projective cameras that gives the first matrices of all cameras, instead of the best
+            pair; where it fails, the best pair is taken after all, which is said.
 
     Raises:
         UsageError: The scene cannot be reconstructed; the message says why.
@@ -81,10 +99,16 @@ def projective_structure_from_motion(tracks: Tracks, *, threshold: float = 4.0) 
             "a homography explains what each pair of cameras sees: the points lie on a plane, or the camera rotates at "
             "one place; projective cameras need depth and a camera that moves"
         )
-    mapper = ProjectiveMapper(given, threshold)
-    mapper.start(pairs[0])
-    mapper.grow()
-    mapper.finish()
+    remarks = [*canonical.remarks, _FRAME]
+    mapper = None if network is None else _reconstruct_by_network(given, pairs, threshold, network)
+    method = "geometry" if mapper is None else "network"
+    if mapper is None:
+        if network is not None:
+            remarks.append(NETWORK_FAILED)
+        mapper = ProjectiveMapper(given, threshold)
+        mapper.start(pairs[0])
+        mapper.grow()
+        mapper.finish()
     if not bool(mapper.inliers.any()):
         raise UsageError("the observations do not agree with any cameras: nothing reconstructed")
     mapper.to_finite()
@@ -95,12 +119,41 @@ def projective_structure_from_motion(tracks: Tracks, *, threshold: float = 4.0) 
     projections[canonical.cameras] = found / found[:, 2:, :3].norm(dim=2, keepdim=True)
     points[canonical.points] = mapper.points[:, :3] / mapper.points[:, 3:]
     inliers[canonical.observations] = mapper.inliers
-    remarks = [*canonical.remarks, _FRAME]
+    remarks += _lost(tracks, projections, canonical.cameras[sorted(joined_cameras([pair[:2] for pair in pairs]))])
+    return ProjectiveScene(tracks, projections, points, inliers, tuple(remarks), method)
+
+
+def _lost(tracks: Tracks, projections: Tensor, joined: Tensor) -> list[str]:
+    """Remarks on cameras that are not in the reconstruction."""
     lost = ~projections.isfinite().all((1, 2))
-    if bool(lost.any()):
-        names = ", ".join(tracks.names[i] for i in lost.nonzero()[:, 0].tolist())
-        remarks.append(f"not reconstructed, too few observations agree: {names}")
-    return ProjectiveScene(tracks, projections, points, inliers, tuple(remarks))
+    apart = torch.ones_like(lost)
+    apart[joined] = False
+    seen = torch.bincount(tracks.camera, minlength=tracks.num_cameras) > 0
+    remarks = []
+    for chosen, reason in (
+        (lost & apart & seen, "of another part of the scene, no points in common; give its tracks alone"),
+        (lost & ~(apart & seen), "too few observations agree"),
+    ):
+        names = ", ".join(tracks.names[i] for i in chosen.nonzero()[:, 0].tolist())
+        remarks += [f"not reconstructed, {reason}: {names}"] if names else []
+    return remarks
+
+
+def _reconstruct_by_network(
+    tracks: Tracks, pairs: list[UncalibratedPair], threshold: float, start: NetworkStart
+) -> ProjectiveMapper | None:
+    """The reconstruction from the cameras of a network, None where too few observations agree."""
+    if start.network is not None and start.network.cameras != "projective":
+        raise UsageError("projective cameras need a network with projective cameras; this one's are calibrated")
+    rows = verified_rows(tracks, pairs, torch.ones(tracks.num_cameras, dtype=torch.bool))
+    given = network_input(tracks, rows)
+    projections = network_projections(given, start.network, start.steps, start.seed, "projective")
+    mapper = ProjectiveMapper(tracks, threshold)
+    if not mapper.start_from(given.cameras, projections):
+        return None
+    mapper.grow()
+    mapper.finish()
+    return mapper if float(mapper.inliers[rows].double().mean()) >= LEAST_AGREEMENT else None
 
 
 def _of_order_one(tracks: Tracks) -> Tracks:

@@ -86,6 +86,13 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     return scenes
 
 
+def has_common_points(scene: Tracks) -> bool:
+    """Whether a point is seen by two cameras."""
+    pairs = (scene.point * scene.num_cameras + scene.camera).unique()
+    points = pairs // max(scene.num_cameras, 1)
+    return len(points.unique()) < len(points)
+
+
 def scenes_digest(scenes: SceneSet) -> str:
     """A hash of the names and sizes of scenes."""
     pairs = zip(scenes.names, scenes.scenes, strict=True)

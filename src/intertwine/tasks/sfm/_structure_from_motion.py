@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data.tracks import Tracks, read_tracks
-from intertwine.models import TracksNetwork
+from intertwine.tasks.sfm._network_start import NETWORK_FAILED, NetworkStart
 from intertwine.tasks.sfm._reconstruction import Reconstruction
 from intertwine.tasks.sfm.mapping import (
+    LEAST_AGREEMENT,
     LEAST_MATCHES,
+    WIDENING,
     CameraPair,
     CanonicalTracks,
     Mapper,
@@ -30,22 +31,6 @@ _STARTS = 5
 _LEAST_PARALLAX = 1.0
 _GOOD_PARALLAX = 12.0
 _FLAT = 0.01
-_LEAST_AGREEMENT = 0.75
-_WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
-
-
-class NetworkStart(NamedTuple):
-    """A network as the start of a reconstruction.
-
-    Attributes:
-        network: A trained one, which is not changed; None for a new one.
-        steps: Steps of optimization on the scene.
-        seed: Of the weights of a new network.
-    """
-
-    network: TracksNetwork | None = None
-    steps: int = 2000
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,7 @@ def structure_from_motion(
         if network is not None and _starts(pairs, left):
             mapper, method = _reconstruct_by_network(canonical.tracks, pairs, left, threshold, network), "network"
             if mapper is None:
-                remarks.append("the poses of the network do not agree with the observations: geometry is used instead")
+                remarks.append(NETWORK_FAILED)
         if mapper is None:
             mapper, method = _reconstruct(canonical.tracks, pairs, left, threshold), "geometry"
         if mapper is None:
@@ -163,20 +148,27 @@ def _reconstruct_by_network(
     poses = network_poses(given, start.network, start.steps, start.seed)
     mapper = Mapper(tracks, threshold)
     mapper.set_poses(given.cameras, *poses)
-    for wide in _WIDENING:
+    for wide in WIDENING:
         mapper.threshold = wide * threshold
         mapper.triangulate(again=True)
-        if wide == _WIDENING[0]:
+        if wide == WIDENING[0]:
             mapper.note_errors(given.cameras)
         mapper.adjust(20, 1e-3)
     mapper.threshold = threshold
     mapper.filter()
-    mapper.drop_lost_cameras()
+    mapper.drop_cameras(_strayed(mapper, rows))
     if 2 * int(mapper.registered.sum()) < len(given.cameras) or not bool(mapper.triangulated.any()):
         return None
     mapper.grow(left)
     mapper.finish()
-    return mapper if float(mapper.inliers[rows].double().mean()) >= _LEAST_AGREEMENT else None
+    return mapper if float(mapper.inliers[rows].double().mean()) >= LEAST_AGREEMENT else None
+
+
+def _strayed(mapper: Mapper, rows: torch.Tensor) -> torch.Tensor:
+    """``(cameras,)`` bool, cameras of which fewer than half of these observations agree."""
+    camera, count = mapper.tracks.camera[rows], mapper.tracks.num_cameras
+    agree = torch.bincount(camera, mapper.inliers[rows].double(), minlength=count)
+    return agree < 0.5 * torch.bincount(camera, minlength=count)
 
 
 def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method: str) -> Reconstruction:

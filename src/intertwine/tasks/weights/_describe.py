@@ -70,6 +70,8 @@ def model_text(network: dict[str, Any]) -> str:
     >>> model_text({"name": "message", "hidden": 64, "layers": 2})
     'message, 64 channels, perceptron of 2 layers'
     """
+    if network["name"] == "statistics":
+        return f"statistics, perceptron of {network['layers']} layers, {network['hidden']} wide"
     if network["name"] == "message":
         return f"message, {network['hidden']} channels, perceptron of {network['layers']} layers"
     return f"{network['name']}, {network['layers']} layers of {network['hidden']} channels"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.actions import Transform
-from intertwine.models import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork
+from intertwine.models import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork, WeightStatisticsNetwork
 from intertwine.nn import Weights, WeightSpace
 
 _WIDTH = 12
@@ -79,6 +79,8 @@ def make_network(config: Mapping[str, Any]) -> WeightNetwork:
         return PlainNetwork(space, outputs, **{**network, "hidden": _WIDTH * network["hidden"]})
     if name == "message":
         return WeightMessageNetwork(space, outputs, **network)
+    if name == "statistics":
+        return WeightStatisticsNetwork(space, outputs, **network)
     return WeightSpaceNetwork(space, outputs, heads=heads, **network)
 
 

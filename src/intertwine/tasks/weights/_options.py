@@ -22,9 +22,9 @@ PUBLIC = ("mnist-inrs",)
 """The public sets of networks."""
 LABELS = ("classes", "numbers")
 ACTIVATIONS = ("relu", "tanh", "sine", "other")
-MODELS = ("attention", "equivariant", "message", "plain")
-HIDDEN = {"attention": 48, "equivariant": 48, "message": 64, "plain": 48}
-LAYERS = {"attention": 4, "equivariant": 4, "message": 2, "plain": 4}
+MODELS = ("attention", "equivariant", "message", "plain", "statistics")
+HIDDEN = {"attention": 48, "equivariant": 48, "message": 64, "plain": 48, "statistics": 64}
+LAYERS = {"attention": 4, "equivariant": 4, "message": 2, "plain": 4, "statistics": 2}
 """Channels and layers of each model by default."""
 AUGMENTATIONS = ("none", "noise", "permute", "rotate", "scale", "shift")
 PROTOCOLS = ("given", "permuted")
@@ -72,16 +72,18 @@ class WeightOptions(FitOptions):
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     model: str = option(
         "message", help="Architecture: messages along the layers of a network (message); linear maps between weights "
-        "(equivariant), with attention among hidden features as well; or a perceptron of all weights in a row (plain).",
+        "(equivariant), with attention among hidden features as well; statistics of each tensor (statistics), which "
+        "tell how networks were trained; or a perceptron of all weights in a row (plain).",
         group="Model", choices=MODELS,
     )  # fmt: skip
     hidden: int | None = option(
-        None, help="Channels of each hidden feature (message, default 64) or of each weight (default 48).",
+        None, help="Channels of each hidden feature (message, default 64) or of each weight (default 48); width of the "
+        "perceptron of statistics (default 64).",
         group="Model", minimum=1, maximum=4096,
     )  # fmt: skip
     layers: int | None = option(
-        None, help="Number of layers (default 4); in the perceptron after the messages (default 2).", group="Model",
-        minimum=1, maximum=64,
+        None, help="Number of layers (default 4); in the perceptron after messages or statistics (default 2).",
+        group="Model", minimum=1, maximum=64,
     )  # fmt: skip
     dropout: float = option(0.0, help="Dropout rate of channels.", group="Model", minimum=0)
     keep_signs: bool = option(

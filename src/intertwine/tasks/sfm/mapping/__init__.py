@@ -6,14 +6,25 @@ from intertwine.tasks.sfm.mapping._network_start import (
     NetworkInput,
     network_input,
     network_poses,
+    network_projections,
     optimize,
     verified_rows,
 )
 from intertwine.tasks.sfm.mapping._projective_mapper import ProjectiveMapper, UncalibratedPair, uncalibrated_pairs
-from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES, CameraPair, camera_pairs, require_opencv
+from intertwine.tasks.sfm.mapping._two_view import (
+    LEAST_AGREEMENT,
+    LEAST_MATCHES,
+    WIDENING,
+    CameraPair,
+    camera_pairs,
+    joined_cameras,
+    require_opencv,
+)
 
 __all__ = [
+    "LEAST_AGREEMENT",
     "LEAST_MATCHES",
+    "WIDENING",
     "CameraPair",
     "CanonicalTracks",
     "Mapper",
@@ -22,8 +33,10 @@ __all__ = [
     "UncalibratedPair",
     "camera_pairs",
     "clean",
+    "joined_cameras",
     "network_input",
     "network_poses",
+    "network_projections",
     "optimize",
     "require_opencv",
     "uncalibrated_pairs",

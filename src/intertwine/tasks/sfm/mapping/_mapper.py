@@ -198,7 +198,11 @@ class Mapper:
     def drop_lost_cameras(self) -> None:
         """Cameras with too few observations that agree have no pose."""
         counts = torch.bincount(self.tracks.camera[self.inliers], minlength=self.tracks.num_cameras)
-        lost = self.registered & (counts < LEAST_MATCHES)
+        self.drop_cameras(counts < LEAST_MATCHES)
+
+    def drop_cameras(self, cameras: Tensor) -> None:
+        """Take away the poses of these cameras, ``(cameras,)`` bool, and filter."""
+        lost = self.registered & cameras
         if bool(lost.any()):
             self.rotations[lost], self.translations[lost] = torch.nan, torch.nan
             self.filter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,8 @@ from intertwine.data.tracks import Tracks
 from intertwine.models import CamerasAndPoints, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import projection_loss
-from intertwine.tasks.sfm.mapping._two_view import CameraPair
+from intertwine.tasks.sfm.mapping._projective_mapper import UncalibratedPair
+from intertwine.tasks.sfm.mapping._two_view import CameraPair, joined_cameras
 
 _MOST_POINTS = 200
 _LEAST_OF_CAMERA = 30
@@ -61,8 +63,8 @@ def network_input(
     return NetworkInput(cameras, tracks.normalized()[rows[keep]].float(), entries)
 
 
-def verified_rows(tracks: Tracks, pairs: list[CameraPair], allowed: Tensor) -> Tensor:
-    """The observations that agree with the relative pose of some pair of cameras.
+def verified_rows(tracks: Tracks, pairs: Sequence[CameraPair | UncalibratedPair], allowed: Tensor) -> Tensor:
+    """The observations that agree with the relative pose, or the fundamental matrix, of some pair of cameras.
 
     Args:
         tracks: The scene.
@@ -70,11 +72,7 @@ def verified_rows(tracks: Tracks, pairs: list[CameraPair], allowed: Tensor) -> T
         allowed: ``(cameras,)`` bool, the cameras to look at; those that are joined by pairs to the best pair are taken.
     """
     pairs = [pair for pair in pairs if bool(allowed[pair.first]) and bool(allowed[pair.second])]
-    joined, grown = {pairs[0].first}, True
-    while grown:
-        near = {end for pair in pairs for end in (pair.first, pair.second) if {pair.first, pair.second} & joined}
-        grown = not near <= joined
-        joined |= near
+    joined = joined_cameras([(pair.first, pair.second) for pair in pairs])
     good = torch.zeros(tracks.num_cameras * tracks.num_points, dtype=torch.bool)
     for pair in pairs:
         if pair.first in joined:
@@ -107,6 +105,32 @@ def optimize(network: TracksNetwork, given: NetworkInput, steps: int, rate: floa
     return float(loss.detach())
 
 
+def network_projections(
+    given: NetworkInput, network: TracksNetwork | None, steps: int, seed: int = 0, cameras: str = "calibrated"
+) -> Tensor:
+    """Cameras ``(m, 3, 4)``, float64, of the cameras of the input.
+
+    Args:
+        given: The scene.
+        network: A trained network, of which a copy is optimized; None for a new one.
+        steps: Steps of optimization; zero to take what the network gives.
+        seed: Of the weights of a new network.
+        cameras: The kind of a new network, "calibrated" or "projective".
+    """
+    from copy import deepcopy
+
+    if network is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = TracksNetwork(_HIDDEN, cameras=cameras)
+    else:
+        network = deepcopy(network).cpu().float()
+    optimize(network, given, steps)
+    with torch.no_grad():
+        projections: Tensor = network(given.xy, given.entries).projections.double()
+    return projections
+
+
 def network_poses(
     given: NetworkInput, network: TracksNetwork | None, steps: int, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
@@ -118,17 +142,7 @@ def network_poses(
         steps: Steps of optimization; zero to take what the network gives.
         seed: Of the weights of a new network.
     """
-    from copy import deepcopy
-
-    if network is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = TracksNetwork(_HIDDEN)
-    else:
-        network = deepcopy(network).cpu().float()
-    optimize(network, given, steps)
-    with torch.no_grad():
-        projections = network(given.xy, given.entries).projections.double()
+    projections = network_projections(given, network, steps, seed)
     rotations, _ = torch.linalg.qr(projections[:, :, :3])
     signs = (rotations * projections[:, :, :3]).sum(1).sign()
     return rotations * signs[:, None], projections[:, :, 3]

@@ -16,7 +16,7 @@ from intertwine.ops.cameras import (
     projective_residuals,
     projective_triangulation,
 )
-from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES
+from intertwine.tasks.sfm.mapping._two_view import LEAST_MATCHES, WIDENING
 
 _SAMPLES = 2000
 _ROUNDS = 4
@@ -106,6 +106,26 @@ class ProjectiveMapper:
         left = torch.linalg.cross(epipole.expand(3, 3), matrix.T).T
         self.projections[pair.second] = torch.cat([left, epipole[:, None]], 1)
         self.adjust(20, 1e-4)
+
+    def start_from(self, cameras: Tensor, projections: Tensor) -> bool:
+        """Begin with many cameras, adjusted under a threshold that is lowered step by step.
+
+        Args:
+            cameras: ``(m,)``, their numbers.
+            projections: ``(m, 3, 4)``.
+
+        Returns:
+            Whether at least half of them see enough points that agree.
+        """
+        threshold = self.threshold
+        self.projections[cameras] = projections
+        for wide in WIDENING:
+            self.threshold = wide * threshold
+            self.adjust(20, 1e-3)
+        self.threshold = threshold
+        self.filter()
+        self.drop_lost_cameras()
+        return 2 * int(self.registered.sum()) >= len(cameras) and bool(self.triangulated.any())
 
     def grow(self) -> None:
         """Register cameras, those first that see most of the points, until no more can be."""
@@ -201,6 +221,10 @@ class ProjectiveMapper:
             self.adjust(30, 1e-5)
             if int((before != self.inliers).sum()) <= 1e-3 * len(before):
                 break
+        self.drop_lost_cameras()
+
+    def drop_lost_cameras(self) -> None:
+        """Cameras with too few observations that agree have no matrix."""
         counts = torch.bincount(self.tracks.camera[self.inliers], minlength=self.tracks.num_cameras)
         self.projections[counts < LEAST_MATCHES] = torch.nan
         self.filter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from intertwine.data.tracks import Tracks
 
 LEAST_MATCHES = 16
 """The least number of common points, and of those that agree, of a pair of cameras."""
+WIDENING = (50.0, 20.0, 8.0, 3.0, 1.0)
+"""Factors of the threshold of inliers, one after the other, where all cameras start from a network."""
+LEAST_AGREEMENT = 0.75
+"""The least share, of the observations that agree with pairs, that agrees with a network's start after adjustment."""
 _MOST_NEIGHBORS = 24
 
 
@@ -37,6 +42,20 @@ class CameraPair(NamedTuple):
     matches: int
     angle: float
     inliers: Tensor
+
+
+def joined_cameras(pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """The cameras that pairs join to the first of them.
+
+    >>> sorted(joined_cameras([(0, 1), (3, 4), (2, 1)]))
+    [0, 1, 2]
+    """
+    joined, grown = {pairs[0][0]}, True
+    while grown:
+        near = {end for pair in pairs for end in pair if {*pair} & joined}
+        grown = not near <= joined
+        joined |= near
+    return joined
 
 
 def require_opencv() -> None:

@@ -1,0 +1,209 @@
+"""Symmetric contraction split by reflections: cubic forms whose coefficients vanish for most triples of components.
+
+The reflections of the three axes act on real harmonics by signs. A coefficient of
+
+    f_o = sum over a, b, c of T_o,abc z_a z_b z_c,    z = (1, x)
+
+is zero unless the signs of o, a, b and c multiply to one. So pairs (o, a) and pairs (b, c) fall into eight classes, and
+there is one matrix for each, a quarter of the numbers of two matrices split by parity alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from intertwine.models.potential.passes._workspace import WORKSPACE
+from intertwine.nn import SymmetricContraction
+from intertwine.ops import ContractionLayout, IrrepLabel, spherical_harmonics
+
+_FEW_ATOMS, _FEW_ELEMENTS = 24, 4
+
+
+class Block(NamedTuple):
+    """One class.
+
+    Attributes:
+        columns: Its pairs (o, a) among all columns.
+        rows: Its pairs (b, c) among all rows.
+        entries: Its coefficients.
+    """
+
+    columns: slice
+    rows: slice
+    entries: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of columns and of rows."""
+        return self.columns.stop - self.columns.start, self.rows.stop - self.rows.start
+
+
+class ContractionPlan(NamedTuple):
+    """Where the coefficients of a contraction are.
+
+    Attributes:
+        blocks: The classes.
+        first: ``(rows,)`` b of each row, 0 for the constant.
+        second: ``(rows,)`` c.
+        inverse: ``(D (1 + d),)`` the column of each pair (o, a); where there is none, it is zero.
+        couplings: ``(paths, entries)``: coefficients are weights times these.
+        dim_out: D.
+        padded: Whether there is a pair (o, a) without a column.
+    """
+
+    blocks: tuple[Block, ...]
+    first: Tensor
+    second: Tensor
+    inverse: Tensor
+    couplings: Tensor
+    dim_out: int
+    padded: bool
+
+
+def reflection_signs(labels: Sequence[IrrepLabel]) -> list[int]:
+    """Of each component, which of the reflections of x, y and z change its sign: a number of three bits."""
+    lmax = max(degree for degree, _ in labels)
+    point = torch.tensor([0.31, 0.47, 0.83], dtype=torch.float64)
+    values = spherical_harmonics(lmax, torch.stack([point, *(point * (1 - 2 * torch.eye(3).double()))]))
+    bits = (values[1:] * values[:1] < 0).long() * torch.tensor([[1], [2], [4]])
+    signs = bits.sum(0).tolist()
+    return [
+        sign ^ (0 if parity == (-1) ** degree else 7)
+        for degree, parity in labels
+        for sign in signs[degree**2 : (degree + 1) ** 2]
+    ]
+
+
+def contraction_plan(
+    contraction: SymmetricContraction, labels_in: Sequence[IrrepLabel], labels_out: Sequence[IrrepLabel]
+) -> ContractionPlan:
+    """The plan of a contraction between irreps of O(3), even ones first; components in are numbered by degree."""
+    layout = contraction.layout
+    signs_in, signs_out = torch.tensor([0, *reflection_signs(labels_in)]), torch.tensor(reflection_signs(labels_out))
+    place = torch.cat([torch.arange(degree**2, (degree + 1) ** 2) for degree, _ in labels_in])
+    natural = torch.cat([torch.zeros(1, dtype=torch.int64), place + 1])
+    size, dim_out = len(signs_in), len(signs_out)
+    o, a = (index.flatten() for index in torch.meshgrid(torch.arange(dim_out), torch.arange(size), indexing="ij"))
+    b, c = torch.triu_indices(size, size)
+    of_column, of_row = signs_out[o] ^ signs_in[a], signs_in[b] ^ signs_in[c]
+    column, row = torch.full((dim_out, size), -1), torch.full((size, size), -1)
+    blocks, columns, rows, entries = list[Block](), list[Tensor](), list[Tensor](), 0
+    starts, stride = torch.zeros(8, dtype=torch.int64), torch.zeros(8, dtype=torch.int64)
+    for sign in range(8):
+        some, pairs = (of_column == sign).nonzero().flatten(), (of_row == sign).nonzero().flatten()
+        if not len(some) or not len(pairs):
+            continue
+        column[o[some], a[some]], row[b[pairs], c[pairs]] = torch.arange(len(some)), torch.arange(len(pairs))
+        begins, lengths = (sum(map(len, columns)), sum(map(len, rows))), (len(some), len(pairs))
+        parts = zip((*begins, entries), (*lengths, len(some) * len(pairs)), strict=True)
+        blocks.append(Block(*(slice(begin, begin + length) for begin, length in parts)))
+        starts[sign], stride[sign] = entries, len(pairs)
+        columns.append(some), rows.append(pairs)
+        entries += len(some) * len(pairs)
+    couplings, outputs = list[Tensor](), 0
+    for number, (degree, parity) in enumerate(labels_out):
+        total = torch.zeros(contraction.weights[number].shape[-1], entries, dtype=torch.float64)
+        parities = _matrices(layout, range(outputs, outputs + 2 * degree + 1), parity)
+        for (of_o, of_a, of_b, of_c), constant in zip(parities, contraction.couplings[number], strict=True):
+            sign = (signs_out[of_o] ^ signs_in[of_a])[:, None]
+            kept = sign == (signs_in[of_b] ^ signs_in[of_c])
+            target = starts[sign] + column[of_o, of_a][:, None] * stride[sign] + row[of_b, of_c]
+            total[:, target[kept]] = constant.value[:, kept.flatten()].cpu().double()
+        couplings.append(total)
+        outputs += 2 * degree + 1
+    joined = torch.cat(couplings)
+    chosen, pairs = torch.cat(columns), torch.cat(rows)
+    inverse = torch.full((dim_out * size,), len(chosen))
+    inverse[o[chosen] * size + natural[a[chosen]]] = torch.arange(len(chosen))
+    padded = len(chosen) < dim_out * size
+    return ContractionPlan(tuple(blocks), natural[b[pairs]], natural[c[pairs]], inverse, joined, dim_out, padded)
+
+
+def _matrices(layout: ContractionLayout, outputs: range, parity: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Of the two matrices of one irrep, o and a of each column, b and c of each row."""
+    even, odd = torch.arange(layout.even), torch.arange(layout.even, layout.even + layout.odd_in)
+    b, c, _ = layout.rows()
+    mixed_b, mixed_c = (index.flatten() for index in torch.meshgrid(even, odd, indexing="ij"))
+    found = []
+    for same, (first, second) in ((True, (b, c)), (False, (mixed_b, mixed_c))):
+        others = even if same == (parity == 1) else odd
+        o, a = torch.meshgrid(torch.tensor(list(outputs)), others, indexing="ij")
+        found.append((o.flatten(), a.flatten(), first, second))
+    return found
+
+
+def block_coefficients(plan: ContractionPlan, coefficients: Tensor) -> list[Tensor]:
+    """For each class ``(C, elements, columns, rows)``, of coefficients ``(elements, C, entries)``."""
+    by_channel = coefficients.transpose(0, 1)
+    return [by_channel[..., block.entries].unflatten(2, block.shape).contiguous() for block in plan.blocks]
+
+
+def forms(
+    z: Tensor, w: Tensor | None, plan: ContractionPlan, blocks: Sequence[Tensor], runs: Sequence[tuple[int, int, int]]
+) -> Tensor:
+    """``3 sum over b, c of T_o,abc z_b z_c``, or of ``(z_b w_c + w_b z_c) / 2``, as ``(D, 1 + d, C, n)``.
+
+    Args:
+        z: ``(1 + d, C, n)``.
+        w: Likewise, or None.
+        plan: Of the contraction.
+        blocks: Its coefficients.
+        runs: (element, first, last + 1) of atoms of one element.
+    """
+    monomials = pair_products(z, w, plan)
+    _, channels, atoms = z.shape
+    if len(runs) == 1:
+        joined = _products(monomials, plan, [block[:, runs[0][0]] for block in blocks])
+    elif atoms <= _FEW_ATOMS and blocks[0].shape[1] <= _FEW_ELEMENTS:
+        joined = _of_all_elements(monomials, plan, blocks, runs)
+    else:
+        joined = torch.cat(
+            [
+                _products(monomials[:, :, start:stop], plan, [block[:, element] for block in blocks])
+                for element, start, stop in runs
+            ],
+            2,
+        )
+    found = joined.transpose(0, 1)
+    if plan.padded:
+        found = torch.cat([found, torch.zeros_like(found[:1])])
+    result = WORKSPACE.get("forms", z, len(plan.inverse), channels, atoms)
+    torch.index_select(found, 0, plan.inverse, out=result)
+    return result.view(plan.dim_out, -1, channels, atoms)
+
+
+def _products(monomials: Tensor, plan: ContractionPlan, coefficients: Sequence[Tensor]) -> Tensor:
+    """``(C, columns, n)`` for coefficients ``(C, columns, rows)`` of each class."""
+    pairs = zip(plan.blocks, coefficients, strict=True)
+    return torch.cat([torch.bmm(matrix, monomials[block.rows].transpose(0, 1)) for block, matrix in pairs], 1)
+
+
+def _of_all_elements(
+    monomials: Tensor, plan: ContractionPlan, blocks: Sequence[Tensor], runs: Sequence[tuple[int, int, int]]
+) -> Tensor:
+    """The same where every atom is computed as every element: fewer and larger products."""
+    found = [
+        torch.bmm(coefficients.flatten(1, 2), monomials[block.rows].transpose(0, 1)).view(
+            len(coefficients), coefficients.shape[1], -1, monomials.shape[2]
+        )
+        for block, coefficients in zip(plan.blocks, blocks, strict=True)
+    ]
+    return torch.cat(
+        [torch.cat([part[:, element, :, start:stop] for part in found], 1) for element, start, stop in runs], 2
+    )
+
+
+def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:
+    """``(rows, C, n)``: z_b z_c, or (z_b w_c + w_b z_c) / 2."""
+    shape = len(plan.first), *z.shape[1:]
+    first, second = (
+        torch.index_select(z, 0, index, out=WORKSPACE.get(name, z, *shape))
+        for name, index in (("first", plan.first), ("second", plan.second))
+    )
+    if w is None:
+        return first.mul_(second)
+    return first.mul_(w.index_select(0, plan.second)).addcmul_(second, w.index_select(0, plan.first)).mul_(0.5)
