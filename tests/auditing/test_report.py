@@ -185,3 +185,19 @@ class TestHtml:
         monkeypatch.setattr(builtins, "__import__", no_matplotlib)
         with pytest.raises(ValueError, match=r"pip install .intertwine\[report\]"):
             good.to_html()
+
+
+def test_a_failure_by_rounding_is_told_from_a_broken_law():
+    """One whose error float32 makes, and one that float64 has as well."""
+
+    class Cancels(torch.nn.Module):
+        """The norm of a small vector as the difference of two large numbers."""
+
+        def forward(self, x):
+            return (x.norm(dim=-1, keepdim=True) * 1e-3 + 1) - 1
+
+    group = SO3()
+    found = str(audit(Cancels(), group.vector, group.trivial, samples=8))
+    assert "FAIL" in found
+    assert "in float32 rounding decides" in found
+    assert "rounding decides" not in str(audit(torch.relu, group.vector, group.vector, samples=8))

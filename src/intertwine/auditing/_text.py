@@ -7,6 +7,9 @@ from math import isfinite
 
 from intertwine.auditing._results import AuditResult, AuditRun, LayerError
 
+_EXACT = 1e-10
+"""Error in float64 that is rounding alone."""
+
 
 def table(report: AuditResult) -> str:
     """The table: a line for each layer, a line for each law of the whole function, the verdict."""
@@ -93,9 +96,27 @@ def notes(report: AuditResult) -> list[str]:
         lines.append(f"note  the whole function passes, but the layer {layer.name} breaks {law} by {number(layer)}")
     if layer is not None and not report.passed:
         lines.append(f"note  the first failing layer is {layer.name}")
+    exact = rounding_decides(report, run)
+    if exact is not None:
+        lines.append(
+            f"note  in float64 the error is {exact.max_error:.1e}: the function is equivariant, and in {run.dtype} "
+            "rounding decides, as between neighbors at equal distances"
+        )
     if run.repeat_error > report.tolerance:
         lines.append(f"note  two calls on the same input differ by {run.repeat_error:.1e}: the function is random")
     return lines
+
+
+def rounding_decides(report: AuditResult, run: AuditRun) -> AuditRun | None:
+    """The run in float64, where a failing one in lower precision fails by rounding alone; None where it does not."""
+    if run.passes(report.tolerance) or not run.finite or run.zero or run.dtype == "float64":
+        return None
+    exact = next((other for other in report.runs if _conditions(other) == ("float64", *_conditions(run)[1:])), None)
+    return exact if exact is not None and exact.passes(_EXACT) else None
+
+
+def _conditions(run: AuditRun) -> tuple[str, str, str, bool]:
+    return run.dtype, run.mode, run.execution, run.gradient
 
 
 def failure(report: AuditResult, run: AuditRun, tolerance: float) -> str:
