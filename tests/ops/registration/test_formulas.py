@@ -14,6 +14,7 @@ from intertwine.ops.registration._candidates import (
     Matches,
     Pair,
     Ranked,
+    feature_gaps,
     feature_matches,
     given_matches,
     merge,
@@ -22,7 +23,9 @@ from intertwine.ops.registration._candidates import (
     support,
 )
 from intertwine.ops.registration._confidence import Evidence, confidence_of
-from intertwine.ops.registration._consistency import _compatibility, _refit, _spread_seeds, consistent_motions
+from intertwine.ops.registration._consistency import _refit, _spread_seeds, compatibility, consistent_motions
+from intertwine.ops.registration._fine_pair import FinePair
+from intertwine.ops.registration._fine_surface import fine_surface
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions, stack
 from intertwine.ops.registration._normals import estimate_normals
@@ -217,7 +220,7 @@ def test_compatibility_as_loops():
     a, b = draw(6, 3), draw(6, 3, seed=1) * 0.1
     n, m = unit(draw(6, 3, seed=2)), unit(draw(6, 3, seed=3))
     b = a + b
-    found = _compatibility(a, b, n, m, 0.4)
+    found = compatibility(a, b, n, m, 0.4)
     for i in range(6):
         for j in range(6):
             gap = abs(np.linalg.norm(a[i] - a[j]) - np.linalg.norm(b[i] - b[j])) / 0.4
@@ -398,11 +401,11 @@ def test_surfels_are_spaced_and_not_alone():
 
 
 def test_confidence_is_a_logistic_model():
-    evidence = Evidence(agreeing=19, matches=40, overlap=(0.8, 0.6), closeness=0.7, margin=0.5)
-    assert evidence.features == (math.log(20), 0.6, 0.7, 0.5)
-    logit = -12.6 + 1.901 * math.log(20) + 0.8108 * 0.6 + 6.495 * 0.7 + 1.351 * 0.5
+    evidence = Evidence(agreeing=19, matches=40, overlap=(0.8, 0.6), closeness=0.7, margin=0.5, fit=0.9)
+    assert evidence.features == (math.log(20), 0.7, 0.5, -math.log(1.02 - 0.9))
+    logit = -19.27 + 0.959 * math.log(20) + 9.401 * 0.7 + 2.599 * 0.5 - 1.886 * math.log(1.02 - 0.9)
     assert confidence_of(evidence) == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-12)
-    assert confidence_of(evidence._replace(agreeing=10**12)) == pytest.approx(1 / (1 + math.exp(-30)), abs=0)
+    assert confidence_of(evidence._replace(agreeing=10**30)) == pytest.approx(1 / (1 + math.exp(-30)), abs=0)
     assert confidence_of(evidence._replace(closeness=-100.0)) == pytest.approx(1 / (1 + math.exp(30)), rel=1e-12)
 
 
@@ -443,7 +446,7 @@ def test_ranks_are_scores_less_contradictions():
 @pytest.mark.parametrize("best", [2.0, -2.0])
 def test_motions_that_are_as_good(best):
     scores = best - abs(best) * np.array([0.0, 0.09, 0.11])
-    ranked = Ranked(random_motions(3), scores, scores)
+    ranked = Ranked(random_motions(3), scores, np.full(3, abs(best)))
     assert len(ranked.equal(0.1).rotations) == 2
     other = Ranked(random_motions(2, seed=9), scores[:2] - 0.01, scores[:2] + 5)
     both = merge([ranked, other])
@@ -460,7 +463,7 @@ def test_candidates_from_rotations_keep_the_centers():
 
 def test_matches_by_features_and_given_ones():
     first, second = surface(200), surface(200)
-    found = feature_matches(first, second, 0.1)
+    found = feature_matches(first, second, feature_gaps(first, second, 0.1))
     histograms = [feature_histograms(s.points, s.normals, 0.6) for s in (first, second)]
     rows = mutual_matches(histograms[0][0], histograms[1])
     assert np.array_equal(found.points_1, first.points[rows[:, 0]])
@@ -484,7 +487,9 @@ def test_candidates_are_refined_and_finished():
     assert np.allclose(ranked.motions.rotations[0], np.eye(3), atol=1e-3)
     assert len(refine(pair, start, refined=1).scores) == 1
     assert len(refine(pair, start, screened=1).scores) == 1
-    answers = _finish(pair, ranked)
+    fine = fine_surface(first.points, 0.08), fine_surface(second.points, 0.08)
+    answers, every = _finish(FinePair(pair, *fine), ranked)
+    assert len(every.scores) == 2
     assert len(answers.rotations) == 1
     assert np.allclose(answers.translations, 0.5, atol=1e-6)
 
@@ -497,12 +502,14 @@ def test_evidence_of_an_answer():
     still = Motions(np.eye(3)[None], np.zeros((1, 3)))
     others = Motions(turns((0, 0, 0), (0, 0, 0.1), (0, 0, 2.0)), np.zeros((3, 3)))
     ranked = Ranked(others, np.array([1.0, 0.9, 0.1]), np.array([2.0, 1.9, 1.5]))
-    found = _evidence(pair, still, ranked)
-    assert found == Evidence(10, 10, (1.0, 1.0), 1.0, 0.25)
+    plane = fine_surface(first.points, 0.1)
+    fine = FinePair(pair, plane, plane)
+    found = _evidence(fine, still, ranked)
+    assert found == Evidence(10, 10, (1.0, 1.0), 1.0, 0.45, 1.0)
     alone = Ranked(others.take(np.arange(2)), np.array([1.0, 0.9]), np.array([2.0, 1.9]))
-    assert _evidence(pair, still, alone).margin == 1.0
-    better = ranked._replace(agreement=np.array([1.0, 0.5, 3.0]))
-    assert _evidence(pair, still, better).margin == 0.0
+    assert _evidence(fine, still, alone).margin == 1.0
+    better = ranked._replace(scores=np.array([1.0, 0.5, 3.0]))
+    assert _evidence(fine, still, better).margin == 0.0
 
 
 def test_scales_are_recovered():
@@ -538,7 +545,7 @@ def test_the_inverse_of_a_registration():
     matrix = torch.eye(4, dtype=torch.float64)[None].repeat(2, 1, 1)
     matrix[:, :3, :3] = 2 * torch.from_numpy(turns((0, 0, 0.5), (0, 0, 1.0)))
     matrix[:, :3, 3] = torch.tensor([1.0, 2, 3])
-    evidence = Evidence(1, 2, (0.25, 0.5), 0.5, 0.5)
+    evidence = Evidence(1, 2, (0.25, 0.5), 0.5, 0.5, 0.5)
     words = ("the first cloud is 20 times as large as the second one: are their units the same?",)
     found = _registration(matrix, 2.0, (0.25, 0.5), 0.75, words, evidence)
     assert torch.allclose(found.rotation, matrix[0, :3, :3] / 2)

@@ -30,7 +30,7 @@ class Chunk(NamedTuple):
     @property
     def size(self) -> int:
         """Number of atoms."""
-        return self.atoms.stop - self.atoms.start
+        return int(self.atoms.stop - self.atoms.start)
 
 
 class Tables(NamedTuple):
