@@ -47,7 +47,7 @@ def shell_spectrum(
         a_rlm = mean_i w_r(|x_i|) Y_lm(x_i / |x_i|),     p_lrs = sum_m a_rlm a_slm / (2 l + 1),     r <= s
 
     with Gaussian shells w_r and positions from `standardize_clouds`; the result is p / (p^2 + 1e-8)^(1/4), a square
-    root that keeps the sign and is smooth at zero. Normals double the shells: each comes a second time with the weight
+    root that keeps the sign and is smooth at zero. Normals double the shells: each comes again with the weight
     ``(n_i . x_i)^2 / |x_i|^2``, which tells surfaces that face the center from those seen edge on.
 
     Args:
@@ -59,7 +59,7 @@ def shell_spectrum(
         normals: ``(N, 3)`` unit normals up to sign; None for positions alone.
 
     Returns:
-        ``(num_clouds, (lmax + 1) * S * (S + 1) / 2)``, degree by degree, with S = shells, or twice as many with normals.
+        ``(num_clouds, (lmax + 1) * S * (S + 1) / 2)``, degree by degree, S = shells, or twice as many with normals.
 
     Law: the same for ``(s Q x + t, ±Q n)``, Q in O(3), s > 0, and for points in another order.
 

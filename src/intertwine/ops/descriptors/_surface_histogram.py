@@ -16,8 +16,8 @@ _ISOTROPIC = 3**-0.5
 def surface_histogram(positions: Tensor, normals: Tensor, edges: Tensor, batch: Tensor, num_clouds: int) -> Tensor:
     """Joint histograms of invariants of the second moments of positions and normals around each point.
 
-    With C_i the covariance of the neighbors of a point and Q_i the mean of their n n^T, both divided by their trace, the
-    histograms are those of the pairs
+    With C_i the covariance of the neighbors of a point and Q_i the mean of their n n^T, both divided by their trace,
+    the histograms are those of the pairs
 
         (sqrt(tr C^2), sqrt(27 det C))     and     (sqrt(tr Q^2), sqrt(27 det Q)),
 

@@ -20,9 +20,8 @@ class ClassifyOptions(CloudOptions):
         "", help="Folder of meshes or clouds, CLASS/FILE; or a public set (furniture).", metavar="DATA", argument=True
     )
     public: ClassVar[tuple[str, ...]] = ("furniture",)
-    descriptor: str = option(
-        "surface", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS)
-    )
+    descriptor: str = option("surface", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
+    points: int = option(1024, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)
     stretch: float = option(
         0.15, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
         group="Training", minimum=0, maximum=1,

@@ -113,7 +113,9 @@ class CloudJob(ABC):
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
         if VECTORS in clouds.point_fields:
-            vectors = stretch_normals(clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds)
+            vectors = stretch_normals(
+                clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds
+            )
             clouds = replace(clouds, point_fields={**clouds.point_fields, VECTORS: vectors})
         return LabeledBatch(clouds, None)
 
@@ -199,7 +201,7 @@ def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloud
 
 
 def normal_count(config: dict[str, Any]) -> int:
-    """How many of the input vectors of each point are normals: one for the descriptor, up to sign, and an oriented one."""
+    """How many input vectors of each point are normals: one up to sign for the descriptor, and an oriented one."""
     return int(needs_normals(config["model"])) + int(config["normals"])
 
 

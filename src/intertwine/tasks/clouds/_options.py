@@ -23,7 +23,6 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES, Settings
 
-
 DESCRIPTOR_HELP = (
     "Rotation-invariant descriptor of the whole cloud beside the encoder: shape (power spectrum and histograms of "
     "positions), surface (also of normals up to sign, which are estimated where a file has none), or none."
