@@ -21,6 +21,7 @@ class ClassifyOptions(CloudOptions):
     )
     public: ClassVar[tuple[str, ...]] = ("furniture",)
     descriptor: str = option("surface", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
+    dropout: float = option(0.5, help="Dropout rate of the head.", group="Model", minimum=0)
     points: int = option(1024, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)
     stretch: float = option(
         0.15, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
