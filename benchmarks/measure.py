@@ -34,9 +34,10 @@ def paired(ours: Callable[[], object], peer: Callable[[], object], repeats: int 
 
 
 def in_turn(steps: dict[str, Callable[[], float]], repeats: int, slow: float = 3.0) -> dict[str, float]:
-    """Medians of steps that give their seconds, A B C A B C ..., after one warm-up of each.
+    """Medians of steps that give their seconds, A A B B C C A A B B C C ..., after one warm-up of each.
 
-    A step whose warm-up takes longer than `slow` seconds has that one time.
+    Of two in a row the second counts: as in a training run, a step follows one of its own, and finds the caches and the
+    memory as that left them. A step whose warm-up takes longer than `slow` seconds has that one time.
     """
     found = {name: [step()] for name, step in steps.items()}
     quick = [name for name, (warm_up,) in found.items() if warm_up < slow]
@@ -44,6 +45,7 @@ def in_turn(steps: dict[str, Callable[[], float]], repeats: int, slow: float = 3
         found[name].clear()
     for _ in range(repeats):
         for name in quick:
+            steps[name]()
             found[name].append(steps[name]())
     return {name: median(times) for name, times in found.items()}
 

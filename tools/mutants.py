@@ -199,12 +199,13 @@ def select(root: Path, package: str, count: int, seed: int) -> Iterator[Mutant]:
 
     Args:
         root: The folder of the project; sources stand in ``src/intertwine``.
-        package: The folder below that, such as "hom"; all for "".
+        package: The folder or file below that, such as "hom" or "hom/_basis.py"; all for "".
         count: Size of the sample.
         seed: Of the draw.
     """
     folder = root / "src" / "intertwine" / package
-    paths = (path for path in sorted(folder.rglob("*.py")) if path.stem not in SKIPPED_FILES)
+    files = [folder] if folder.is_file() else sorted(folder.rglob("*.py"))
+    paths = (path for path in files if path.stem not in SKIPPED_FILES)
     found = [mutant for path in paths for mutant in mutants(path, root)]
     draw = random.Random(seed)
     step = len(found) / min(count, len(found)) if found else 1.0

@@ -161,7 +161,9 @@ def summary(rows: list[dict[str, object]], equivalent: dict[str, str], root: Pat
 def main() -> None:
     """Make, run and judge the mutants of a seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--package", default="", help="Folder below src/intertwine, such as hom. [all]")
+    parser.add_argument(
+        "--package", default="", help="Folder or file below src/intertwine, such as hom or hom/_basis.py. [all]"
+    )
     parser.add_argument("--count", type=int, default=120, help="Number of mutants. [120]")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the sample. [0]")
     parser.add_argument("--limit", type=float, default=180, help="Seconds for the tests of one mutant. [180]")

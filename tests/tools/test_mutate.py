@@ -57,6 +57,7 @@ def test_all_sources_can_be_mutated_and_samples_repeat(tools):
     sample = list(mutants.select(ROOT, "", 150, seed=3))
     assert sample == list(mutants.select(ROOT, "", 150, seed=3))
     assert sample != list(mutants.select(ROOT, "", 150, seed=4))
+    assert {one.path for one in mutants.select(ROOT, "hom/_basis.py", 9, seed=3)} == {"src/intertwine/hom/_basis.py"}
     assert len({Path(mutant.path).parts[2] for mutant in sample}) > 8  # packages
     for mutant in sample:
         ast.parse(mutant.apply((ROOT / mutant.path).read_text(encoding="utf-8")))

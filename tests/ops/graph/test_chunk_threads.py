@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -103,3 +104,32 @@ def test_layers_give_what_they_give_in_one_thread_and_the_same_bits_again(thread
     for x, y, z in zip(once, again, expected, strict=True):
         assert torch.equal(x, y)
         torch.testing.assert_close(x, z, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("nodes", [22, 40, 100])
+def test_threads_get_equally_many_edges_where_all_nodes_have_equally_many(threads, nodes):
+    parts, edges = some_chunks(nodes=nodes, degree=40, size=7), []
+
+    def work(some):
+        edges.append(sum(chunk.edges.stop - chunk.edges.start for chunk in some))
+        return ()
+
+    share_chunks(work, parts, CPU)
+    assert (len(edges), sum(edges)) == (threads, nodes * 40)
+    assert max(edges) - min(edges) <= 2 * 40
+    assert max(chunk.num_nodes for chunk in parts) <= 7
+
+
+def test_chunks_of_several_sizes_are_shared_out_by_their_edges(threads):
+    graph = Graph.from_edges(torch.stack([torch.zeros(900, dtype=torch.long), torch.arange(900) % 9]), 9)
+    part = next(iter(chunks(graph.indices[1], 9, 9)))
+    sizes = [600, 300, 300] if threads == 2 else [600, 300, 300, 300, 300]
+    parts = [replace(part, edges=slice(0, size)) for size in sizes]
+    edges = []
+
+    def work(some):
+        edges.append(sum(chunk.edges.stop - chunk.edges.start for chunk in some))
+        return ()
+
+    share_chunks(work, parts, CPU)
+    assert edges == [600] * threads

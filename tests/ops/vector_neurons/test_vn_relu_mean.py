@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from intertwine.ops import EdgeVectors, Graph, edge_norm_stats, vn_relu, vn_relu_mean
+from intertwine.ops.graph import _chunk_threads
 from intertwine.ops.vector_neurons import _edge_vectors as edge_vectors
 from intertwine.ops.vector_neurons._args import NormStatsArgs, VNReluArgs
 from intertwine.ops.vector_neurons._composite import composite_norm_stats, composite_vn_relu_mean
@@ -146,3 +147,25 @@ def test_statistics_in_float32_lose_nothing_to_a_large_mean() -> None:
     graph = Graph.from_neighbor_table(torch.arange(20000)[:, None])
     _, variance = edge_norm_stats(EdgeVectors(lengths), graph)
     torch.testing.assert_close(variance, lengths[0].double().var(0, correction=0).float(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("graph", [ragged(edges=2000), regular()], ids=["ragged", "regular"])
+@pytest.mark.parametrize(("n", "with_source", "mixed", "affine", "directions"), CASES)
+def test_several_threads_give_what_one_gives(graph, n, with_source, mixed, affine, directions, monkeypatch) -> None:
+    monkeypatch.setitem(edge_vectors._CACHE_NUMBERS, "cpu", 300)
+    monkeypatch.setattr(_chunk_threads, "_LEAST_EDGES", 16)
+    parts, before = draw(n, graph, with_source, mixed, affine, directions), torch.get_num_threads()
+
+    def results(threads: int) -> list[Tensor]:
+        torch.set_num_threads(threads)
+        statistics = edge_norm_stats(EdgeVectors(*parts[:3]), graph, parts[6])
+        output = torch.cat([fused(parts, graph, 0.2).flatten(), *statistics])
+        return [output, *gradients(output, parts)]
+
+    try:
+        once, again, expected = results(3), results(3), results(1)
+    finally:
+        torch.set_num_threads(before)
+    for x, y, z in zip(once, again, expected, strict=True):
+        assert torch.equal(x, y)
+        torch.testing.assert_close(x, z, rtol=1e-12, atol=1e-12)

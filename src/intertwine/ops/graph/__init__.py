@@ -1,7 +1,7 @@
 """Graphs for message passing: edges sorted by target, segment sums, and chunks of nodes that fit into cache."""
 
 from intertwine.ops.graph._batch import resolve_batch
-from intertwine.ops.graph._chunk_threads import Sums, share_chunks
+from intertwine.ops.graph._chunk_threads import Sums, map_chunks, share_chunks
 from intertwine.ops.graph._chunks import Chunk, chunks
 from intertwine.ops.graph._graph import Graph
 from intertwine.ops.graph._segment_products import segment_apply, segment_outer
@@ -13,6 +13,7 @@ __all__ = [
     "Graph",
     "Sums",
     "chunks",
+    "map_chunks",
     "resolve_batch",
     "segment_apply",
     "segment_max",

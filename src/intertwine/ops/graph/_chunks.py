@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -55,6 +56,9 @@ class Chunk:
 def chunks(rank: Tensor, num_nodes: int, max_nodes: int, max_entries: int = 1 << 62) -> Iterator[Chunk]:
     """Split the nodes of a graph into chunks; nodes without edges are in none.
 
+    Where many nodes have equally many edges, their chunks have equal sizes, and there are as many of them as each of
+    torch's threads can have the same number of.
+
     Args:
         rank: ``(E,)`` rank of the target of each edge, ascending; nodes are ranked by their number of edges.
         num_nodes: Number of nodes.
@@ -72,8 +76,9 @@ def chunks(rank: Tensor, num_nodes: int, max_nodes: int, max_entries: int = 1 <<
     if list(widths) != sorted(widths):
         raise ValueError("nodes must be ranked by their number of edges, as intertwine.ops.Graph.from_edges does")
     ends = torch.cumsum(degrees, 0)
+    threads = torch.get_num_threads() if rank.device.type == "cpu" else 1
     node = edge = 0
-    for n, num_edges, width in _split(widths, repeats, max_nodes, max_entries):
+    for n, num_edges, width in _split(widths, repeats, max_nodes, max_entries, threads):
         if width > 0:
             nodes, edges = slice(node, node + n), slice(edge, edge + num_edges)
             index = mask = None
@@ -85,21 +90,31 @@ def chunks(rank: Tensor, num_nodes: int, max_nodes: int, max_entries: int = 1 <<
         node, edge = node + n, edge + num_edges
 
 
-def _split(widths: list[int], repeats: list[int], max_nodes: int, max_entries: int) -> Iterator[tuple[int, int, int]]:
+def _split(
+    widths: list[int], repeats: list[int], max_nodes: int, max_entries: int, threads: int
+) -> Iterator[tuple[int, int, int]]:
     """Number of nodes, number of edges and width of each chunk, from the runs of nodes with equally many edges."""
     nodes = edges = widest = 0
     for width, repeat in zip(widths, repeats, strict=True):
         limit = min(max_nodes, max(max_entries // width, 1)) if width else max_nodes
-        taken = min(repeat, limit - nodes)
+        count = _count(nodes + repeat, limit, threads)
+        taken = min(repeat, ceil((nodes + repeat) / count) - nodes)
         padded, real = (nodes + taken) * width, edges + taken * width
         if nodes and (widest == 0 or taken <= 0 or padded > _PADDING * real + _OVERHEAD):
             yield nodes, edges, widest
             nodes = edges = 0
+            count = _count(repeat, limit, threads)
         while repeat:
-            taken = min(repeat, limit - nodes)
+            taken = min(repeat, ceil((nodes + repeat) / count) - nodes)
             nodes, edges, widest, repeat = nodes + taken, edges + taken * width, width, repeat - taken
-            if nodes == limit:
+            if count > 1 or nodes == limit:
                 yield nodes, edges, widest
                 nodes = edges = 0
+            count -= 1
     if nodes:
         yield nodes, edges, widest
+
+
+def _count(nodes: int, limit: int, threads: int) -> int:
+    """The number of chunks of nodes that have equally many edges: one, or equally many for each thread."""
+    return 1 if nodes <= limit else threads * ceil(nodes / (limit * threads))

@@ -12,7 +12,7 @@ from intertwine.ops.steerable._conv_args import ConvArgs, Tangents
 from intertwine.ops.steerable._coupling import decode_coupling
 from intertwine.ops.steerable._coupling_layout import CouplingLayout, InputBlock, PathGroup, coupling_layout
 
-_CACHE_BYTES = {"cpu": 5 << 19}  # bytes of a chunk's aggregate, by type of device
+_CACHE_BYTES = {"cpu": 5 << 19}  # bytes of a chunk's aggregate and of what its edges need, by type of device
 _DEFAULT_BYTES = 64 << 20
 
 
@@ -105,10 +105,12 @@ class ConvInputs(NamedTuple):
         ]
 
     def chunks(self) -> list[Chunk]:
-        """Chunks of target nodes whose largest aggregate stays in cache."""
+        """Chunks of target nodes whose largest aggregate, and whatever is gathered for their edges, stays in cache."""
+        if not self._aggregate_size:
+            return []
         capacity = _CACHE_BYTES.get(self.radial.device.type, _DEFAULT_BYTES) // self.radial.element_size()
-        max_nodes = max(capacity // max(self._aggregate_size, 1), 8)
-        return list(chunks(self.rank, self.node_of_rank.shape[0], max_nodes)) if self._aggregate_size else []
+        max_nodes, max_edges = max(capacity // self._aggregate_size, 8), max(capacity // self._edge_size, 1)
+        return list(chunks(self.rank, self.node_of_rank.shape[0], max_nodes, max_edges))
 
     def new_aggregate(self, chunks: list[Chunk]) -> Tensor:
         """A buffer for the largest aggregate of some chunks."""
@@ -118,6 +120,13 @@ class ConvInputs(NamedTuple):
     def _aggregate_size(self) -> int:
         """Numbers in the largest aggregate of one node."""
         return max((paths.dim_out * paths.fan_in for paths in self.layout.path_groups), default=0) * self.num_radial
+
+    @property
+    def _edge_size(self) -> int:
+        """Numbers that are gathered or computed for one edge: harmonics, radial functions, features and messages."""
+        messages = [sum(paths.dim_out * paths.fan_in for paths in block.path_groups) for block in self.layout.inputs]
+        features = sum(block.shape[1] * block.shape[2] for block in self.features)
+        return self.harmonics.shape[1] + self.num_radial + features + max(messages, default=0)
 
 
 def _block(features: Tensor, block: InputBlock) -> Tensor:

@@ -13,7 +13,7 @@ from intertwine.ops.steerable._conv_args import ConvArgs
 from intertwine.ops.steerable._coupling import Coupling, decode_coupling
 from intertwine.ops.steerable._coupling_layout import coupling_layout
 
-_CACHE_BYTES = {"cpu": 4 << 20}  # bytes of the intermediate results of a chunk, by type of device
+_CACHE_BYTES = {"cpu": 16 << 20}  # bytes of the intermediate results of a chunk, by type of device
 _DEFAULT_BYTES = 256 << 20
 
 

@@ -6,7 +6,6 @@ together: operations on a chunk run over long contiguous rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -108,24 +107,29 @@ class EdgeVectorInputs:
         """``(n, N, C)`` from the order of the ranks to the order of the nodes."""
         return ranks if self._node_of_rank is None else ranks.index_select(1, self.rank_of_node)
 
-    def chunks(self) -> Iterator[EdgeChunk]:
+    def chunks(self) -> list[Chunk]:
         """The chunks of the graph; nodes without edges are in none."""
-        target, from_source, mixing = self.vectors[0]
+        target = self.vectors[0].target
         num_nodes, num_edges = self.rank_of_node.shape[0], self.rank.shape[0]
-        capacity = _CACHE_NUMBERS.get(target.device.type, _DEFAULT_NUMBERS) * torch.get_num_threads()
+        capacity = _CACHE_NUMBERS.get(target.device.type, _DEFAULT_NUMBERS)
         max_nodes = max(capacity * num_nodes // max(target.shape[2] * num_edges, 1), 1)
-        degrees = torch.bincount(self.rank, minlength=num_nodes).to(target.dtype)[:, None]
-        num_sources = 0 if from_source is None else from_source.shape[1]
-        component_offsets = torch.arange(target.shape[0], device=target.device)[:, None] * num_sources
-        for chunk in chunks(self.rank, num_nodes, max_nodes):
-            shape = chunk.num_nodes, chunk.width
-            source_rows = edge_attr = mask = None
-            if from_source is not None:
-                source = chunk.gather(self.source).view(shape).T.reshape(1, -1)
-                source_rows = (component_offsets + source).view(-1)
-            if mixing is not None and self.edge_attr is not None:
-                tables = torch.stack([chunk.gather(component).view(*shape, -1) for component in self.edge_attr])
-                edge_attr = tables.transpose(1, 2).reshape(-1, mixing.shape[0])
-            if chunk.mask is not None:
-                mask = chunk.mask.view(shape).T[:, :, None].to(target.dtype)
-            yield EdgeChunk(chunk, source_rows, edge_attr, mask, degrees[chunk.nodes])
+        return list(chunks(self.rank, num_nodes, max_nodes))
+
+    def tables(self, chunk: Chunk) -> EdgeChunk:
+        """The tables of a chunk."""
+        target, from_source, mixing = self.vectors[0]
+        shape = chunk.num_nodes, chunk.width
+        source_rows = edge_attr = mask = None
+        if from_source is not None:
+            source = chunk.gather(self.source).view(shape).T.reshape(1, -1)
+            offsets = torch.arange(target.shape[0], device=target.device)[:, None] * from_source.shape[1]
+            source_rows = (offsets + source).view(-1)
+        if mixing is not None and self.edge_attr is not None:
+            tables = torch.stack([chunk.gather(component).view(*shape, -1) for component in self.edge_attr])
+            edge_attr = tables.transpose(1, 2).reshape(-1, mixing.shape[0])
+        if chunk.mask is None:
+            degrees = target.new_tensor(float(chunk.width)).expand(chunk.num_nodes, 1)
+        else:
+            degrees = chunk.mask.view(shape).sum(1, keepdim=True).to(target.dtype)
+            mask = chunk.mask.view(shape).T[:, :, None].to(target.dtype)
+        return EdgeChunk(chunk, source_rows, edge_attr, mask, degrees)

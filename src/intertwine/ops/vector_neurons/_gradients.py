@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from intertwine.ops.graph import Chunk, map_chunks
 from intertwine.ops.vector_neurons._edge_vectors import EdgeChunk, EdgeVectorInputs, EdgeVectors
 
 
@@ -18,9 +20,10 @@ class EdgeVectorGradients(NamedTuple):
     mixing: Tensor | None
 
     @classmethod
-    def zeros_like(cls, vectors: EdgeVectors) -> EdgeVectorGradients:
-        """Zeros of the shapes of the parts."""
-        return cls(*(None if part is None else torch.zeros_like(part) for part in vectors))  # type: ignore[arg-type]
+    def zeros(cls, vectors: EdgeVectors, target: Tensor) -> EdgeVectorGradients:
+        """Zeros of the shapes of the parts, beside a target part that all threads write to."""
+        source, mixing = (None if part is None else torch.zeros_like(part) for part in vectors[1:])
+        return cls(target, source, mixing)
 
     def add(self, chunk: EdgeChunk, grad: Tensor) -> None:
         """Add the gradient ``(n, K, r, C)`` of a chunk's vectors; its nodes are in no other chunk."""
@@ -46,13 +49,42 @@ class Gradients(NamedTuple):
     affine: Tensor | None
 
     @classmethod
-    def zeros(cls, inputs: EdgeVectorInputs, affine: Tensor | None, needs_edge_attr: bool) -> Gradients:
-        """Zeros of the shapes of the arguments."""
-        return cls(
-            [EdgeVectorGradients.zeros_like(vectors) for vectors in inputs.vectors],
-            torch.zeros_like(inputs.edge_attr) if needs_edge_attr and inputs.edge_attr is not None else None,
-            None if affine is None else torch.zeros_like(affine),
-        )
+    def over_chunks(
+        cls,
+        inputs: EdgeVectorInputs,
+        affine: Tensor | None,
+        needs_edge_attr: bool,
+        of_chunk: Callable[[EdgeChunk, Tensor | None], list[Tensor]],
+    ) -> Gradients:
+        """The sum over all chunks, some on each thread.
+
+        Args:
+            inputs: Of the kernel.
+            affine: ``(2, C)`` or ``None``.
+            needs_edge_attr: Whether the gradients of the vectors of the edges are needed.
+            of_chunk: The gradients ``(n, K, r, C)`` of each of a chunk's vectors; it adds the chunk's part of those of
+                ``affine`` to its second argument.
+        """
+        targets = [torch.zeros_like(vectors.target) for vectors in inputs.vectors]
+        edge_attr = torch.zeros_like(inputs.edge_attr) if needs_edge_attr and inputs.edge_attr is not None else None
+
+        def work(chunks: list[Chunk]) -> Gradients:
+            vectors = [EdgeVectorGradients.zeros(*pair) for pair in zip(inputs.vectors, targets, strict=True)]
+            total = cls(vectors, edge_attr, None if affine is None else torch.zeros_like(affine))
+            for chunk in map(inputs.tables, chunks):
+                total.add(inputs, chunk, of_chunk(chunk, total.affine))
+            return total
+
+        total, *others = map_chunks(work, inputs.chunks(), targets[0].device)
+        for other in others:
+            for ours, theirs in zip(total._sums(), other._sums(), strict=True):
+                ours += theirs
+        return total.by_node(inputs)
+
+    def _sums(self) -> list[Tensor]:
+        """What is summed over chunks; the rest is written chunk by chunk."""
+        parts = [part for grads in self.vectors for part in grads[1:]]
+        return [part for part in (*parts, self.affine) if part is not None]
 
     def add(self, inputs: EdgeVectorInputs, chunk: EdgeChunk, grads: list[Tensor]) -> None:
         """Add the gradients ``(n, K, r, C)`` of each of a chunk's vectors."""

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from intertwine.ops.vector_neurons._edge_vectors import EdgeChunk, EdgeVectorInputs
+from intertwine.ops.graph import Chunk, map_chunks
+from intertwine.ops.vector_neurons._edge_vectors import EdgeChunk, EdgeVectorInputs, EdgeVectors
 from intertwine.ops.vector_neurons._gradients import Gradients
 from intertwine.ops.vector_neurons._vn_relu_kernels import TINY, dot
+
+
+class _Moments(NamedTuple):
+    """Of the norms of some edges.
+
+    Attributes:
+        num_edges: How many they are.
+        mean: ``(C,)`` in float64, as is the next.
+        squares: Sum of the squared differences from the mean.
+    """
+
+    num_edges: int
+    mean: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of_chunk(cls, chunk: EdgeChunk, vectors: EdgeVectors) -> _Moments:
+        """Those of a chunk's edges."""
+        components = chunk.vectors(vectors).unbind()
+        norms = dot(components, components).sqrt_()
+        if chunk.mask is not None:
+            norms.mul_(chunk.mask)
+        mean = _sum_over_edges(norms).div_(chunk.num_edges)
+        norms.sub_(mean)
+        if chunk.mask is not None:
+            norms.mul_(chunk.mask)
+        return cls(chunk.num_edges, mean.double(), _sum_over_edges(norms.square_()).double())
+
+    def merge(self, other: _Moments) -> _Moments:
+        """Those of the edges of both (Chan, Golub and LeVeque, 1979)."""
+        num_edges, difference = self.num_edges + other.num_edges, other.mean - self.mean
+        share = other.num_edges / max(num_edges, 1)
+        squares = self.squares + other.squares + difference.square() * (self.num_edges * share)
+        return _Moments(num_edges, self.mean + difference * share, squares)
 
 
 def _sum_over_edges(values: Tensor) -> Tensor:
@@ -18,40 +56,31 @@ def _sum_over_edges(values: Tensor) -> Tensor:
 def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
     """Mean and variance ``(C,)`` of the norms over all edges, merged in float64; zero without edges."""
     (vectors,) = inputs.vectors
-    mean = torch.zeros(vectors.target.shape[2], dtype=torch.float64, device=vectors.target.device)
-    squares = torch.zeros_like(mean)
-    count = 0
-    for chunk in inputs.chunks():
-        components = chunk.vectors(vectors).unbind()
-        norms = dot(components, components).sqrt_()
-        if chunk.mask is not None:
-            norms.mul_(chunk.mask)
-        chunk_mean = _sum_over_edges(norms).div_(chunk.num_edges)
-        norms.sub_(chunk_mean)
-        if chunk.mask is not None:
-            norms.mul_(chunk.mask)
-        total = count + chunk.num_edges
-        delta = chunk_mean.to(torch.float64) - mean
-        chunk_squares = _sum_over_edges(norms.square_()).to(torch.float64)
-        squares += chunk_squares + delta.square() * (count * chunk.num_edges / total)
-        mean += delta * (chunk.num_edges / total)
-        count = total
-    return mean.to(vectors.target.dtype), (squares / max(count, 1)).to(vectors.target.dtype)
+    zero = torch.zeros(vectors.target.shape[2], dtype=torch.float64, device=vectors.target.device)
+
+    def work(chunks: list[Chunk]) -> _Moments:
+        moments = (_Moments.of_chunk(chunk, vectors) for chunk in map(inputs.tables, chunks))
+        return reduce(_Moments.merge, moments, _Moments(0, zero, zero))
+
+    moments = reduce(_Moments.merge, map_chunks(work, inputs.chunks(), zero.device))
+    variance = moments.squares / max(moments.num_edges, 1)
+    return moments.mean.to(vectors.target.dtype), variance.to(vectors.target.dtype)
 
 
 def backward(
     inputs: EdgeVectorInputs, mean: Tensor, grad_mean: Tensor, grad_variance: Tensor, needs_edge_attr: bool
 ) -> Gradients:
     """The gradients of :func:`forward`."""
-    total = Gradients.zeros(inputs, None, needs_edge_attr)
     num_edges = max(inputs.rank.shape[0], 1)
     # The gradient of a norm is quadratic norm + linear; of a vector q, (quadratic + linear / |q|) q.
     quadratic = 2 * grad_variance / num_edges
     linear = grad_mean / num_edges - quadratic * mean
     tiny = mean.new_tensor(TINY)
-    for chunk in inputs.chunks():
-        total.add(inputs, chunk, [_chunk_backward(chunk, inputs, quadratic, linear, tiny)])
-    return total.by_node(inputs)
+
+    def of_chunk(chunk: EdgeChunk, d_affine: Tensor | None) -> list[Tensor]:
+        return [_chunk_backward(chunk, inputs, quadratic, linear, tiny)]
+
+    return Gradients.over_chunks(inputs, None, needs_edge_attr, of_chunk)
 
 
 def _chunk_backward(

@@ -13,6 +13,7 @@ from math import inf
 import torch
 from torch import Tensor
 
+from intertwine.ops.graph import Chunk, map_chunks
 from intertwine.ops.vector_neurons._edge_vectors import EdgeChunk, EdgeVectorInputs
 from intertwine.ops.vector_neurons._gradients import Gradients
 
@@ -39,9 +40,13 @@ def forward(inputs: EdgeVectorInputs, affine: Tensor | None, negative_slope: flo
     """The mean over the neighbors of each node, ``(n, N, C)``; zero without neighbors."""
     result = torch.zeros_like(inputs.vectors[0].target)
     epsilon = result.new_tensor(VN_EPSILON)
-    for chunk in inputs.chunks():
-        total = _sum_over_neighbors(chunk, inputs, affine, negative_slope, epsilon)
-        result[:, chunk.chunk.nodes] = total.div_(chunk.degrees)
+
+    def work(chunks: list[Chunk]) -> None:
+        for chunk in map(inputs.tables, chunks):
+            total = _sum_over_neighbors(chunk, inputs, affine, negative_slope, epsilon)
+            result[:, chunk.chunk.nodes] = total.div_(chunk.degrees)
+
+    map_chunks(work, inputs.chunks(), result.device)
     return inputs.by_node(result)
 
 
@@ -70,13 +75,13 @@ def backward(
     inputs: EdgeVectorInputs, affine: Tensor | None, negative_slope: float, grad: Tensor, needs_edge_attr: bool
 ) -> Gradients:
     """The gradients of :func:`forward`."""
-    total = Gradients.zeros(inputs, affine, needs_edge_attr)
     grad = inputs.by_rank(grad)
     epsilon = grad.new_tensor(VN_EPSILON)
-    for chunk in inputs.chunks():
-        grads = _chunk_backward(chunk, inputs, affine, negative_slope, grad, epsilon, total.affine)
-        total.add(inputs, chunk, grads)
-    return total.by_node(inputs)
+
+    def of_chunk(chunk: EdgeChunk, d_affine: Tensor | None) -> list[Tensor]:
+        return _chunk_backward(chunk, inputs, affine, negative_slope, grad, epsilon, d_affine)
+
+    return Gradients.over_chunks(inputs, affine, needs_edge_attr, of_chunk)
 
 
 def _chunk_backward(
