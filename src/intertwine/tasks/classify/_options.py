@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from intertwine.tasks.clouds import CloudOptions
-from intertwine.tasks.clouds._choices import DESCRIPTORS
-from intertwine.tasks.clouds._options import DESCRIPTOR_HELP
+from intertwine.tasks.clouds import DESCRIPTOR_HELP, DESCRIPTORS, CloudOptions
 from intertwine.tasks.options import LARGEST_RATE, OPTIMIZER_HELP, SMALLEST_RATE, option
 from intertwine.training import OPTIMIZER_NAMES
 
@@ -22,7 +20,6 @@ class ClassifyOptions(CloudOptions):
     public: ClassVar[tuple[str, ...]] = ("furniture",)
     descriptor: str = option("surface", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
     dropout: float = option(0.5, help="Dropout rate of the head.", group="Model", minimum=0)
-    points: int = option(1024, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)
     stretch: float = option(
         0.15, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
         group="Training", minimum=0, maximum=1,
