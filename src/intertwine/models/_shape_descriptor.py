@@ -140,8 +140,8 @@ class ShapeDescriptor(nn.Module):
             ]
         if self.vectors:
             assert vectors is not None, "there are vectors where some are declared"
-            bins = self._heights(vectors.unflatten(1, (self.vectors, 3)), normals, positions, batch, num_clouds)
-            invariants.append(segment_mean(bins, batch, num_clouds))
+            heights = self._heights(vectors.unflatten(1, (self.vectors, 3)), normals, positions, batch, num_clouds)
+            invariants.append(segment_mean(heights, batch, num_clouds))
         described: Tensor = self.layers(torch.cat(invariants, 1))
         return described
 
