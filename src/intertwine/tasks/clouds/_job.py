@@ -212,7 +212,9 @@ def vector_count(config: dict[str, Any]) -> int:
 
 def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
     """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none."""
-    vectors: list[Tensor] = [clouds.point_fields["normals"].to(torch.float64)] * normal_count(config)
+    vectors: list[Tensor] = []
+    if normals := normal_count(config):
+        vectors += [clouds.point_fields["normals"].to(torch.float64)] * normals
     if config["vertical"]:
         up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
         vectors.append(up_vector.expand(len(clouds.positions), 3))
