@@ -6,7 +6,7 @@
 A run is kept in build/shapes/; one that is there is not made again. Arms differ in the encoder, in what stands around
 it, in how clouds are turned in training, and in whether they are told the vertical, which then turns with the cloud;
 each has 100,000 parameters within ten per cent, and all see as many clouds. The arms `defaults` are what
-`intertwine fit classify furniture` does, and the same with `--vertical`: more parameters, Muon, a descriptor.
+`intertwine fit classify furniture` does, and the same with `--vertical`: more parameters, Muon, a descriptor, normals.
 """
 
 from __future__ import annotations
