@@ -44,3 +44,34 @@ def test_training(inputs):
     assert not torch.equal(model(*inputs), model(*inputs))
     model(*inputs).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def with_normals(inputs):
+    """The first vector of each point of length one."""
+    vectors, *others = inputs
+    return torch.cat([vectors[:, :3] / vectors[:, :3].norm(dim=1, keepdim=True), vectors[:, 3:]], 1), *others
+
+
+def test_normals_are_known_up_to_sign_and_seen(inputs):
+    vectors, points, edges, batch, count = with_normals(inputs)
+    model = ShapeDescriptor(16, vectors=1, normals=True, shells=4).eval()
+    g = O3().sample(1, generator=torch.Generator().manual_seed(1))[0].float()
+    expected = model(vectors, points, edges, batch, count)
+    turned = (vectors.unflatten(1, (2, 3)) @ g.T).flatten(1)
+    signs = torch.randint(0, 2, (70, 1), generator=torch.Generator().manual_seed(2)) * 2 - 1
+    mirrored = torch.cat([turned[:, :3] * signs, turned[:, 3:]], 1)
+    assert (model(mirrored, 3 * points @ g.T + 1, edges, batch, count) - expected).abs().max() < 1e-3
+    for moved in (torch.cat([turned[:, :3], vectors[:, 3:]], 1), torch.cat([vectors[:, :3], turned[:, 3:]], 1)):
+        assert (model(moved, points, edges, batch, count) - expected).abs().max() > 1e-3  # each by itself changes it
+
+
+def test_with_normals_a_batch_is_its_clouds_and_weights_have_gradients(inputs):
+    vectors, points, edges, batch, count = with_normals(inputs)
+    model = ShapeDescriptor(8, normals=True, shells=3, landmarks=50)  # more than the points of either cloud
+    model(vectors[:, :3], points, edges, batch, count).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    both = model.eval()(vectors[:, :3], points, edges, batch, count)
+    for number in range(2):
+        alone = batch == number
+        single = model(vectors[alone, :3], points[alone], knn_graph(points[alone], 8))
+        assert torch.allclose(single[0], both[number], atol=1e-4)

@@ -6,10 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from intertwine.ops.registration import estimate_normals as plane_normals
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_NEAREST = 16
+"""Points, itself among them, from which the normal of a point is estimated."""
 _SMALLEST = 1e-12
 """An area, relative to the square of the surface's extent, below which a surface is no surface."""
 
@@ -58,12 +63,17 @@ def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
     return _draw(shape, count, generator) if isinstance(shape, Surface) else _choose(shape, count, generator)
 
 
-def sample_in_unit_sphere(shape: Surface | Cloud, count: int, seed: int, draws: int = 1) -> Cloud:
+def sample_in_unit_sphere(
+    shape: Surface | Cloud, count: int, seed: int, draws: int = 1, *, estimate_normals: bool = False
+) -> Cloud:
     """Clouds of `count` points in the unit sphere, drawn independently of each other, one after the other.
 
-    The k-th is `sample(shape, count, seed + k)`; arguments and errors as there.
+    The k-th is `sample(shape, count, seed + k)`; arguments and errors as there. With `estimate_normals` each has
+    normals, as by `with_normals`.
     """
     clouds = [sample(shape, count, (seed + draw) % (1 << 32)) for draw in range(draws)]
+    if estimate_normals:
+        clouds = [with_normals(cloud) for cloud in clouds]
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
     labels = [cloud.labels for cloud in clouds if cloud.labels is not None]
     return Cloud(
@@ -71,6 +81,15 @@ def sample_in_unit_sphere(shape: Surface | Cloud, count: int, seed: int, draws: 
         np.concatenate(normals) if normals else None,
         np.concatenate(labels) if labels else None,
     )
+
+
+def with_normals(cloud: Cloud) -> Cloud:
+    """The cloud with normals: its own, or estimated up to sign as the axis of least variance of 16 nearest points."""
+    if cloud.normals is not None:
+        return cloud
+    # Scaled: of coordinates that are very large or very small the squares would leave the range.
+    points = to_unit_sphere(cloud.points)
+    return cloud._replace(normals=plane_normals(points, cKDTree(points), points, _NEAREST))
 
 
 def to_unit_sphere(points: Floats) -> Floats:

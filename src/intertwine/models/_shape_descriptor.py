@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,28 +13,36 @@ from intertwine.groups import O3
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
 from intertwine.ops import (
     neighborhood_shape,
+    normal_spectrum,
+    pair_histogram,
     resolve_batch,
     safe_norm,
     segment_mean,
     shell_spectrum,
     soft_histogram,
     standardize_clouds,
+    surface_histogram,
 )
 
 _BINS = 12
-_DISTANCES, _HEIGHTS = 6, 12
+_DISTANCES, _HEIGHTS, _COSINES = 6, 12, 4
 _SHARES = (1 / 3, 1 / 2)
 """The largest shares of the shortest and of the middle axis of a neighborhood."""
+_PAIR_BINS, _SURFACE_BINS = 448, 96
 
 
 class ShapeDescriptor(nn.Module):
     """Rotation-invariant descriptor of a cloud of points: what a whole shape looks like, whatever its pose and size.
 
-    The power spectrum of radial shells, histograms of the shapes of the neighborhoods, and for each vector of the
-    points (a normal, the vertical) the joint histogram of distance from the center and height along the vector; then
-    batch normalization, dropout and one layer:
+    Invariants that need no training, batch normalization, dropout and one layer:
 
-        y = silu(norm(W dropout(norm(spectrum, histograms))))
+        y = silu(norm(W dropout(norm(invariants))))
+
+    Of positions alone they are the power spectrum of radial shells and histograms of the shapes of the neighborhoods.
+    With normals, known up to sign, they are the spectra of positions and normals on shells, the joint histogram of
+    distances and angles between pairs of points, and histograms of the second moments of neighborhoods, each kind with
+    the same total weight. For each further vector of the points (an oriented normal, the
+    vertical) there is the joint histogram of distance from the center and height along the vector.
 
     Beside an encoder it gives the head of a classifier what sums over local messages learn slowly: where all the points
     are, all at once.
@@ -41,14 +50,17 @@ class ShapeDescriptor(nn.Module):
     Args:
         channels: Dimension of the result.
         vectors: How many vectors each point has.
-        lmax: Largest degree of the spectrum.
-        shells: Number of its shells.
+        normals: Whether there is a unit normal up to sign before those.
+        lmax: Largest degree of the spectra.
+        shells: Number of their shells.
+        landmarks: Points of each cloud whose pairs with all others are counted, with normals.
         dropout: Dropout rate of the invariants.
 
-    Law: ``y(g v, s g x + t) = y(v, x)`` for g in O(3), s > 0, and for points in another order.
+    Law: ``y((±g n, g v), s g x + t) = y((n, v), x)`` for g in O(3), s > 0, and for points in another order; with
+    normals except where two distances are equal that decide which points are landmarks.
 
     Reference: Kazhdan et al., SGP 2003, for the spectrum; Osada et al., Shape distributions, ACM TOG 2002, for
-    histograms of geometric functions.
+    histograms of geometric functions; Drost et al., CVPR 2010, for pairs of oriented points.
 
     Example:
         >>> descriptor = ShapeDescriptor(16)
@@ -58,11 +70,23 @@ class ShapeDescriptor(nn.Module):
     """
 
     def __init__(
-        self, channels: int, *, vectors: int = 0, lmax: int = 8, shells: int = 8, dropout: float = 0.3
+        self,
+        channels: int,
+        *,
+        vectors: int = 0,
+        normals: bool = False,
+        lmax: int = 8,
+        shells: int = 8,
+        landmarks: int = 16,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.vectors, self.lmax, self.shells = vectors, lmax, shells
-        invariants = (lmax + 1) * shells * (shells + 1) // 2 + 2 * _BINS + vectors * _DISTANCES * _HEIGHTS
+        self.vectors, self.normals, self.lmax, self.shells, self.landmarks = vectors, normals, lmax, shells, landmarks
+        kinds = [
+            *(_surface_sizes(lmax, shells) if normals else [(lmax + 1) * shells * (shells + 1) // 2 + 2 * _BINS]),
+            *[_DISTANCES * _HEIGHTS + normals * _HEIGHTS * _COSINES] * vectors,
+        ]
+        invariants = sum(kinds)
         self.layers = nn.Sequential(
             ScalarBatchNorm(invariants),
             nn.Dropout(dropout),
@@ -70,8 +94,10 @@ class ShapeDescriptor(nn.Module):
             ScalarBatchNorm(channels),
             nn.SiLU(),
         )
+        if normals:
+            self.layers.insert(1, _EqualWeights(kinds))
         self.group = O3()
-        self.action_in = PointCloud(max(1, vectors) * self.group.vector)
+        self.action_in = PointCloud(max(1, vectors + normals) * self.group.vector)
         self.rep_out: Any = channels * self.group.trivial
         self.action_out = LinearAction(self.rep_out)
 
@@ -86,7 +112,7 @@ class ShapeDescriptor(nn.Module):
         """The descriptor of each cloud.
 
         Args:
-            vectors: ``(N, 3 V)``, or None where the points have none.
+            vectors: ``(N, 3 (normals + V))``, or None where the points have none.
             positions: ``(N, 3)``.
             edges: ``(2, E)``, source row over target row.
             batch: ``(N,)`` cloud of each point, sorted; None for a single one.
@@ -96,22 +122,59 @@ class ShapeDescriptor(nn.Module):
             ``(num_clouds, channels)``.
         """
         batch, num_clouds = resolve_batch(positions, batch, num_clouds)
-        spectrum = shell_spectrum(positions, batch, num_clouds, lmax=self.lmax, shells=self.shells)
-        histograms = segment_mean(self._local(vectors, positions, edges, batch, num_clouds), batch, num_clouds)
-        described: Tensor = self.layers(torch.cat([spectrum, histograms], 1))
-        return described
-
-    def _local(
-        self, vectors: Tensor | None, positions: Tensor, edges: Tensor, batch: Tensor, num_clouds: int
-    ) -> Tensor:
-        """``(N, bins)`` the bins that each point is in."""
-        shape = neighborhood_shape(positions, edges)
-        bins = [soft_histogram(shape[:, axis], 0.0, largest, _BINS) for axis, largest in enumerate(_SHARES)]
+        normals = None
+        if self.normals:
+            assert vectors is not None, "there are vectors where some are declared"
+            normals, vectors = vectors[:, :3], vectors[:, 3:]
+        spectrum = shell_spectrum(positions, batch, num_clouds, lmax=self.lmax, shells=self.shells, normals=normals)
+        if normals is None:
+            shape = neighborhood_shape(positions, edges)
+            bins = [soft_histogram(shape[:, axis], 0.0, largest, _BINS) for axis, largest in enumerate(_SHARES)]
+            invariants = [spectrum, segment_mean(torch.cat(bins, 1), batch, num_clouds)]
+        else:
+            invariants = [
+                spectrum,
+                normal_spectrum(positions, normals, batch, num_clouds, lmax=self.lmax, shells=self.shells),
+                pair_histogram(positions, normals, batch, num_clouds, landmarks=self.landmarks),
+                surface_histogram(positions, normals, edges, batch, num_clouds),
+            ]
         if self.vectors:
             assert vectors is not None, "there are vectors where some are declared"
-            points = standardize_clouds(positions, batch, num_clouds)
-            heights = (vectors.unflatten(1, (self.vectors, 3)) * points[:, None]).sum(2)
-            distances = soft_histogram(safe_norm(points), 0.0, 2.0, _DISTANCES)
-            joint = distances[:, None, :, None] * soft_histogram(heights, -2.0, 2.0, _HEIGHTS)[:, :, None, :]
-            bins.append(joint.flatten(1))
-        return torch.cat(bins, 1)
+            heights = self._heights(vectors.unflatten(1, (self.vectors, 3)), normals, positions, batch, num_clouds)
+            invariants.append(segment_mean(heights, batch, num_clouds))
+        described: Tensor = self.layers(torch.cat(invariants, 1))
+        return described
+
+    def _heights(
+        self, vectors: Tensor, normals: Tensor | None, positions: Tensor, batch: Tensor, num_clouds: int
+    ) -> Tensor:
+        """``(N, bins)`` of each point: distance and height along each vector; height and angle to the normal."""
+        points = standardize_clouds(positions, batch, num_clouds)
+        heights = soft_histogram((vectors * points[:, None]).sum(2), -2.0, 2.0, _HEIGHTS)
+        distances = soft_histogram(safe_norm(points), 0.0, 2.0, _DISTANCES)
+        joint = [(distances[:, None, :, None] * heights[:, :, None, :]).flatten(2)]
+        if normals is not None:
+            angles = soft_histogram((vectors * normals[:, None]).sum(2).square(), 0.0, 1.0, _COSINES)
+            joint.append((angles[..., :, None] * heights[..., None, :]).flatten(2))
+        return torch.cat(joint, 2).flatten(1)
+
+
+class _EqualWeights(nn.Module):
+    """Factors that give each kind of invariants, all of variance one, the same share of the total variance."""
+
+    factors: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        share = sum(sizes) / len(sizes)
+        factors = torch.cat([torch.full((size,), (share / size) ** 0.5) for size in sizes])
+        self.register_buffer("factors", factors, persistent=False)
+
+    def forward(self, invariants: Tensor) -> Tensor:
+        return invariants * self.factors
+
+
+def _surface_sizes(lmax: int, shells: int) -> list[int]:
+    """How many invariants there are of each kind, with normals."""
+    spectrum = (lmax + 1) * shells * (2 * shells + 1)
+    return [spectrum, (lmax // 2) * shells * (shells + 1) // 2, _PAIR_BINS, _SURFACE_BINS]

@@ -3,8 +3,8 @@
 - alignment: Procrustes problems, rigid motions and similarities of corresponding points
 - functions: spherical harmonics, radial functions, activations, quadrature grids
 - graph: edges sorted by target, segment sums
-- descriptors: power spectra of point clouds, shapes of neighborhoods
 - points: neighbor graphs, sampling and interpolation of point clouds, frames
+- descriptors: power spectra of point clouds and their normals, histograms of neighborhoods and of pairs
 - many_body: polynomials of the sums over the neighbors of each atom
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
@@ -47,7 +47,15 @@ from intertwine.ops.correlation import (
     search_correlation,
     suppress_motions,
 )
-from intertwine.ops.descriptors import neighborhood_shape, shell_spectrum, soft_histogram, standardize_clouds
+from intertwine.ops.descriptors import (
+    neighborhood_shape,
+    normal_spectrum,
+    pair_histogram,
+    shell_spectrum,
+    soft_histogram,
+    standardize_clouds,
+    surface_histogram,
+)
 from intertwine.ops.filters import (
     AngularDecomposition,
     Filter,
@@ -185,8 +193,10 @@ __all__ = [
     "motion_distances",
     "nearest_rotation",
     "neighborhood_shape",
+    "normal_spectrum",
     "oriented_energy",
     "pad_sets",
+    "pair_histogram",
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
@@ -227,6 +237,7 @@ __all__ = [
     "steerable_conv",
     "steerable_messages",
     "suppress_motions",
+    "surface_histogram",
     "symmetric_contraction",
     "transport_plan",
     "vn_relu",

@@ -47,6 +47,12 @@ def map_on_threads(work: Callable[[Part], Result], parts: Sequence[Part]) -> lis
     return [first, *others]
 
 
+def share(items: Sequence[Part]) -> list[Sequence[Part]]:
+    """Items in one part for each of torch's threads, which take turns."""
+    count = max(1, min(torch.get_num_threads(), len(items)))
+    return [items[first::count] for first in range(count)]
+
+
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Threads of a process; a forked process has none of those of its parent."""

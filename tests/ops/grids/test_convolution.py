@@ -152,3 +152,22 @@ def test_quarter_turns_commute_with_a_layer_that_takes_the_transform(padding_mod
     with torch.no_grad():
         assert relative(layer(turned(fields)), turned(layer(fields))) < 1e-12
         assert relative(layer(fields), layer.export()(fields)) < 1e-12
+
+
+@pytest.mark.parametrize(("shape", "kernel", "padding"), SHAPES)
+def test_several_threads_give_what_one_gives(shape, kernel, padding):
+    fields, filters, bias = arguments(shape, kernel, torch.float64)
+    before = torch.get_num_threads()
+
+    def results(threads):
+        torch.set_num_threads(threads)
+        result = fourier_convolution(fields, filters, bias, padding)
+        return [result, *torch.autograd.grad(result.square().sum(), (fields, filters, bias))]
+
+    try:
+        once, again, expected = results(3), results(3), results(1)
+    finally:
+        torch.set_num_threads(before)
+    for first, second, single in zip(once, again, expected, strict=True):
+        assert torch.equal(first, second)
+        assert relative(first, single) < 1e-13

@@ -13,7 +13,7 @@ from torch.nn import functional
 from intertwine import tasks
 from intertwine.groups import SO3
 from intertwine.tasks.clouds import shape_intersections
-from intertwine.tasks.clouds._job import network_inputs
+from intertwine.tasks.clouds._job import network_inputs, stretch_normals
 from intertwine.training import Job, Settings, fit, load_checkpoint
 
 SILENT = Console(quiet=True)
@@ -97,10 +97,10 @@ def turn_of(job, index, seed):
 def test_the_vertical_turns_with_the_cloud(prepare, up):
     job = prepare(vertical=True, up=up, augment="SO3", jitter=0.0, stretch=0.0, draws=1)
     axis = torch.eye(3, dtype=torch.float64)["xyz".index(up)]
-    assert torch.equal(job._train.batch([0], dtype=torch.float64).point_fields["vectors"], axis.expand(32, 3))
+    assert torch.equal(job._train.batch([0], dtype=torch.float64).point_fields["vectors"][:, 3:], axis.expand(32, 3))
     for index in range(6):
         given = job.train_batch(torch.tensor([index]), 3).clouds.point_fields["vectors"]
-        assert torch.allclose(given.double(), (turn_of(job, index, 3)[0] @ axis).expand(32, 3), atol=1e-5)
+        assert torch.allclose(given[:, 3:].double(), (turn_of(job, index, 3)[0] @ axis).expand(32, 3), atol=1e-5)
 
 
 def test_a_cloud_that_lies_is_another_only_where_the_vertical_stays(prepare):
@@ -247,3 +247,31 @@ def test_a_trained_model_is_judged_by_the_first_cloud_of_each_unseen_shape(prepa
     shapes, _ = predictor.load(None)
     assert torch.equal(shapes.positions, job.held_out.positions)
     assert torch.equal(shapes.cloud_fields["classes"], job.held_out.cloud_fields["classes"])
+
+
+def test_normals_of_a_stretched_surface_are_those_of_its_plane(prepare):
+    batch = prepare().train_batch(torch.arange(2), 0).clouds
+    generator = torch.Generator().manual_seed(0)
+    planes = torch.randn(len(batch.positions), 2, 3, generator=generator, dtype=torch.float64)
+    factors = torch.tensor([[1.0, 2.0, 0.5], [0.7, 1.0, 1.3]], dtype=torch.float64)
+    rotations = SO3().sample(2, generator=generator)
+    normals = functional.normalize(torch.linalg.cross(planes[:, 0], planes[:, 1]), dim=1)
+    moved = torch.einsum("nij,nvj->nvi", rotations[batch.batch], planes * factors[batch.batch][:, None])
+    given = torch.cat([torch.einsum("nij,nj->ni", rotations[batch.batch], normals), planes[:, 0]], 1)
+    found = stretch_normals(given, 1, factors, rotations, batch)
+    assert torch.einsum("nj,nvj->nv", found[:, :3], moved).abs().max() < 1e-12
+    assert torch.allclose(found[:, :3].norm(dim=1), torch.ones(len(found)).double())
+    assert torch.equal(found[:, 3:], given[:, 3:])
+
+
+def test_clouds_without_normals_are_given_some_up_to_sign(prepare):
+    job = prepare()
+    batch = job.validation_batch(torch.arange(6)).clouds
+    vectors = batch.point_fields["vectors"]
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(len(vectors)), atol=1e-5)
+    job.model.eval()
+    signs = torch.randint(0, 2, (len(vectors), 1), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    flipped = replace(batch, point_fields={**batch.point_fields, "vectors": vectors * signs})
+    others = replace(batch, point_fields={**batch.point_fields, "vectors": vectors.roll(1, 1)})
+    assert torch.allclose(job.logits(flipped), job.logits(batch), atol=1e-5)
+    assert not torch.allclose(job.logits(others), job.logits(batch), atol=1e-3)

@@ -16,7 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data._constructors import shapes
 from intertwine.data._point_cloud_set import PointCloudSet
 from intertwine.data._ragged import offsets_from_counts
-from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, to_unit_sphere
+from intertwine.data._sampling import Cloud, Floats, ShapeError, Surface, sample, to_unit_sphere, with_normals
 from intertwine.data.readers._point_files import SHAPE_SUFFIXES, read_shape
 from intertwine.data.readers._shape_folders import ShapeEntry, class_of_folder, list_shapes
 
@@ -40,6 +40,7 @@ def iter_shapes(
     seed: int = 0,
     *,
     normals: bool = False,
+    estimate_normals: bool = False,
     chunk: int = 64,
     strict: bool = False,
     progress: ProgressCallback = no_progress,
@@ -53,6 +54,7 @@ def iter_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a file without normals is skipped.
+        estimate_normals: whether the points of such a file get normals up to sign, from their nearest points.
         chunk: the most files that one item holds.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
@@ -66,7 +68,7 @@ def iter_shapes(
     empty = True
     for number, entry in enumerate(entries, 1):
         try:
-            sampled = _sample(root, entry, points, seed, normals)
+            sampled = _sample(root, entry, points, seed, normals, estimate_normals)
         except ShapeError as error:
             if strict:
                 raise UsageError(f"{entry.path}: {error}") from error
@@ -91,6 +93,7 @@ def sample_shapes(
     seed: int = 0,
     *,
     normals: bool = False,
+    estimate_normals: bool = False,
     chunk: int = 64,
 ) -> Iterator[CloudChunk]:
     """Shapes in memory as clouds in the unit sphere, sampled as `iter_shapes` samples those of files.
@@ -100,6 +103,7 @@ def sample_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a shape without normals is refused.
+        estimate_normals: whether the points of such a shape get normals up to sign, from their nearest points.
         chunk: the most shapes that one item holds.
 
     Raises:
@@ -110,7 +114,7 @@ def sample_shapes(
         block = []
         for name, label, shape in named:
             try:
-                block.append(_sample_shape(name, label, shape, points, seed, normals))
+                block.append(_sample_shape(name, label, shape, points, seed, normals, estimate_normals))
             except ShapeError as error:
                 raise UsageError(f"shape {name}: {error}") from error
         yield _to_chunk(block, ())
@@ -131,13 +135,17 @@ def _list_entries(path: Path) -> tuple[Path, Sequence[ShapeEntry]]:
     return path.parent, [ShapeEntry(path, class_of_folder(path.parent))]
 
 
-def _sample(root: Path, entry: ShapeEntry, points: int, seed: int, normals: bool) -> _Sampled:
+def _sample(root: Path, entry: ShapeEntry, points: int, seed: int, normals: bool, estimate: bool) -> _Sampled:
     name = entry.path.relative_to(root).as_posix()
-    return _sample_shape(name, entry.label, read_shape(entry.path), points, seed, normals)
+    return _sample_shape(name, entry.label, read_shape(entry.path), points, seed, normals, estimate)
 
 
-def _sample_shape(name: str, label: str, shape: Surface | Cloud, points: int, seed: int, normals: bool) -> _Sampled:
+def _sample_shape(
+    name: str, label: str, shape: Surface | Cloud, points: int, seed: int, normals: bool, estimate: bool
+) -> _Sampled:
     cloud = sample(shape, points, seed)
+    if estimate:
+        cloud = with_normals(cloud)
     if normals and cloud.normals is None:
         raise ShapeError("no normals, which this model needs")
     original = shape.points if isinstance(shape, Cloud) else cloud.points

@@ -40,6 +40,7 @@ def read_shapes(
     labels: Literal["class", "part"] = "class",
     *,
     draws: int = 1,
+    estimate_normals: bool = False,
     strict: bool = False,
     progress: ProgressCallback = no_progress,
 ) -> PointCloudSet:
@@ -57,6 +58,8 @@ def read_shapes(
         labels: "class", told by the folders; or "part", an integer or a color for each point of the files.
         draws: how many such clouds of each shape, drawn independently, one after the other along its points; see
             `PointCloudSet.unfold`.
+        estimate_normals: whether the points of a file without normals get those of the planes through their nearest
+            points, up to sign.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
 
@@ -76,12 +79,14 @@ def read_shapes(
     root = Path(folder)
     entries = list_shapes(root)
     settings: dict[str, Any] = {"points": points, "seed": seed, "draws": draws, "labels": labels}
+    if estimate_normals:
+        settings["estimate_normals"] = True
     digest = hashlib.sha256(json.dumps([str(root.resolve()), settings]).encode()).hexdigest()[:16]
     cache = user_cache() / "shapes" / f"{digest}.safetensors"
     key = {"format": _FORMAT, "files": _fingerprint(root, entries), **settings}
     tensors = _load(cache, key)
     if tensors is None:
-        read = _read_all(entries, _Sampling(points, seed, draws), labels, progress)
+        read = _read_all(entries, _Sampling(points, seed, draws, estimate_normals), labels, progress)
         clouds = _to_clouds(root, entries, read, labels)
         _store(cache, key, pack_clouds(clouds))
     else:
@@ -96,11 +101,12 @@ def read_shapes(
 
 
 class _Sampling(NamedTuple):
-    """What is drawn from each file: clouds of so many points, from the seed on, so many of them."""
+    """What is drawn from each file: clouds of so many points, from the seed on, so many of them; with normals."""
 
     points: int
     seed: int
     draws: int
+    estimate_normals: bool
 
 
 class _ReadFile(NamedTuple):
@@ -127,7 +133,8 @@ def _read_file(entry: ShapeEntry, sampling: _Sampling, with_parts: bool) -> _Rea
         shape = read_shape(entry.path)
         if entry.labels is not None and isinstance(shape, Cloud) and with_parts:
             shape = shape._replace(labels=_labels_beside(entry.labels, len(shape.points)))
-        cloud = sample_in_unit_sphere(shape, *sampling)
+        points, seed, draws, estimate = sampling
+        cloud = sample_in_unit_sphere(shape, points, seed, draws, estimate_normals=estimate)
         if with_parts and cloud.labels is None:
             raise ShapeError(
                 "no part labels; expected an integer label or a color for each point or face; of text, a header such"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from intertwine.ops import smooth_cutoff
 
 _REACH = 2.0  # bond lengths at which an atom is free
-_STEEPNESS = 5.0
+STEEPNESS = 5.0
 
 
 class BoundFeatures(nn.Module):
@@ -40,6 +40,6 @@ class BoundFeatures(nn.Module):
         reach = self.reach.index_select(0, elements.index_select(0, edges[1]))
         near = smooth_cutoff(distances / reach, 1.0)
         coordination = near.new_zeros(elements.shape[0]).index_add(0, edges[1], near)
-        bound = -torch.expm1(-_STEEPNESS * coordination)
+        bound = -torch.expm1(-STEEPNESS * coordination)
         each = torch.arange(len(self.reach), device=elements.device)
         return torch.where(elements[:, None] == each, bound[:, None], 0.0)

@@ -7,12 +7,15 @@ imaginary part, then examples and channels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, pi, prod
 
 import torch
 from torch import Tensor
+
+from intertwine.ops._threads import map_on_threads, share
 
 Sizes = tuple[int, ...]
 
@@ -115,8 +118,12 @@ class GridTransform:
         height = self.shape[-2]
         lines = fields.reshape(-1, height, self.shape[-1])
         result = fields.new_empty(len(self._last), height, len(lines))
-        for y in range(height):
-            torch.mm(self._last, lines[:, y].t(), out=result[:, y])
+
+        def work(some: Sequence[int]) -> None:
+            for y in some:
+                torch.mm(self._last, lines[:, y].t(), out=result[:, y])
+
+        map_on_threads(work, share(range(height)))
         return result.view(-1, 2 * height, len(lines))
 
     def empty_rows(self, values: int, like: Tensor) -> Tensor:
@@ -148,8 +155,12 @@ class GridTransform:
         height = self.shape[-2]
         rows = rows.view(len(self._last), height, -1)
         lines = rows.new_empty(rows.shape[2], height, self.shape[-1])
-        for y in range(height):
-            torch.mm(rows[:, y].t(), self._last, out=lines[:, y])
+
+        def work(some: Sequence[int]) -> None:
+            for y in some:
+                torch.mm(rows[:, y].t(), self._last, out=lines[:, y])
+
+        map_on_threads(work, share(range(height)))
         return lines.view(batch, -1, *self.shape)
 
 

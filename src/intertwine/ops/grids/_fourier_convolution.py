@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from intertwine.ops._threads import map_on_threads, share
 from intertwine.ops.grids._dft import Chunk, Sizes, filter_transform, grid_transform
 
 CHUNK = 160_000
@@ -47,7 +49,7 @@ def fourier_convolution(fields: Tensor, filters: Tensor, bias: Tensor | None, pa
 
 
 class _Passes:
-    """The transforms of a convolution and its passes.
+    """The transforms of a convolution and its passes; the frequencies of the last axis are shared out to threads.
 
     Args:
         fields: ``(B, C, *shape)``.
@@ -69,13 +71,11 @@ class _Passes:
         self.most, self.frequencies = max(counts), sum(counts)
         self.weights = 2 * self.channels * self.out * self.depth * min(largest, lengths[-2])
 
-    def frequencies_of_last(self) -> Iterator[tuple[Chunk, slice]]:
-        """The frequencies of the last axis, with the places of theirs among all frequencies that are kept."""
-        start = 0
-        for chunk in self.before.chunks:
-            stop = start + len(chunk.second) * self.depth
-            yield chunk, slice(start, stop)
-            start = stop
+    def shares(self) -> list[Sequence[tuple[Chunk, slice]]]:
+        """Frequencies of the last axis for each thread, with the places of theirs among all that are kept."""
+        stops = list(accumulate(len(chunk.second) * self.depth for chunk in self.before.chunks))
+        places = list(zip(self.before.chunks, map(slice, [0, *stops], stops), strict=True))
+        return share(places)
 
     def filter_chunks(self, last: int, memory: Tensor) -> Iterator[tuple[Chunk, slice, Tensor]]:
         """Chunks at a frequency of the last axis, with their places and memory for filters, ``(2, F, C, O)``."""
@@ -90,26 +90,29 @@ class _Passes:
         """The convolution, and the transform of the fields, ``(F, 2, B, C)``, if it is to be kept."""
         rows, taps = self.before.rows(fields), self.filters.rows(filters)
         result = self.after.empty_rows(self.batch * self.out, rows)
-        count = self.frequencies if keep else self.most
-        spectra = rows.new_empty(count, 2, self.batch, self.channels)
-        turned = rows.new_empty(self.most, 2, self.batch, self.channels)
-        products = rows.new_empty(self.most, 2 * self.batch, self.out)
-        memory = rows.new_empty(self.weights)
-        for chunk, place in self.frequencies_of_last():
-            size = place.stop - place.start
-            x, i_x, y = spectra[place if keep else slice(size)], turned[:size], products[:size]
-            self.before.spectrum(chunk, rows, x)
-            torch.neg(x[:, 1], out=i_x[:, 0])
-            i_x[:, 1] = x[:, 0]
-            x, i_x = x.flatten(1, 2), i_x.flatten(1, 2)
-            for part, some, w in self.filter_chunks(chunk.last, memory):
-                self.filters.spectrum(part, taps, w)
-                torch.bmm(x[some], w[0], out=y[some])
-                y[some].baddbmm_(i_x[some], w[1])
-            if bias is not None and place.start == 0:
-                y[0, : self.batch] += self.points * bias
-            self.after.set_rows(chunk, y, result)
-        return self.after.fields(result, self.batch), spectra if keep else None
+        spectra = rows.new_empty(self.frequencies, 2, self.batch, self.channels) if keep else None
+
+        def work(some: Sequence[tuple[Chunk, slice]]) -> None:
+            own, turned = rows.new_empty(2, self.most, 2, self.batch, self.channels)
+            products = rows.new_empty(self.most, 2 * self.batch, self.out)
+            memory = rows.new_empty(self.weights)
+            for chunk, place in some:
+                size = place.stop - place.start
+                x, i_x, y = own[:size] if spectra is None else spectra[place], turned[:size], products[:size]
+                self.before.spectrum(chunk, rows, x)
+                torch.neg(x[:, 1], out=i_x[:, 0])
+                i_x[:, 1] = x[:, 0]
+                x, i_x = x.flatten(1, 2), i_x.flatten(1, 2)
+                for part, inner, w in self.filter_chunks(chunk.last, memory):
+                    self.filters.spectrum(part, taps, w)
+                    torch.bmm(x[inner], w[0], out=y[inner])
+                    y[inner].baddbmm_(i_x[inner], w[1])
+                if bias is not None and place.start == 0:
+                    y[0, : self.batch] += self.points * bias
+                self.after.set_rows(chunk, y, result)
+
+        map_on_threads(work, self.shares())
+        return self.after.fields(result, self.batch), spectra
 
     def backward(
         self, cotangents: Tensor, filters: Tensor, spectra: Tensor | None, needs: tuple[bool, ...]
@@ -117,31 +120,36 @@ class _Passes:
         """The gradients of fields, filters and bias that are needed, from the gradient of the result."""
         rows, taps = self.after.rows(cotangents), self.filters.rows(filters)
         to_fields = self.before.empty_rows(self.batch * self.channels, rows) if needs[0] else None
-        to_taps, to_bias = torch.empty_like(taps) if spectra is not None else None, None
-        gradients, turned = rows.new_empty(2, self.most, 2, self.batch, self.out)
-        products = rows.new_empty(self.most, 2 * self.batch, self.channels)
-        memory = rows.new_empty(self.weights)
-        for chunk, place in self.frequencies_of_last():
-            size = place.stop - place.start
-            g, i_g, x = gradients[:size], turned[:size], products[:size]
-            self.after.spectrum(chunk, rows, g)
-            if needs[2] and place.start == 0:
-                to_bias = g[0, 0].sum(0)
-            torch.neg(g[:, 0], out=i_g[:, 1])
-            i_g[:, 0] = g[:, 1]
-            g, i_g = g.flatten(1, 2), i_g.flatten(1, 2)
-            for part, some, w in self.filter_chunks(chunk.last, memory):
+        to_taps = torch.empty_like(taps) if spectra is not None else None
+        to_bias = rows.new_empty(self.out) if needs[2] else None
+
+        def work(some: Sequence[tuple[Chunk, slice]]) -> None:
+            gradients, turned = rows.new_empty(2, self.most, 2, self.batch, self.out)
+            products = rows.new_empty(self.most, 2 * self.batch, self.channels)
+            memory = rows.new_empty(self.weights)
+            for chunk, place in some:
+                size = place.stop - place.start
+                g, i_g, x = gradients[:size], turned[:size], products[:size]
+                self.after.spectrum(chunk, rows, g)
+                if to_bias is not None and place.start == 0:
+                    torch.sum(g[0, 0], 0, out=to_bias)
+                torch.neg(g[:, 0], out=i_g[:, 1])
+                i_g[:, 0] = g[:, 1]
+                g, i_g = g.flatten(1, 2), i_g.flatten(1, 2)
+                for part, inner, w in self.filter_chunks(chunk.last, memory):
+                    if to_fields is not None:
+                        self.filters.spectrum(part, taps, w)
+                        torch.bmm(g[inner], w[0].mT, out=x[inner])
+                        x[inner].baddbmm_(i_g[inner], w[1].mT)
+                    if to_taps is not None and spectra is not None:
+                        transposed = spectra[place][inner].flatten(1, 2).mT
+                        torch.bmm(transposed, g[inner], out=w[0])
+                        torch.bmm(transposed, i_g[inner], out=w[1])
+                        self.filters.add_to_rows(part, w, to_taps)
                 if to_fields is not None:
-                    self.filters.spectrum(part, taps, w)
-                    torch.bmm(g[some], w[0].mT, out=x[some])
-                    x[some].baddbmm_(i_g[some], w[1].mT)
-                if to_taps is not None and spectra is not None:
-                    transposed = spectra[place][some].flatten(1, 2).mT
-                    torch.bmm(transposed, g[some], out=w[0])
-                    torch.bmm(transposed, i_g[some], out=w[1])
-                    self.filters.add_to_rows(part, w, to_taps)
-            if to_fields is not None:
-                self.before.set_rows(chunk, x, to_fields)
+                    self.before.set_rows(chunk, x, to_fields)
+
+        map_on_threads(work, self.shares())
         return (
             None if to_fields is None else self.before.fields(to_fields, self.batch),
             None if to_taps is None else self.filters.filters(to_taps, self.channels),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from intertwine.tasks.clouds import CloudOptions
+from intertwine.tasks.clouds import DESCRIPTOR_HELP, DESCRIPTORS, CloudOptions
 from intertwine.tasks.options import LARGEST_RATE, OPTIMIZER_HELP, SMALLEST_RATE, option
 from intertwine.training import OPTIMIZER_NAMES
 
@@ -18,6 +18,8 @@ class ClassifyOptions(CloudOptions):
         "", help="Folder of meshes or clouds, CLASS/FILE; or a public set (furniture).", metavar="DATA", argument=True
     )
     public: ClassVar[tuple[str, ...]] = ("furniture",)
+    descriptor: str = option("surface", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
+    dropout: float = option(0.5, help="Dropout rate of the head.", group="Model", minimum=0)
     stretch: float = option(
         0.15, help="Standard deviation of the logarithms of random factors of each axis of training clouds.",
         group="Training", minimum=0, maximum=1,

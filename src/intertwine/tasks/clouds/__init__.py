@@ -11,7 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks.clouds._options import CloudOptions
+from intertwine.tasks.clouds._choices import DESCRIPTORS
+from intertwine.tasks.clouds._options import DESCRIPTOR_HELP, CloudOptions
 from intertwine.tasks.clouds._task import CloudTask
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from intertwine.tasks.clouds._source import rename_labels
 
 __all__ = [
+    "DESCRIPTORS",
+    "DESCRIPTOR_HELP",
     "CloudJob",
     "CloudNetwork",
     "CloudOptions",

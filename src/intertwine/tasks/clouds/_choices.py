@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 ROTATIONS = ("none", "z", "SO3")
@@ -17,7 +18,13 @@ PROTOCOLS = tuple(f"{train}/{test}" for train in ROTATIONS for test in ROTATIONS
 """Rotations of clouds in training, and in the test."""
 
 DESCRIPTORS: dict[str, dict[str, Any] | None] = {
+    "surface": {"channels": 128, "normals": True, "lmax": 8, "shells": 6, "landmarks": 16, "dropout": 0.3},
     "shape": {"channels": 128, "lmax": 8, "shells": 8, "dropout": 0.3},
     "none": None,
 }
 """Descriptors of whole clouds by name, each with the arguments of its class."""
+
+
+def needs_normals(model: Mapping[str, Any]) -> bool:
+    """Whether the descriptor of a model takes normals up to sign; ``model`` is its part of the configuration."""
+    return bool((model.get("descriptor") or {}).get("normals", False))

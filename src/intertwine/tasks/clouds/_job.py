@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from intertwine.data import NearestNeighbors, PointCloudBatch, PointCloudDataset, PointCloudSet, Split
-from intertwine.tasks.clouds._choices import AXES, ROTATIONS
+from intertwine.ops import safe_normalize
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS, needs_normals
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
 from intertwine.training import normal_per_example
@@ -103,12 +104,19 @@ class CloudJob(ABC):
         points = self.config["points"]
         sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points)
         quaternion, scale, sample, stretch, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        rotations = self._rotations(quaternion, self.config["augment"])
+        factors = random_factors(stretch, self.config.get("stretch", 0.0))
         clouds = self._train.batch(
             pick_samples(indices, sample[:, 0], self.config["draws"]),
-            rotations=self._rotations(quaternion, self.config["augment"]),
-            scales=random_factors(scale, _SCALE_SPREAD) * random_factors(stretch, self.config.get("stretch", 0.0)),
+            rotations=rotations,
+            scales=random_factors(scale, _SCALE_SPREAD) * factors,
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
+        if VECTORS in clouds.point_fields:
+            vectors = stretch_normals(
+                clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds
+            )
+            clouds = replace(clouds, point_fields={**clouds.point_fields, VECTORS: vectors})
         return LabeledBatch(clouds, None)
 
     def validation_batch(self, indices: Tensor) -> LabeledBatch:
@@ -152,6 +160,27 @@ def random_factors(normals: Tensor, spread: float) -> Tensor:
     return (spread * normals.clamp(-_LARGEST, _LARGEST)).exp()
 
 
+def stretch_normals(
+    vectors: Tensor, normals: int, factors: Tensor, rotations: Tensor | None, clouds: PointCloudBatch
+) -> Tensor:
+    """The vectors of points, the first of which are normals of a surface that was stretched before it was rotated.
+
+    Args:
+        vectors: (N, 3 V), rotated.
+        normals: How many of them are normals.
+        factors: (B, 3) of the stretch along the axes.
+        rotations: (B, 3, 3); None for none.
+        clouds: The clouds of the points.
+
+    Returns:
+        (N, 3 V), normals of length one as they were.
+    """
+    frames = torch.eye(3, dtype=factors.dtype) if rotations is None else rotations
+    inverse = ((frames / factors[:, None, :]) @ frames.mT).to(vectors)[clouds.batch]
+    first = torch.einsum("nij,nvj->nvi", inverse, vectors[:, : 3 * normals].unflatten(1, (-1, 3)))
+    return torch.cat([safe_normalize(first).flatten(1), vectors[:, 3 * normals :]], 1)
+
+
 def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
     """The cloud of each shape that a normal number picks, all equally likely; shape s has its first at s * samples.
 
@@ -171,16 +200,21 @@ def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloud
     return PointCloudDataset(labeled, NearestNeighbors(config["encoder"]["neighbors"]), normalize="unit_sphere")
 
 
+def normal_count(config: dict[str, Any]) -> int:
+    """How many input vectors of each point are normals: one up to sign for the descriptor, and an oriented one."""
+    return int(needs_normals(config["model"])) + int(config["normals"])
+
+
 def vector_count(config: dict[str, Any]) -> int:
     """How many input vectors each point has."""
-    return int(config["normals"]) + int(config["vertical"])
+    return normal_count(config) + int(config["vertical"])
 
 
 def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
-    """(N, 3 V) float64, the input vectors of each point: its normal, the up vector; None if the model takes none."""
+    """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none."""
     vectors: list[Tensor] = []
-    if config["normals"]:
-        vectors.append(clouds.point_fields["normals"].to(torch.float64))
+    if normals := normal_count(config):
+        vectors += [clouds.point_fields["normals"].to(torch.float64)] * normals
     if config["vertical"]:
         up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
         vectors.append(up_vector.expand(len(clouds.positions), 3))

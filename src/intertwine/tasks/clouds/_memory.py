@@ -34,8 +34,14 @@ def shapes_in_memory(
         (str(number), label or "", as_shape(example, directions))
         for number, (example, directions, label) in enumerate(as_examples(data, normals=normals, category=category), 1)
     )
-    points, seed, with_normals, _ = sampling
-    return sample_shapes(items, points, seed, normals=with_normals, chunk=chunk)
+    return sample_shapes(
+        items,
+        sampling.points,
+        sampling.seed,
+        normals=sampling.normals,
+        estimate_normals=sampling.estimate,
+        chunk=chunk,
+    )
 
 
 def as_shape(example: Any, normals: Any) -> Surface | Cloud:

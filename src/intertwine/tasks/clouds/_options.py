@@ -23,6 +23,11 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES, Settings
 
+DESCRIPTOR_HELP = (
+    "Rotation-invariant descriptor of the whole cloud beside the encoder: shape (power spectrum and histograms of "
+    "positions), surface (also of normals up to sign, which are estimated where a file has none), or none."
+)
+
 
 @dataclass(kw_only=True)
 class CloudOptions(FitOptions):
@@ -65,13 +70,7 @@ class CloudOptions(FitOptions):
         help="Use the up vector as an input feature, which rotates with the cloud: for shapes whose up is known.",
         group="Model",
     )
-    descriptor: str = option(
-        "shape",
-        help="Rotation-invariant descriptor of the whole cloud beside the encoder: shape (power spectrum and "
-        "histograms), or none.",
-        group="Model",
-        choices=list(DESCRIPTORS),
-    )
+    descriptor: str = option("shape", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
     dropout: float = option(
         0.2, help="Dropout rate of the head; 0 is none in the descriptor too.", group="Model", minimum=0
     )

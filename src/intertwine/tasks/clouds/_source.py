@@ -16,6 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudSet, iter_shapes, read_shapes
 from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
+from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
@@ -30,24 +31,27 @@ _PUBLIC_SETS: dict[str, Callable[..., PointCloudSet]] = {
 class Sampling(NamedTuple):
     """How clouds are sampled from files.
 
-    points: of each cloud; seed: of the first cloud of each file; normals: whether they are needed; draws: clouds
-    sampled per shape.
+    points: of each cloud; seed: of the first cloud of each file; normals: whether files must have them; draws: clouds
+    sampled per shape; estimate: whether normals are estimated, up to sign, where a file has none.
     """
 
     points: int
     seed: int
     normals: bool
     draws: int = 1
+    estimate: bool = False
 
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> Sampling:
         """One cloud of each file, as a run samples it."""
-        return cls(config["points"], config["seed"], config["normals"])
+        estimate = needs_normals(config["model"]) and not config["normals"]
+        return cls(config["points"], config["seed"], config["normals"], estimate=estimate)
 
     @classmethod
     def of_options(cls, options: CloudOptions) -> Sampling:
         """All clouds that a run is to learn from."""
-        return cls(options.points, options.seed, options.normals, options.draws)
+        estimate = needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}) and not options.normals
+        return cls(options.points, options.seed, options.normals, options.draws, estimate)
 
 
 def read(
@@ -70,7 +74,9 @@ def read(
         clouds = _PUBLIC_SETS[source](**options, progress=progress)
     else:
         labels: Literal["class", "part"] = "part" if parts else "class"
-        clouds = read_shapes(source, **options, labels=labels, strict=strict, progress=progress)
+        clouds = read_shapes(
+            source, **options, labels=labels, estimate_normals=sampling.estimate, strict=strict, progress=progress
+        )
     if int(warn_degenerate(clouds, source)) == len(clouds):
         raise UsageError(f"{source}: every cloud consists of equal points, so there is no shape to learn from")
     if sampling.normals and "normals" not in clouds.point_fields:
@@ -164,8 +170,15 @@ def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iter
         UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
     """
     if source not in _PUBLIC_SETS:
-        points, seed, normals, _ = sampling
-        yield from iter_shapes(source, points, seed, normals=normals, chunk=chunk, strict=strict)
+        yield from iter_shapes(
+            source,
+            sampling.points,
+            sampling.seed,
+            normals=sampling.normals,
+            estimate_normals=sampling.estimate,
+            chunk=chunk,
+            strict=strict,
+        )
         return
     every = read(source, sampling, parts=False)
     for indices in torch.split(torch.arange(len(every)), chunk):

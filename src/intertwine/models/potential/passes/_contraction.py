@@ -11,10 +11,10 @@ there is one matrix for each, a quarter of the numbers of two matrices split by 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from intertwine.models.potential.passes._workspace import WORKSPACE
 from intertwine.nn import SymmetricContraction
@@ -102,17 +102,19 @@ def contraction_plan(
         parts = zip((*begins, entries), (*lengths, len(some) * len(pairs)), strict=True)
         blocks.append(Block(*(slice(begin, begin + length) for begin, length in parts)))
         starts[sign], stride[sign] = entries, len(pairs)
-        columns.append(some), rows.append(pairs)
+        columns.append(some)
+        rows.append(pairs)
         entries += len(some) * len(pairs)
     couplings, outputs = list[Tensor](), 0
     for number, (degree, parity) in enumerate(labels_out):
         total = torch.zeros(contraction.weights[number].shape[-1], entries, dtype=torch.float64)
         parities = _matrices(layout, range(outputs, outputs + 2 * degree + 1), parity)
-        for (of_o, of_a, of_b, of_c), constant in zip(parities, contraction.couplings[number], strict=True):
-            sign = (signs_out[of_o] ^ signs_in[of_a])[:, None]
-            kept = sign == (signs_in[of_b] ^ signs_in[of_c])
-            target = starts[sign] + column[of_o, of_a][:, None] * stride[sign] + row[of_b, of_c]
-            total[:, target[kept]] = constant.value[:, kept.flatten()].cpu().double()
+        constants = cast("nn.ModuleList", contraction.couplings[number])
+        for (of_o, of_a, of_b, of_c), constant in zip(parities, constants, strict=True):
+            signs = (signs_out[of_o] ^ signs_in[of_a])[:, None]
+            kept = signs.eq(signs_in[of_b] ^ signs_in[of_c])
+            target = starts[signs] + column[of_o, of_a][:, None] * stride[signs] + row[of_b, of_c]
+            total[:, target[kept]] = cast("Tensor", constant.value)[:, kept.flatten()].cpu().double()
         couplings.append(total)
         outputs += 2 * degree + 1
     joined = torch.cat(couplings)

@@ -12,12 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine.models.potential._bound import STEEPNESS
 from intertwine.models.potential.passes import _layers as layers
 from intertwine.models.potential.passes._constants import LayerConstants, LayerPlan
 from intertwine.models.potential.passes._edges import EdgeFunctions, cutoff_with_derivative
 from intertwine.models.potential.passes._tables import Chunk, Tables
-
-_STEEPNESS = 5.0
 
 
 class Readout(NamedTuple):
@@ -85,33 +84,31 @@ def energies_and_slopes(program: Program, tables: Tables, vectors: Tensor) -> tu
     stored: list[list[_Stored]] = []
     for number in range(last):
         found, kept = _forward(program, number, features, tables.chunks, parts)
-        features.append(found), stored.append(kept)
+        features.append(found)
+        stored.append(kept)
         energies += found[:, 0] @ linear[number]
     grads = [torch.zeros_like(values) for values in features]
+    below, of_below = (features[-1], grads[-1]) if features else (None, None)
     for chunk, part in zip(tables.chunks, parts, strict=True):
-        below, of_below = (features[-1], grads[-1]) if features else (None, None)
         _, made, jacobian, after = _layer(program, last, below, chunk, part)
         energies[chunk.atoms] += after[:, 0] @ linear[last]
         added, grad = _perceptron(program.readout, after[:, 0], linear[last])
         energies[chunk.atoms] += added
-        found = _backward(program, last, chunk, part, grad[:, None], jacobian, made, of_below)
-        of_harmonics[chunk.entries] += found[0]
-        of_distance[chunk.entries] += found[1]
+        slopes = _backward(program, last, chunk, part, grad[:, None], jacobian, made, of_below)
+        of_harmonics[chunk.entries] += slopes[0]
+        of_distance[chunk.entries] += slopes[1]
     for number in reversed(range(last)):
+        plan, constants = program.plans[number], program.constants[number]
         grads[number][:, 0] += linear[number]
+        below, of_below = (features[number - 1], grads[number - 1]) if number else (None, None)
         for chunk, part, one in zip(tables.chunks, parts, stored[number], strict=True):
-            below, of_below = (features[number - 1], grads[number - 1]) if number else (None, None)
-            jacobian = one.jacobian
-            if jacobian is None:
-                jacobian = layers.contract(one.z, program.plans[number], program.constants[number], chunk)[1]
-            made = None
-            if below is not None:
-                made = layers.feature_sums(program.plans[number], program.constants[number], part, below)[1]
-            found = _backward(program, number, chunk, part, grads[number][chunk.atoms], jacobian, made, of_below)
-            of_harmonics[chunk.entries] += found[0]
-            of_distance[chunk.entries] += found[1]
-    slopes = edges.gradient(of_harmonics, of_distance)
-    return energies.index_select(0, tables.place), slopes.index_select(0, tables.entry)
+            jacobian = layers.contract(one.z, plan, constants, chunk)[1] if one.jacobian is None else one.jacobian
+            made = None if below is None else layers.feature_sums(plan, constants, part, below)[1]
+            slopes = _backward(program, number, chunk, part, grads[number][chunk.atoms], jacobian, made, of_below)
+            of_harmonics[chunk.entries] += slopes[0]
+            of_distance[chunk.entries] += slopes[1]
+    of_vectors = edges.gradient(of_harmonics, of_distance)
+    return energies.index_select(0, tables.place), of_vectors.index_select(0, tables.entry)
 
 
 def _forward(
@@ -180,7 +177,7 @@ def _bound(readout: Readout, tables: Tables, edges: EdgeFunctions) -> tuple[Tens
     reach = readout.reach.index_select(0, tables.elements).index_select(0, tables.target)
     near, slope = cutoff_with_derivative(edges.distance / reach, 1.0)
     coordination = near.new_zeros(tables.elements.shape[0]).index_add_(0, tables.target, near)
-    free = torch.exp(coordination * -_STEEPNESS)
+    free = torch.exp(coordination * -STEEPNESS)
     weights = readout.bound.index_select(0, tables.elements)
-    of_atoms = (_STEEPNESS * weights * free).index_select(0, tables.target)
-    return weights * -torch.expm1(coordination * -_STEEPNESS), of_atoms.mul_(slope).div_(reach)
+    of_atoms = (STEEPNESS * weights * free).index_select(0, tables.target)
+    return weights * -torch.expm1(coordination * -STEEPNESS), of_atoms.mul_(slope).div_(reach)
