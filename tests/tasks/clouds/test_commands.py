@@ -273,7 +273,7 @@ def test_what_takes_long_to_read_shows_a_bar_on_a_terminal(shapes, command, smal
     def stub(progress, **options):
         calls.append(options)
         progress(119_000_000, 119_782_356)
-        return read_shapes(shapes / "classes", **options)
+        return read_shapes(shapes / "classes", estimate_normals=True, **options)  # public sets have normals
 
     monkeypatch.setitem(_source._PUBLIC_SETS, "furniture", stub)
     monkeypatch.setenv("FORCE_COLOR", "1")
