@@ -71,7 +71,9 @@ class CloudOptions(FitOptions):
         group="Model",
     )
     descriptor: str = option("shape", help=DESCRIPTOR_HELP, group="Model", choices=list(DESCRIPTORS))
-    dropout: float = option(0.2, help="Dropout rate of the head.", group="Model", minimum=0)
+    dropout: float = option(
+        0.2, help="Dropout rate of the head; 0 is none in the descriptor too.", group="Model", minimum=0
+    )
     points: int = option(512, help="Points sampled on each surface.", group="Data", minimum=1, maximum=1_000_000)
     draws: int = option(
         4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1, maximum=1000

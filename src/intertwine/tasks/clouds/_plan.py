@@ -69,7 +69,7 @@ def plan(
             "channels": _CHANNELS,
             "hidden": _CHANNELS,
             "dropout": options.dropout,
-            "descriptor": DESCRIPTORS[options.descriptor],
+            "descriptor": _descriptor(options),
         },
         "augment": options.augment,
         "jitter": options.jitter,
@@ -79,6 +79,12 @@ def plan(
     }
     config |= job_type.complete_config(options, clouds, split)
     return config, split.to_json(), clouds
+
+
+def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
+    """The arguments of the descriptor; without dropout where there is none in the head."""
+    chosen = DESCRIPTORS[options.descriptor]
+    return chosen if chosen is None or options.dropout else {**chosen, "dropout": 0.0}
 
 
 def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:
