@@ -103,3 +103,15 @@ def test_equal_points_and_gradients(name):
     assert equal.grad is not None
     assert equal.grad.isfinite().all()
     assert DESCRIPTORS[name](equal, normals, ONE, 1).isfinite().all()
+
+
+def test_in_float32_rounding_of_a_plane_is_not_seen():
+    points, _ = surfaces(size=20)
+    points = points * torch.tensor([1.0, 1.0, 0.0])
+    up = torch.tensor([0.0, 0, 1], dtype=torch.float64).expand(20, 3)
+    g = O3().sample(1, generator=torch.Generator().manual_seed(0))[0]
+    edges = knn_graph(points, 6)
+    given, turned = (
+        surface_histogram(x.float(), n.float(), edges, ONE, 1) for x, n in ((points, up), (points @ g.T, up @ g.T))
+    )
+    assert (turned - given).abs().max() < 1e-6

@@ -22,7 +22,8 @@ def surface_histogram(positions: Tensor, normals: Tensor, edges: Tensor, batch: 
         (sqrt(tr C^2), sqrt(27 det C))     and     (sqrt(tr Q^2), sqrt(27 det Q)),
 
     which are (1, 0) on a line, (0.71, 0) in a plane and (0.58, 1) for what is the same in all directions. The result
-    is the square root of the shares.
+    is the square root of the shares. The moments are summed in float64: of a plane, the determinant in float32 is
+    nothing but rounding.
 
     Args:
         positions: ``(N, 3)``.
@@ -46,12 +47,12 @@ def surface_histogram(positions: Tensor, normals: Tensor, edges: Tensor, batch: 
         torch.Size([1, 96])
     """
     source, target = edges
-    vectors = positions.index_select(0, source) - positions.index_select(0, target)
-    moments = torch.cat([vectors, _squares(vectors), _squares(normals).index_select(0, source)], 1)
+    vectors = (positions.index_select(0, source) - positions.index_select(0, target)).to(torch.float64)
+    moments = torch.cat([vectors, _squares(vectors), _squares(normals.to(torch.float64)).index_select(0, source)], 1)
     mean, moment, spread = segment_mean(moments, target, len(positions)).split((3, 6, 6), 1)
     histograms = []
     for matrix, bins in ((moment - _squares(mean), _SHAPE), (spread, _SPREAD)):
-        first, second = _invariants(matrix)
+        first, second = (each.to(positions.dtype) for each in _invariants(matrix))
         joint = soft_histogram(first, _ISOTROPIC, 1.0, bins[0])[:, :, None]
         joint = joint * soft_histogram(second, 0.0, 1.0, bins[1])[:, None, :]
         histograms.append(segment_mean(joint.flatten(1), batch, num_clouds))
