@@ -31,11 +31,11 @@ class _Moments(NamedTuple):
     def of_chunk(cls, chunk: EdgeChunk, vectors: EdgeVectors) -> _Moments:
         """Those of a chunk's edges."""
         components = chunk.vectors(vectors).unbind()
-        norms = dot(components, components).sqrt_()
+        norms = dot(components, components).sqrt_().to(torch.float64)
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
         mean = _sum_over_edges(norms).div_(chunk.num_edges)
-        norms.sub_(mean.to(norms))
+        norms.sub_(mean)
         if chunk.mask is not None:
             norms.mul_(chunk.mask)
         return cls(chunk.num_edges, mean, _sum_over_edges(norms.square_()))
@@ -49,8 +49,8 @@ class _Moments(NamedTuple):
 
 
 def _sum_over_edges(values: Tensor) -> Tensor:
-    """``(K, r, C) -> (C,)``, first over the K edges of each node, then over the nodes in float64, in whatever order."""
-    return values.sum(0).sum(0, dtype=torch.float64)
+    """``(K, r, C) -> (C,)``, over the outermost axis first."""
+    return values.sum(0).sum(0)
 
 
 def forward(inputs: EdgeVectorInputs) -> tuple[Tensor, Tensor]:
