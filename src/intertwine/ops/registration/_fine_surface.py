@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from intertwine.ops.registration._icp import SAME_NORMAL, small_motion
+from intertwine.ops.registration._icp import closest_pairs, small_motion
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._surfels import Surfels
@@ -108,19 +108,14 @@ def fit_planes(
     """
     center = surface.points.mean(axis=0)
     for k in range(steps):
-        moved = first.points @ rotation.T + translation
         reach = distance * max(0.5 ** (k / 2), _NEAREST)
-        gaps, rows = surface.tree.query(moved, distance_upper_bound=reach)
-        near = np.flatnonzero(gaps < reach)
-        turned = first.normals[near] @ rotation.T
-        near = near[np.abs(np.einsum("pi,pi->p", surface.normals[rows[near]], turned)) > SAME_NORMAL]
-        if len(near) < _FEW:
+        points, targets, normals, gaps = closest_pairs(first, surface, rotation, translation, reach)
+        if len(points) < _FEW:
             break
-        moved, targets, normals = moved[near], surface.points[rows[near]], surface.normals[rows[near]]
-        offsets = np.abs(np.einsum("pi,pi->p", normals, moved - targets))
+        offsets = np.abs(np.einsum("pi,pi->p", normals, points - targets))
         width = max(3 * float(np.median(offsets)), distance * max(0.5 ** (k + 1), _NARROWEST))
-        weights = ((1 - (gaps[near] / reach) ** 2) / (1 + (offsets / width) ** 2)) ** 2
-        step = small_motion(moved - center, targets - center, normals, weights, _ACROSS)
+        weights = ((1 - (gaps / reach) ** 2) / (1 + (offsets / width) ** 2)) ** 2
+        step = small_motion(points - center, targets - center, normals, weights, _ACROSS)
         turn, shift = step[:3, :3], step[:3, 3] + center - step[:3, :3] @ center
         rotation, translation = turn @ rotation, turn @ translation + shift
         if 0.5**k < _NARROWEST and np.abs(step - np.eye(4)).max() < 1e-9 * min(distance, 1.0):

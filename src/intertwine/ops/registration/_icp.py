@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple, Protocol
+
 import numpy as np
+from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._surfels import Surfels
@@ -43,23 +46,49 @@ def iterated_closest_points(
     """
     center = second.points.mean(axis=0)
     for _ in range(steps):
-        moved = first.points @ rotation.T + translation
-        gaps, rows = second.tree.query(moved, distance_upper_bound=distance)
-        near = np.flatnonzero(gaps < distance)
-        normals = second.normals[rows[near]]
-        turned = first.normals[near] @ rotation.T
-        alike = np.abs(np.einsum("pi,pi->p", normals, turned)) > SAME_NORMAL
-        near, normals = near[alike], normals[alike]
-        if len(near) < 3:
+        points, targets, normals, gaps = closest_pairs(first, second, rotation, translation, distance)
+        if len(points) < 3:
             break
-        weights = (1 - (gaps[near] / distance) ** 2) ** 2
-        step = small_motion(moved[near] - center, second.points[rows[near]] - center, normals, weights)
+        weights = (1 - (gaps / distance) ** 2) ** 2
+        step = small_motion(points - center, targets - center, normals, weights)
         turn, shift = step[:3, :3], step[:3, 3] + center - step[:3, :3] @ center
         rotation, translation = turn @ rotation, turn @ translation + shift
         if np.abs(step - np.eye(4)).max() < 1e-9 * max(distance, 1e-300) and np.abs(turn - np.eye(3)).max() < 1e-9:
             break
     left, _, right = np.linalg.svd(rotation)
     return left @ right, translation
+
+
+class _Surface(Protocol):
+    """Points with normals of any sign, and their k-d tree."""
+
+    @property
+    def points(self) -> Floats: ...
+    @property
+    def normals(self) -> Floats: ...
+    @property
+    def tree(self) -> cKDTree: ...
+
+
+class ClosestPairs(NamedTuple):
+    """Moved points ``(P, 3)``, the closest points of the other surface with their normals, and the gaps ``(P,)``."""
+
+    points: Floats
+    targets: Floats
+    normals: Floats
+    gaps: Floats
+
+
+def closest_pairs(
+    first: Surfels, second: _Surface, rotation: Floats, translation: Floats, distance: float
+) -> ClosestPairs:
+    """The moved points whose closest point is nearer than a distance and has a normal of nearly the same direction."""
+    moved = first.points @ rotation.T + translation
+    gaps, rows = second.tree.query(moved, distance_upper_bound=distance)
+    near = np.flatnonzero(gaps < distance)
+    turned = first.normals[near] @ rotation.T
+    near = near[np.abs(np.einsum("pi,pi->p", second.normals[rows[near]], turned)) > SAME_NORMAL]
+    return ClosestPairs(moved[near], second.points[rows[near]], second.normals[rows[near]], gaps[near])
 
 
 def small_motion(points: Floats, targets: Floats, normals: Floats, weights: Floats, across: float = _ACROSS) -> Floats:
