@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from scipy.linalg import expm
+from scipy.spatial import cKDTree
 
-from intertwine.ops.registration._icp import _ACROSS, small_motion
+from intertwine.ops.registration._icp import _ACROSS, SAME_NORMAL, closest_pairs, small_motion
+from intertwine.ops.registration._surfels import Surfels
 
 
 def skew(v):
@@ -27,3 +29,25 @@ def test_the_step_is_that_of_the_sums_over_points(size):
     generator = np.zeros((4, 4))
     generator[:3, :3], generator[:3, 3] = skew(twist[:3]), twist[3:]
     assert np.allclose(small_motion(points, targets, normals, weights), expm(generator), atol=1e-7)
+
+
+def test_pairs_are_near_and_have_normals_of_one_direction_up_to_sign():
+    random = np.random.RandomState(0)
+    rotation, translation = expm(skew([0.3, -0.2, 0.5])), np.array([0.0, 0.0, 0.5])
+    first, second = (
+        Surfels(points, normals / np.linalg.norm(normals, axis=1, keepdims=True), cKDTree(points), np.ones(60, bool))
+        for points, normals in random.rand(2, 2, 60, 3)
+    )
+    signs = random.choice([-1.0, 1.0], (60, 1))
+    found = closest_pairs(
+        first, second._replace(normals=second.normals * signs), rotation, translation - [1, -2, 0], 0.4
+    )
+    expected = []
+    for x, n in zip(first.points, first.normals, strict=True):
+        moved = rotation @ x + translation
+        gaps = np.linalg.norm(second.points - moved, axis=1)
+        nearest = int(gaps.argmin())
+        if gaps[nearest] < 0.4 and abs(second.normals[nearest] @ rotation @ n) > SAME_NORMAL:
+            expected.append((*moved, *second.points[nearest], gaps[nearest]))
+    assert 5 < len(expected) < 60
+    assert np.allclose(np.column_stack([found.points, found.targets, found.gaps]), expected, atol=1e-12)
