@@ -38,10 +38,8 @@ def test_pairs_are_near_and_have_normals_of_one_direction_up_to_sign():
         Surfels(points, normals / np.linalg.norm(normals, axis=1, keepdims=True), cKDTree(points), np.ones(60, bool))
         for points, normals in random.rand(2, 2, 60, 3)
     )
-    signs = random.choice([-1.0, 1.0], (60, 1))
-    found = closest_pairs(
-        first, second._replace(normals=second.normals * signs), rotation, translation - [1, -2, 0], 0.4
-    )
+    flipped = second._replace(normals=second.normals * random.choice([-1.0, 1.0], (60, 1)))
+    found = closest_pairs(first, flipped, rotation, translation, 0.4)
     expected = []
     for x, n in zip(first.points, first.normals, strict=True):
         moved = rotation @ x + translation
