@@ -112,8 +112,8 @@ def test_degenerate_clouds_have_finite_outputs_and_gradients(name: str, cloud: s
 
 def test_without_features_the_centered_positions_serve() -> None:
     torch.manual_seed(0)
-    network = VectorDGCNN("1x1o", "3x0e", k=5, **SMALL)
-    positions, batch = torch.randn(12, 3), torch.tensor([0] * 5 + [1] * 7)
+    network = VectorDGCNN("1x1o", "3x0e", k=5, **SMALL).double()
+    positions, batch = torch.randn(12, 3, dtype=torch.float64), torch.tensor([0] * 5 + [1] * 7)
     centered = torch.cat([positions[:5] - positions[:5].mean(0), positions[5:] - positions[5:].mean(0)])
     torch.testing.assert_close(network(None, positions, None, batch), network(centered, positions, None, batch, 2))
 
