@@ -11,6 +11,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.ops.registration._candidates import (
+    CLOSE,
     Matches,
     Pair,
     Ranked,
@@ -287,8 +288,8 @@ def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
 
 
 def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
-    """How near the points of each surface are to the other one, 1 on it, 0 beyond 1.5 spacings."""
-    distance = 1.5 * pair.spacing
+    """How near the points of each surface are to the other one, 1 on it, 0 beyond `CLOSE` spacings."""
+    distance = CLOSE * pair.spacing
     there = covered(pair.first, pair.second, motion, distance)
     return there, covered(pair.second, pair.first, motion.inverse(), distance)
 
