@@ -42,8 +42,8 @@ HOMOLOGOUS = frozenset(["1VFB", "1MLC", "1JPS", "2AYO", "6B0S", "5HGG", "4POU", 
 PEERS = ("hdock", "cluspro", "attract", "equidock", "equidock_no_clashes", "patchdock")
 COLUMNS = (
     "method", "complex RMSD median", "interface RMSD median", "< 2 A, %", "< 5 A, %", "interface < 4 A, %",
-    "DockQ >= 0.23, %", "no clashes, %", "clashing pairs, mean", "< 2 A and no clashes, %", "in the first ten < 2 A, %", "seconds median",
-    "seconds largest",
+    "DockQ >= 0.23, %", "no clashes, %", "clashing pairs, mean", "< 2 A and no clashes, %",
+    "in the first ten < 2 A, %", "seconds median", "seconds largest",
 )  # fmt: skip
 
 

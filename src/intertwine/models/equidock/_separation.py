@@ -81,7 +81,7 @@ def _steepest(one: Tensor, two: Tensor, gamma: float) -> Tensor | None:
     zero = torch.zeros_like(x)
     generator[:3, :3] = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero]).reshape(3, 3)
     generator[:3, 3] = step[3:]
-    motion = torch.linalg.matrix_exp(generator)
+    motion: Tensor = torch.linalg.matrix_exp(generator)
     motion[:3, 3] += center - motion[:3, :3] @ center
     return motion
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from torch import Tensor
 
@@ -53,9 +53,10 @@ class ComplexSet:
         """Of the complexes."""
         return [each.name for each in self.complexes]
 
-    def select(self, indices: Tensor) -> ComplexSet:
+    def select(self, indices: Tensor | Sequence[int]) -> Self:
         """Some of them, in the order of ``indices``."""
-        return ComplexSet(tuple(self.complexes[k] for k in indices.tolist()))
+        rows = indices.tolist() if isinstance(indices, Tensor) else indices
+        return type(self)(tuple(self.complexes[k] for k in rows))
 
 
 def find_complexes(folder: Path) -> list[ComplexFiles]:

@@ -78,13 +78,14 @@ class DockJob:
 
     def _moved(self, each: ComplexGraphs) -> Tensor:
         motion = self.network(each.ligand, each.receptor).motion
-        return each.ligand.positions @ motion.rotation.mT + motion.translation
+        moved: Tensor = each.ligand.positions @ motion.rotation.mT + motion.translation
+        return moved
 
     def _losses(self, each: ComplexGraphs) -> Tensor:
         pose, weights = self.network(each.ligand, each.receptor), self.config["loss"]
         true = each.ligand.positions
         moved = true @ pose.motion.rotation.mT + pose.motion.translation
-        total = (moved - true).square().sum(1).mean()
+        total: Tensor = (moved - true).square().sum(1).mean()
         if len(each.pocket) and weights["keypoints"]:
             total = total + weights["keypoints"] * keypoint_loss(pose.keypoints, (each.pocket, each.pocket))
         if weights["intersection"]:
