@@ -252,7 +252,9 @@ class PoseArchive:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        arrays: dict[str, Any] = {key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in ("matrix", "clashes")}
+        arrays: dict[str, Any] = {
+            key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in ("matrix", "clashes")
+        }
         with path.open("wb") as file:
             np.savez(file, names=np.array([name for chunk in self._chunks for name in chunk.names]), **arrays)
 
