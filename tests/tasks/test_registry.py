@@ -54,6 +54,7 @@ def test_a_task_of_another_package_is_found(plugin):
     plugin(sort="plugin_for_tests:Classify")
     assert tasks.names() == (
         "classify",
+        "dock",
         "images",
         "keypoints",
         "potential",

@@ -59,6 +59,8 @@ CASES = [
     ("keypoints", {"crop": 400, "resolution": 399}, "--resolution 399 is less than --crop 400"),
     ("keypoints", {"data": "no such folder"}, "no such folder"),
     ("keypoints", {"detector": "no such run"}, "no such run"),
+    ("dock", {"keypoints": 2}, "--keypoints expects at least 3, got 2"),
+    ("dock", {}, "is a file; expected a folder of complexes"),
     ("register", {"hidden": "5000x0e"}, "--hidden expects at most 4096 copies"),
     ("register", {"superpoints": 65, "points": 64}, "--superpoints 65 are more than the --points 64 they are of"),
     ("register", {"data": "no such folder"}, "no such folder"),

@@ -11,7 +11,8 @@ from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line
 
 if TYPE_CHECKING:
-    from intertwine.tasks.dock import DockingResult, DockPredictor
+    from intertwine.tasks.dock import DockingResult
+    from intertwine.tasks.equidock import DockPredictor
 
 SUCCESS = 0
 
@@ -78,7 +79,7 @@ def dock(
 def _trained(checkpoint: str) -> DockPredictor:
     """The network of a checkpoint."""
     from intertwine.tasks import load
-    from intertwine.tasks.dock import DockPredictor
+    from intertwine.tasks.equidock import DockPredictor
 
     predictor = load(checkpoint)
     if not isinstance(predictor, DockPredictor):

@@ -41,14 +41,14 @@ def correlated_motions(first: Surfels, second: Surfels, spacing: float, most: in
 
     Cost: that of `search_correlation`, three seconds for two surfaces of 2,000 points.
     """
-    fields = [_normal_field(surface) for surface in (first, second)]
-    extent = max(float((field.points - field.center).norm(dim=1).max()) for field in fields)
+    moving, still = _normal_field(first), _normal_field(second)
+    extent = max(float((field.points - field.center).norm(dim=1).max()) for field in (moving, still))
     width = max(_WIDTH * spacing, extent / _MOST_STEPS)
     kernel = GaussianKernel(torch.tensor([width]), torch.ones(5, 1))
     motions, scores = search_correlation(
-        *fields, kernel, rotation_grid(_LEVEL).rotations, spacing=width, candidates=_CANDIDATES
+        moving, still, kernel, rotation_grid(_LEVEL).rotations, spacing=width, candidates=_CANDIDATES
     )
-    kept = suppress_motions(motions, scores, fields[0].points, distance=_APART * spacing, limit=most)
+    kept = suppress_motions(motions, scores, moving.points, distance=_APART * spacing, limit=most)
     return Motions(motions.rotation[kept].double().numpy(), motions.translation[kept].double().numpy())
 
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks.dock.network import DockOptions, DockTask
-
 if TYPE_CHECKING:
     from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
-    from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
+    from intertwine.tasks.dock._dock import (
+        DockedModel,
+        DockingOptions,
+        DockingResult,
+        canonical_frame,
+        dock,
+        docked_model,
+    )
     from intertwine.tasks.dock._fit import PoseSums, contact_energies, fit_pair_potential, pair_sums
     from intertwine.tasks.dock._measures import (
         DockingMeasures,
@@ -34,17 +39,14 @@ if TYPE_CHECKING:
         interface_sums,
         surface_normals,
     )
-    from intertwine.tasks.dock._reading import ReadStructure, read_structure
+    from intertwine.tasks.dock._reading import STANDARD_RESIDUES, SUFFIXES, ReadStructure, read_structure
     from intertwine.tasks.dock._structure import Structure
     from intertwine.tasks.dock._writing import complex_pdb, write_scores_csv, write_scores_json
-    from intertwine.tasks.dock.network import DockJob, DockPredictor
 
 __all__ = [
     "ATOM_TYPES",
-    "DockJob",
-    "DockOptions",
-    "DockPredictor",
-    "DockTask",
+    "STANDARD_RESIDUES",
+    "SUFFIXES",
     "DockedModel",
     "DockingMeasures",
     "DockingOptions",
@@ -63,6 +65,7 @@ __all__ = [
     "contact_energies",
     "count_clashes",
     "dock",
+    "docked_model",
     "fit_pair_potential",
     "fit_ranking",
     "interface_residues",
@@ -82,8 +85,6 @@ __all__ = [
 
 _HOMES = {
     "ATOM_TYPES": "_atom_types",
-    "DockJob": "network",
-    "DockPredictor": "network",
     "DockedModel": "_dock",
     "DockingMeasures": "_measures",
     "DockingOptions": "_dock",
@@ -95,6 +96,8 @@ _HOMES = {
     "PoseSums": "_fit",
     "RankingScore": "_ranking",
     "ReadStructure": "_reading",
+    "STANDARD_RESIDUES": "_reading",
+    "SUFFIXES": "_reading",
     "Structure": "_structure",
     "atom_types": "_atom_types",
     "canonical_frame": "_dock",
@@ -102,6 +105,7 @@ _HOMES = {
     "contact_energies": "_fit",
     "count_clashes": "_measures",
     "dock": "_dock",
+    "docked_model": "_dock",
     "fit_pair_potential": "_fit",
     "fit_ranking": "_ranking",
     "interface_residues": "_measures",

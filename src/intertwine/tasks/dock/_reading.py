@@ -14,7 +14,7 @@ from intertwine.tasks.dock._structure import Array, Structure
 if TYPE_CHECKING:
     import gemmi
 
-STANDARD = frozenset(
+STANDARD_RESIDUES = frozenset(
     [
         "ALA",
         "ARG",
@@ -127,7 +127,7 @@ def _atoms(model: gemmi.Model) -> tuple[_Rows, dict[str, int]]:
     for chain in model:
         for residue in chain:
             name = RENAMED.get(residue.name, residue.name)
-            if name not in STANDARD:
+            if name not in STANDARD_RESIDUES:
                 dropped["residues that are no amino acids"] += not residue.is_water()
                 continue
             place = (chain.name, residue.seqid.num or 0, residue.seqid.icode.strip())

@@ -11,9 +11,9 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds.report import curve_figure
-from intertwine.tasks.dock.network._graphs import network_text
-from intertwine.tasks.dock.network._job import DockJob
-from intertwine.tasks.dock.network._predictor import DockPredictor
+from intertwine.tasks.equidock._graphs import network_text
+from intertwine.tasks.equidock._job import DockJob
+from intertwine.tasks.equidock._predictor import DockPredictor
 from intertwine.tasks.runs import provenance
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.tasks._source import names_digest, resolve
-from intertwine.tasks.dock.network._complexes import ComplexSet, read_complexes, split_complexes
-from intertwine.tasks.dock.network._options import DockOptions
+from intertwine.tasks.equidock._complexes import ComplexSet, read_complexes, split_complexes
+from intertwine.tasks.equidock._options import DockOptions
 
 
 def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, Any], dict[str, Any], ComplexSet]:

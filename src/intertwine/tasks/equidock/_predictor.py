@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -23,14 +24,14 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks.dock._dock import DockingResult, docked_model
-from intertwine.tasks.dock._measures import count_clashes, measure_docking
-from intertwine.tasks.dock._structure import Array, Structure
-from intertwine.tasks.dock.network._complexes import Complex, ComplexSet, iter_complexes, read_complexes
-from intertwine.tasks.dock.network._evaluation import PoseMeasures, as_evaluation
-from intertwine.tasks.dock.network._graphs import PoseMatrix, backbone, build_network, cloud_of, motion_matrix
-from intertwine.tasks.dock.network._plan import read_again
+from intertwine.tasks.dock import DockingResult, Structure, count_clashes, docked_model, measure_docking
+from intertwine.tasks.equidock._backbone import backbone
+from intertwine.tasks.equidock._complexes import Complex, ComplexSet, iter_complexes, read_complexes
+from intertwine.tasks.equidock._evaluation import PoseMeasures, as_evaluation
+from intertwine.tasks.equidock._graphs import PoseMatrix, build_network, cloud_of, motion_matrix
+from intertwine.tasks.equidock._plan import read_again
 
+Array = npt.NDArray[np.float64]
 NETWORK, SEPARATED = "network", "without clashes"
 _MOST_AUDITED = 300
 """Residues of each protein that an audit sees: the first ones, as many of both, as they are exchanged."""

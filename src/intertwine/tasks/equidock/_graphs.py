@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,42 +11,14 @@ from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import SO3
 from intertwine.models.equidock import EquiDock, ResidueGraph, residue_graph
 from intertwine.ops import RigidMotion
-from intertwine.tasks.dock._reading import STANDARD
-from intertwine.tasks.dock._structure import Indices, Structure
-from intertwine.tasks.dock.network._complexes import Complex
+from intertwine.tasks.dock import Structure
+from intertwine.tasks.equidock._backbone import TYPES, backbone
+from intertwine.tasks.equidock._complexes import Complex
 
-RESIDUES = tuple(sorted(STANDARD))
-TYPES = len(RESIDUES) + 1
-"""The standard residues, and one for all others."""
 CONTACT = 8.0
 """Alpha carbons of both proteins nearer than this, in angstrom, are the interface."""
-_BACKBONE = ("N", "CA", "C")
 _REP = f"{TYPES}x0 + 2x1"
 """What a residue has beside its place: its type, and the vectors from CA to N and to C."""
-
-
-class Backbone(NamedTuple):
-    """The residues that have N, CA and C: positions ``(n, 3, 3)``, types ``(n,)``, their places in the structure."""
-
-    positions: Tensor
-    types: Tensor
-    rows: Indices
-
-
-def backbone(structure: Structure) -> Backbone:
-    """The backbone of a protein, float64; residues that lack one of N, CA and C are left out."""
-    owner, atoms = structure.residue_of_atom, []
-    for name in _BACKBONE:
-        places = np.full(structure.residues, -1)
-        chosen = np.flatnonzero(structure.atom_names == name)
-        places[owner[chosen]] = chosen
-        atoms.append(places)
-    table = np.stack(atoms, axis=1)
-    rows = np.flatnonzero((table >= 0).all(axis=1))
-    known = {name: k for k, name in enumerate(RESIDUES)}
-    types = [known.get(name, TYPES - 1) for name in structure.residue_names[rows].tolist()]
-    positions = torch.from_numpy(structure.coordinates[table[rows]])
-    return Backbone(positions, torch.tensor(types, dtype=torch.long), rows)
 
 
 class ComplexGraphs(NamedTuple):

@@ -13,9 +13,10 @@ import torch
 from intertwine._errors import UsageError
 from intertwine.tasks import load
 from intertwine.tasks.dock import complex_pdb, count_clashes, read_structure
-from intertwine.tasks.dock.network import Complex, ComplexSet, read_complexes
-from intertwine.tasks.dock.network._complexes import find_complexes, split_complexes
-from intertwine.tasks.dock.network._graphs import RESIDUES, backbone, complex_graphs
+from intertwine.tasks.equidock import Complex, ComplexSet, read_complexes
+from intertwine.tasks.equidock._backbone import RESIDUES, backbone
+from intertwine.tasks.equidock._complexes import find_complexes, split_complexes
+from intertwine.tasks.equidock._graphs import complex_graphs
 from intertwine.testing import TaskTests
 
 pytest.importorskip("gemmi")
@@ -180,8 +181,8 @@ def test_measures_of_the_true_motion_are_perfect(run_of_truth):
 def run_of_truth(bundle, monkeypatch):
     """Measures of a predictor that knows the answer, whatever motions were made before."""
     from intertwine.data import Split
-    from intertwine.tasks.dock import DockPredictor
-    from intertwine.tasks.dock._measures import superposition
+    from intertwine.tasks.dock import superposition
+    from intertwine.tasks.equidock import DockPredictor
 
     network = {"hidden": 8, "layers": 1, "keypoints": 4, "neighbors": 4}
     config = {"network": network, "data": {"source": "", "given": ""}, "seed": 0}

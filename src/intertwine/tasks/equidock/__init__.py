@@ -8,13 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks.dock.network._options import DockOptions
-from intertwine.tasks.dock.network._task import DockTask
+from intertwine.tasks.equidock._options import DockOptions
+from intertwine.tasks.equidock._task import DockTask
 
 if TYPE_CHECKING:
-    from intertwine.tasks.dock.network._complexes import Complex, ComplexSet, read_complexes
-    from intertwine.tasks.dock.network._job import DockJob
-    from intertwine.tasks.dock.network._predictor import DockPredictor
+    from intertwine.tasks.equidock._complexes import Complex, ComplexSet, read_complexes
+    from intertwine.tasks.equidock._job import DockJob
+    from intertwine.tasks.equidock._predictor import DockPredictor
 
 __all__ = ["Complex", "ComplexSet", "DockJob", "DockOptions", "DockPredictor", "DockTask", "read_complexes"]
 

@@ -13,9 +13,8 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import Split, make_split
-from intertwine.tasks.dock._reading import SUFFIXES, read_structure
-from intertwine.tasks.dock._structure import Structure
-from intertwine.tasks.options._fit_options import Number
+from intertwine.tasks.dock import SUFFIXES, Structure, read_structure
+from intertwine.tasks.equidock._backbone import backbone
 
 LISTS = {"train": ("train.txt",), "validation": ("validation.txt", "val.txt"), "test": ("test.txt",)}
 _SIDES = re.compile(r"(?P<name>.+)_(?P<side>l|r|ligand|receptor)(_b)?", re.IGNORECASE)
@@ -93,7 +92,7 @@ def iter_complexes(
         try:
             found = Complex(pair.name, *(read_structure(path).structure for path in (pair.ligand, pair.receptor)))
             for side in found[1:]:
-                if not _whole_residues(side):
+                if not len(backbone(side).rows):
                     raise UsageError(f"{side.name} has no residue with N, CA and C")
             yield found
         except UsageError as error:
@@ -127,7 +126,7 @@ def read_complexes(folder: Path, *, strict: bool = False, progress: ProgressCall
 
 
 def split_complexes(
-    folder: Path, complexes: ComplexSet, amounts: dict[str, Number | None], seed: int
+    folder: Path, complexes: ComplexSet, amounts: dict[str, int | float | None], seed: int
 ) -> tuple[Split, str]:
     """The split that lists in the folder prescribe, else a random one, and where it is from.
 
@@ -162,9 +161,3 @@ def _list(folder: Path, names: tuple[str, ...]) -> list[str] | None:
             if (place / name).is_file():
                 return (place / name).read_text(encoding="utf-8", errors="replace").split()
     return None
-
-
-def _whole_residues(structure: Structure) -> bool:
-    from intertwine.tasks.dock.network._graphs import backbone
-
-    return len(backbone(structure).rows) > 0
