@@ -104,7 +104,8 @@ def test_without_a_command_there_is_help(run):
         (["fit", "properties"], "missing argument DATA"),
         (
             ["fit"],
-            "fit expects a task (classify, dock, images, keypoints, potential, properties, register, segment, sfm, weights)",
+            "fit expects a task (classify, dock, images, keypoints, potential, properties, register, segment, sfm, "
+            "weights)",
         ),
         (["fit", "--epochs", "3", "properties", "mine.extxyz"], "options come after the task"),
         (["fit", "properties", "mine.extxyz", "--resume", "x"], "intertwine fit --resume RUN"),

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from intertwine import SO3
+from intertwine import SO3, Icosahedral
 from intertwine._errors import UsageError
-from intertwine.models.equidock import separate
+from intertwine.models.equidock import intersection_loss, separate
 
 
 def ball(count: int, seed: int) -> torch.Tensor:
@@ -37,6 +37,24 @@ def test_nothing_clashes_afterwards_and_the_way_is_short(clashing):
     assert torch.allclose(torch.cdist(moved, moved), torch.cdist(one, one), atol=1e-6)
 
 
+def test_a_step_is_the_steepest_of_its_length(clashing):
+    """A step displaces both proteins by 0.5 on average, and no other motion of that length lowers the loss more."""
+    one, two = clashing
+    step = separate(one, two, steps=1)
+    both = torch.cat([one, two])
+    assert abs(float((apply(step, both) - both).square().sum(1).mean().sqrt()) - 0.5) < 0.01
+    lowered = intersection_loss(apply(step, one), two)
+    g = torch.Generator().manual_seed(3)
+    for _ in range(30):
+        generators = torch.zeros(4, 4, dtype=torch.float64)
+        scales = torch.tensor([0.03] * 3 + [0.3] * 3)
+        x, y, z, *shift = (scales * torch.randn(6, generator=g, dtype=torch.float64)).tolist()
+        generators[:3] = torch.tensor([[0, -z, y, shift[0]], [z, 0, -x, shift[1]], [-y, x, 0, shift[2]]])
+        size = (both @ generators[:3, :3].mT + generators[:3, 3]).square().sum(1).mean().sqrt()
+        other = torch.linalg.matrix_exp(0.5 / size * generators)
+        assert intersection_loss(one @ other[:3, :3].mT + other[:3, 3], two) > lowered - 0.02
+
+
 def test_law_and_swap(clashing):
     one, two = clashing
     motion = separate(one, two, steps=12)
@@ -56,12 +74,14 @@ def test_proteins_apart_stay_where_they_are(clashing):
     assert torch.equal(motion.translation, torch.zeros(3, dtype=torch.float64))
 
 
-def test_a_ligand_between_two_walls_gets_out():
-    plane = torch.cartesian_prod(*[torch.arange(-12.0, 13.0, 4.0, dtype=torch.float64)] * 2)
-    walls = torch.cat([torch.cat([plane, torch.full((len(plane), 1), z)], dim=1) for z in (-2.0, 2.0)])
-    ligand = torch.tensor([[0.5, 0.2, 0.1], [1.9, 3.1, -0.2], [4.2, 1.0, 0.3]], dtype=torch.float64)
-    assert torch.cdist(ligand, walls).min() < 3
-    assert torch.cdist(apply(separate(ligand, walls), ligand), walls).min() >= 3
+def test_a_ligand_in_a_cage_gets_out():
+    """In the cage the loss has a minimum: the rest of the receptor pushes the ligand out as the surface grows."""
+    cage = 2.5 * Icosahedral().elements[:, :, 0].unique(dim=0)
+    rest = torch.cartesian_prod(*[torch.arange(-8.0, 9.0, 4.0, dtype=torch.float64)] * 3) - torch.tensor([16.0, 0, 0])
+    receptor = torch.cat([cage, rest])
+    ligand = torch.tensor([[0.1, 0.2, -0.1]], dtype=torch.float64)
+    assert torch.cdist(ligand, receptor).min() < 3
+    assert torch.cdist(apply(separate(ligand, receptor), ligand), receptor).min() >= 3
 
 
 def test_coincident_points_end():
