@@ -16,6 +16,7 @@ from intertwine.tasks.dock import complex_pdb, count_clashes, read_structure
 from intertwine.tasks.equidock import Complex, ComplexSet, read_complexes
 from intertwine.tasks.equidock._backbone import RESIDUES, backbone
 from intertwine.tasks.equidock._complexes import find_complexes, split_complexes
+from intertwine.tasks.equidock._evaluation import PoseMeasures, as_evaluation
 from intertwine.tasks.equidock._graphs import complex_graphs
 from intertwine.testing import TaskTests
 
@@ -202,3 +203,18 @@ def run_of_truth(bundle, monkeypatch):
 
 def test_the_set_knows_its_size(bundle):
     assert len(ComplexSet((Complex("a", *bundle),))) == 1
+
+
+def test_the_table_of_measures_by_hand():
+    nan = float("nan")
+    rows = [
+        PoseMeasures(1.0, 2.0, 0.5, 0, 1.0),
+        PoseMeasures(4.0, nan, 0.1, 3, 2.0),
+        PoseMeasures(9.0, 6.0, 0.2, 2, 4.0),
+    ]
+    found = as_evaluation({"network": rows}, ["a", "b", "c"], "three")
+    assert found.rows == (("network", "4.00", "33 %", "67 %", "4.00", "50 %", "33 %", "33 %", "1.7", "2.00"),)
+    assert len(found.columns) == len(found.rows[0])
+    assert found.details[0][1][1] == ("b", "4.00, 3")
+    assert found.metrics["network"]["interface_rmsd"] == [2.0, None, 6.0]
+    json.dumps(found.metrics, allow_nan=False)
