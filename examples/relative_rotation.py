@@ -4,7 +4,7 @@ import torch
 
 import intertwine as iw
 
-PAIRS, POINTS = 32, 8
+PAIRS, POINTS = 16, 8
 torch.manual_seed(0)
 torch.set_num_threads(1)
 
@@ -40,7 +40,9 @@ def degrees(network):
 
 size = {"layers": 2, "cutoff": 4.0, "avg_num_neighbors": POINTS - 1.0}
 networks = {
-    "bi-equivariant": iw.models.RotationNetwork(iw.models.PointEncoder("1x0e", "8x1o", **size)),
+    "bi-equivariant": iw.models.RotationNetwork(
+        iw.models.PointEncoder("1x0e", "8x1o", hidden="8x0e + 8x1o", lmax=1, **size)
+    ),
     "plain": iw.models.PlainRotationNetwork(iw.models.PointEncoder("1x0e", "32x0e", layer="message", **size)),
 }
 found = {}

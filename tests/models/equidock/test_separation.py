@@ -76,7 +76,7 @@ def test_proteins_apart_stay_where_they_are(clashing):
 
 def test_a_ligand_in_a_cage_gets_out():
     """In the cage the loss has a minimum: the rest of the receptor pushes the ligand out as the surface grows."""
-    cage = 2.5 * Icosahedral().elements[:, :, 0].unique(dim=0)
+    cage = 2.8 * Icosahedral().elements @ torch.nn.functional.normalize(torch.tensor([0.2, 0.5, 1.0]), dim=0).double()
     rest = torch.cartesian_prod(*[torch.arange(-8.0, 9.0, 4.0, dtype=torch.float64)] * 3) - torch.tensor([16.0, 0, 0])
     receptor = torch.cat([cage, rest])
     ligand = torch.tensor([[0.1, 0.2, -0.1]], dtype=torch.float64)

@@ -127,7 +127,7 @@ def test_atoms_that_are_no_protein(files, tmp_path):
 
 def test_missing_residues_are_said(files, tmp_path):
     kept = [line for line in atoms(files) if int(line[22:26]) not in (5, 6, 7)]
-    assert any("gaps" in remark for remark in written(tmp_path, "\n".join([*kept, "END", ""])).remarks)
+    assert any("gap in chains" in remark for remark in written(tmp_path, "\n".join([*kept, "END", ""])).remarks)
 
 
 @pytest.mark.parametrize("factor", [0.001, 0.1, 10.0, 1000.0])

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from intertwine._errors import UsageError
+from intertwine.models.equidock import separate
 from intertwine.tasks import load
 from intertwine.tasks.dock import complex_pdb, count_clashes, read_structure
 from intertwine.tasks.equidock import Complex, ComplexSet, read_complexes
@@ -218,3 +219,12 @@ def test_the_table_of_measures_by_hand():
     assert found.details[0][1][1] == ("b", "4.00, 3")
     assert found.metrics["network"]["interface_rmsd"] == [2.0, None, 6.0]
     json.dumps(found.metrics, allow_nan=False)
+
+
+def test_a_ligand_anywhere_in_the_receptor_gets_out(bundle, random_motion):
+    ligand, receptor = (torch.from_numpy(side.alpha_carbon_coordinates) for side in bundle)
+    for seed in range(8):
+        R = torch.from_numpy(random_motion(seed)[0])
+        placed = (ligand - ligand.mean(0)) @ R.mT + receptor.mean(0)
+        motion = separate(placed, receptor)
+        assert torch.cdist(placed @ motion.rotation.mT + motion.translation, receptor).min() >= 3

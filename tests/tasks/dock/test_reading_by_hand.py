@@ -87,13 +87,13 @@ def test_gaps_in_chains():
     whole = structure([3.8] * 3)
     assert _incomplete(whole) == ["most side chains are missing: scores rest on the atoms that are there"]
     both = _incomplete(structure([3.8, 9.0], nitrogens=True))
-    assert both[-1] == "1 gaps in chains (residues missing)"
+    assert both[-1] == "1 gap in chains (residues missing)"
     three = Structure("x", np.zeros((6, 3)), np.array(["N", "CA", "C"] * 2), np.array([0, 0, 0, 1, 1, 1]),
                       np.array(["GLY"] * 2), np.array(["A"] * 2), np.arange(2), np.array([""] * 2))  # fmt: skip
     assert _incomplete(three) == []
     bare = Structure("x", np.zeros((6, 3)), np.array(["N", "CB", "C", "N", "CA", "C"]), np.array([0, 0, 0, 1, 1, 1]),
                      np.array(["GLY"] * 2), np.array(["A"] * 2), np.arange(2), np.array([""] * 2))  # fmt: skip
-    assert _incomplete(bare) == ["1 residues have no CA atom"]
+    assert _incomplete(bare) == ["1 residue has no CA atom"]
 
 
 def line(number, name, residue, place, x, *, alternate=" ", occupancy=1.0, chain="A", y=0.0) -> str:
@@ -165,4 +165,4 @@ def test_what_the_command_says_of_models(tmp_path, capsys, bundle):
     out = capsys.readouterr().out
     assert "model 1" in out
     assert "model 0" not in out
-    assert f"{bundle[0].residues:,} residues, {len(bundle[0].atom_names):,} atoms, 1 chains" in out
+    assert f"{bundle[0].residues:,} residues, {len(bundle[0].atom_names):,} atoms, 1 chain" in out

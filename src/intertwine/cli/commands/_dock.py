@@ -54,7 +54,8 @@ def dock(
         structures.append(structure)
         chains = len(set(structure.chains.tolist()))
         atoms = len(structure.atom_names)
-        show_line(screen, name, f"{structure.residues:,} residues, {atoms:,} atoms, {chains} chains")
+        sizes = (structure.residues, "residue"), (atoms, "atom"), (chains, "chain")
+        show_line(screen, name, ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for count, what in sizes))
         remarks += [f"{name}: {remark}" for remark in found]
     for remark in remarks:
         show_line(screen, "note", remark)
@@ -64,7 +65,8 @@ def dock(
         result = dock_structures(structures[0], structures[1], options, table)
     if not result.models:
         raise UsageError("no complex was found: the search returned no pose")
-    show_line(screen, "docked", f"{len(result.models)} complexes in {result.seconds:.0f} s")
+    count = len(result.models)
+    show_line(screen, "docked", f"{count} complex{'es' * (count != 1)} in {result.seconds:.0f} s")
     if result.models[0].clashes:
         show_line(screen, "note", "every complex has clashing alpha carbons: the proteins may not fit as rigid bodies")
     for rank, model in enumerate(result.models[:5], 1):

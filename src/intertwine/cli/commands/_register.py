@@ -97,7 +97,8 @@ def _trained(checkpoint: str) -> Callable[[Tensor, Tensor], Registration]:
 def _show(screen: Console, first: str, second: str, found: RegisteredFiles, *, scaled: bool) -> None:
     motion = found.registration
     for name, cloud in zip((first, second), found.clouds, strict=True):
-        show_line(screen, name, f"{len(cloud.points):,} points")
+        count = len(cloud.points)
+        show_line(screen, name, f"{count:,} point{'s' * (count != 1)}")
     angle, axis = _axis_angle(found)
     show_line(screen, "rotation", f"{angle:.2f} degrees about ({', '.join(f'{x:.3f}' for x in axis)})")
     show_line(screen, "translation", f"({', '.join(f'{x:.6g}' for x in motion.translation.tolist())})")

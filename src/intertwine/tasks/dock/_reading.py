@@ -203,12 +203,12 @@ def _incomplete(structure: Structure) -> list[str]:
     remarks = []
     missing = structure.residues - len(structure.alpha_carbons)
     if missing:
-        remarks.append(f"{missing:,} residues have no CA atom")
+        remarks.append(f"{missing:,} residue{'s have' if missing > 1 else ' has'} no CA atom")
     if len(structure.atom_names) < 3 * structure.residues:
         remarks.append("most side chains are missing: scores rest on the atoms that are there")
     breaks = _chain_breaks(structure)
     if breaks:
-        remarks.append(f"{breaks:,} gaps in chains (residues missing)")
+        remarks.append(f"{breaks:,} gap{'s' * (breaks > 1)} in chains (residues missing)")
     return remarks
 
 
