@@ -60,7 +60,8 @@ def _nodes() -> Tensor:
 @cached_constant
 def _to_coefficients() -> Tensor:
     """``(order, order)``: from values at the nodes of an interval to the coefficients of a polynomial."""
-    return torch.linalg.inv(_local_nodes()[:, None] ** torch.arange(ORDER))
+    inverse: Tensor = torch.linalg.inv(_local_nodes()[:, None] ** torch.arange(ORDER))
+    return inverse
 
 
 def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_basis: int) -> LowRankRadial | None:
