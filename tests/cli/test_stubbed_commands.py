@@ -30,7 +30,7 @@ class Report:
     def to_json(self, path):
         path.write_text("{}")
 
-    def to_html(self, path):
+    def to_html(self, path, origin=()):
         path.write_text("<p>")
 
 

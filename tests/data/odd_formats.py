@@ -337,7 +337,7 @@ def checkpoint(draw: Draw) -> OddFile:
         shape = [draw.randint(1, 4) for _ in range(draw.randint(0, 2))]
         values = torch.tensor([draw.gauss(0, 1) for _ in range(int(np.prod(shape)))]).reshape(shape)
         weights[f"{number}.weight"] = values.to(draw.choice(dtypes))
-    expected = torch.cat([value.float().flatten() for value in weights.values()])
+    expected = torch.cat([weights[key].float().flatten() for key in sorted(weights)])
     if not draw.plain and draw.random() < 0.3:
         weights["steps"] = torch.tensor([3])
     kind = draw.choice(["safetensors", "torch"] if draw.plain else ["safetensors", "torch", "old torch"])
@@ -355,7 +355,7 @@ def checkpoint(draw: Draw) -> OddFile:
 
 
 def _joined(tensors: dict[str, torch.Tensor]) -> Found:
-    values = [tensor.detach().float().flatten() for tensor in tensors.values() if tensor.is_floating_point()]
+    values = [tensors[key].detach().float().flatten() for key in sorted(tensors) if tensors[key].is_floating_point()]
     return {"points": torch.cat(values).numpy()}
 
 
