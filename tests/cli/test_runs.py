@@ -58,7 +58,8 @@ def test_a_run_ends_with_a_page(trained):
     ):
         assert text in page
     cells = dict(re.findall(r"<tr><td>(\w+)</td><td>([^<]*)</td></tr>", page[page.index("<h2>Run</h2>") :]))
-    assert cells["command"].startswith("intertwine fit properties mine.extxyz --target strain@eV")
+    assert cells["command"].startswith("intertwine fit properties mine.extxyz ")
+    assert " --target strain@eV --target dipole:1o@debye " in cells["command"]
     assert (cells["seed"], cells["data"]) == ("0", str(trained / "mine.extxyz"))
     assert {"intertwine", "started"} <= set(cells)
 

@@ -3,7 +3,7 @@
     python tests/data/odd_files.py --count 5000
 
 A legal file must be read as what was written. A damaged one must be refused in one line, or be read as points that are
-finite; where a second reader (trimesh, meshio, ase, pycolmap, numpy) accepts it too, the two are compared and the counts
+finite; where a second reader (trimesh, meshio, ase, pycolmap, numpy) accepts it too, the two are compared, the counts
 printed.
 """
 

@@ -58,6 +58,13 @@ class InOrder(nn.Module):
         return self.second(self.first(*inputs))
 
 
+def followed(layer: nn.Module) -> nn.Module:
+    """A layer, and the linear map of its output to one number."""
+    both = InOrder(layer, Linear(layer.rep_out, ONE))
+    both.rep_out = ONE
+    return both
+
+
 class Summed(nn.Module):
     """The sum over the points of a layer's outputs."""
 
@@ -90,7 +97,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[object, ...]]] = {
         PLANE,
     ),
     "steerable conv": (lambda: Summed(SteerableConv(REP, ONE, **SMALL)), CLOUD),
-    "depthwise conv": (lambda: Summed(DepthwiseConv(REP, ONE, **SMALL)), CLOUD),
+    "depthwise conv": (lambda: Summed(followed(DepthwiseConv(REP, ONE, **SMALL))), CLOUD),
     "edge frame conv": (lambda: Summed(SO2Conv(REP, ONE, **SMALL)), CLOUD),
     "message conv": (lambda: Summed(MessageConv(REP, ONE, hidden=4, cutoff=3.0)), CLOUD),
     "attention": (lambda: Summed(SteerableAttention(REP, ONE, heads=1, **SMALL)), CLOUD),

@@ -5,8 +5,7 @@ import torch
 
 from intertwine import nn
 from intertwine.groups import O3
-from intertwine.models import PointEncoder
-from intertwine.ops import radius_graph, segment_mean
+from intertwine.ops import radius_graph
 
 REP, VECTORS, NONE = O3().rep("2x0e + 2x1o"), O3().rep("3x1o"), O3().rep("0x0e")
 POSITIONS = torch.randn(2, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -12,8 +12,8 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
-from intertwine.cli._origin import page_origin
 from intertwine.cli._options import check_data, check_positive, check_samples, check_seed
+from intertwine.cli._origin import page_origin
 from intertwine.cli.commands._audit_callable import FAIL, PASS, audit_callable
 from intertwine.cli.commands._python_model import names_callable
 from intertwine.tasks import AuditSettings

@@ -21,7 +21,6 @@ from intertwine.tasks.clouds import (
     shape_intersections,
 )
 
-
 BY_PART = (("part", "points"), {"iou": "IoU", "recall": "recall", "precision": "precision"})
 """The headings of a table of parts, and the shares in it."""
 
