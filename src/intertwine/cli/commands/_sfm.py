@@ -9,6 +9,7 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line
+from intertwine.cli._origin import page_origin
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +100,7 @@ def sfm(
         found = structure_from_motion(tracks, threshold=threshold, network=network, progress=bar)
     _show(screen, found)
     if output is not None:
-        write_scene(Path(output), found)
+        write_scene(Path(output), found, page_origin([scene, intrinsics, checkpoint]))
         show_line(screen, "written", output)
     return SUCCESS
 
