@@ -28,3 +28,13 @@ DESCRIPTORS: dict[str, dict[str, Any] | None] = {
 def needs_normals(model: Mapping[str, Any]) -> bool:
     """Whether the descriptor of a model takes normals up to sign; ``model`` is its part of the configuration."""
     return bool((model.get("descriptor") or {}).get("normals", False))
+
+
+def estimated_share(config: Mapping[str, Any]) -> float:
+    """The share of training clouds whose normals are estimated from their points.
+
+    At 1 those of files are not used, in predictions either. It is 0 where the normals are not those up to sign, and for
+    runs that were made before it was an option.
+    """
+    used = needs_normals(config["model"]) and not config["normals"]
+    return float(config.get("estimated_normals", 0.0)) if used else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -109,6 +110,14 @@ def as_evaluation(
         f"{count(clouds, 'cloud')} ({name}); none: as they are, z: about the vertical, SO3: any rotation (seed {seed})"
     )
     return Evaluation(columns, rows, content, (legend, *notes), details)
+
+
+def with_estimated_normals(evaluation: Evaluation, figures: dict[str, Any], metrics: Metrics) -> Evaluation:
+    """The evaluation with the figures of the clouds as given, but with normals estimated from their points."""
+    cells = ", ".join(f"{name} {cell}" for name, cell in zip(metrics.columns, metrics.cells(figures), strict=True))
+    note = f"with normals estimated from the points, as of files that have none: {cells}"
+    content = {**evaluation.metrics, "estimated_normals": figures}
+    return replace(evaluation, metrics=content, notes=(*evaluation.notes, note))
 
 
 def percent(share: float) -> str:

@@ -10,11 +10,11 @@ from intertwine._progress import ProgressCallback
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
 from intertwine.tasks._example_groups import check_parts, groups_of_names
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._choices import DESCRIPTORS
+from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
-from intertwine.tasks.clouds._source import Sampling, describe_source, read
+from intertwine.tasks.clouds._source import Sampling, describe_source, own_normals, read
 from intertwine.tasks.options import share
 
 _CHANNELS = 128
@@ -74,6 +74,7 @@ def plan(
         "augment": options.augment,
         "jitter": options.jitter,
         "stretch": options.stretch,
+        "estimated_normals": _estimated(options, clouds),
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
@@ -85,6 +86,13 @@ def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
     """The arguments of the descriptor; without dropout where there is none in the head."""
     chosen = DESCRIPTORS[options.descriptor]
     return chosen if chosen is None or options.dropout else {**chosen, "dropout": 0.0}
+
+
+def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
+    """The share of training clouds with estimated normals: all, where no file has normals of its own."""
+    if options.normals or not needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
+        return 0.0
+    return options.estimated_normals if bool(own_normals(clouds).any()) else 1.0
 
 
 def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:

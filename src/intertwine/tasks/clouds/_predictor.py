@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,18 +17,30 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
+from intertwine.tasks.clouds._choices import estimated_share, needs_normals
+from intertwine.tasks.clouds._describe import count
 from intertwine.tasks.clouds._evaluation import (
     Metrics,
     Predictions,
     as_evaluation,
     evaluation_table,
     protocol_rotations,
+    with_estimated_normals,
 )
 from intertwine.tasks.clouds._job import CloudJob, largest_change, network_dataset, network_inputs
 from intertwine.tasks.clouds._memory import shapes_in_memory
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
-from intertwine.tasks.clouds._source import Sampling, read, read_again, rename_labels, stream, warn_degenerate
+from intertwine.tasks.clouds._source import (
+    Sampling,
+    own_normals,
+    read,
+    read_again,
+    rename_labels,
+    replace_normals,
+    stream,
+    warn_degenerate,
+)
 
 NetworkT = TypeVar("NetworkT", bound=CloudNetwork)
 
@@ -66,6 +79,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         sampling, labels = Sampling.of_config(self.config), self.job_type.point_labels
         clouds = read(resolve(source), sampling, parts=labels, progress=progress)
         warn_skipped(clouds.skipped)
+        self._warn_estimated(int((~own_normals(clouds)).sum()))
         return rename_labels(clouds, self.categories, self.config.get("parts"), source)
 
     def test_examples(self, examples: PointCloudSet) -> PointCloudSet:
@@ -102,12 +116,16 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         rotations = protocol_rotations(augment, protocols)
         size = batch_size or self.batch_size
         predictions = self.predict_rotated(self.dataset(examples), rotations, size, seed=seed, progress=progress)
-        notes = (
-            ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
-        )
+        up = "the up vector is an input of the model and rotates with the clouds"
+        notes = (up,) if self.config["vertical"] else ()
         metrics = self.metrics(examples)
         table = evaluation_table(predictions, metrics, augment)
-        return as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
+        evaluation = as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
+        if 0 < estimated_share(self.config) < 1 and bool(own_normals(examples).any()):
+            dataset = self.dataset(replace_normals(examples))
+            figures = metrics.measure(self.predict_rotated(dataset, ["none"], size, seed=seed)[0])
+            evaluation = with_estimated_normals(evaluation, figures, metrics)
+        return evaluation
 
     def predict_rotated(
         self,
@@ -168,11 +186,14 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
         """The clouds of a file or a folder, a chunk at a time; files that cannot be read are named at the end."""
         skipped: list[tuple[str, str]] = []
+        estimated = 0
         for chunk in stream(resolve(data), Sampling.of_config(self.config), batch_size, strict=strict):
             skipped += chunk.clouds.skipped
             warn_degenerate(chunk.clouds, data)
+            estimated += int((~own_normals(chunk.clouds)).sum())
             yield chunk
         warn_skipped(skipped)
+        self._warn_estimated(estimated)
 
     def from_memory(
         self, data: Any, batch_size: int, *, normals: Any = None, category: Any = None, **fields: Any
@@ -187,7 +208,20 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             fields: None that is known.
         """
         sampling = Sampling.of_config(self.config)
-        return shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields)
+        estimated = 0
+        for chunk in shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields):
+            estimated += int((~own_normals(chunk.clouds)).sum())
+            yield chunk
+        self._warn_estimated(estimated)
+
+    def _warn_estimated(self, clouds: int) -> None:
+        """A warning where a model that has seen the normals of files alone is given so many clouds without any."""
+        if clouds and needs_normals(self.config["model"]) and not estimated_share(self.config):
+            warnings.warn(
+                f"{count(clouds, 'cloud')} without normals: they were estimated, and this model learned from those of "
+                "files alone, so expect more errors; fit it again with --estimated-normals 0.5",
+                stacklevel=2,
+            )
 
 
 def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:
