@@ -6,13 +6,17 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
+from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet
+from intertwine.tasks._exported import ExportResult
+from intertwine.tasks._output import check_output
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
@@ -27,6 +31,7 @@ from intertwine.tasks.clouds._evaluation import (
     protocol_rotations,
     with_estimated_normals,
 )
+from intertwine.tasks.clouds._exported import export_clouds
 from intertwine.tasks.clouds._job import CloudJob, largest_change, network_dataset, network_inputs
 from intertwine.tasks.clouds._memory import shapes_in_memory
 from intertwine.tasks.clouds._network import CloudNetwork
@@ -41,6 +46,9 @@ from intertwine.tasks.clouds._source import (
     stream,
     warn_degenerate,
 )
+
+_EXPORTED = 4
+"""How many clouds an exported program is audited on."""
 
 NetworkT = TypeVar("NetworkT", bound=CloudNetwork)
 
@@ -177,6 +185,27 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             network_inputs(self.model, dataset.batch(indices, dtype=torch.float64))
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
         ]
+
+    def export(self, path: str | Path, format: str = "torch", *, force: bool = False) -> ExportResult:
+        """Write the model as a program for `torch.export.load`, from points to logits, and audit it from the file.
+
+        Args:
+            path: The file.
+            format: "torch".
+            force: Whether an existing file may be replaced.
+
+        Raises:
+            UsageError: Another format; no data to audit it on; or the file cannot be written.
+        """
+        if format != "torch":
+            raise UsageError(
+                f"a model on clouds is exported as --format torch, with its neighbor searches; got {format}"
+            )
+        check_output(Path(path), force=force)
+        examples = self.read(None, no_progress).unfold(self.config["draws"])
+        dataset = self.dataset(examples.select(torch.linspace(0, len(examples) - 1, _EXPORTED).long()))
+        clouds = [dataset.batch([index]) for index in range(_EXPORTED)]
+        return export_clouds(self.model.cpu().eval(), clouds, self.config, Path(path), force=force)
 
     def audit_note(self, examples: PointCloudSet) -> str:
         """How many of the points the audit sees; the law of a network does not depend on their number."""
