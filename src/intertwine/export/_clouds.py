@@ -33,7 +33,7 @@ def export_cloud_network(module: nn.Module, examples: Sequence[Tensor]) -> Expor
 
     from intertwine.ops import decompositions
 
-    table = {
+    table: dict[Any, Any] = {
         **decompositions(),
         torch.ops.intertwine.knn_graph.default: nearest_neighbors,
         torch.ops.intertwine.farthest_point_sampling.default: farthest_points,

@@ -31,13 +31,13 @@ def test_dense_searches_give_what_trees_give(size):
 
 @pytest.fixture(scope="module")
 def exported(trained_shapes, tmp_path_factory):
-    """A steerable model of clouds as one that knows normals of files too, and its program."""
+    """A steerable model of clouds as one that uses the normals that are given, and its program."""
     path = tmp_path_factory.mktemp("exported") / "model.pt2"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(trained_shapes)
         model = iw.load("runs/classes-steerable/best")
         assert model.config["estimated_normals"] == 1.0
-        model.config["estimated_normals"] = 0.5
+        model.config["estimated_normals"] = 0.0
         return model, model.export(path)
 
 
@@ -62,11 +62,10 @@ print(json.dumps({"classes": json.loads(extra["metadata.json"])["classes"], "fou
 
 
 def test_it_runs_without_this_library(exported, at_shapes, tmp_path):
-    model, written = exported
-    expected = model.predict("classes")["probabilities"]
+    expected = iw.load("runs/classes-steerable/best").predict("classes")["probabilities"]
     clouds = 3 * read_shapes("classes", 32).positions.unflatten(0, (-1, 32)) + 5
     np.save(tmp_path / "x.npy", clouds.numpy())
-    words = [sys.executable, "-c", RUN, str(written.path), str(tmp_path / "x.npy")]
+    words = [sys.executable, "-c", RUN, str(exported[1].path), str(tmp_path / "x.npy")]
     said = json.loads(subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path).stdout)
     assert said["classes"] == ["boxes", "discs", "tubes"]
     assert np.allclose(said["found"], expected, atol=1e-4)
@@ -82,19 +81,26 @@ def test_normals_are_used_up_to_sign_and_length_and_estimated_where_they_are_zer
     assert not torch.allclose(blank, given, atol=1e-3)
 
 
-@pytest.mark.parametrize("run", ["parts-message", "classes-message"])
-def test_the_command_writes_and_audits(at_shapes, command, run, tmp_path):
-    said = command("export", f"runs/{run}", "--output", tmp_path / "model.pt2").out
+@torch.no_grad()
+def test_a_model_of_clouds_estimates_normals_whatever_is_given(at_shapes):
+    model = iw.load("runs/classes-message/best").model
+    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
+    for always in (True, False):
+        function = _exported.ExportedClouds(model, 6, always=always)
+        blank, given = (function(x, vectors)[0] for vectors in (torch.zeros_like(x), x))
+        assert torch.equal(blank, given) == always
+
+
+def test_the_command_writes_and_audits(at_shapes, command, tmp_path):
+    path = tmp_path / "model.pt2"
+    said = command("export", "runs/parts-message", "--output", path).out
     assert "PASS  from the file:" in said
     assert "under" not in said  # it claims no symmetry
-    function, metadata = load_program(tmp_path / "model.pt2")
-    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
-    logits, turned = (function(x, normals)[0] for normals in (torch.zeros_like(x), x))
-    if run == "classes-message":
-        assert torch.equal(logits, turned)  # a model of clouds estimates the normals, whatever is given
-    else:
-        assert logits.shape == (32, 2)
-        assert metadata["parts"] == ["0", "1"]
+    function, metadata = load_program(path)
+    logits = function(torch.rand(32, 3), torch.zeros(32, 0), torch.tensor([2]))[0]
+    assert logits.shape == (32, len(metadata["parts"]))
+    assert list(metadata["inputs"]) == ["positions", "vectors", "category"]
+    assert "exists" in command("export", "runs/parts-message", "--output", path, code=2).err
 
 
 def test_other_formats_are_refused(at_shapes, tmp_path):
@@ -103,6 +109,12 @@ def test_other_formats_are_refused(at_shapes, tmp_path):
 
 
 def test_another_function_does_not_pass(at_shapes, tmp_path, monkeypatch):
-    model = iw.load("runs/classes-message/best")
-    monkeypatch.setattr(_exported, "nearest_neighbors", lambda x, k, *others: nearest_neighbors(x, k - 1, *others))
-    assert not model.export(tmp_path / "model.pt2").passed
+    class Other(torch.nn.Module):
+        def forward(self, positions, vectors):
+            return (positions[:1] @ positions.new_ones(3, 3),)
+
+    monkeypatch.setattr(_exported, "export_cloud_network", lambda _, examples: torch.export.export(Other(), examples))
+    found = iw.load("runs/classes-steerable/best").export(tmp_path / "model.pt2")
+    assert found.difference > 1e-2
+    assert found.equivariance > 1e-2
+    assert not found.passed

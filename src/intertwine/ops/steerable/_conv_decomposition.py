@@ -43,11 +43,13 @@ def small_conv_forward(*values: Any) -> Tensor:
     args = ConvArgs(*values)
     filters = (args.harmonics[:, :, None] * args.radial[:, None]).flatten(1)
     aggregate = _aggregate(args.features.index_select(0, args.source), filters, args)
-    return aggregate @ args.weights.unflatten(0, (aggregate.shape[1], -1))
+    result: Tensor = aggregate @ args.weights.unflatten(0, (aggregate.shape[1], -1))
+    return result
 
 
 def _aggregate(messages: Tensor, filters: Tensor, args: ConvArgs) -> Tensor:
     """The sum over the edges of each node of the outer products of ``(E, m)`` and ``(E, f)``: ``(N, m f)``."""
     products = (messages[:, :, None] * filters[:, None]).flatten(1)
     target = torch.argsort(args.rank_of_node).index_select(0, args.rank)
-    return products.new_zeros(args.rank_of_node.shape[0], products.shape[1]).index_add(0, target, products)
+    sums: Tensor = products.new_zeros(args.rank_of_node.shape[0], products.shape[1]).index_add(0, target, products)
+    return sums

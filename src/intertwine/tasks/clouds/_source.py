@@ -16,7 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudSet, estimate_normals, iter_shapes, read_shapes
 from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
-from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, needs_normals
+from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, unoriented_normals
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
@@ -46,14 +46,14 @@ class Sampling(NamedTuple):
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> Sampling:
         """One cloud of each file, as a run samples it."""
-        estimate = needs_normals(config["model"]) and not config["normals"]
+        estimate = unoriented_normals(config["model"]) > 0 and not config["normals"]
         always = estimated_share(config) == 1
         return cls(config["points"], config["seed"], config["normals"], estimate=estimate, always=always)
 
     @classmethod
     def of_options(cls, options: CloudOptions) -> Sampling:
         """All clouds that a run is to learn from."""
-        estimate = needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}) and not options.normals
+        estimate = unoriented_normals({"descriptor": DESCRIPTORS[options.descriptor]}) > 0 and not options.normals
         always = estimate and options.estimated_normals == 1
         return cls(options.points, options.seed, options.normals, options.draws, estimate, always)
 
@@ -173,8 +173,8 @@ def rename_labels(
     theirs = clouds.label_names["classes"]
     known = tuple(classes) or theirs
     label_names = {"classes": known}
-    classes = _indices(theirs, known, "class", name)[clouds.cloud_fields["classes"]]
-    cloud_fields = {**clouds.cloud_fields, "classes": classes}
+    indices = _indices(theirs, known, "class", name)
+    cloud_fields = {**clouds.cloud_fields, "classes": indices[clouds.cloud_fields["classes"]]}
     point_fields = {key: values for key, values in clouds.point_fields.items() if key != "parts"}
     if parts is not None and "parts" in clouds.point_fields:
         label_names["parts"] = tuple(parts)
@@ -199,8 +199,9 @@ def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iter
     """
     if source not in _PUBLIC_SETS:
         options: dict[str, Any] = {"normals": sampling.normals, "estimate_normals": sampling.estimate}
-        for some in iter_shapes(source, sampling.points, sampling.seed, **options, chunk=chunk, strict=strict):
-            yield some._replace(clouds=replace_normals(some.clouds)) if sampling.always else some
+        for read_chunk in iter_shapes(source, sampling.points, sampling.seed, **options, chunk=chunk, strict=strict):
+            clouds = replace_normals(read_chunk.clouds) if sampling.always else read_chunk.clouds
+            yield read_chunk._replace(clouds=clouds)
         return
     every = read(source, sampling, parts=False)
     for indices in torch.split(torch.arange(len(every)), chunk):
