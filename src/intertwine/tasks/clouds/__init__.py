@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from intertwine.tasks.clouds._network import CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
     from intertwine.tasks.clouds._rotations import random_rotations
-    from intertwine.tasks.clouds._source import rename_labels
+    from intertwine.tasks.clouds._source import rename_labels, replace_normals
 
 __all__ = [
     "DESCRIPTORS",
@@ -56,6 +56,7 @@ __all__ = [
     "percent",
     "random_rotations",
     "rename_labels",
+    "replace_normals",
     "shape_intersections",
     "vector_count",
 ]
@@ -80,6 +81,7 @@ _HOMES = {
     "percent": "_evaluation",
     "random_rotations": "_rotations",
     "rename_labels": "_source",
+    "replace_normals": "_source",
     "shape_intersections": "_confusion",
     "vector_count": "_job",
 }

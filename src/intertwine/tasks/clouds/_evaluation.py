@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -136,6 +137,14 @@ def class_rows(
         for same in zip(*tables, strict=True)
     )
     return columns, rows
+
+
+def with_estimated_normals(evaluation: Evaluation, figures: dict[str, Any], metrics: Metrics) -> Evaluation:
+    """The evaluation with the figures of the clouds as given, but with normals estimated from their points."""
+    cells = ", ".join(f"{name} {cell}" for name, cell in zip(metrics.columns, metrics.cells(figures), strict=True))
+    note = f"with normals estimated from the points, as of files that have none: {cells}"
+    content = {**evaluation.metrics, "estimated_normals": figures}
+    return replace(evaluation, metrics=content, notes=(*evaluation.notes, note))
 
 
 def percent(share: float) -> str:

@@ -101,6 +101,11 @@ class CloudOptions(GroupedFitOptions):
         0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
+    estimated_normals: float = option(
+        0.5, help="Share of training clouds whose normals are estimated from their points, as those of files without "
+        "normals are, with --descriptor surface; 1 leaves the normals of files unused, in predictions too.",
+        group="Training", minimum=0, maximum=1,
+    )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
 
     def check(self) -> None:
