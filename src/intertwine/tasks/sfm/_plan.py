@@ -21,7 +21,7 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
     """
     sources = options.resolved
     given = " ".join([options.data, *options.more])
-    scenes = read_scenes([sources["data"], *sources["more"]], progress)
+    scenes = read_scenes([sources["data"], *sources["more"]], progress, cameras=options.cameras)
     if len(scenes) < 2:
         raise UsageError(f"{given}: one scene only; expected some to learn from and some to validate on")
     for name, scene in zip(scenes.names, scenes.scenes, strict=True):
@@ -42,9 +42,15 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
             "scenes": len(scenes),
             "names_sha256": scenes_digest(scenes),
         },
-        "network": {"hidden": options.hidden, "layers": options.layers},
+        "network": {
+            "architecture": "residual",
+            "hidden": options.hidden,
+            "layers": options.layers,
+            "cameras": options.cameras,
+        },
         "views": list(parse_views(options.views)),
         "points": options.points,
+        "synthetic": options.synthetic,
         "tuning": options.tuning,
         "seed": options.seed,
     }

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from intertwine._page import heading, page, paragraph, table
 from intertwine.tasks.sfm._evaluation import pose_errors
-from intertwine.tasks.sfm._reconstruction import Reconstruction
-from intertwine.tasks.sfm._structure_from_motion import Scene
+from intertwine.tasks.sfm._reconstruction import Reconstruction, Scene
 
 _MOST_POINTS = 20_000
 _RADIUS = 1.15

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from intertwine.tasks._output import output_folder
-from intertwine.tasks.sfm._reconstruction import Reconstruction
-from intertwine.tasks.sfm._structure_from_motion import Scene
+from intertwine.tasks.sfm._reconstruction import Reconstruction, Scene
 from intertwine.tasks.sfm.writing._colmap_model import write_colmap_model
 from intertwine.tasks.sfm.writing._page import scene_page
 
