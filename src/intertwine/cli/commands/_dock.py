@@ -9,6 +9,7 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line
+from intertwine.cli._origin import page_origin
 
 if TYPE_CHECKING:
     from intertwine.tasks.dock import DockingResult
@@ -73,7 +74,7 @@ def dock(
         text = f"score {model.score:.2f}, {len(model.contacts)} contacts, {model.clashes} clashes"
         show_line(screen, f"model {rank}", text)
     if output is not None:
-        _write(Path(output), result, remarks)
+        _write(Path(output), result, remarks, page_origin([ligand, receptor, checkpoint]))
         show_line(screen, "written", output)
     return SUCCESS
 
@@ -89,7 +90,7 @@ def _trained(checkpoint: str) -> DockPredictor:
     return predictor
 
 
-def _write(folder: Path, result: DockingResult, remarks: list[str]) -> None:
+def _write(folder: Path, result: DockingResult, remarks: list[str], origin: list[tuple[str, str]]) -> None:
     from intertwine.tasks import output_folder
     from intertwine.tasks.dock import complex_pdb, write_page, write_scores_csv, write_scores_json
 
@@ -99,4 +100,4 @@ def _write(folder: Path, result: DockingResult, remarks: list[str]) -> None:
             (new / f"model-{rank}.pdb").write_text(complex_pdb(moved, result.receptor), encoding="utf-8")
         write_scores_csv(new / "scores.csv", result)
         write_scores_json(new / "scores.json", result)
-        write_page(new / "complexes.html", result, remarks)
+        write_page(new / "complexes.html", result, remarks, origin)
