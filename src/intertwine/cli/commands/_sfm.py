@@ -126,6 +126,8 @@ def sfm(
             write_projective_scene(folder, matrices)
     else:
         show_scene(screen, poses)
+        if solver != "intertwine":
+            show_line(screen, "solver", f"{solver} for the last bundle adjustment")
         if folder is not None:
             write_scene(folder, poses)
     if output is not None:
