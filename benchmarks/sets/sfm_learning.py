@@ -35,7 +35,7 @@ from intertwine.tasks.sfm import NetworkStart, structure_from_motion
 from intertwine.tasks.sfm._job import example, part_of_scene, rotation_error, scene_loss
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, optimize, verified_rows
 
-CAMERAS, POINTS, VIEWS = 12, 400, (5, 12)
+CAMERAS, POINTS, VIEWS = 12, 220, (5, 12)
 COLUMNS = (
     "scene, cameras from", "rotation of the network", "change by permutation", "px before", "start", "px", "rotation",
     "seconds",
@@ -47,7 +47,7 @@ class PlainNetwork(nn.Module):
 
     cameras = "calibrated"
 
-    def __init__(self, hidden=512):
+    def __init__(self, hidden=256):
         super().__init__()
         self.network = nn.Sequential(
             nn.Linear(CAMERAS * POINTS * 3, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
