@@ -9,6 +9,7 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, progress, show_line
+from intertwine.cli._origin import page_origin
 
 if TYPE_CHECKING:
     from intertwine.tasks.sfm import NetworkStart
@@ -129,7 +130,7 @@ def sfm(
         if solver != "intertwine":
             show_line(screen, "solver", f"{solver} for the last bundle adjustment")
         if folder is not None:
-            write_scene(folder, poses)
+            write_scene(folder, poses, page_origin([scene, intrinsics, checkpoint]))
     if output is not None:
         show_line(screen, "written", output)
     return SUCCESS

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source, resolve
-from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, GroupedFitOptions, option
 
 PROTOCOLS = ("inference", "fine-tuned", "geometry")
 """Ways of evaluating: the network alone, the network optimized on each scene, and no network; each then adjusted."""
@@ -16,7 +16,7 @@ CAMERAS = ("calibrated", "projective")
 
 
 @dataclass(kw_only=True)
-class SfmOptions(FitOptions):
+class SfmOptions(GroupedFitOptions):
     """Options of `intertwine fit sfm`."""
 
     data: str = option(

@@ -12,6 +12,7 @@ from intertwine.tasks.sfm._options import SfmOptions
 if TYPE_CHECKING:
     from intertwine.tasks.sfm._job import SfmJob
     from intertwine.tasks.sfm._predictor import SfmPredictor
+    from intertwine.training import FitResult
 
 
 class SfmTask(Task):
@@ -62,3 +63,9 @@ class SfmTask(Task):
             return super().headline(job, metrics)
         turn = f", rotation error {metrics['rotation']:.2f} degrees" if "rotation" in metrics else ""
         return f"val reprojection {metrics['pixels']:.1f} px before bundle adjustment{turn}"
+
+    def report(self, job: Any, result: FitResult, folder: Path) -> Path:
+        """The page with the errors of validation."""
+        from intertwine.tasks.sfm._run_page import write_report
+
+        return write_report(job, result.history, self.describe(job, folder), folder / "report.html")
