@@ -176,9 +176,7 @@ def main():
     testing.add_argument("networks", type=Path, nargs="+")
     testing.add_argument("--tuning", type=int, default=500)
     testing.add_argument("--steps", type=int, default=1500)
-    testing.add_argument(
-        "--reconstruct", action="store_true", help="go on to bundle adjustment: minutes for each scene"
-    )
+    testing.add_argument("--reconstruct", action="store_true", help="go on to bundle adjustment (minutes)")
     options = parser.parse_args()
     if options.command == "test":
         return test(options)
