@@ -29,6 +29,12 @@ def test_reconstructs_a_scene(scene, tmp_path, capsys):
     assert "nothing there is replaced" in capsys.readouterr().err
 
 
+def test_another_solver_is_said(scene, capsys):
+    pytest.importorskip("scipy")
+    assert main(["sfm", str(scene), "--solver", "scipy"]) == 0
+    assert "scipy for the last bundle adjustment" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

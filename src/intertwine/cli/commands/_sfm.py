@@ -127,6 +127,8 @@ def sfm(
             write_projective_scene(folder, matrices)
     else:
         show_scene(screen, poses)
+        if solver != "intertwine":
+            show_line(screen, "solver", f"{solver} for the last bundle adjustment")
         if folder is not None:
             write_scene(folder, poses, page_origin([scene, intrinsics, checkpoint]))
     if output is not None:

@@ -48,10 +48,10 @@ class SfmOptions(GroupedFitOptions):
     )
     layers: int = option(5, help="Number of equivariant layers.", group="Model", minimum=1, maximum=64)
     batch_size: int = option(
-        4, help="Scenes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
+        8, help="Scenes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
     learning_rate: float = option(
-        0.001, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.002, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
 
