@@ -95,11 +95,14 @@ from intertwine.ops.graph import (
     segment_sum,
 )
 from intertwine.ops.grids import (
+    FilterReflection,
+    PointReflection,
     circular_harmonics,
     gaussian_pool,
     grid_convolution,
     kernel_points,
     linear_upsample,
+    point_reflection,
     smooth_ring,
 )
 from intertwine.ops.local_features import (
@@ -140,12 +143,14 @@ __all__ = [
     "EdgeBasis",
     "EdgeVectors",
     "Filter",
+    "FilterReflection",
     "GaussianKernel",
     "Graph",
     "IrrepLabel",
     "Keypoints",
     "OrientedEnergy",
     "PointField",
+    "PointReflection",
     "PolynomialFilter",
     "Registration",
     "RigidMotion",
@@ -199,6 +204,7 @@ __all__ = [
     "path_basis",
     "path_weights",
     "piecewise_polynomial",
+    "point_reflection",
     "principal_axes",
     "procrustes",
     "product_grid",

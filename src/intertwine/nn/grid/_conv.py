@@ -13,8 +13,9 @@ from intertwine.hom import intertwiners
 from intertwine.nn._constant import Constant
 from intertwine.nn._same_group import same_group
 from intertwine.nn.grid._basis import KernelBasis, default_basis
-from intertwine.nn.grid._kernels import pair_kernel
+from intertwine.nn.grid._kernels import PairKernel, pair_kernel
 from intertwine.nn.grid._layer import GridLayer
+from intertwine.nn.grid._reflection import filter_reflection
 from intertwine.ops import grid_convolution
 from intertwine.reps import Rep, direct_sum
 
@@ -107,6 +108,7 @@ class GridConv(GridLayer):
         self.register_buffer("order_out", order_out, persistent=False)
         self.weights, self.kernels = nn.ParameterList(), nn.ModuleList()
         self._routes: list[list[int | None]] = []
+        pairs: list[tuple[Rep, Rep, PairKernel]] = []
         for copies_out, term_out in terms_out:
             routes: list[int | None] = []
             for copies_in, term_in in terms_in:
@@ -116,9 +118,11 @@ class GridConv(GridLayer):
                     shape = (groups, copies_out, copies_in, *kernel.weight_shape)
                     self.weights.append(nn.Parameter(torch.empty(shape, dtype=torch.float32)))
                     self.kernels.append(kernel)
+                    pairs.append((term_in, term_out, kernel))
             self._routes.append(routes)
         self._sizes_in = [(copies, term.dim) for copies, term in terms_in]
         self._sizes_out = [(copies, term.dim) for copies, term in terms_out]
+        self._reflection = filter_reflection(self.rep_in, self.rep_out, pairs) if groups == 1 else None
         self._make_bias(bias)
         self.register_buffer("zero", torch.zeros((), dtype=torch.float32), persistent=False)
         self._frozen: tuple[list[Tensor], Tensor] | None = None
@@ -229,6 +233,7 @@ class GridConv(GridLayer):
             padding=padding,
             dilation=self.dilation,
             groups=self.groups,
+            reflection=self._reflection,
         )
 
     def check(self, fields: Tensor) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from intertwine._transforms import is_transformed
 from intertwine.ops.grids._dft import Sizes
 from intertwine.ops.grids._fourier_convolution import fourier_convolution, period
+from intertwine.ops.grids._reflection import FilterReflection
 
 ADVANTAGE = 1.5
 """How many times fewer operations the Fourier transform must need, by :func:`direct_cost` and :func:`fourier_cost`."""
@@ -27,6 +28,7 @@ def grid_convolution(
     padding: int = 0,
     dilation: int = 1,
     groups: int = 1,
+    reflection: FilterReflection | None = None,
 ) -> Tensor:
     """``torch.nn.functional.conv2d`` or ``conv3d``, on a processor by Fourier transforms where that is faster.
 
@@ -43,6 +45,9 @@ def grid_convolution(
         padding: Zeros on each side.
         dilation: As for ``conv2d``.
         groups: As for ``conv2d``.
+        reflection: A symmetry that the filters have, which is not checked: ``K(-z) = P_out K(z) P_in``. With a padding
+            of half the filter it makes the products at each frequency real, half as many multiplications; the gradient
+            of the filters is then its part with that symmetry.
 
     Returns:
         ``(B, O, ...)``.
@@ -53,13 +58,17 @@ def grid_convolution(
         >>> grid_convolution(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), padding=1)[0, 0].tolist()
         [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
-    if stride == dilation == groups == 1 and fourier_is_faster(fields, filters, padding):
-        return fourier_convolution(fields, filters, bias, (padding,) * (fields.ndim - 2))
+    if any(size != 2 * padding + 1 for size in filters.shape[2:]):
+        reflection = None
+    if stride == dilation == groups == 1 and fourier_is_faster(fields, filters, padding, reflection):
+        return fourier_convolution(fields, filters, bias, (padding,) * (fields.ndim - 2), reflection)
     convolve = functional.conv2d if filters.ndim == 4 else functional.conv3d
     return convolve(fields, filters, bias, stride, padding, dilation, groups)
 
 
-def fourier_is_faster(fields: Tensor, filters: Tensor, padding: int) -> bool:
+def fourier_is_faster(
+    fields: Tensor, filters: Tensor, padding: int, reflection: FilterReflection | None = None
+) -> bool:
     """Whether the convolution of stride 1 is computed by Fourier transforms."""
     if not (_is_plain(fields) and _is_plain(filters)) or fields.dtype != filters.dtype or not _is_executed():
         return False
@@ -69,7 +78,8 @@ def fourier_is_faster(fields: Tensor, filters: Tensor, padding: int) -> bool:
     if any(n + 2 * padding < k for n, k in zip(shape, kernel, strict=True)):
         return False
     direct = direct_cost(fields.shape, filters.shape, padding)
-    return direct > SMALLEST and direct > ADVANTAGE * fourier_cost(fields.shape, filters.shape, padding)
+    parts = 2 if reflection is None else 1
+    return direct > SMALLEST and direct > ADVANTAGE * fourier_cost(fields.shape, filters.shape, padding, parts)
 
 
 def direct_cost(fields: Sizes, filters: Sizes, padding: int) -> float:
@@ -78,11 +88,12 @@ def direct_cost(fields: Sizes, filters: Sizes, padding: int) -> float:
     return 2.0 * fields[0] * prod(filters) * prod(after)
 
 
-def fourier_cost(fields: Sizes, filters: Sizes, padding: int) -> float:
+def fourier_cost(fields: Sizes, filters: Sizes, padding: int, parts: int = 2) -> float:
     """Multiplications and additions by Fourier transforms; those of fields, which wait for the memory, count twice.
 
     For F frequencies, about half as many as points of the period, and images of height n: products of ``8 F B C O``,
-    transforms of the filters of ``8 F k^(d-1) C O`` and of fields of about ``12 F n B (C + O)``.
+    transforms of the filters of ``8 F k^(d-1) C O``, both half of that where the filters have one real part, and
+    transforms of fields of about ``12 F n B (C + O)``.
     """
     batch, channels, *shape = fields
     out, _, *kernel = filters
@@ -94,7 +105,7 @@ def fourier_cost(fields: Sizes, filters: Sizes, padding: int) -> float:
         after = half if axis == 0 else length
         of_field += (4.0 if axis == 0 else 8.0) * found * after * pixels
         found, pixels = found * after, pixels // n
-    products = 8.0 * frequencies * channels * out * (batch + prod(kernel[:-1]))
+    products = 4.0 * parts * frequencies * channels * out * (batch + prod(kernel[:-1]))
     return products + 2 * batch * (channels + out) * of_field
 
 

@@ -16,8 +16,11 @@ import torch
 from torch import Tensor
 
 from intertwine.ops._threads import map_on_threads, share
+from intertwine.ops.grids._reflection import PointReflection
 
 Sizes = tuple[int, ...]
+LINES = 4
+"""Lines of all fields whose combinations are made at a time: enough for long loops, few enough for the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,8 @@ class GridTransform:
     def __init__(self, shape: Sizes, lengths: Sizes, dtype: torch.dtype) -> None:
         self.shape, self.chunks = shape, chunks(lengths, lengths[-2])
         self.depth = shape[0] if len(shape) == 3 else 1
+        starts = range(0, shape[-2], LINES)
+        self._lines = [slice(start, min(start + LINES, shape[-2])) for start in starts]
         frequencies = [torch.arange(n, dtype=torch.float64) for n in lengths]
         positions = [torch.arange(n, dtype=torch.float64) for n in shape]
         half = frequencies[-1][: lengths[-1] // 2 + 1]
@@ -113,18 +118,30 @@ class GridTransform:
             self._first_inverse = _on_parts(waves).permute(1, 0, 2, 3).flatten(1, 2).to(dtype)
             # both: part, (frequency, part), pixel
 
-    def rows(self, fields: Tensor) -> Tensor:
-        """The transform along the last axis: frequency, part and row, the rest ``(F, 2 H, B C D)``."""
-        height = self.shape[-2]
-        lines = fields.reshape(-1, height, self.shape[-1])
-        result = fields.new_empty(len(self._last), height, len(lines))
+    def rows(self, fields: Tensor, reflection: PointReflection | None, out: Tensor) -> Tensor:
+        """The transform along the last axis: frequency, part and row, the rest ``(F, 2 H, B C D)``.
 
-        def work(some: Sequence[int]) -> None:
-            for y in some:
-                torch.mm(self._last, lines[:, y].t(), out=result[:, y])
+        Args:
+            fields: ``(B, C, *shape)``.
+            reflection: Even and odd combinations of the channels are transformed.
+            out: Of :meth:`empty_rows`, for as many fields or more.
+        """
+        height, count = self.shape[-2], fields.shape[0] * fields.shape[1] * self.depth
+        rows = out[..., :count]
+        by_part = rows.unflatten(1, (2, height)).flatten(0, 1)
+        if reflection is None:
+            fields = fields.reshape(count, height, -1)
 
-        map_on_threads(work, share(range(height)))
-        return result.view(-1, 2 * height, len(lines))
+        def work(some: Sequence[slice]) -> None:
+            for lines in some:
+                block = fields[..., lines, :]
+                if reflection is not None:
+                    block = reflection.split(block, fields.new_empty(block.shape)).view(count, -1, self.shape[-1])
+                for i, y in enumerate(range(lines.start, lines.stop)):
+                    torch.mm(self._last, block[:, i].t(), out=by_part[:, y])
+
+        map_on_threads(work, share(self._lines))
+        return rows
 
     def empty_rows(self, values: int, like: Tensor) -> Tensor:
         """Memory for the rows of so many fields."""
@@ -150,35 +167,47 @@ class GridTransform:
         inverse = self._second[chunk.key][1]
         torch.mm(inverse, values.view(inverse.shape[1], -1), out=rows[chunk.last])
 
-    def fields(self, rows: Tensor, batch: int) -> Tensor:
-        """The fields ``(B, C, *shape)`` of rows."""
-        height = self.shape[-2]
-        rows = rows.view(len(self._last), height, -1)
-        lines = rows.new_empty(rows.shape[2], height, self.shape[-1])
+    def fields(self, rows: Tensor, batch: int, reflection: PointReflection | None) -> Tensor:
+        """The fields ``(B, C, *shape)`` of rows, or of those of their even and odd combinations."""
+        by_part = rows.unflatten(1, (2, self.shape[-2])).flatten(0, 1)
+        fields = rows.new_empty(batch, rows.shape[2] // (batch * self.depth), *self.shape)
+        flat = fields.view(rows.shape[2], *self.shape[-2:])
 
-        def work(some: Sequence[int]) -> None:
-            for y in some:
-                torch.mm(rows[:, y].t(), self._last, out=lines[:, y])
+        def work(some: Sequence[slice]) -> None:
+            for lines in some:
+                place = fields[..., lines, :]
+                block = fields.new_empty(place.shape) if reflection is not None else place
+                by_line = flat[:, lines] if reflection is None else block.view(len(flat), -1, self.shape[-1])
+                for i, y in enumerate(range(lines.start, lines.stop)):
+                    torch.mm(by_part[:, y].t(), self._last, out=by_line[:, i])
+                if reflection is not None:
+                    reflection.join(block, place)
 
-        map_on_threads(work, share(range(height)))
-        return lines.view(batch, -1, *self.shape)
+        map_on_threads(work, share(self._lines))
+        return fields
 
 
 class FilterTransform:
     """The transform of filters, ``W(f) = sum_z exp(2 pi i f (z - padding) / N) filter(z)``, and its transpose.
+
+    Where filters are even or odd about their center, and ``padding`` is the distance to it, the sum of the real and the
+    imaginary part says all: there is one part.
 
     Args:
         kernel: Pixels along each axis.
         padding: Pixels that the fields are padded with.
         lengths: Points of the period along each axis.
         largest: As for :func:`chunks`.
+        parts: 2, or 1 for the sum of both parts.
         dtype: Of the filters.
 
     Attributes:
         chunks: For each frequency of the last axis.
     """
 
-    def __init__(self, kernel: Sizes, padding: Sizes, lengths: Sizes, largest: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, kernel: Sizes, padding: Sizes, lengths: Sizes, largest: int, parts: int, dtype: torch.dtype
+    ) -> None:
         self.kernel = kernel
         frequencies = [torch.arange(n, dtype=torch.float64) for n in lengths]
         taps = [torch.arange(k, dtype=torch.float64) - p for k, p in zip(kernel, padding, strict=True)]
@@ -194,6 +223,8 @@ class FilterTransform:
                     waves = torch.einsum("fy,gz->fgzy", waves, first).flatten(2).flatten(0, 1)
                     weights = weights.repeat_interleave(lengths[0])
                 forward = _on_parts(waves).transpose(0, 1)  # part, frequency, part, tap
+                if parts == 1:
+                    forward = forward.sum(0, keepdim=True)
                 transpose = (forward * weights[:, None, None]).flatten(2).flatten(0, 1).t()
                 self._others[chunk.key] = (
                     forward.flatten(2).flatten(0, 1).to(dtype),
@@ -207,7 +238,7 @@ class FilterTransform:
         return (self._last @ taps).view(len(self._last) // 2, -1, filters.shape[0] * filters.shape[1])
 
     def spectrum(self, chunk: Chunk, rows: Tensor, out: Tensor) -> None:
-        """Write the transform ``(2, F, C, O)`` at a chunk of frequencies."""
+        """Write the transform ``(parts, F, C, O)`` at a chunk of frequencies."""
         torch.mm(self._others[chunk.key][0], rows[chunk.last], out=out.view(-1, rows.shape[2]))
 
     def add_to_rows(self, chunk: Chunk, values: Tensor, rows: Tensor) -> None:
@@ -231,7 +262,7 @@ def grid_transform(shape: Sizes, lengths: Sizes, dtype: torch.dtype) -> GridTran
 
 @lru_cache(maxsize=64)
 def filter_transform(
-    kernel: Sizes, padding: Sizes, lengths: Sizes, largest: int, dtype: torch.dtype
+    kernel: Sizes, padding: Sizes, lengths: Sizes, largest: int, parts: int, dtype: torch.dtype
 ) -> FilterTransform:
     """A :class:`FilterTransform`, made once."""
-    return FilterTransform(kernel, padding, lengths, largest, dtype)
+    return FilterTransform(kernel, padding, lengths, largest, parts, dtype)
