@@ -21,6 +21,10 @@ POTENTIAL = (
     "fit", "potential", "frames.extxyz", "--hidden", "4x0e+4x1o", "--lmax", "1", "--layers", "1", "--body-order", "2",
     "--cutoff", "3", *SHORT,
 )  # fmt: skip
+DOCK = (
+    "fit", "dock", "complexes", "--hidden", "8", "--layers", "1", "--keypoints", "4", "--neighbors", "4",
+    "--validation", "1", "--test", "1", *SHORT,
+)  # fmt: skip
 KEYPOINTS = (
     "fit", "keypoints", "views", "--width", "1", "--group", "C4", "--crop", "40", "--pairs", "1", "--samples", "12",
     "--validation", "1", "--test", "1", *SHORT,
@@ -41,6 +45,7 @@ FITS = {
     "images": IMAGES,
     "potential": POTENTIAL,
     "weights": WEIGHTS,
+    "dock": DOCK,
     "keypoints": KEYPOINTS,
     "register": REGISTER,
     "sfm": SFM,
