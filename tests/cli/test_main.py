@@ -92,7 +92,7 @@ def test_without_a_command_there_is_help(run):
         ),
         (
             ["fit", "propertys", "x"],
-            'no task "propertys"; did you mean "properties"? Known: classify, images, keypoints, potential, '
+            'no task "propertys"; did you mean "properties"? Known: classify, dock, images, keypoints, potential, '
             "properties, register, segment, sfm, weights",
         ),
         (["fit", "properties", "mine.extxyz", "--traget", "a"], 'no option "--traget"; did you mean "--target"?'),
@@ -104,7 +104,8 @@ def test_without_a_command_there_is_help(run):
         (["fit", "properties"], "missing argument DATA"),
         (
             ["fit"],
-            "fit expects a task (classify, images, keypoints, potential, properties, register, segment, sfm, weights)",
+            "fit expects a task (classify, dock, images, keypoints, potential, properties, register, segment, sfm, "
+            "weights)",
         ),
         (["fit", "--epochs", "3", "properties", "mine.extxyz"], "options come after the task"),
         (["fit", "properties", "mine.extxyz", "--resume", "x"], "intertwine fit --resume RUN"),
