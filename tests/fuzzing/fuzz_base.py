@@ -12,7 +12,7 @@ PROPERTIES = (
 )  # fmt: skip
 CLASSIFY = (
     "fit", "classify", "classes", "--points", "16", "--epochs", "1", "--batch-size", "8", "--layers", "1",
-    "--neighbors", "4", "--hidden", "4x0e+2x1o", "--draws", "1", "--minutes", "0.05",
+    "--neighbors", "4", "--hidden", "4x0e+2x1o", "--draws", "1", "--descriptor", "none", "--minutes", "0.05",
 )  # fmt: skip
 SEGMENT = (CLASSIFY[0], "segment", "parts", *CLASSIFY[3:])
 SHORT = ("--epochs", "1", "--batch-size", "8", "--minutes", "0.05")
