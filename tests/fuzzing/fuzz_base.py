@@ -12,7 +12,7 @@ PROPERTIES = (
 )  # fmt: skip
 CLASSIFY = (
     "fit", "classify", "classes", "--points", "16", "--epochs", "1", "--batch-size", "8", "--layers", "1",
-    "--neighbors", "4", "--hidden", "4x0e+2x1o", "--draws", "1", "--minutes", "0.05",
+    "--neighbors", "4", "--hidden", "4x0e+2x1o", "--draws", "1", "--descriptor", "none", "--minutes", "0.05",
 )  # fmt: skip
 SEGMENT = (CLASSIFY[0], "segment", "parts", *CLASSIFY[3:])
 SHORT = ("--epochs", "1", "--batch-size", "8", "--minutes", "0.05")
@@ -20,6 +20,10 @@ IMAGES = ("fit", "images", "photos", "--widths", "2,2", "--kernel-size", "3", "-
 POTENTIAL = (
     "fit", "potential", "frames.extxyz", "--hidden", "4x0e+4x1o", "--lmax", "1", "--layers", "1", "--body-order", "2",
     "--cutoff", "3", *SHORT,
+)  # fmt: skip
+DOCK = (
+    "fit", "dock", "complexes", "--hidden", "8", "--layers", "1", "--keypoints", "4", "--neighbors", "4",
+    "--validation", "1", "--test", "1", *SHORT,
 )  # fmt: skip
 KEYPOINTS = (
     "fit", "keypoints", "views", "--width", "1", "--group", "C4", "--crop", "40", "--pairs", "1", "--samples", "12",
@@ -41,6 +45,7 @@ FITS = {
     "images": IMAGES,
     "potential": POTENTIAL,
     "weights": WEIGHTS,
+    "dock": DOCK,
     "keypoints": KEYPOINTS,
     "register": REGISTER,
     "sfm": SFM,

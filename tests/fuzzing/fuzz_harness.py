@@ -251,12 +251,15 @@ class Tally:
 
 
 def fuzz(numbers: range, seed: int, base: Path, hang: float = HANG, say: Callable[[str], None] | None = None) -> Tally:
-    """Run the inputs of these numbers."""
+    """Run the inputs of these numbers, or those before an interruption."""
     tally = Tally()
     for number in numbers:
         case = make_case(seed, number)
         before = len(tally.faults)
-        tally.add(case, run_case(case, base, hang), f"{seed}/{number}")
+        try:
+            tally.add(case, run_case(case, base, hang), f"{seed}/{number}")
+        except KeyboardInterrupt:  # the counts of what was tried are worth more than the rest
+            break
         for fault in tally.faults[before:] if say else ():
             say(fault)
     return tally

@@ -344,7 +344,7 @@ def wrong_run(draw: Draw) -> Case:
         "::",
     )
     if draw.random() < 0.2:
-        name, task = draw.choice(["register", "keypoints", "sfm"]), draw.choice(list(RUNS))
+        name, task = draw.choice(["register", "keypoints", "sfm", "dock"]), draw.choice(list(RUNS))
         start = ("--start", "network") if name == "sfm" else ()
         run, known = draw.choice([(draw.choice(others), WRONG), (RUNS[task], EITHER if task == name else WRONG)])
         return Case("checkpoint", (*READERS[name][0], *start, "--checkpoint", run), known)

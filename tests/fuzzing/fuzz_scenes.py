@@ -54,6 +54,10 @@ def write_scenes(folder: Path) -> None:
         (folder / name).write_text("".join(f"{x:.5f} {y:.5f} {z:.5f}\n" for x, y, z in points))
     (folder / "ligand.pdb").write_text(_helix(8, 0.0))
     (folder / "receptor.pdb").write_text(_helix(12, 9.0))
+    for number in range(5):
+        (folder / "complexes").mkdir(exist_ok=True)
+        for side, residues, shift in (("l", 8 + number, 0.0), ("r", 12, 9.0)):
+            (folder / "complexes" / f"c{number}_{side}.pdb").write_text(_helix(residues, shift, draw))
 
 
 def damaged_file(draw: Draw) -> Case:
@@ -98,8 +102,8 @@ def _on_ellipsoid(draw: random.Random) -> tuple[float, float, float]:
     return x / length, 2 * y / length, 3 * z / length
 
 
-def _helix(residues: int, shift: float) -> str:
-    """The backbone of an alpha helix as PDB."""
+def _helix(residues: int, shift: float, noise: random.Random | None = None) -> str:
+    """The backbone of an alpha helix as PDB, its atoms a little moved if there is noise."""
     lines = []
     for residue in range(residues):
         for number, (atom, radius, turn, rise) in enumerate(
@@ -107,6 +111,8 @@ def _helix(residues: int, shift: float) -> str:
         ):
             angle = math.radians(100 * residue + turn)
             x, y, z = radius * math.cos(angle) + shift, radius * math.sin(angle), 1.5 * residue + rise
+            if noise is not None:
+                x, y, z = (value + noise.gauss(0, 0.1) for value in (x, y, z))
             lines.append(
                 f"ATOM  {4 * residue + number + 1:5d}  {atom:<3s} ALA A{residue + 1:4d}    "
                 f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}"

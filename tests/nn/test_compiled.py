@@ -114,7 +114,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[object, ...]]] = {
     "pointnet": (lambda: network(PointNet), (*CLOUD, *BATCH)),
     "dgcnn": (lambda: network(DGCNN, k=3), (*CLOUD, *BATCH)),
 }
-BY_INDUCTOR = ("pool", "message encoder")
+BY_INDUCTOR = ("pool",)
 """Those that the default backend compiles whenever the tests run."""
 
 

@@ -1,4 +1,4 @@
-"""The audit of a network on clouds sees at most 256 points of each, spread over the cloud, and says so."""
+"""The audit of a network on clouds sees at most 128 points of each, spread over the cloud, and says so."""
 
 import torch
 

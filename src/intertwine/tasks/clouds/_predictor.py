@@ -59,7 +59,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     job_type: ClassVar[type[CloudJob]]
     batch_size: ClassVar[int] = 32
     audit_batch_size: ClassVar[int] = 2
-    audit_points: ClassVar[int] = 256
+    audit_points: ClassVar[int] = 128
     kind: ClassVar[str] = "clouds"
 
     @property
