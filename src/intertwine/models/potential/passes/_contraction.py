@@ -180,11 +180,11 @@ def forms(
 def add_coefficient_gradients(
     z: Tensor, of_forms: Tensor, plan: ContractionPlan, runs: Sequence[tuple[int, int, int]], grads: Sequence[Tensor]
 ) -> None:
-    """Add to those in the coefficients: of ``sum over o, a, b, c of T_o,abc G_oa z_b z_c`` for given G.
+    """Add to the gradients in the coefficients, for those in the forms of z.
 
     Args:
         z: ``(1 + d, C, n)``.
-        of_forms: G, ``(D, 1 + d, C, n)``.
+        of_forms: ``(D, 1 + d, C, n)``.
         plan: Of the contraction.
         runs: (element, first, last + 1) of atoms of one element.
         grads: For each class ``(C, elements, columns, rows)``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -11,6 +12,7 @@ from intertwine._transforms import is_transformed
 from intertwine.models.potential._interaction import ProductInteraction
 from intertwine.models.potential.passes._constants import layer_constants, layer_plan, radial_matrix
 from intertwine.models.potential.passes._energies import Program, Readout, energies_and_slopes
+from intertwine.models.potential.passes._function import Reference, differentiable_energies_and_slopes
 from intertwine.models.potential.passes._tables import Tables, make_tables
 
 if TYPE_CHECKING:
@@ -64,7 +66,26 @@ class Evaluator:
             edges: ``(2, E)``.
         """
         program = self._program_of(network, readout, reach)
-        return energies_and_slopes(program, self._tables_of(elements, edges), vectors.detach())
+        return energies_and_slopes(program, self._tables_of(elements, edges), vectors.detach())[:2]
+
+    def differentiable(
+        self,
+        network: ProductNetwork,
+        readout: Tensor,
+        reach: Tensor,
+        elements: Tensor,
+        vectors: Tensor,
+        edges: Tensor,
+        reference: Reference,
+        weights: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """The same, differentiable in the weights; further arguments as for the operation."""
+
+        def make() -> Program:
+            return _program(network, readout, reach)
+
+        tables = self._tables_of(elements, edges)
+        return differentiable_energies_and_slopes(make, tables, vectors.detach(), reference, weights)
 
     def _program_of(self, network: ProductNetwork, readout: Tensor, reach: Tensor) -> Program:
         weights = torch.cat([weight.detach().flatten() for weight in (*_weights(network), readout, reach)])
