@@ -311,10 +311,8 @@ class Potential(nn.Module):
             elements = self.element_indices(numbers)
             given = self.network, self.readout, self.bound.reach, elements, vectors, edges
             weights = self._differentiable_weights() if wanted else []
-            if weights:
-                found = self._evaluator.differentiable(*given, reference, weights)
-            else:
-                found = self._evaluator(*given)
+            passes = self._evaluator
+            found = passes.differentiable(*given, reference, weights) if weights else passes(*given)
             references = self.reference.index_select(0, elements)
             return found[0].to(torch.float64) * self.energy_scale + references, found[1] * self.energy_scale
         if wanted and not vectors.requires_grad:

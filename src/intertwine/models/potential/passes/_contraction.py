@@ -169,9 +169,9 @@ def forms(
     if plan.padded:
         found[columns] = 0
     for block, coefficients in zip(plan.blocks, blocks, strict=True):
-        products, right = found[block.columns].transpose(0, 1), monomials[block.rows].transpose(0, 1)
-        for element, start, stop in runs:
-            torch.bmm(coefficients[:, element], right[:, :, start:stop], out=products[:, :, start:stop])
+        products, right = found[block.columns], monomials[block.rows].transpose(0, 1)
+        for element, start, stop in runs:  # one product of many matrices writes to contiguous memory only
+            products[:, :, start:stop] = torch.bmm(coefficients[:, element], right[:, :, start:stop]).transpose(0, 1)
     result = WORKSPACE.get("forms", z, len(plan.inverse), channels, atoms)
     torch.index_select(found, 0, plan.inverse, out=result)
     return result.view(plan.dim_out, -1, channels, atoms)
@@ -194,7 +194,7 @@ def add_coefficient_gradients(
     for block, grad in zip(plan.blocks, grads, strict=True):
         left, right = chosen[block.columns].transpose(0, 1), monomials[block.rows].permute(1, 2, 0)
         for element, start, stop in runs:
-            grad[:, element].baddbmm_(left[:, :, start:stop], right[:, start:stop])
+            grad[:, element] += torch.bmm(left[:, :, start:stop], right[:, start:stop])
 
 
 def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:

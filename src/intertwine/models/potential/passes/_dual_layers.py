@@ -104,9 +104,7 @@ def dual_element_sums_backward(plan: LayerPlan, sums: DualSums, grad: Tensor, gr
     grads.sums[0].index_add_(0, plan.degrees, products)
 
 
-def element_embedding_gradient(
-    plan: LayerPlan, constants: LayerConstants, edges: DualEdges, grad: Tensor
-) -> Tensor:
+def element_embedding_gradient(plan: LayerPlan, constants: LayerConstants, edges: DualEdges, grad: Tensor) -> Tensor:
     """Gradient ``(n k, elements)`` in the embedding of the neighbors, for gradients ``(d, C, 2 n)`` in the sums."""
     weights = constants.sums[0].index_select(0, plan.degrees)
     of_sums, of_tangents = torch.bmm(grad.mT, weights).transpose(0, 1).chunk(2)
@@ -139,18 +137,16 @@ def dual_feature_sums(
         tangent.addcmul_(own, factor_tangent)
         for p, path in enumerate(block.paths):
             kernel, kernel_tangent = (x.mT for x in made.kernels[p])
-            out = outputs[path.out][:, :, block.mixing[p] : block.mixing[p] + channels]
             rows = weighted[p].view(n, k * block.dim, channels)
-            torch.bmm(kernel, rows, out=out[:n])
-            torch.bmm(kernel, tangent[p].view_as(rows), out=out[n:]).baddbmm_(kernel_tangent, rows)
+            of_tangent = torch.bmm(kernel, tangent[p].view_as(rows)).baddbmm_(kernel_tangent, rows)
+            out = outputs[path.out][:, :, block.mixing[p] : block.mixing[p] + channels]
+            out[:n], out[n:] = torch.bmm(kernel, rows), of_tangent
     sums = features.new_empty(size, channels, n)
     mix(constants, [output[n:] for output in outputs], sums)
     return DualSums(sums, outputs, messages)
 
 
-def _dual_messages(
-    block: FeatureBlock, weights: Tensor, edges: DualEdges, near: Sequence[Tensor]
-) -> DualMessages:
+def _dual_messages(block: FeatureBlock, weights: Tensor, edges: DualEdges, near: Sequence[Tensor]) -> DualMessages:
     features, tangents = (x.narrow(1, block.first, block.dim) for x in near)
     factor, factor_tangent = edge_weights(f"weights {block.first}", edges.radial, weights).chunk(2, 1)
     found = [kernel.chunk(2) for kernel in kernels(block, edges.harmonics)]

@@ -41,9 +41,10 @@ class _Passes(torch.autograd.Function):
         reference: Reference,
         *weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            program = make()
-        energies, slopes, tape = energies_and_slopes(program, tables, vectors, recorded=True)
+        with torch.autocast("cpu", enabled=False):
+            with torch.enable_grad():
+                program = make()
+            energies, slopes, tape = energies_and_slopes(program, tables, vectors, recorded=True)
         ctx.found, ctx.again, ctx.weights = (program, tables, tape), (reference, vectors), weights
         return energies, slopes
 
@@ -56,7 +57,8 @@ class _Passes(torch.autograd.Function):
             outputs, given = list(reference(vectors)), [of_energies, of_slopes]
         else:
             program, tables, tape = ctx.found
-            gradients = constants_of(weight_gradients(program, tables, tape, of_energies, of_slopes))
+            with torch.autocast("cpu", enabled=False):
+                gradients = constants_of(weight_gradients(program, tables, tape, of_energies, of_slopes))
             pairs = zip(constants_of(program), gradients, strict=True)
             outputs, given = (list(x) for x in zip(*((c, g) for c, g in pairs if c.requires_grad), strict=True))
         found = torch.autograd.grad(

@@ -1,4 +1,4 @@
-"""Gradients in the weights of energies and forces: a pass along the tangents of the edges and one back to the weights.
+"""Gradients in the weights of energies and forces: a pass along tangents of the edges and one back to the weights.
 
 A loss of the energies E_i and of the slopes dE/dr has, for its gradients e_i and s in these, the gradient in the weights
 
@@ -87,9 +87,7 @@ class _Pass(NamedTuple):
     grads: Gradients
 
 
-def weight_gradients(
-    program: Program, tables: Tables, tape: Tape, of_energies: Tensor, of_slopes: Tensor
-) -> Gradients:
+def weight_gradients(program: Program, tables: Tables, tape: Tape, of_energies: Tensor, of_slopes: Tensor) -> Gradients:
     """Gradients in the constants of a program, for those ``(N,)`` in the energies and ``(E, 3)`` in the slopes."""
     grads = zero_gradients(program)
     along = torch.cat([of_slopes, of_slopes.new_zeros(1, 3)]).index_select(0, tables.edge)
@@ -141,8 +139,10 @@ def _along(run: _Pass, number: int, place: int) -> tuple[dual.DualSums, Tensor, 
 def _back(run: _Pass, number: int, place: int, sums: dual.DualSums, tangent: Tensor, grad: Tensor) -> None:
     """Add to gradients in the weights of a layer and in the features before it, for those ``(n, D, C)`` after it."""
     (record, chunk), plan, constants = _record(run, number, place), run.program.plans[number], run.program.constants
-    assert record.jacobian is not None and record.of_values is not None, "the tape was kept whole"
-    assert record.of_after is not None and record.of_sums is not None, "the tape was kept whole"
+    assert record.jacobian is not None, "the tape was kept whole"
+    assert record.of_after is not None, "the tape was kept whole"
+    assert record.of_values is not None, "the tape was kept whole"
+    assert record.of_sums is not None, "the tape was kept whole"
     grads, edges, of_features = run.grads.constants[number], run.edges[place], None
     before = None
     if number:
@@ -178,14 +178,12 @@ def _perceptron(readout: Readout, scalars: Tensor, tangents: Tensor, of_energies
 
 
 def _silu(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """silu and its two derivatives."""
+    """The function x sigmoid(x) and its two derivatives."""
     s = torch.sigmoid(x)
     return x * s, s + x * s * (1 - s), s * (1 - s) * (2 + x * (1 - 2 * s))
 
 
-def _bound(
-    readout: Readout, tables: Tables, tape: Tape, along: Tensor, of_energies: Tensor, grads: Readout
-) -> None:
+def _bound(readout: Readout, tables: Tables, tape: Tape, along: Tensor, of_energies: Tensor, grads: Readout) -> None:
     """Add to the gradient in the energies of bound atoms, for tangents ``(T,)`` of the distances."""
     reach = readout.reach.index_select(0, tables.elements).index_select(0, tables.target)
     near, slope = cutoff_with_derivative(tape.edges.distance / reach, 1.0)
