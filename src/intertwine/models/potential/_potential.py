@@ -307,9 +307,14 @@ class Potential(nn.Module):
 
         if not slopes:
             return energies_of(vectors), None
-        if not vectors.requires_grad and Evaluator.is_usable(self.network, numbers, edges):
+        network = self.network
+        if (
+            isinstance(network, ProductNetwork)
+            and not vectors.requires_grad
+            and Evaluator.is_usable(network, numbers, edges)
+        ):
             elements = self.element_indices(numbers)
-            given = self.network, self.readout, self.bound.reach, elements, vectors, edges
+            given = network, self.readout, self.bound.reach, elements, vectors, edges
             weights = self._differentiable_weights() if wanted else []
             passes = self._evaluator
             found = passes.differentiable(*given, reference, weights) if weights else passes(*given)

@@ -1,6 +1,6 @@
 """Gradients in the weights of energies and forces: a pass along tangents of the edges and one back to the weights.
 
-A loss of the energies E_i and of the slopes dE/dr has, for its gradients e_i and s in these, the gradient in the weights
+A loss with the gradients e_i in the energies E_i and s in the slopes dE/dr has in the weights the gradient
 
     d/dw (sum over i of e_i E_i + D(s) E),        D(s) E = sum over edges of s . dE/dr
 
