@@ -18,6 +18,9 @@ from intertwine.models.potential.passes._constants import LayerConstants, LayerP
 from intertwine.models.potential.passes._edges import EdgeFunctions, cutoff_with_derivative
 from intertwine.models.potential.passes._tables import Chunk, Tables
 
+_ATOMS_KEPT = 2048
+"""Beyond that the derivatives of the contraction are computed again rather than kept, some 20 KB an atom."""
+
 
 class Readout(NamedTuple):
     """Weights of the energies of atoms.
@@ -112,7 +115,7 @@ def energies_and_slopes(
     energies, of_distance = _bound(program.readout, tables, edges)
     of_harmonics = torch.zeros_like(edges.harmonics)
     last, linear = len(program.plans) - 1, program.readout.linear
-    kept = recorded or len(tables.chunks) == 1
+    kept = recorded or len(energies) <= _ATOMS_KEPT
     for number in range(last):
         _forward(program, number, tape, tables.chunks, kept)
         energies += tape.features[number][:, 0] @ linear[number]
