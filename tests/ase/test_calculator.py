@@ -135,7 +135,7 @@ def test_the_skin_changes_nothing_along_a_trajectory_and_when_the_cell_changes(p
 
 def test_molecular_dynamics_goes_through_the_passes(monkeypatch):
     torch.manual_seed(0)
-    model, calls, evaluate = Potential((1, 6, 8), "4x0e + 4x1o", lmax=1), [], Evaluator.__call__
+    model, calls, evaluate = Potential((1, 6, 8), "4x0e", average_neighbors=50.0), [], Evaluator.__call__
 
     def counted(self, *given):
         calls.append(len(given))

@@ -206,4 +206,6 @@ def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:
     )
     if w is None:
         return first.mul_(second)
-    return first.mul_(w.index_select(0, plan.second)).addcmul_(second, w.index_select(0, plan.first)).mul_(0.5)
+    other = WORKSPACE.get("other", z, *shape)
+    first.mul_(torch.index_select(w, 0, plan.second, out=other))
+    return first.addcmul_(second, torch.index_select(w, 0, plan.first, out=other)).mul_(0.5)
