@@ -19,6 +19,7 @@ from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.ase import Calculator
 from intertwine.models import Potential
+from intertwine.models.potential.passes import Evaluator
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,23 @@ def test_the_skin_changes_nothing_along_a_trajectory_and_when_the_cell_changes(p
         searches = atoms.calc.neighbor_list.searches
     assert np.allclose(trajectories[0], trajectories[1], rtol=0, atol=1e-9)
     assert 5 <= searches < 20
+
+
+def test_molecular_dynamics_goes_through_the_passes(monkeypatch):
+    torch.manual_seed(0)
+    model, calls, evaluate = Potential((1, 6, 8), "4x0e", average_neighbors=50.0), [], Evaluator.__call__
+
+    def counted(self, *given):
+        calls.append(len(given))
+        return evaluate(self, *given)
+
+    monkeypatch.setattr(Evaluator, "__call__", counted)
+    atoms = molecule("CH3CH2OH")
+    atoms.calc = Calculator(model)
+    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(0))
+    VelocityVerlet(atoms, 0.5 * fs).run(3)
+    assert len(calls) == 4
+    assert atoms.calc.neighbor_list.searches == 1
 
 
 def test_deviations_of_a_committee(potential):

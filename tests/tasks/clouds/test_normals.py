@@ -69,7 +69,9 @@ def test_so_many_training_clouds_have_estimated_normals(prepare, share):
         vectors = (batch := job.train_batch(every, seed).clouds).point_fields["vectors"]
         assert torch.equal(vectors[:, -3:], torch.tensor([[0.0, 0, 1]]).expand(len(own), 3))
         assert vectors.shape[1] == (9 if share == 0.3 else 6)
-        assert share != 0.3 or kinds(replace(batch, point_fields={"vectors": vectors[:, 3:]}), own, estimated)[:, 1].all()
+        assert (
+            share != 0.3 or kinds(replace(batch, point_fields={"vectors": vectors[:, 3:]}), own, estimated)[:, 1].all()
+        )
         taken.append(kinds(batch, own, estimated))
     counted = torch.stack(taken).double().flatten(0, 1)
     assert torch.allclose(counted.sum(1), torch.ones(()).double() + (share == 1.0))

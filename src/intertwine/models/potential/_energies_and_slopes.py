@@ -30,8 +30,7 @@ def energies_and_slopes(
         Both; derivatives of every order in the weights.
     """
     if not weights or torch.compiler.is_compiling() or is_transformed():
-        vectors = vectors.detach().requires_grad_()
-        return _both(energies_of, vectors)
+        return both(energies_of, vectors)
     found: tuple[Tensor, Tensor] = _EnergiesAndSlopes.apply(energies_of, vectors, *weights)  # type: ignore[no-untyped-call]
     return found
 
@@ -44,7 +43,9 @@ def slopes_of(energy: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
     return slopes
 
 
-def _both(energies_of: EnergyFunction, vectors: Tensor) -> tuple[Tensor, Tensor]:
+def both(energies_of: EnergyFunction, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies and the derivatives of their sum in the vectors, in the graph of the caller."""
+    vectors = vectors.detach().requires_grad_()
     energies = energies_of(vectors)
     return energies, slopes_of(energies.sum(), vectors, True)
 
@@ -53,7 +54,7 @@ class _EnergiesAndSlopes(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, energies_of: EnergyFunction, vectors: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
-            ctx.found = _both(energies_of, vectors.detach().requires_grad_())
+            ctx.found = both(energies_of, vectors)
         ctx.again, ctx.weights = (energies_of, vectors), weights
         return ctx.found[0].detach(), ctx.found[1].detach()
 
@@ -63,7 +64,7 @@ class _EnergiesAndSlopes(torch.autograd.Function):
         kept = further or bool(torch._C._autograd._get_current_graph_task_keep_graph())
         energies_of, vectors = ctx.again
         # for derivatives of higher orders a graph that belongs to the caller's, which may be freed with it
-        outputs = _both(energies_of, vectors.detach().requires_grad_()) if further else ctx.found
+        outputs = both(energies_of, vectors) if further else ctx.found
         pairs = [(x, g) for x, g in zip(outputs, cotangents, strict=True) if x.requires_grad]
         found = torch.autograd.grad(
             [x for x, _ in pairs],

@@ -12,7 +12,7 @@ from intertwine._errors import UsageError
 from intertwine.groups import O3
 from intertwine.models.potential._bound import BoundFeatures
 from intertwine.models.potential._encoder_network import EncoderNetwork
-from intertwine.models.potential._energies_and_slopes import energies_and_slopes, slopes_of
+from intertwine.models.potential._energies_and_slopes import both, energies_and_slopes, slopes_of
 from intertwine.models.potential._network import ProductNetwork
 from intertwine.models.potential.passes import Evaluator
 from intertwine.reps import Rep
@@ -302,23 +302,32 @@ class Potential(nn.Module):
         def energies_of(vectors: Tensor) -> Tensor:
             return self.node_energies(numbers, vectors, edges, frozen=not wanted)
 
+        def reference(vectors: Tensor) -> tuple[Tensor, Tensor]:
+            return both(lambda x: self.readout_features(numbers, x, edges) @ self.readout, vectors)
+
         if not slopes:
             return energies_of(vectors), None
+        network = self.network
         if (
-            not wanted
-            and isinstance(self.network, ProductNetwork)
-            and Evaluator.is_usable(self.network, numbers, edges)
+            isinstance(network, ProductNetwork)
+            and not vectors.requires_grad
+            and Evaluator.is_usable(network, numbers, edges)
         ):
             elements = self.element_indices(numbers)
-            found = self._evaluator(self.network, self.readout, self.bound.reach, elements, vectors, edges)
+            given = network, self.readout, self.bound.reach, elements, vectors, edges
+            weights = self._differentiable_weights() if wanted else []
+            passes = self._evaluator
+            found = passes.differentiable(*given, reference, weights) if weights else passes(*given)
             references = self.reference.index_select(0, elements)
             return found[0].to(torch.float64) * self.energy_scale + references, found[1] * self.energy_scale
         if wanted and not vectors.requires_grad:
-            weights = [x for x in (*self.parameters(), *self.buffers()) if x.requires_grad]
-            return energies_and_slopes(energies_of, vectors, weights)
+            return energies_and_slopes(energies_of, vectors, self._differentiable_weights())
         vectors = vectors if vectors.requires_grad else vectors.requires_grad_()
         energies = energies_of(vectors)
         return energies, slopes_of(energies.sum(), vectors, wanted)
+
+    def _differentiable_weights(self) -> list[Tensor]:
+        return [x for x in (*self.parameters(), *self.buffers()) if x.requires_grad]
 
 
 def edge_vectors(positions: Tensor, edges: Tensor, shifts: Tensor | None) -> Tensor:

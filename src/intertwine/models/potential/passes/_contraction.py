@@ -169,9 +169,9 @@ def forms(
     if plan.padded:
         found[columns] = 0
     for block, coefficients in zip(plan.blocks, blocks, strict=True):
-        products, right = found[block.columns].transpose(0, 1), monomials[block.rows].transpose(0, 1)
-        for element, start, stop in runs:
-            torch.bmm(coefficients[:, element], right[:, :, start:stop], out=products[:, :, start:stop])
+        products, right = found[block.columns], monomials[block.rows].transpose(0, 1)
+        for element, start, stop in runs:  # one product of many matrices writes to contiguous memory only
+            products[:, :, start:stop] = torch.bmm(coefficients[:, element], right[:, :, start:stop]).transpose(0, 1)
     result = WORKSPACE.get("forms", z, len(plan.inverse), channels, atoms)
     torch.index_select(found, 0, plan.inverse, out=result)
     return result.view(plan.dim_out, -1, channels, atoms)
@@ -180,11 +180,11 @@ def forms(
 def add_coefficient_gradients(
     z: Tensor, of_forms: Tensor, plan: ContractionPlan, runs: Sequence[tuple[int, int, int]], grads: Sequence[Tensor]
 ) -> None:
-    """Add to those in the coefficients: of ``sum over o, a, b, c of T_o,abc G_oa z_b z_c`` for given G.
+    """Add to the gradients in the coefficients, for those in the forms of z.
 
     Args:
         z: ``(1 + d, C, n)``.
-        of_forms: G, ``(D, 1 + d, C, n)``.
+        of_forms: ``(D, 1 + d, C, n)``.
         plan: Of the contraction.
         runs: (element, first, last + 1) of atoms of one element.
         grads: For each class ``(C, elements, columns, rows)``.
@@ -194,7 +194,7 @@ def add_coefficient_gradients(
     for block, grad in zip(plan.blocks, grads, strict=True):
         left, right = chosen[block.columns].transpose(0, 1), monomials[block.rows].permute(1, 2, 0)
         for element, start, stop in runs:
-            grad[:, element].baddbmm_(left[:, :, start:stop], right[:, start:stop])
+            grad[:, element] += torch.bmm(left[:, :, start:stop], right[:, start:stop])
 
 
 def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:
@@ -206,4 +206,6 @@ def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:
     )
     if w is None:
         return first.mul_(second)
-    return first.mul_(w.index_select(0, plan.second)).addcmul_(second, w.index_select(0, plan.first)).mul_(0.5)
+    other = WORKSPACE.get("other", z, *shape)
+    first.mul_(torch.index_select(w, 0, plan.second, out=other))
+    return first.addcmul_(second, torch.index_select(w, 0, plan.first, out=other)).mul_(0.5)

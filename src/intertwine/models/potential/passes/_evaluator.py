@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 
 from intertwine._transforms import is_transformed
 from intertwine.models.potential._interaction import ProductInteraction
-from intertwine.models.potential.passes._constants import layer_constants, layer_plan, radial_matrix
+from intertwine.models.potential.passes._constants import LayerPlan, layer_constants, layer_plan, radial_matrix
 from intertwine.models.potential.passes._energies import Program, Readout, energies_and_slopes
+from intertwine.models.potential.passes._function import Reference, differentiable_energies_and_slopes
 from intertwine.models.potential.passes._tables import Tables, make_tables
 
 if TYPE_CHECKING:
@@ -38,9 +40,10 @@ class Evaluator:
     def __init__(self) -> None:
         self._program: tuple[Tensor, Program] | None = None
         self._tables: tuple[Tensor, Tensor, Tables] | None = None
+        self._plans: tuple[torch.dtype, torch.device, tuple[LayerPlan, ...]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_program": None, "_tables": None}
+        return {"_program": None, "_tables": None, "_plans": None}
 
     @staticmethod
     def is_usable(network: nn.Module, numbers: Tensor, edges: Tensor) -> bool:
@@ -63,8 +66,28 @@ class Evaluator:
             vectors: ``(E, 3)``.
             edges: ``(2, E)``.
         """
-        program = self._program_of(network, readout, reach)
-        return energies_and_slopes(program, self._tables_of(elements, edges), vectors.detach())
+        with torch.autocast("cpu", enabled=False):
+            program = self._program_of(network, readout, reach)
+            return energies_and_slopes(program, self._tables_of(elements, edges), vectors.detach())[:2]
+
+    def differentiable(
+        self,
+        network: ProductNetwork,
+        readout: Tensor,
+        reach: Tensor,
+        elements: Tensor,
+        vectors: Tensor,
+        edges: Tensor,
+        reference: Reference,
+        weights: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """The same, differentiable in the weights; further arguments as for the operation."""
+
+        def make() -> Program:
+            return _program(network, self._plans_of(network, readout), readout, reach)
+
+        tables = self._tables_of(elements, edges)
+        return differentiable_energies_and_slopes(make, tables, vectors.detach(), reference, weights)
 
     def _program_of(self, network: ProductNetwork, readout: Tensor, reach: Tensor) -> Program:
         weights = torch.cat([weight.detach().flatten() for weight in (*_weights(network), readout, reach)])
@@ -72,8 +95,18 @@ class Evaluator:
         if known is None or known[0].dtype != weights.dtype or known[0].device != weights.device:
             known = None
         if known is None or not torch.equal(known[0], weights):
-            known = self._program = weights, _program(network, readout.detach().clone(), reach)
+            known = self._program = (
+                weights,
+                _program(network, self._plans_of(network, readout), readout.detach().clone(), reach),
+            )
         return known[1]
+
+    def _plans_of(self, network: ProductNetwork, readout: Tensor) -> tuple[LayerPlan, ...]:
+        dtype, device = readout.dtype, readout.device
+        if self._plans is None or self._plans[:2] != (dtype, device):
+            layers = [cast("ProductInteraction", layer) for layer in network.interactions]
+            self._plans = dtype, device, tuple(layer_plan(layer, dtype, device) for layer in layers)
+        return self._plans[2]
 
     def _tables_of(self, elements: Tensor, edges: Tensor) -> Tables:
         known = self._tables
@@ -99,9 +132,8 @@ def _weights(network: ProductNetwork) -> list[Tensor]:
     return found
 
 
-def _program(network: ProductNetwork, readout: Tensor, reach: Tensor) -> Program:
+def _program(network: ProductNetwork, plans: tuple[LayerPlan, ...], readout: Tensor, reach: Tensor) -> Program:
     layers = [cast("ProductInteraction", layer) for layer in network.interactions]
-    plans = tuple(layer_plan(layer, readout.dtype, readout.device) for layer in layers)
     radial = radial_matrix(network).split(network.radial_functions, 1)
     constants = tuple(map(layer_constants, layers, plans, radial))
     channels, hidden = network.hidden.in_features, network.hidden.out_features

@@ -126,8 +126,9 @@ def feature_sums(
     outputs = output_buffers(constants, features, n)
     for block, made in zip(plan.blocks, found, strict=True):
         for p, path in enumerate(block.paths):
-            out = outputs[path.out][:, :, block.mixing[p] : block.mixing[p] + channels]
-            torch.bmm(made.kernels[p].mT, made.weighted[p].view(n, k * block.dim, channels), out=out)
+            rows = made.weighted[p].view(n, k * block.dim, channels)
+            part = slice(block.mixing[p], block.mixing[p] + channels)
+            outputs[path.out][:, :, part] = torch.bmm(made.kernels[p].mT, rows)
     z = features.new_empty(1 + size, channels, n)
     z[0] = 1
     mix(constants, outputs, z[1:])

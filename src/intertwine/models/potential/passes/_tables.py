@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ENTRIES = 448  # of a chunk: what its layers compute stays in cache
+ENTRIES = 1536  # of a chunk
 _PADDING, _OVERHEAD = 1.05, 128  # a chunk may have this many times as many entries as edges, and this many more
 
 
