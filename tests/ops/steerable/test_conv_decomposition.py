@@ -25,7 +25,7 @@ class Decomposed(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-SMALL, LARGE = ("2x0e + 2x1o", "16x0e + 8x1o + 4x2e"), ("8x0e + 12x1o + 9x2e", "9x0e + 8x1e + 8x2e")
+SMALL, LARGE = ("4x0e + 4x1o + 2x2e", "4x0e + 4x1o + 2x2e"), ("8x0e + 12x1o + 9x2e", "9x0e + 8x1e + 8x2e")
 
 
 @pytest.mark.parametrize(("reps", "name"), [(SMALL, "small_steerable_conv"), (LARGE, "steerable_conv")])

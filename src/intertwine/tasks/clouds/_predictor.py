@@ -21,7 +21,7 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._choices import estimated_share, unoriented_normals
+from intertwine.tasks.clouds._choices import estimated_share, needs_normals
 from intertwine.tasks.clouds._describe import count
 from intertwine.tasks.clouds._evaluation import (
     Metrics,
@@ -245,7 +245,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
 
     def _warn_estimated(self, clouds: int) -> None:
         """A warning where a model that has seen the normals of files alone is given so many clouds without any."""
-        if clouds and unoriented_normals(self.config["model"]) and not estimated_share(self.config):
+        if clouds and needs_normals(self.config["model"]) and not estimated_share(self.config):
             warnings.warn(
                 f"{count(clouds, 'cloud')} without normals: they were estimated, and this model learned from those of "
                 "files alone, so expect more errors; fit it again with --estimated-normals 0.5",
