@@ -77,7 +77,7 @@ def test_so_many_training_clouds_have_estimated_normals(prepare, share):
 
 
 def test_which_follows_from_seed_and_index_alone(prepare):
-    job = prepare(augment="SO3")
+    job = prepare(augment="SO3", estimated_normals=0.5)
     whole = job.train_batch(torch.arange(12), 3).clouds
     for index in range(12):
         alone = job.train_batch(torch.tensor([index]), 3).clouds
@@ -106,13 +106,14 @@ def test_validation_is_on_both(prepare):
 @pytest.mark.parametrize(
     ("options", "share"),
     [
-        ({}, 0.5),
+        ({}, 0.0),
+        ({"estimated_normals": 0.5}, 0.5),
         ({"data": "classes"}, 1.0),
         ({"descriptor": "shape"}, 0.0),
         ({"normals": True}, 0.0),
         ({"estimated_normals": 1.0}, 1.0),
     ],
-    ids=["meshes", "clouds", "no normals", "oriented", "asked for"],
+    ids=["meshes", "both", "clouds", "no normals", "oriented", "asked for"],
 )
 def test_the_configuration_says_what_was_learned_from(prepare, options, share):
     job = prepare(**options)
@@ -129,8 +130,9 @@ def test_a_folder_of_meshes_and_clouds(prepare):
         if name.endswith(("1.off", "2.off")):
             Path("boxes", name).unlink()
             np.savetxt(Path("boxes", name).with_suffix(".xyz"), x.numpy())
+    assert prepare(estimated_normals=0.75).config["estimated_normals"] == 0.75
     job = prepare()
-    assert job.config["estimated_normals"] == 0.5
+    assert job.config["estimated_normals"] == 0.5  # the kind of a file may be told by its class, and must not tell it
     assert job.train_batch(torch.arange(12), 0).clouds.point_fields["vectors"].shape == (12 * 48, 3)
 
 
@@ -155,7 +157,7 @@ def probabilities(model, data):
 
 
 def test_a_model_of_meshes_takes_the_normals_of_meshes_and_estimates_those_of_clouds(train):
-    model = train("boxes")
+    model = train("boxes", "--estimated-normals", 0.5)
     assert {"accuracy", "estimated"} <= model.validation.keys()
     model.validation = {"accuracy": 0.8, "estimated": 0.79}
     with warnings.catch_warnings():
@@ -167,7 +169,9 @@ def test_a_model_of_meshes_takes_the_normals_of_meshes_and_estimates_those_of_cl
         assert torch.allclose(logits.softmax(1), predicted.to(logits), atol=1e-4)
     assert (found - bare).abs().amax(1).min() > 1e-4
     model.validation = {"accuracy": 0.8, "estimated": 0.7}
-    with pytest.warns(UserWarning, match=r"24 clouds without normals: .* accuracy is 70.0 % with such, 80.0 % with those"):
+    with pytest.warns(
+        UserWarning, match=r"24 clouds without normals: .* accuracy is 70.0 % with such, 80.0 % with those"
+    ):
         probabilities(model, "bare")
 
 
@@ -180,7 +184,7 @@ def test_a_model_of_clouds_estimates_those_of_meshes_too(train):
 
 
 def test_a_model_that_knows_meshes_alone_warns(train, command):
-    model = train("boxes", "--estimated-normals", 0)
+    model = train("boxes")
     said = command("predict", "runs/boxes-1", "bare", "--output", "found.csv").err
     assert said.count("24 clouds without normals: they were estimated") == 1
     assert "--estimated-normals 0.5" in said
@@ -191,7 +195,7 @@ def test_a_model_that_knows_meshes_alone_warns(train, command):
 
 
 def test_it_is_judged_with_both(train, command):
-    model = train("boxes")
+    model = train("boxes", "--estimated-normals", 0.5)
     said = command("evaluate", "runs/boxes-1").out
     assert said.count("with normals estimated from the points, as of files that have none: accuracy") == 1
     model.validation = {}

@@ -20,6 +20,8 @@ from intertwine.tasks.options import share
 _CHANNELS = 128
 _CUTOFF_MARGIN = 1.2
 """The cutoff over the length of nearly every edge."""
+_MIXED = 0.5
+"""The least share of training clouds with estimated normals, where some files have normals and others have none."""
 _CUTOFF_SHAPES = 200
 """How many training shapes the cutoff is chosen from."""
 
@@ -89,10 +91,17 @@ def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
 
 
 def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
-    """The share of training clouds with estimated normals: all, where no file has normals of its own."""
+    """The share of training clouds with estimated normals.
+
+    All, where no file has normals of its own. Half or more where only some have: which of them a file has may be told by
+    its class, and should not tell it.
+    """
     if options.normals or not needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
         return 0.0
-    return options.estimated_normals if bool(own_normals(clouds).any()) else 1.0
+    own = own_normals(clouds)
+    if not bool(own.any()):
+        return 1.0
+    return options.estimated_normals if bool(own.all()) else max(options.estimated_normals, _MIXED)
 
 
 def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:
