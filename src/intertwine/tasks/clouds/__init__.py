@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         mean_intersection,
         shape_intersections,
     )
-    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, Table, percent
+    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, Table, class_rows, percent
     from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, vector_count
     from intertwine.tasks.clouds._network import CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
@@ -47,6 +47,7 @@ __all__ = [
     "accuracy",
     "balanced_accuracy",
     "build_encoder",
+    "class_rows",
     "class_table",
     "confusion_matrix",
     "head",
@@ -71,6 +72,7 @@ _HOMES = {
     "accuracy": "_confusion",
     "balanced_accuracy": "_confusion",
     "build_encoder": "_builders",
+    "class_rows": "_evaluation",
     "class_table": "_confusion",
     "confusion_matrix": "_confusion",
     "head": "_network",

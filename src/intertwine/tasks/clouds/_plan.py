@@ -7,8 +7,8 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
-from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
-from intertwine.tasks._example_groups import check_parts, groups_of_names
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
 from intertwine.tasks.clouds._encoders import describe_encoder
@@ -108,13 +108,16 @@ def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOp
     """The split of the clouds, with groups kept together if that is asked for."""
     if options.group_by is None:
         return clouds.make_split(**amounts, seed=options.seed)
-    if clouds.split is not None and not any(amounts.values()):
-        raise UsageError(f"--group-by: the folders of {options.data} prescribe the split; leave it out, or give sizes")
-    classes, names = clouds.cloud_fields["classes"], clouds.label_names["classes"]
-    groups = groups_of_names(clouds.names, options.group_by)
-    split = stratified_split(classes, **amounts, seed=options.seed, groups=groups, names=names)
-    check_parts(len(split.validation), len(split.test), amounts["test"])
-    return split
+    return grouped_split(
+        options.data,
+        clouds.names,
+        options.group_by,
+        amounts,
+        options.seed,
+        classes=clouds.cloud_fields["classes"],
+        class_names=clouds.label_names["classes"],
+        prescribed=clouds.split is not None,
+    )
 
 
 def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:
