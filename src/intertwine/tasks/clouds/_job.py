@@ -117,10 +117,9 @@ class CloudJob(ABC):
     def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
         """A cloud of each of these training shapes, stretched, rotated, scaled and with noise."""
         points = self.config["points"]
-        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points, _NORMALS)
-        quaternion, scale, sample, stretch, noise, normals = normal_per_example(seed, indices, sum(sizes)).split(
-            sizes, 1
-        )
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points, *[_NORMALS] * (0 < self._estimated < 1))
+        numbers = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        quaternion, scale, sample, stretch, noise, *normals = numbers
         rotations = self._rotations(quaternion, self.config["augment"])
         factors = random_factors(stretch, self.config.get("stretch", 0.0))
         clouds = self._train.batch(
@@ -129,7 +128,8 @@ class CloudJob(ABC):
             scales=random_factors(scale, _SCALE_SPREAD) * factors,
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
-        clouds = choose_normals(clouds, torch.special.ndtr(normals[:, 0]) < self._estimated)
+        if normals:
+            clouds = choose_normals(clouds, torch.special.ndtr(normals[0][:, 0]) < self._estimated)
         if VECTORS in clouds.point_fields:
             vectors = stretch_normals(
                 clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds
