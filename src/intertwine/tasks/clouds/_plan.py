@@ -93,8 +93,8 @@ def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
 def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
     """The share of training clouds with estimated normals.
 
-    All, where no file has normals of its own. Half or more where only some have: otherwise the kind of its normals might
-    tell the class of a cloud.
+    All, where no file has normals of its own. Half or more where only some have: else the kind of normals might tell
+    the class of a cloud.
     """
     if options.normals or not needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
         return 0.0
