@@ -66,12 +66,10 @@ def test_so_many_training_clouds_have_estimated_normals(prepare, share):
     assert ((own * estimated).sum(1).abs().unflatten(0, (-1, 48)).amin(1) < 0.9).all() or share == 1.0
     every, taken = torch.arange(job.train_size()), []
     for seed in range(40):
-        vectors = (batch := job.train_batch(every, seed).clouds).point_fields["vectors"]
-        assert torch.equal(vectors[:, -3:], torch.tensor([[0.0, 0, 1]]).expand(len(own), 3))
-        assert vectors.shape[1] == (9 if share == 0.3 else 6)
-        assert (
-            share != 0.3 or kinds(replace(batch, point_fields={"vectors": vectors[:, 3:]}), own, estimated)[:, 1].all()
-        )
+        batch = job.train_batch(every, seed).clouds
+        assert batch.vectors == {"vectors"}
+        assert set(batch.point_fields) == {"vectors"}
+        assert torch.equal(batch.point_fields["vectors"][:, 3:], torch.tensor([[0.0, 0, 1]]).expand(len(own), 3))
         taken.append(kinds(batch, own, estimated))
     counted = torch.stack(taken).double().flatten(0, 1)
     assert torch.allclose(counted.sum(1), torch.ones(()).double() + (share == 1.0))
@@ -79,7 +77,7 @@ def test_so_many_training_clouds_have_estimated_normals(prepare, share):
 
 
 def test_which_follows_from_seed_and_index_alone(prepare):
-    job = prepare(augment="SO3")
+    job = prepare(augment="SO3", estimated_normals=0.5)
     whole = job.train_batch(torch.arange(12), 3).clouds
     for index in range(12):
         alone = job.train_batch(torch.tensor([index]), 3).clouds
@@ -91,7 +89,7 @@ def test_validation_is_on_both(prepare):
     job = prepare(estimated_normals=0.25)
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
-    own = job._validation.clouds.point_fields["vectors"]
+    own = job._validation.clouds.point_fields["vectors"][:, :3]
     assert kinds(batch.clouds, own, own).all()
     assert kinds(batch.estimated, estimate_normals(job._validation.clouds), own)[:, 0].all()
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
@@ -108,13 +106,14 @@ def test_validation_is_on_both(prepare):
 @pytest.mark.parametrize(
     ("options", "share"),
     [
-        ({}, 0.5),
+        ({}, 0.0),
+        ({"estimated_normals": 0.5}, 0.5),
         ({"data": "classes"}, 1.0),
         ({"descriptor": "shape"}, 0.0),
         ({"normals": True}, 0.0),
         ({"estimated_normals": 1.0}, 1.0),
     ],
-    ids=["meshes", "clouds", "no normals", "oriented", "asked for"],
+    ids=["meshes", "both", "clouds", "no normals", "oriented", "asked for"],
 )
 def test_the_configuration_says_what_was_learned_from(prepare, options, share):
     job = prepare(**options)
@@ -131,9 +130,10 @@ def test_a_folder_of_meshes_and_clouds(prepare):
         if name.endswith(("1.off", "2.off")):
             Path("boxes", name).unlink()
             np.savetxt(Path("boxes", name).with_suffix(".xyz"), x.numpy())
+    assert prepare(estimated_normals=0.75).config["estimated_normals"] == 0.75
     job = prepare()
-    assert job.config["estimated_normals"] == 0.5
-    assert job.train_batch(torch.arange(12), 0).clouds.point_fields["vectors"].shape == (12 * 48, 6)
+    assert job.config["estimated_normals"] == 0.5  # the kind of a file may be told by its class, and must not tell it
+    assert job.train_batch(torch.arange(12), 0).clouds.point_fields["vectors"].shape == (12 * 48, 3)
 
 
 @pytest.fixture
@@ -157,7 +157,9 @@ def probabilities(model, data):
 
 
 def test_a_model_of_meshes_takes_the_normals_of_meshes_and_estimates_those_of_clouds(train):
-    model = train("boxes")
+    model = train("boxes", "--estimated-normals", 0.5)
+    assert {"accuracy", "estimated"} <= model.validation.keys()
+    model.validation = {"accuracy": 0.8, "estimated": 0.79}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found, bare = probabilities(model, "boxes"), probabilities(model, "bare")
@@ -166,6 +168,11 @@ def test_a_model_of_meshes_takes_the_normals_of_meshes_and_estimates_those_of_cl
         logits = model.logits(model.dataset(given).batch(range(24)))
         assert torch.allclose(logits.softmax(1), predicted.to(logits), atol=1e-4)
     assert (found - bare).abs().amax(1).min() > 1e-4
+    model.validation = {"accuracy": 0.8, "estimated": 0.7}
+    with pytest.warns(
+        UserWarning, match=r"24 clouds without normals: .* accuracy is 70.0 % with such, 80.0 % with those"
+    ):
+        probabilities(model, "bare")
 
 
 def test_a_model_of_clouds_estimates_those_of_meshes_too(train):
@@ -177,7 +184,7 @@ def test_a_model_of_clouds_estimates_those_of_meshes_too(train):
 
 
 def test_a_model_that_knows_meshes_alone_warns(train, command):
-    model = train("boxes", "--estimated-normals", 0)
+    model = train("boxes")
     said = command("predict", "runs/boxes-1", "bare", "--output", "found.csv").err
     assert said.count("24 clouds without normals: they were estimated") == 1
     assert "--estimated-normals 0.5" in said
@@ -188,9 +195,10 @@ def test_a_model_that_knows_meshes_alone_warns(train, command):
 
 
 def test_it_is_judged_with_both(train, command):
-    model = train("boxes")
+    model = train("boxes", "--estimated-normals", 0.5)
     said = command("evaluate", "runs/boxes-1").out
     assert said.count("with normals estimated from the points, as of files that have none: accuracy") == 1
+    model.validation = {}
     found = model.evaluate(write_boxes(Path("others"))).metrics
     clouds = read_shapes("others", 32)
     predicted = model.logits(model.dataset(replace_normals(clouds)).batch(range(24))).argmax(1)

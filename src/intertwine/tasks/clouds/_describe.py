@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine.tasks._skipped import skipped_text
+from intertwine.tasks.clouds._choices import estimated_share, needs_normals
 from intertwine.tasks.clouds._job import CloudJob
 
 
@@ -27,7 +28,7 @@ def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
     frame = "" if encoder["frame"] == "none" else f" in {encoder['frame']} frames"
     skipped = skipped_text(data["skipped"])
     mirrors = ", mirror images told apart" if encoder["group"] == "SO3" else ""
-    return [
+    lines = [
         (
             "data",
             f"{name}: {data['clouds']:,} clouds, {kinds(job.config)}, split {sizes} "
@@ -39,6 +40,23 @@ def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
             f"{_augmented(job.config['augment'])}{', up vector as input' if job.config['vertical'] else ''}",
         ),
     ]
+    if needs_normals(job.config["model"]) and not job.config["normals"]:
+        lines.append(("normals", normals_text(estimated_share(job.config))))
+    return lines
+
+
+def normals_text(share: float) -> str:
+    """Which normals a model learns from, by the share of training clouds that have estimated ones.
+
+    >>> normals_text(0.5)
+    'of the files, and for half of the training clouds estimated from the points'
+    """
+    if share == 1:
+        return "estimated from the points, here and in predictions"
+    if share == 0:
+        return "of the files; to predict for clouds without normals, fit with --estimated-normals 0.5"
+    part = "half" if share == 0.5 else f"{100 * share:g} %"
+    return f"of the files, and for {part} of the training clouds estimated from the points"
 
 
 def kinds(config: dict[str, Any]) -> str:

@@ -57,9 +57,7 @@ class ExportedClouds(nn.Module):
             lengths = given.square().sum(1, keepdim=True)
             known = (lengths > 0) & (not self.always)
             unit = given * torch.rsqrt(lengths.clamp_min(_SMALLEST))
-            estimated = plane_normals(points)
-            second = [estimated] * (self.network.unoriented - 1)
-            vectors = torch.cat([torch.where(known, unit, estimated), *second, others], 1)
+            vectors = torch.cat([torch.where(known, unit, plane_normals(points)), others], 1)
         edges = nearest_neighbors(points, self.neighbors, None, None, None)
         inputs = (vectors.float(), points.float(), edges, None, None)
         logits: Tensor = self.network(*inputs, *category)
@@ -105,13 +103,13 @@ def export_clouds(
         save_program(export_cloud_network(module, given[0]), part, _metadata(network, config))
         function, _ = load_program(part)
         found = [function(*inputs)[0] for inputs in given]
-        known = int(network.unoriented > 0 and not always)
-        expected = [_logits(network, cloud, known) for cloud in clouds]
+        expected = [_logits(network, cloud, estimate=always) for cloud in clouds]
         checks = []
-        if known:
+        if network.unoriented and not always:
             blank = [(x, torch.cat([torch.zeros_like(x), v[:, 3:]], 1), *rest) for x, v, *rest in given]
             pairs = [
-                (function(*inputs)[0], _logits(network, cloud, 0)) for inputs, cloud in zip(blank, clouds, strict=True)
+                (function(*inputs)[0], _logits(network, cloud, estimate=True))
+                for inputs, cloud in zip(blank, clouds, strict=True)
             ]
             checks.append(Check("with normals estimated in the file", _largest(pairs), TOLERANCE))
         motions = None
@@ -127,20 +125,16 @@ def export_clouds(
 
 
 def _arguments(network: CloudNetwork, cloud: PointCloudBatch) -> tuple[Tensor, ...]:
-    """The inputs of the program for a cloud: of two normals up to sign it takes the first."""
+    """The inputs of the program for a cloud."""
     vectors, positions, _, _, _, *category = network_inputs(network, cloud)
-    vectors = positions[:, :0] if vectors is None else vectors
-    if network.unoriented:
-        vectors = torch.cat([vectors[:, :3], vectors[:, 3 * network.unoriented :]], 1)
-    return (positions, vectors, *category)
+    return (positions, positions[:, :0] if vectors is None else vectors, *category)
 
 
-def _logits(network: CloudNetwork, cloud: PointCloudBatch, known: int) -> Tensor:
-    """What the network gives for a cloud, with all but so many of its normals up to sign estimated as in the program."""
+def _logits(network: CloudNetwork, cloud: PointCloudBatch, *, estimate: bool) -> Tensor:
+    """What the network gives for a cloud, with normals up to sign that are estimated as in the program if wanted."""
     vectors, *others = network_inputs(network, cloud)
-    if count := network.unoriented:
-        estimated = [plane_normals(cloud.positions.double()).to(vectors)] * (count - known)
-        vectors = torch.cat([vectors[:, : 3 * known], *estimated, vectors[:, 3 * count :]], 1)
+    if estimate:
+        vectors = torch.cat([plane_normals(cloud.positions.double()).to(vectors), vectors[:, 3:]], 1)
     logits: Tensor = network(vectors, *others)
     return logits
 
@@ -171,7 +165,7 @@ def _largest(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
 
 def _metadata(network: CloudNetwork, config: dict[str, Any]) -> dict[str, Any]:
     """What the function takes and gives, as JSON."""
-    vectors = ["normal up to sign; zeros where it is not known"] * (network.unoriented > 0)
+    vectors = ["normal up to sign; zeros where it is not known"] * network.unoriented
     vectors += ["oriented normal"] * config["normals"] + ["up"] * config["vertical"]
     inputs = {name: text for name, text in INPUTS.items() if name != "category" or network.categories}
     names: dict[str, Any] = {name: config[name] for name in _NAMES if name in config}

@@ -18,7 +18,7 @@ from intertwine.data import (
     estimate_normals,
 )
 from intertwine.ops import safe_normalize
-from intertwine.tasks.clouds._choices import AXES, ROTATIONS, estimated_share, unoriented_normals
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS, estimated_share, needs_normals
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
 from intertwine.training import normal_per_example
@@ -26,8 +26,8 @@ from intertwine.training import normal_per_example
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
 
-VECTORS = "vectors"
-"""The point field that holds the input vectors of a network."""
+VECTORS, ESTIMATED = "vectors", "estimated"
+"""The point fields that hold the input vectors of a network, and the normals that may stand for the first of them."""
 
 _QUATERNION, _SCALE, _SAMPLE, _STRETCH, _NORMALS = 4, 1, 1, 3, 1
 """How many random numbers of a cloud are used for what."""
@@ -71,9 +71,9 @@ class CloudJob(ABC):
         self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
         train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
         self._estimated = estimated_share(config)
-        self._both = 0 < self._estimated < 1
-        self._validation = network_dataset(every.select(samples * subsets.validation), config)
-        self._train = network_dataset(every.select(train), config)
+        both = 0 < self._estimated < 1
+        self._validation = network_dataset(every.select(samples * subsets.validation), config, estimate=both)
+        self._train = network_dataset(every.select(train), config, estimate=both)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self._network = self.network(config)
@@ -117,10 +117,9 @@ class CloudJob(ABC):
     def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
         """A cloud of each of these training shapes, stretched, rotated, scaled and with noise."""
         points = self.config["points"]
-        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points, _NORMALS)
-        quaternion, scale, sample, stretch, noise, normals = normal_per_example(seed, indices, sum(sizes)).split(
-            sizes, 1
-        )
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points, *[_NORMALS] * (0 < self._estimated < 1))
+        numbers = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        quaternion, scale, sample, stretch, noise, *normals = numbers
         rotations = self._rotations(quaternion, self.config["augment"])
         factors = random_factors(stretch, self.config.get("stretch", 0.0))
         clouds = self._train.batch(
@@ -129,8 +128,8 @@ class CloudJob(ABC):
             scales=random_factors(scale, _SCALE_SPREAD) * factors,
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
-        if self._both:
-            clouds = without_normals(clouds, torch.special.ndtr(normals[:, 0]) < self._estimated)
+        if normals:
+            clouds = choose_normals(clouds, torch.special.ndtr(normals[0][:, 0]) < self._estimated)
         if VECTORS in clouds.point_fields:
             vectors = stretch_normals(
                 clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds
@@ -145,8 +144,11 @@ class CloudJob(ABC):
             self._validation.batch(indices, rotations=self._rotations(part, kind))
             for part, kind in zip(normals.split(_QUATERNION, 1), (self.config["augment"], ROTATIONS[-1]), strict=True)
         )
-        every = torch.ones(len(indices), dtype=torch.bool)
-        return LabeledBatch(given, rotated, without_normals(given, every) if self._both else None)
+        both = ESTIMATED in given.point_fields
+        none, every = torch.zeros(len(indices), dtype=torch.bool), torch.ones(len(indices), dtype=torch.bool)
+        return LabeledBatch(
+            choose_normals(given, none), choose_normals(rotated, none), choose_normals(given, every) if both else None
+        )
 
     def loss(self, batch: LabeledBatch) -> tuple[Tensor, int]:
         """The sum over clouds of the loss, and how many there are."""
@@ -218,25 +220,35 @@ def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
     return shapes * samples + (samples * uniform).long().clamp(max=samples - 1)
 
 
-def without_normals(clouds: PointCloudBatch, chosen: Tensor) -> PointCloudBatch:
-    """Clouds that have two normals, and of these clouds (B,) bool the second, the estimated one, as the first too."""
-    first, second, others = clouds.point_fields[VECTORS].tensor_split([3, 6], 1)
-    first = torch.where(chosen[clouds.batch, None], second, first)
-    return replace(clouds, point_fields={**clouds.point_fields, VECTORS: torch.cat([first, second, others], 1)})
+def choose_normals(clouds: PointCloudBatch, chosen: Tensor) -> PointCloudBatch:
+    """Clouds whose first input vectors, of these clouds (B,) bool, are the estimated normals, if there are any."""
+    fields = dict(clouds.point_fields)
+    estimated = fields.pop(ESTIMATED, None)
+    if estimated is None:
+        return clouds
+    first, others = fields[VECTORS].tensor_split([3], 1)
+    fields[VECTORS] = torch.cat([torch.where(chosen[clouds.batch, None], estimated.to(first), first), others], 1)
+    return replace(clouds, point_fields=fields, vectors=(VECTORS,))
 
 
-def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloudDataset:
-    """Clouds in the unit sphere with their neighbors, labels, and the input vectors of the network."""
-    vectors = input_vectors(clouds, config)
+def network_dataset(clouds: PointCloudSet, config: dict[str, Any], *, estimate: bool = False) -> PointCloudDataset:
+    """Clouds in the unit sphere with their neighbors, labels, and the input vectors of the network.
+
+    Args:
+        clouds: The clouds.
+        config: Of the run.
+        estimate: Whether they have estimated normals as well, for `choose_normals`.
+    """
+    vectors = {VECTORS: input_vectors(clouds, config), ESTIMATED: estimate_normals(clouds) if estimate else None}
+    known = {name: values for name, values in vectors.items() if values is not None}
     labeled = clouds.select_fields("classes", "parts")
-    if vectors is not None:
-        labeled = replace(labeled, point_fields={**labeled.point_fields, VECTORS: vectors}, vectors=(VECTORS,))
+    labeled = replace(labeled, point_fields={**labeled.point_fields, **known}, vectors=tuple(known))
     return PointCloudDataset(labeled, NearestNeighbors(config["encoder"]["neighbors"]), normalize="unit_sphere")
 
 
 def normal_count(config: dict[str, Any]) -> int:
-    """How many input vectors of each point are normals: those up to sign for the descriptor, and an oriented one."""
-    return unoriented_normals(config["model"]) + int(config["normals"])
+    """How many input vectors of each point are normals: one up to sign for the descriptor, and an oriented one."""
+    return int(needs_normals(config["model"])) + int(config["normals"])
 
 
 def vector_count(config: dict[str, Any]) -> int:
@@ -245,15 +257,10 @@ def vector_count(config: dict[str, Any]) -> int:
 
 
 def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
-    """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none.
-
-    Of two normals up to sign the second is estimated.
-    """
+    """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none."""
     vectors: list[Tensor] = []
     if normals := normal_count(config):
         vectors += [clouds.point_fields["normals"].to(torch.float64)] * normals
-        if unoriented_normals(config["model"]) > 1:
-            vectors[1] = estimate_normals(clouds).to(torch.float64)
     if config["vertical"]:
         up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
         vectors.append(up_vector.expand(len(clouds.positions), 3))

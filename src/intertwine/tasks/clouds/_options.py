@@ -102,9 +102,9 @@ class CloudOptions(GroupedFitOptions):
         maximum=LARGEST_RATE,
     )  # fmt: skip
     estimated_normals: float = option(
-        0.5, help="Share of training clouds whose normals are estimated from their points, as those of files without "
-        "normals are, with --descriptor surface; 1 leaves the normals of files unused, in predictions too.",
-        group="Training", minimum=0, maximum=1,
+        0.0, help="Share of training clouds whose normals are estimated from their points, as those of files without "
+        "normals are, with --descriptor surface: 0.5 to learn from meshes for clouds; 1 leaves the normals of files "
+        "unused, in predictions too.", group="Training", minimum=0, maximum=1,
     )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
 

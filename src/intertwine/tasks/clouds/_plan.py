@@ -10,7 +10,7 @@ from intertwine._progress import ProgressCallback
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
 from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._choices import DESCRIPTORS, unoriented_normals
+from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
@@ -20,6 +20,8 @@ from intertwine.tasks.options import share
 _CHANNELS = 128
 _CUTOFF_MARGIN = 1.2
 """The cutoff over the length of nearly every edge."""
+_MIXED = 0.5
+"""The least share of training clouds with estimated normals, where some files have normals and others have none."""
 _CUTOFF_SHAPES = 200
 """How many training shapes the cutoff is chosen from."""
 
@@ -46,7 +48,6 @@ def plan(
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = _make_split(clouds, amounts, options)
     _check_split(clouds, split, options.data)
-    estimated = _estimated(options, clouds)
     config = {
         "data": describe_source(options.data, source, clouds),
         "classes": list(clouds.label_names["classes"]),
@@ -70,12 +71,12 @@ def plan(
             "channels": _CHANNELS,
             "hidden": _CHANNELS,
             "dropout": options.dropout,
-            "descriptor": _descriptor(options, estimated),
+            "descriptor": _descriptor(options),
         },
         "augment": options.augment,
         "jitter": options.jitter,
         "stretch": options.stretch,
-        "estimated_normals": estimated,
+        "estimated_normals": _estimated(options, clouds),
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
@@ -83,23 +84,24 @@ def plan(
     return config, split.to_json(), clouds
 
 
-def _descriptor(options: CloudOptions, estimated: float) -> dict[str, Any] | None:
-    """The arguments of the descriptor; without dropout where there is none in the head.
-
-    A model that learns from normals of files and from estimated ones has both, the first of which may be estimated.
-    """
+def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
+    """The arguments of the descriptor; without dropout where there is none in the head."""
     chosen = DESCRIPTORS[options.descriptor]
-    if chosen is None:
-        return None
-    changes: dict[str, Any] = {} if options.dropout else {"dropout": 0.0}
-    return chosen | changes | ({"normals": 2} if 0 < estimated < 1 else {})
+    return chosen if chosen is None or options.dropout else {**chosen, "dropout": 0.0}
 
 
 def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
-    """The share of training clouds with estimated normals: all, where no file has normals of its own."""
-    if options.normals or not unoriented_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
+    """The share of training clouds with estimated normals.
+
+    All, where no file has normals of its own. Half or more where only some have: else the kind of normals might tell
+    the class of a cloud.
+    """
+    if options.normals or not needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
         return 0.0
-    return options.estimated_normals if bool(own_normals(clouds).any()) else 1.0
+    own = own_normals(clouds)
+    if not bool(own.any()):
+        return 1.0
+    return options.estimated_normals if bool(own.all()) else max(options.estimated_normals, _MIXED)
 
 
 def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:

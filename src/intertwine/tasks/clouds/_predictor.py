@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,13 +22,14 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._choices import estimated_share, unoriented_normals
+from intertwine.tasks.clouds._choices import estimated_share, needs_normals
 from intertwine.tasks.clouds._describe import count
 from intertwine.tasks.clouds._evaluation import (
     Metrics,
     Predictions,
     as_evaluation,
     evaluation_table,
+    percent,
     protocol_rotations,
     with_estimated_normals,
 )
@@ -47,6 +49,11 @@ from intertwine.tasks.clouds._source import (
     warn_degenerate,
 )
 
+if TYPE_CHECKING:
+    from intertwine.training import Checkpoint
+
+_GAP = 0.02
+"""A difference of scores that is worth a warning."""
 _EXPORTED = 4
 """How many clouds an exported program is audited on."""
 
@@ -57,10 +64,19 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     """A network on clouds in use; arguments as those of `Predictor`."""
 
     job_type: ClassVar[type[CloudJob]]
+    validation: Mapping[str, float] = MappingProxyType({})
+    """The metrics of the validation split, where they are known."""
     batch_size: ClassVar[int] = 32
     audit_batch_size: ClassVar[int] = 2
     audit_points: ClassVar[int] = 128
     kind: ClassVar[str] = "clouds"
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The predictor of a checkpoint; arguments and errors as those of `Predictor.from_checkpoint`."""
+        predictor = super().from_checkpoint(checkpoint)
+        predictor.validation = checkpoint.metrics
+        return predictor
 
     @property
     @abstractmethod
@@ -244,13 +260,18 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         self._warn_estimated(estimated)
 
     def _warn_estimated(self, clouds: int) -> None:
-        """A warning where a model that has seen the normals of files alone is given so many clouds without any."""
-        if clouds and unoriented_normals(self.config["model"]) and not estimated_share(self.config):
-            warnings.warn(
-                f"{count(clouds, 'cloud')} without normals: they were estimated, and this model learned from those of "
-                "files alone, so expect more errors; fit it again with --estimated-normals 0.5",
-                stacklevel=2,
-            )
+        """A warning where so many clouds had no normals, and the model is worse with estimated ones."""
+        if not clouds or not needs_normals(self.config["model"]):
+            return
+        score, estimated = (self.validation.get(name, 0.0) for name in (self.job_type.score, "estimated"))
+        if not estimated_share(self.config):
+            reason = "this model learned from those of files alone; fit it again with --estimated-normals 0.5"
+        elif "estimated" in self.validation and score - estimated > _GAP:
+            name = self.job_type.score
+            reason = f"the validation {name} is {percent(estimated)} with such, {percent(score)} with those of files"
+        else:
+            return
+        warnings.warn(f"{count(clouds, 'cloud')} without normals: they were estimated, and {reason}", stacklevel=2)
 
 
 def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:

@@ -16,7 +16,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudSet, estimate_normals, iter_shapes, read_shapes
 from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
-from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, unoriented_normals
+from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, needs_normals
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
@@ -46,14 +46,14 @@ class Sampling(NamedTuple):
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> Sampling:
         """One cloud of each file, as a run samples it."""
-        estimate = unoriented_normals(config["model"]) > 0 and not config["normals"]
+        estimate = needs_normals(config["model"]) and not config["normals"]
         always = estimated_share(config) == 1
         return cls(config["points"], config["seed"], config["normals"], estimate=estimate, always=always)
 
     @classmethod
     def of_options(cls, options: CloudOptions) -> Sampling:
         """All clouds that a run is to learn from."""
-        estimate = unoriented_normals({"descriptor": DESCRIPTORS[options.descriptor]}) > 0 and not options.normals
+        estimate = needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}) and not options.normals
         always = estimate and options.estimated_normals == 1
         return cls(options.points, options.seed, options.normals, options.draws, estimate, always)
 
