@@ -111,8 +111,7 @@ def export_clouds(
         if known:
             blank = [(x, torch.cat([torch.zeros_like(x), v[:, 3:]], 1), *rest) for x, v, *rest in given]
             pairs = [
-                (function(*inputs)[0], _logits(network, cloud, 0))
-                for inputs, cloud in zip(blank, clouds, strict=True)
+                (function(*inputs)[0], _logits(network, cloud, 0)) for inputs, cloud in zip(blank, clouds, strict=True)
             ]
             checks.append(Check("with normals estimated in the file", _largest(pairs), TOLERANCE))
         motions = None
