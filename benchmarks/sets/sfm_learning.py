@@ -178,6 +178,23 @@ def row(title, tracks, given, truth, network, steps, *, reconstruct):
     )  # fmt: skip
 
 
+def random_scenes(networks, count=200):
+    """Mean rotation errors over random scenes that no network was trained on, and with points in another order."""
+    errors = {"one pose": [], **{kind: [] for kind in networks}}
+    changes = {kind: [] for kind in networks}
+    for seed in range(2**40, 2**40 + count):
+        each = example(random_scene_of(VIEWS, seed), 80)
+        same = torch.eye(3, dtype=torch.float64).expand_as(each.truth.rotations)
+        errors["one pose"].append(float(rotation_error(same, each.truth.rotations)))
+        for kind, network in networks.items():
+            rotations, _ = network_poses(each.given, network, 0)
+            errors[kind].append(float(rotation_error(rotations, each.truth.rotations)))
+            changes[kind].append(permuted(each.given, network, rotations))
+    for kind, found in errors.items():
+        moved = f", {sum(changes[kind]) / count:.2g} by another order" if kind in changes else ""
+        print(f"{count} random scenes, {kind}: {sum(found) / count:.1f} degrees{moved}", flush=True)
+
+
 def test(options):
     networks = {}
     for path in options.networks:
@@ -185,6 +202,7 @@ def test(options):
         networks[saved["kind"]] = make(saved["kind"])
         networks[saved["kind"]].load_state_dict(saved["weights"])
         print(f"{saved['kind']}: {saved['steps']} steps in {saved['minutes']} minutes")
+    random_scenes(networks)
     print("| " + " | ".join(COLUMNS) + " |")
     print("|---" * len(COLUMNS) + "|")
     for path in scene_names(options.folder):
