@@ -18,7 +18,7 @@ from intertwine.tasks.sfm._scene_set import SceneSet, cameras_of, for_cameras
 from intertwine.tasks.sfm.mapping import NetworkInput, network_input
 
 _LEAST_OF_CAMERA = 20
-_OF_REPROJECTION = 0.01
+_OF_REPROJECTION = 0.1
 
 
 class SceneExample:
