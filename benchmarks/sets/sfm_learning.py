@@ -4,8 +4,8 @@
     python benchmarks/sets/sfm_learning.py train plain.pt --kind plain --minutes 6
     python benchmarks/sets/sfm_learning.py test FOLDER equivariant.pt plain.pt --reconstruct
 
-The networks are trained on random scenes, made anew for each step (`random_scene`), by the loss of `fit sfm`: of poses
-and of reprojection. No scene of the folder is ever trained on. The plain network is a perceptron that reads a table of
+The networks are trained on random scenes, made anew for each step (`random_scene`), by the pose loss of `fit
+sfm`. No scene of the folder is ever trained on. The plain network is a perceptron that reads a table of
 cameras and points row by row; it has no row for more than 12 cameras. Printed for each scene are errors of the cameras
 that a network gives, and of the reconstruction that starts from them:
 
@@ -26,16 +26,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from intertwine.data.tracks import random_scene, read_tracks, scene_names
+from intertwine.data.tracks import read_tracks, scene_names
 from intertwine.models import CamerasAndPoints, ResidualTracksNetwork, TracksNetwork
+from intertwine.models.tracks._residual_tracks_network import _OF_RAYS as OF_RAYS
+from intertwine.models.tracks._residual_tracks_network import calibrated_cameras, mean_ray_turns, turned
 from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
 from intertwine.ops.cameras import matrix_from_quaternion
 from intertwine.tasks.sfm import NetworkStart, structure_from_motion
-from intertwine.tasks.sfm._job import example, part_of_scene, rotation_error, scene_loss
+from intertwine.tasks.sfm._job import example, random_scene_of, rotation_error
+from intertwine.tasks.sfm._pose_loss import pose_loss
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, optimize, verified_rows
 
-CAMERAS, POINTS, VIEWS = 12, 220, (5, 12)
+CAMERAS, POINTS, VIEWS = 12, 220, (4, 12)
 COLUMNS = (
     "scene, cameras from", "rotation of the network", "change by permutation", "px before", "start", "px", "rotation",
     "seconds",
@@ -70,23 +73,60 @@ def make(kind):
     return ResidualTracksNetwork() if kind == "equivariant" else PlainNetwork()
 
 
-def train(kind, minutes, points=100, batch=8, rate=2e-3):
+def dense_batch(examples):
+    """Scenes as one array (scenes, cameras, points, 2), and which entries are seen."""
+    sizes = [max(each.given.entries.sizes[axis] for each in examples) for axis in (0, 1)]
+    xy = torch.zeros(len(examples), *sizes, 2)
+    seen = torch.zeros(len(examples), *sizes, dtype=torch.bool)
+    for number, each in enumerate(examples):
+        camera, point = each.given.entries.indices
+        xy[number, camera, point], seen[number, camera, point] = each.given.xy, True
+    return xy, seen
+
+
+def equivariant_losses(network, examples):
+    """The pose losses of a batch: the network on a masked array, which is faster than scene by scene."""
+    xy, seen = dense_batch(examples)
+    for number, each in enumerate(examples):
+        camera, point = each.given.entries.indices
+        turns = mean_ray_turns(each.given.xy, camera, each.given.entries.sizes[0])
+        xy[number, camera, point] = OF_RAYS * turned(each.given.xy, turns[camera])
+    camera, _ = network.pool(nn.functional.gelu(network.body(xy, mask=seen)), mask=seen)
+    there = seen.any(2)
+    for layer in network.among_cameras:
+        camera = layer(camera, there)
+    outputs = network.camera_head(camera)
+    losses, errors = [], []
+    for each, found in zip(examples, outputs, strict=True):
+        turns = mean_ray_turns(each.given.xy, each.given.entries.indices[0], each.given.entries.sizes[0])
+        poses = turns.mT @ calibrated_cameras(found[: len(turns)])
+        losses.append(pose_loss(poses, *each.truth))
+        errors.append(float(rotation_error(poses.detach(), each.truth.rotations)))
+    return losses, errors
+
+
+def plain_losses(network, examples):
+    found = [network(each.given.xy, each.given.entries).projections for each in examples]
+    pairs = [*zip(found, examples, strict=True)]
+    losses = [pose_loss(poses, *each.truth) for poses, each in pairs]
+    return losses, [float(rotation_error(poses.detach(), each.truth.rotations)) for poses, each in pairs]
+
+
+def train(kind, minutes, points=80, batch=8, rate=2e-3):
     """AdamW on a cosine schedule over the minutes; returns the network and the number of steps."""
     network = make(kind)
+    losses_of = equivariant_losses if kind == "equivariant" else plain_losses
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
     begin, steps, errors = time.monotonic(), 0, []
     while (spent := (time.monotonic() - begin) / (60 * minutes)) < 1:
         optimizer.param_groups[0]["lr"] = rate * min(1, (steps + 1) / 100) * (1 + math.cos(math.pi * spent)) / 2
         optimizer.zero_grad()
-        for number in range(batch):
-            seed = steps * batch + number
-            each = example(part_of_scene(random_scene(VIEWS[1], seed=seed), VIEWS, seed, 0), points)
-            found = scene_loss(network, each)
-            (found.loss / batch).backward()
-            errors.append(float(rotation_error(found.projections.detach(), each.truth.rotations)))
+        seeds = range(steps * batch, (steps + 1) * batch)
+        losses, found = losses_of(network, [example(random_scene_of(VIEWS, seed), points) for seed in seeds])
+        torch.stack(losses).mean().backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        steps += 1
+        steps, errors = steps + 1, errors + found
         if steps % 100 == 0:
             mean = sum(errors) / len(errors)
             print(f"step {steps}, {60 * minutes * spent:.0f} s: rotations {mean:.1f} degrees off", flush=True)
@@ -138,6 +178,23 @@ def row(title, tracks, given, truth, network, steps, *, reconstruct):
     )  # fmt: skip
 
 
+def random_scenes(networks, count=200):
+    """Mean rotation errors over random scenes that no network was trained on, and with points in another order."""
+    errors = {"one pose": [], **{kind: [] for kind in networks}}
+    changes = {kind: [] for kind in networks}
+    for seed in range(2**40, 2**40 + count):
+        each = example(random_scene_of(VIEWS, seed), 80)
+        same = torch.eye(3, dtype=torch.float64).expand_as(each.truth.rotations)
+        errors["one pose"].append(float(rotation_error(same, each.truth.rotations)))
+        for kind, network in networks.items():
+            rotations, _ = network_poses(each.given, network, 0)
+            errors[kind].append(float(rotation_error(rotations, each.truth.rotations)))
+            changes[kind].append(permuted(each.given, network, rotations))
+    for kind, found in errors.items():
+        moved = f", {sum(changes[kind]) / count:.2g} by another order" if kind in changes else ""
+        print(f"{count} random scenes, {kind}: {sum(found) / count:.1f} degrees{moved}", flush=True)
+
+
 def test(options):
     networks = {}
     for path in options.networks:
@@ -145,6 +202,7 @@ def test(options):
         networks[saved["kind"]] = make(saved["kind"])
         networks[saved["kind"]].load_state_dict(saved["weights"])
         print(f"{saved['kind']}: {saved['steps']} steps in {saved['minutes']} minutes")
+    random_scenes(networks)
     print("| " + " | ".join(COLUMNS) + " |")
     print("|---" * len(COLUMNS) + "|")
     for path in scene_names(options.folder):
@@ -159,7 +217,10 @@ def test(options):
             row(f"{path.name}, {kind}, inference", *scene, network, 0, reconstruct=options.reconstruct)
             row(f"{path.name}, {kind}, fine-tuned", *scene, network, options.tuning, reconstruct=options.reconstruct)
         torch.manual_seed(0)
-        row(f"{path.name}, from scratch", *scene, TracksNetwork(128), options.steps, reconstruct=options.reconstruct)
+        if options.steps:
+            row(
+                f"{path.name}, from scratch", *scene, TracksNetwork(128), options.steps, reconstruct=options.reconstruct
+            )
         if options.reconstruct:
             row(f"{path.name}, geometry", *scene, None, 0, reconstruct=True)
 
@@ -175,7 +236,7 @@ def main():
     testing.add_argument("folder", type=Path)
     testing.add_argument("networks", type=Path, nargs="+")
     testing.add_argument("--tuning", type=int, default=500)
-    testing.add_argument("--steps", type=int, default=1500)
+    testing.add_argument("--steps", type=int, default=1500, help="0 for no network from scratch")
     testing.add_argument("--reconstruct", action="store_true", help="go on to bundle adjustment (minutes)")
     options = parser.parse_args()
     if options.command == "test":

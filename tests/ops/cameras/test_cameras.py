@@ -227,5 +227,18 @@ def test_projection_loss_scales_gradients():
     loss = projection_loss(projections, points, tracks.camera, tracks.point, tracks.normalized())
     loss.backward()
     expected = tracks.poses.translations.new_tensor(1 / 30)
-    assert projections.grad[:, :, 3].norm(dim=1).max() <= 10 * expected + 1e-12
+    lengths = projections.grad[:, :, 3].norm(dim=1)
+    assert 0 < lengths.max() <= 10 * expected + 1e-12
     assert projections.grad.isfinite().all()
+
+
+def test_projection_loss_times_a_factor_has_its_gradient_times_it():
+    tracks, points = synthetic_tracks(3, 10, visible=1.0)
+    given = torch.cat([tracks.poses.rotations, tracks.poses.translations[..., None]], 2)
+    gradients = []
+    for factor in (1.0, 0.01):
+        projections = given.clone().requires_grad_()
+        loss = projection_loss(projections, points, tracks.camera, tracks.point, tracks.normalized())
+        (factor * loss).backward()
+        gradients.append(projections.grad)
+    torch.testing.assert_close(gradients[1], 0.01 * gradients[0])

@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 def random_scene(num_cameras: int = 12, *, seed: int = 0) -> Tracks:
     """A random scene with known poses: an object from around, a facade, a courtyard, a corridor, or a free cloud.
 
-    The kind, the extent, the path and the angles of the cameras, the lens (25 to 100 degrees wide), how long tracks are
+    The kind, the extent, the path and the angles of the cameras, the lens (28 to 62 degrees wide), how long tracks are
     and the share of missed observations are drawn; the noise is 0.3 pixels at a focal length of 1,000.
 
     Args:
@@ -163,7 +163,7 @@ def _views(place: _Place, poses: CameraPoses, random: _Random) -> tuple[Tensor, 
     """
     spots = torch.einsum("mij,nj->mni", poses.rotations, place.points) + poses.translations[:, None]
     xy, depth = spots[..., :2] / spots[..., 2:], spots[..., 2]
-    wide = random.number(0.22, 1.2)
+    wide = random.number(0.25, 0.6)
     high = wide * random.number(0.6, 1.0)
     if random.number(0, 1) < 0.25:
         wide, high = high, wide

@@ -15,7 +15,8 @@ def projection_loss(projections: Tensor, points: Tensor, camera: Tensor, point: 
     .. math:: \frac{1}{N} \sum_{(i, j)} \begin{cases} \lVert \pi(P_i X_j) - x_{ij} \rVert & (P_i X_j)_3 \ge h \\
         h - (P_i X_j)_3 & \text{otherwise} \end{cases}, \qquad h = 10^{-4}
 
-    The gradient with respect to each ``P_i X_j`` is scaled to the length ``1 / N``, whatever the distance of the point.
+    The gradient with respect to each ``P_i X_j`` is scaled to the length ``1 / N``, whatever the distance of the point,
+    times the factor that the loss is multiplied by.
 
     Args:
         projections: ``(cameras, 3, 4)``.
@@ -37,14 +38,13 @@ def projection_loss(projections: Tensor, points: Tensor, camera: Tensor, point: 
     """
     matrices = projections[camera]
     seen = torch.einsum("nij,nj->ni", matrices[..., :3], points[point]) + matrices[..., 3]
-    if seen.requires_grad:
-        seen.register_hook(_unit_gradients)
     depth = seen[:, 2]
     front = depth >= _HINGE
     error = (seen[:, :2] / torch.where(front, depth, 1.0)[:, None] - xy).square().sum(1)
     distance = torch.where(front, error, 1.0).clamp_min(1e-30).sqrt()
-    return torch.where(front, distance, _HINGE - depth).mean()
-
-
-def _unit_gradients(gradient: Tensor) -> Tensor:
-    return normalize(gradient, dim=1, eps=1e-30) / len(gradient)
+    terms = torch.where(front, distance, _HINGE - depth)
+    if seen.requires_grad:
+        of_terms: list[Tensor] = []  # The gradient of each term, which comes before that of each P X.
+        terms.register_hook(of_terms.append)
+        seen.register_hook(lambda gradient: normalize(gradient, dim=1, eps=1e-30) * of_terms.pop().abs()[:, None])
+    return terms.mean()

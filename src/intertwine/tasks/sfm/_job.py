@@ -66,14 +66,14 @@ class SfmJob:
 
     def train_batch(self, indices: Tensor, seed: int) -> list[SceneExample]:
         """Parts of these training scenes."""
-        views, points = self.config["views"], self.config["points"]
-        return [example(part_of_scene(self._scene(i, seed), views, seed, i), points) for i in indices.tolist()]
+        return [example(self._scene(number, seed), self.config["points"]) for number in indices.tolist()]
 
     def _scene(self, number: int, seed: int) -> Tracks:
+        """A part of a scene that was given, or a random one."""
         if number < len(self._train):
-            return self._train.scenes[number]
-        most = max(self.config["views"][1], 4)
-        return for_cameras(random_scene(most, seed=mixed_seed(seed, number)), cameras_of(self.config))
+            return part_of_scene(self._train.scenes[number], self.config["views"], seed, number)
+        scene = random_scene_of(self.config["views"], mixed_seed(seed, number))
+        return for_cameras(scene, cameras_of(self.config))
 
     def validation_batch(self, indices: Tensor) -> list[SceneExample]:
         """These validation scenes."""
@@ -132,6 +132,12 @@ def part_of_scene(scene: Tracks, views: tuple[int, int], seed: int, index: int) 
     part = scene.select(chosen[scene.camera])
     counts = torch.bincount(part.point, minlength=scene.num_points)
     return part.select(counts[part.point] >= 2)
+
+
+def random_scene_of(views: tuple[int, int], seed: int) -> Tracks:
+    """A random scene with a number of cameras drawn within these, 4 at least."""
+    count = int(torch.randint(views[0], views[1] + 1, (), generator=torch.Generator().manual_seed(seed)))
+    return random_scene(max(count, 4), seed=seed)
 
 
 def mixed_seed(seed: int, index: int) -> int:
