@@ -404,7 +404,7 @@ def test_surfels_are_spaced_and_not_alone():
 def test_confidence_is_a_logistic_model():
     evidence = Evidence(agreeing=19, matches=40, overlap=(0.8, 0.6), closeness=0.7, margin=0.5, fit=0.9)
     assert evidence.features == (math.log(20), 0.7, 0.5, -math.log(1.02 - 0.9))
-    logit = -19.27 + 0.959 * math.log(20) + 9.401 * 0.7 + 2.599 * 0.5 - 1.886 * math.log(1.02 - 0.9)
+    logit = -27.65 + 1.377 * math.log(20) + 5.665 * 0.7 + 2.808 * 0.5 - 4.452 * math.log(1.02 - 0.9)
     assert confidence_of(evidence) == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-12)
     assert confidence_of(evidence._replace(agreeing=10**30)) == pytest.approx(1 / (1 + math.exp(-30)), abs=0)
     assert confidence_of(evidence._replace(closeness=-100.0)) == pytest.approx(1 / (1 + math.exp(30)), rel=1e-12)

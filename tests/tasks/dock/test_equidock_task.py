@@ -86,6 +86,11 @@ class TestDock(TaskTests):
         said = command("dock", *files, "--checkpoint", run.folder, "--potential", "x.json", code=2)
         assert "--potential cannot be given with --checkpoint" in said.err
 
+    def test_the_report_has_the_measures_and_curves(self, run):
+        page = run.task.report(run.job, run.result, run.folder).read_text(encoding="utf-8")
+        for text in ("complex RMSD, median", "without clashes", "EquiDock, 2 layers", "<svg"):
+            assert text in page
+
     def test_motions_are_bi_equivariant_and_swap(self, run, random_motion):
         predictor = load(run.result.best)
         ligand, receptor = (bent(structure, 7) for structure in self.bundle)

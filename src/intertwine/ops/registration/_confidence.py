@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, log, log1p
 from typing import NamedTuple
 
-_WEIGHTS = (-19.27, 0.959, 9.401, 2.599, 1.886)
+_WEIGHTS = (-27.65, 1.377, 5.665, 2.808, 4.452)
 """Of a constant and of `Evidence.features`."""
 
 

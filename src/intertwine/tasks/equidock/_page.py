@@ -61,7 +61,10 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
     if find_spec("matplotlib") is None or not history:
         return []
     losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
-    errors = {"complex RMSD (angstrom)": [row["complex"] for row in history]}
+    errors = {
+        "complex RMSD (angstrom)": [row["complex"] for row in history],
+        "clashing pairs": [row["clashes"] for row in history],
+    }
     pair = (
         (curve_figure(history, "loss", losses, None), "Loss in training and in validation."),
         (curve_figure(history, "mean", errors, None), "Validation: the network alone."),
