@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check peers mutate bench dist format clean help
+.PHONY: demo test check peers conformance mutate bench dist format clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,6 +29,9 @@ peers: $(STAMP)  ## the tests beside escnn, which gfortran has to compile
 	@command -v gfortran > /dev/null || { echo "error: escnn needs a Fortran compiler; install one, such as apt install gfortran"; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
+
+conformance: $(STAMP)  ## layers and networks compiled by the default backend of torch, which writes C++; half an hour
+	OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 $(BIN)/python -m pytest -q --backend inductor -k "test_compile or test_compiled" tests/nn tests/models
 
 mutate: $(STAMP)  ## the share of small changes of the sources that the tests notice
 	$(BIN)/python tools/mutate.py $(ONLY)

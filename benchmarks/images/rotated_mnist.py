@@ -14,7 +14,6 @@ after the choice of their settings; the last average of the weights is tested. O
 
 import argparse
 import json
-import tempfile
 import time
 from pathlib import Path
 
@@ -154,9 +153,9 @@ def measure(images, network, train, augment, seed, arguments):
         minutes=arguments.minutes,
     )
     begin = time.time()
-    with tempfile.TemporaryDirectory() as folder:
-        result = fit(job, Path(folder) / "run", settings)
-        load_weights(job.model, result.last)
+    folder = Path(arguments.runs) / f"{network}-{train}-{augment}-{arguments.epochs}-{seed}"
+    result = fit(job, folder, settings, resume=(folder / "last").exists())
+    load_weights(job.model, result.last)
     minutes = (time.time() - begin) / 60
     return {
         "network": network,
@@ -190,6 +189,7 @@ def main():
     parser.add_argument("--minutes", type=float, help="budget of a run")
     parser.add_argument("--learning-rate", type=float, default=0.02)
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
+    parser.add_argument("--runs", default="build/rotated_mnist", help="folder of the runs; an interrupted one goes on")
     parser.add_argument("--output", default="rotated_mnist.jsonl")
     arguments = parser.parse_args()
     images = rotated_mnist()

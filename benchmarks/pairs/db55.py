@@ -53,6 +53,18 @@ class DB55:
         """The ligand's alpha carbons that a peer predicted, beside the bound receptor."""
         return self.peers[f"{method}/{code}"].astype(float)
 
+    def write(self, folder: Path) -> None:
+        """Write the bound structures as PDB files, NAME_l_b.pdb and NAME_r_b.pdb, and the lists of the split.
+
+        Chains with names of several letters get one letter; residue numbers begin at 1, as a number may not fit.
+        """
+        (folder / "splits").mkdir(parents=True, exist_ok=True)
+        for part in ("train", "val", "test"):
+            codes = self.split(part)
+            (folder / "splits" / f"{part}.txt").write_text("\n".join(codes) + "\n")
+            for name in (f"{code}_{side}_b" for code in codes for side in "lr"):
+                (folder / f"{name}.pdb").write_text(structure_pdb(self.structure(name)))
+
     def shared_atoms(self, key: str, unbound: Structure) -> tuple[Structure, Structure]:
         """A placed unbound structure and the bound one: the atoms that matched residues share, in one order."""
         bound = self.structure(f"{key}_b")
@@ -71,6 +83,18 @@ class DB55:
             residue_of_atom=bound.residue_of_atom[rows[:, 0]],
         )
         return replace(truth, coordinates=unbound.coordinates[rows[:, 1]]), truth
+
+
+def structure_pdb(structure: Structure) -> str:
+    """One protein as a PDB file."""
+    lines = []
+    for k, (x, y, z) in enumerate(structure.coordinates.tolist()):
+        r, name = int(structure.residue_of_atom[k]), str(structure.atom_names[k])
+        atom = name if len(name) >= 4 else f" {name}"
+        lines.append(f"ATOM  {(k + 1) % 100000:5d} {atom:<4} {structure.residue_names[r]:>3} "
+                     f"{str(structure.chains[r])[:1] or 'A'}{r % 9999 + 1:4d}    {x:8.3f}{y:8.3f}{z:8.3f}"
+                     f"  1.00  0.00          {name[0]:>2}")  # fmt: skip
+    return "\n".join([*lines, "END", ""])
 
 
 def random_motion(key: str) -> tuple[np.ndarray, np.ndarray]:

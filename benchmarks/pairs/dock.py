@@ -4,6 +4,8 @@
     python benchmarks/pairs/dock.py DB55 --peers              # the peers alone
     python benchmarks/pairs/dock.py DB55 --codes 1AVX 2SNI    # these complexes
     python benchmarks/pairs/dock.py DB55 --kind u             # unbound structures
+    python benchmarks/pairs/dock.py DB55 --write FOLDER       # bound structures and split as files, for `fit dock`
+    python benchmarks/pairs/dock.py DB55 --peers --checkpoint RUN   # and the network of a run of `fit dock`
 
 DB55 is a folder with db55.npz (all heavy atoms of bound and unbound structures), match.npz (residues of both),
 peers.npz (ligands the peers predicted) and splits/*.txt. Both proteins are turned at random before docking. A
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 from db55 import DB55, random_motion
 
+from intertwine.tasks import load
 from intertwine.tasks.dock import (
     DockingOptions,
     DockingPotential,
@@ -31,14 +34,16 @@ from intertwine.tasks.dock import (
     measure_alpha_carbons,
     measure_docking,
 )
+from intertwine.tasks.dock.network import Complex
 
 BUILD = Path(__file__).parents[2] / "build" / "dock"
 HOMOLOGOUS = frozenset(["1VFB", "1MLC", "1JPS", "2AYO", "6B0S", "5HGG", "4POU", "5C7X", "1H1V"])
 """Test complexes of which a chain shares over half of its words of five residues with a training chain."""
 PEERS = ("hdock", "cluspro", "attract", "equidock", "equidock_no_clashes", "patchdock")
 COLUMNS = (
-    "method", "complex RMSD median", "< 2 A, %", "< 5 A, %", "interface < 4 A, %", "DockQ >= 0.23, %",
-    "no clashes, %", "< 2 A and no clashes, %", "in the first ten < 2 A, %", "seconds median", "seconds largest",
+    "method", "complex RMSD median", "interface RMSD median", "< 2 A, %", "< 5 A, %", "interface < 4 A, %",
+    "DockQ >= 0.23, %", "no clashes, %", "clashing pairs, mean", "< 2 A and no clashes, %",
+    "in the first ten < 2 A, %", "seconds median", "seconds largest",
 )  # fmt: skip
 
 
@@ -50,16 +55,23 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     parser.add_argument("--kind", default="b", choices=("b", "u"))
     parser.add_argument("--potential", type=Path)
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write files for `intertwine fit dock`, and stop")
+    parser.add_argument("--checkpoint", help="a run of intertwine fit dock, also measured")
     parser.add_argument("--level", type=int, default=DockingOptions.level)
     parser.add_argument("--refined", type=int, default=DockingOptions.refined)
     parser.add_argument("--name", default="", help="keep the predictions apart from others")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no complex after so many")
     options = parser.parse_args()
     data = DB55(options.folder)
+    if options.write is not None:
+        data.write(options.write)
+        return
     codes = options.codes or data.split(options.split)
     rows = {}
     if options.split == "test":
         rows |= {name: [peer_row(data, name, code) for code in codes] for name in PEERS}
+    if options.checkpoint is not None:
+        rows |= network_rows(data, codes, options.checkpoint)
     if not options.peers:
         found = predictions(data, codes, options)
         rows[f"intertwine, {'bound' if options.kind == 'b' else 'unbound'}"] = found
@@ -100,6 +112,20 @@ def predict(data: DB55, code: str, options: argparse.Namespace) -> dict[str, Any
     ]
     best = min(row["complex"] for row in measured)
     return {"code": code, "seconds": result.seconds, "best": best} | measured[0]
+
+
+def network_rows(data: DB55, codes: list[str], checkpoint: str) -> dict[str, list[dict[str, Any]]]:
+    """Measures of a trained network on bound structures turned at random, alone and without clashes."""
+    predictor = load(checkpoint)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for number, code in enumerate(codes, 1):
+        sides = (data.structure(f"{code}_{side}_b") for side in "lr")
+        found = predictor.measured(Complex(code, *sides), number, predictor.protocols)
+        for kind, measured in found.items():
+            row = {"code": code, "complex": measured.complex_rmsd, "interface": measured.interface_rmsd,
+                   "dockq": measured.dockq, "clashes": measured.clashes, "seconds": measured.seconds}  # fmt: skip
+            rows.setdefault(f"fit dock, {kind}", []).append(row)
+    return rows
 
 
 def measures(data: DB55, code: str, kind: str, ligand: Structure, receptor: Structure) -> dict[str, float]:
@@ -145,11 +171,13 @@ def cells(rows: list[dict[str, Any]]) -> list[str]:
     seconds = column["seconds"]
     return [
         f"{np.median(column['complex']):.2f}",
+        f"{np.nanmedian(column['interface']):.2f}",
         percent(near, column["complex"]),
         percent(column["complex"] < 5, column["complex"]),
         percent(column["interface"] < 4, column["interface"]),
         percent(column["dockq"] >= 0.23, column["dockq"]),
         percent(free, column["clashes"]),
+        f"{np.mean(column['clashes']):.1f}",
         percent(near & free, column["complex"]),
         percent(column["best"] < 2, column["best"]),
         *(["", ""] if np.isnan(seconds).all() else [f"{np.median(seconds):.0f}", f"{seconds.max():.0f}"]),

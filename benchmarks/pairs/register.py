@@ -1,15 +1,16 @@
 """Registration beside Open3D (FPFH, RANSAC, ICP), kiss-matcher and small-gicp: success, errors and time.
 
     python benchmarks/pairs/register.py scans SCANS.npz PAIRS.csv [--output results.json]
-    python benchmarks/pairs/register.py meshes FOLDER --overlap 0.4 0.5 0.6 0.7 0.8 [--count 40] [--checkpoint RUN]
+    python benchmarks/pairs/register.py meshes FOLDER [FOLDER] --overlap 0.4 0.5 0.6 0.7 0.8 [--count 40] [--seed 0]
 
 ``scans``: an archive with ``NAME`` (N, 3) and ``pose/NAME`` (4, 4), and a table with the columns a, b, overlap_a,
-overlap_b. ``meshes``: OFF files, ``--count`` of them drawn at random; two crops of each, sampled independently, that
-share a part of the surface, in the frame of the mesh, so that the identity is right. The first run takes the clouds as
-they are; the second turns and moves both of each pair at random, and the success by overlap is its. Whether turning
-matters is seen by a Kolmogorov-Smirnov test of the rotation errors. Success is a rotation error below 5 degrees and a
-displacement of the center below 2 % of the diameter. ``--checkpoint``: also with a trained network (``intertwine fit
-register``). Peers that are not installed are left out: pip install open3d kiss-matcher small-gicp.
+overlap_b. ``meshes``: OFF and OBJ files, ``--count`` of each folder drawn at random; two crops of each, sampled
+independently, that share a part of the surface, in the frame of the mesh, so that the identity is right. The first
+run takes the clouds as they are; the second turns and moves both of each pair at random, and the success by overlap is
+its. Whether turning matters is seen by a Kolmogorov-Smirnov test of the rotation errors. Success is a rotation error
+below 5 degrees and a displacement of the center below 2 % of the diameter. ``--checkpoint``: also with a trained
+network (``intertwine fit register``). Peers that are not installed are left out: pip install open3d kiss-matcher
+small-gicp.
 """
 
 from __future__ import annotations
@@ -85,11 +86,17 @@ def scan_pairs(archive: Path, table: Path) -> Iterator[Pair]:
 
 
 def mesh_pairs(
-    folder: Path, overlaps: list[float], count: int, noise: float, skip: int = 0, exclude: Sequence[str] = ()
+    folder: Path,
+    overlaps: list[float],
+    count: int,
+    noise: float,
+    skip: int = 0,
+    exclude: Sequence[str] = (),
+    seed: int = 0,
 ) -> Iterator[Pair]:
     """Two crops by parallel planes of independent samples; the shared slab is the wanted share of each crop."""
-    files = sorted(folder.rglob("*.off"))
-    order = np.random.RandomState(0).permutation(len(files))
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".off", ".obj"))
+    order = np.random.RandomState(seed).permutation(len(files))
     kept = 0
     for number, path in enumerate(files[k] for k in order):
         if kept == skip + count:
@@ -315,6 +322,7 @@ def main() -> None:
     parser.add_argument("--overlap", nargs="+", type=float, default=[0.4, 0.5, 0.6, 0.7, 0.8])
     parser.add_argument("--least", type=float, default=0.1, help="least overlap of scans")
     parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0, help="of the random order of meshes")
     parser.add_argument("--skip", type=int, default=0, help="meshes of the random order to leave out first")
     parser.add_argument("--exclude", nargs="*", default=[], help="names of meshes to leave out altogether")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation, share of the diameter")
@@ -327,9 +335,8 @@ def main() -> None:
         pairs = [pair for pair in scan_pairs(*options.paths) if pair.overlap >= options.least]
         edges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.01]
     else:
-        pairs = list(
-            mesh_pairs(options.paths[0], options.overlap, options.count, options.noise, options.skip, options.exclude)
-        )
+        drawn = options.count, options.noise, options.skip, options.exclude, options.seed
+        pairs = [pair for folder in options.paths for pair in mesh_pairs(folder, options.overlap, *drawn)]
         edges = [*(x - 1e-6 for x in options.overlap), 1.01]
     bins = list(itertools.pairwise(edges))
     print(f"{len(pairs)} pairs, overlap " + " ".join(f"{100 * low:.0f}+" for low, _ in bins))

@@ -1,20 +1,20 @@
-"""Learning across scenes: a network trained on other scenes, alone, fine-tuned, and from scratch; and a plain network.
+"""Learning across scenes: a network trained on random scenes, alone, fine-tuned, and from scratch; and a plain network.
 
-Each scene of --tests is left out in turn. The permutation-equivariant network is trained for --minutes on parts of the
-other scenes of the folder and of --synthetic synthetic ones (5 to 12 cameras in a step, the observations that agree
-with relative poses of pairs), by the mean reprojection loss; so is a perceptron that reads a table of cameras and
-points row by row. Printed for the scene that was left out are errors of the cameras that a network gives, and of the
-reconstruction that starts from them:
+    python benchmarks/sets/sfm_learning.py train equivariant.pt --minutes 6
+    python benchmarks/sets/sfm_learning.py train plain.pt --kind plain --minutes 6
+    python benchmarks/sets/sfm_learning.py test FOLDER equivariant.pt plain.pt
 
-- inference: the trained network alone; fine-tuned: after --tuning steps on the scene; from scratch: a new network after
-  --steps steps on the scene; geometry: no network;
+The networks are trained on random scenes, made anew for each step (`random_scene`), by the loss of `fit sfm`: of poses
+and of reprojection. No scene of the folder is ever trained on. The plain network is a perceptron that reads a table of
+cameras and points row by row; it has no row for more than 12 cameras. Printed for each scene are errors of the cameras
+that a network gives, and of the reconstruction that starts from them:
+
+- one pose: all cameras have the same rotation, the error that a network has to beat;
+- inference: the trained network alone; fine-tuned: after --tuning steps on the scene, by reprojection; from scratch: a
+  new network after --steps steps on the scene; geometry: no network;
 - change by permutation: the mean angle between the network's rotations and those for cameras and points in another
   order, up to a rotation of the world (the command puts tracks into one order first, for which nothing can change);
 - start: what the reconstruction began with after all, geometry where the cameras of the network did not agree.
-
-castle_p19 and castle_p30 are one place and are never on both sides.
-
-    python benchmarks/sets/sfm_learning.py FOLDER --minutes 1.5
 """
 
 import argparse
@@ -26,12 +26,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from intertwine.data.tracks import read_tracks, scene_names, synthetic_tracks
-from intertwine.models import CamerasAndPoints, TracksNetwork
+from intertwine.data.tracks import random_scene, read_tracks, scene_names
+from intertwine.models import CamerasAndPoints, ResidualTracksNetwork, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
-from intertwine.ops.cameras import matrix_from_quaternion, projection_loss
-from intertwine.tasks.sfm import NetworkStart, Reconstruction, pose_errors, structure_from_motion
+from intertwine.ops.cameras import matrix_from_quaternion
+from intertwine.tasks.sfm import NetworkStart, structure_from_motion
+from intertwine.tasks.sfm._job import example, part_of_scene, rotation_error, scene_loss
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, optimize, verified_rows
 
 CAMERAS, POINTS, VIEWS = 12, 400, (5, 12)
@@ -44,6 +45,8 @@ COLUMNS = (
 class PlainNetwork(nn.Module):
     """A perceptron on the table (cameras, points, 3) of x, y and whether seen, row by row."""
 
+    cameras = "calibrated"
+
     def __init__(self, hidden=512):
         super().__init__()
         self.network = nn.Sequential(
@@ -53,8 +56,6 @@ class PlainNetwork(nn.Module):
 
     def forward(self, xy, entries):
         cameras, points = entries.sizes[:2]
-        if cameras > CAMERAS or points > POINTS:
-            raise ValueError(f"the table has room for {CAMERAS} cameras and {POINTS} points")
         table = xy.new_zeros(CAMERAS, POINTS, 3)
         table[entries.indices[0], entries.indices[1]] = torch.cat([xy, torch.ones_like(xy[:, :1])], 1)
         found = self.network(table.flatten())
@@ -64,44 +65,33 @@ class PlainNetwork(nn.Module):
         return CamerasAndPoints(matrices, found[CAMERAS * 7 :].view(POINTS, 3)[:points])
 
 
-def verified(tracks):
-    """The observations that agree with pairs."""
-    pairs = camera_pairs(tracks)
-    return tracks.select(verified_rows(tracks, pairs, torch.ones(tracks.num_cameras, dtype=torch.bool)))
+def make(kind):
+    torch.manual_seed(0)
+    return ResidualTracksNetwork() if kind == "equivariant" else PlainNetwork()
 
 
-def part(tracks, generator):
-    """Some cameras, each of which shares points with one before."""
-    count = int(torch.randint(VIEWS[0], VIEWS[1] + 1, (), generator=generator))
-    seen = torch.zeros(tracks.num_cameras, tracks.num_points, dtype=torch.bool)
-    seen[tracks.camera, tracks.point] = True
-    chosen = torch.zeros(tracks.num_cameras, dtype=torch.bool)
-    chosen[torch.randint(tracks.num_cameras, (), generator=generator)] = True
-    while int(chosen.sum()) < count:
-        shared = (seen & seen[chosen].any(0)).sum(1).double() * ~chosen
-        if not bool(shared.any()):
-            break
-        chosen[torch.multinomial(shared, 1, generator=generator)] = True
-    rows = chosen[tracks.camera].nonzero()[:, 0]
-    return network_input(tracks, rows, 200, 10)
-
-
-def train(network, scenes, minutes, seed=0, batch=4):
-    """Adam on a cosine schedule over the minutes; returns the number of steps."""
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    begin, steps = time.monotonic(), 0
+def train(kind, minutes, points=100, batch=8, rate=2e-3):
+    """AdamW on a cosine schedule over the minutes; returns the network and the number of steps."""
+    network = make(kind)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
+    begin, steps, errors = time.monotonic(), 0, []
     while (spent := (time.monotonic() - begin) / (60 * minutes)) < 1:
-        optimizer.param_groups[0]["lr"] = 1e-3 * (1 + math.cos(math.pi * spent)) / 2
+        optimizer.param_groups[0]["lr"] = rate * min(1, (steps + 1) / 100) * (1 + math.cos(math.pi * spent)) / 2
         optimizer.zero_grad()
-        for number in torch.randint(len(scenes), (batch,), generator=generator).tolist():
-            given = part(scenes[number], generator)
-            found = network(given.xy, given.entries)
-            (projection_loss(*found, *given.entries.indices, given.xy) / batch).backward()
+        for number in range(batch):
+            seed = steps * batch + number
+            each = example(part_of_scene(random_scene(VIEWS[1], seed=seed), VIEWS, seed, 0), points)
+            found = scene_loss(network, each)
+            (found.loss / batch).backward()
+            errors.append(float(rotation_error(found.projections.detach(), each.truth.rotations)))
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         steps += 1
-    return steps
+        if steps % 100 == 0:
+            mean = sum(errors) / len(errors)
+            print(f"step {steps}, {60 * minutes * spent:.0f} s: rotations {mean:.1f} degrees off", flush=True)
+            errors = []
+    return network, steps
 
 
 def permuted(given, network, rotations):
@@ -116,65 +106,78 @@ def permuted(given, network, rotations):
     return float((2 * sine.clamp(max=1).asin()).rad2deg().mean())
 
 
-def errors_of(tracks, network, steps):
-    """The network after steps on a scene; its rotation error, and how much that depends on the order."""
+def verified(tracks):
+    """What a network reads of a scene, and the known rotations."""
     canonical = clean(tracks)
     allowed = torch.ones(tracks.num_cameras, dtype=torch.bool)
     rows = verified_rows(canonical.tracks, camera_pairs(canonical.tracks), allowed)
     given = network_input(canonical.tracks, rows)
-    network = deepcopy(network)
-    optimize(network, given, steps)
-    rotations, translations = network_poses(given, network, 0)
-    poses = [torch.full((tracks.num_cameras, *shape), torch.nan).double() for shape in ((3, 3), (3,))]
-    for whole, found in zip(poses, (rotations, translations), strict=True):
-        whole[canonical.cameras[given.cameras]] = found
-    blank = torch.zeros(0, 3, dtype=torch.float64)
-    errors = pose_errors(Reconstruction(tracks, *poses, blank, torch.zeros(0)), tracks.poses)
-    return network, float(errors.rotation.mean()), permuted(given, network, rotations)
+    return given, tracks.poses.rotations[canonical.cameras[given.cameras]]
 
 
-def row(title, tracks, network, steps):
+def row(title, tracks, given, truth, network, steps):
     begin = time.perf_counter()
     before, change, pixels, start = "-", "-", "-", None
     if network is not None:
-        network, error, moved = errors_of(tracks, network, steps)
-        before, change, start = f"{error:.1f}", f"{moved:.2g}", NetworkStart(network, 0)
+        network = deepcopy(network)
+        optimize(network, given, steps)
+        rotations, _ = network_poses(given, network, 0)
+        before = f"{float(rotation_error(rotations, truth)):.1f}"
+        change, start = f"{permuted(given, network, rotations):.2g}", NetworkStart(network, 0)
     found = structure_from_motion(tracks, network=start).parts[0]
     if (start is None) == (found.method == "geometry"):
         pixels = f"{found.start_error:.1f}"
-    rotation = float(pose_errors(found, tracks.poses).rotation.mean())
+    keep = found.registered
+    turns = rotation_error(found.rotations[keep], tracks.poses.rotations[keep])
     print(
         f"| {title} | {before} | {change} | {pixels} | {found.method} | {found.reprojection_error:.3f} | "
-        f"{rotation:.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
+        f"{float(turns):.3f} | {time.perf_counter() - begin:.0f} |", flush=True,
     )  # fmt: skip
+
+
+def test(options):
+    networks = {}
+    for path in options.networks:
+        saved = torch.load(path, weights_only=True)
+        networks[saved["kind"]] = make(saved["kind"])
+        networks[saved["kind"]].load_state_dict(saved["weights"])
+        print(f"{saved['kind']}: {saved['steps']} steps in {saved['minutes']} minutes")
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|---" * len(COLUMNS) + "|")
+    for path in scene_names(options.folder):
+        tracks = read_tracks(path)
+        given, truth = verified(tracks)
+        same = torch.eye(3, dtype=torch.float64).expand(len(truth), 3, 3)
+        print(f"| {path.name}, one pose | {float(rotation_error(same, truth)):.1f} | - | - | - | - | - | - |")
+        for kind, network in networks.items():
+            if kind == "plain" and given.entries.sizes[0] > CAMERAS:
+                continue
+            row(f"{path.name}, {kind}, inference", tracks, given, truth, network, 0)
+            row(f"{path.name}, {kind}, fine-tuned", tracks, given, truth, network, options.tuning)
+        torch.manual_seed(0)
+        row(f"{path.name}, from scratch", tracks, given, truth, TracksNetwork(128), options.steps)
+        row(f"{path.name}, geometry", tracks, given, truth, None, 0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--tests", nargs="+", default=["entry_p10.npz", "lund_door"])
-    parser.add_argument("--minutes", type=float, default=1.5)
-    parser.add_argument("--synthetic", type=int, default=16)
-    parser.add_argument("--tuning", type=int, default=500)
-    parser.add_argument("--steps", type=int, default=2000)
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train")
+    training.add_argument("file", type=Path)
+    training.add_argument("--kind", choices=("equivariant", "plain"), default="equivariant")
+    training.add_argument("--minutes", type=float, default=6)
+    testing = commands.add_parser("test")
+    testing.add_argument("folder", type=Path)
+    testing.add_argument("networks", type=Path, nargs="+")
+    testing.add_argument("--tuning", type=int, default=500)
+    testing.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args()
-    paths = {path.name: path for path in scene_names(options.folder)}
-    made = [synthetic_tracks(12, 250, visible=0.6, seed=100 + k)[0] for k in range(options.synthetic)]
-    real = {name: verified(read_tracks(path)) for name, path in paths.items()}
-    print("| " + " | ".join(COLUMNS) + " |")
-    print("|---" * len(COLUMNS) + "|")
-    for name in options.tests:
-        tracks = read_tracks(paths[name])
-        scenes = [scene for other, scene in real.items() if other != name] + made
-        for title, kind in (("equivariant", TracksNetwork), ("plain", PlainNetwork)):
-            torch.manual_seed(0)
-            network = kind(128) if kind is TracksNetwork else kind()
-            count = train(network, scenes, options.minutes)
-            row(f"{name}, {title}, {count} steps, inference", tracks, network, 0)
-            row(f"{name}, {title}, fine-tuned", tracks, network, options.tuning)
-        torch.manual_seed(0)
-        row(f"{name}, equivariant, from scratch", tracks, TracksNetwork(128), options.steps)
-        row(f"{name}, geometry", tracks, None, 0)
+    if options.command == "test":
+        return test(options)
+    network, steps = train(options.kind, options.minutes)
+    saved = {"kind": options.kind, "steps": steps, "minutes": options.minutes, "weights": network.state_dict()}
+    torch.save(saved, options.file)
+    return None
 
 
 if __name__ == "__main__":

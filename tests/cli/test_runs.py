@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,25 @@ def test_a_checkpoint_says_everything(model, trained):
 
 def test_the_next_run_takes_the_next_folder(trained):
     assert sorted(path.name for path in (trained / "runs").iterdir()) == ["mine-1", "mine-2"]
+
+
+def test_a_run_ends_with_a_page(trained):
+    """Errors of the held-out structures, predictions, curves, and where the run comes from."""
+    pytest.importorskip("matplotlib")
+    page = (trained / "runs" / "mine-1" / "report.html").read_text()
+    assert page.count("<h2>") == 3
+    assert page.count("<svg") == 3 + 1
+    for text in (
+        "3 structures (test)",
+        "Predicted against true dipole (debye).",
+        "Loss in training and in validation.",
+    ):
+        assert text in page
+    cells = dict(re.findall(r"<tr><td>(\w+)</td><td>([^<]*)</td></tr>", page[page.index("<h2>Run</h2>") :]))
+    assert cells["command"].startswith("intertwine fit properties mine.extxyz ")
+    assert " --target strain@eV --target dipole:1o@debye " in cells["command"]
+    assert (cells["seed"], cells["data"]) == ("0", str(trained / "mine.extxyz"))
+    assert {"intertwine", "started"} <= set(cells)
 
 
 def test_evaluating(model, run):

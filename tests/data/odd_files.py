@@ -3,7 +3,8 @@
     python tests/data/odd_files.py --count 5000
 
 A legal file must be read as what was written. A damaged one must be refused in one line, or be read as points that are
-finite; where a second reader (trimesh, meshio, ase) accepts it too, the two are compared and the counts printed.
+finite; where a second reader (trimesh, meshio, ase, pycolmap, numpy) accepts it too, the two are compared, the counts
+printed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from odd_formats import FORMATS
 from odd_shapes import SHAPES, Draw, OddFile
 
 from intertwine._errors import UsageError
@@ -67,7 +70,7 @@ def structures(draw: Draw) -> OddFile:
     return OddFile(draw.choice(["a.xyz", "a.extxyz"]), content, truth)
 
 
-WRITERS: tuple[Callable[[Draw], OddFile], ...] = (*SHAPES, structures)
+WRITERS: tuple[Callable[[Draw], OddFile], ...] = (*SHAPES, structures, *FORMATS)
 
 
 def damage(draw: Draw, content: bytes) -> bytes:
@@ -103,6 +106,9 @@ def check(name: str, read: Callable[[Draw], OddFile], seed: int, broken: bool, f
     draw = Draw(f"{name} {seed}")
     file = read(draw)
     content, truth = (damage(draw, file.content), None) if broken else (file.content, file.truth)
+    folder = folder / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     for beside, data in file.beside.items():
         (folder / beside).write_bytes(data)
     path = folder / file.name
@@ -110,7 +116,7 @@ def check(name: str, read: Callable[[Draw], OddFile], seed: int, broken: bool, f
     begin = time.process_time()
     try:
         with limit(20):
-            found = _read_structures(path) if read is structures else _read_shape(path)
+            found = _read(path, read)
     except (ShapeError, UsageError) as error:
         message = str(error)
         assert truth is None, f"a legal file is refused: {message}"
@@ -160,6 +166,12 @@ def limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _read(path: Path, writer: Callable[[Draw], OddFile]) -> dict[str, object]:
+    if writer in FORMATS:
+        return FORMATS[writer].read(path)
+    return _read_structures(path) if writer is structures else _read_shape(path)
+
+
 def _read_shape(path: Path) -> dict[str, object]:
     shape = read_shape(path)
     cloud = sample(shape, 64, 0)
@@ -186,6 +198,8 @@ def _read_structures(path: Path) -> dict[str, object]:
 
 def _second(path: Path, read: Callable[[Draw], OddFile]) -> dict[str, object] | None:
     """The same by trimesh, meshio or ase; None where none of them reads it."""
+    if read in FORMATS:
+        return _quietly(FORMATS[read].second, path)
     if read is structures:
         return _quietly(_ase, path)
     if path.suffix in (".off", ".ply", ".obj", ".stl", ".glb", ".gltf"):

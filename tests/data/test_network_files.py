@@ -74,6 +74,19 @@ def test_checkpoints_that_cannot_be_read(tmp_path):
             read_state_dict(tmp_path / name)
 
 
+@pytest.mark.parametrize("error", [AssertionError("storage key"), IndexError(), AttributeError("a\nb"), KeyError("w")])
+def test_whatever_torch_raises_is_one_line(tmp_path, monkeypatch, error):
+    """In a damaged archive it meets errors of all kinds."""
+
+    def fail(*arguments, **options):
+        raise error
+
+    torch.save({"w": torch.ones(2)}, tmp_path / "a.pt")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(ValueError, match=r"a.pt: not a checkpoint of torch \([^\n]+\)$"):
+        read_state_dict(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize(
     ("text", "labels", "parts"),
     [

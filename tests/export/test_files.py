@@ -15,6 +15,12 @@ def test_unknown_formats_are_refused(function):
         function("tflite")
 
 
+def test_nothing_is_written_in_an_unknown_format(tmp_path):
+    with pytest.raises(UsageError, match=r'no format "tflite"'):
+        export.export_file(torch.nn.Linear(3, 4), torch.randn(2, 3), tmp_path / "a", "tflite")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("intertwine.export._files.find_spec", lambda name: None)
     assert export.check_format("torch") == ".pt2"

@@ -21,6 +21,18 @@ POTENTIAL = (
     "fit", "potential", "frames.extxyz", "--hidden", "4x0e+4x1o", "--lmax", "1", "--layers", "1", "--body-order", "2",
     "--cutoff", "3", *SHORT,
 )  # fmt: skip
+KEYPOINTS = (
+    "fit", "keypoints", "views", "--width", "1", "--group", "C4", "--crop", "40", "--pairs", "1", "--samples", "12",
+    "--validation", "1", "--test", "1", *SHORT,
+)  # fmt: skip
+REGISTER = (
+    "fit", "register", "shapes", "--hidden", "4x0e+2x1o", "--layers", "1", "--blocks", "1", "--points", "32",
+    "--superpoints", "8", "--neighbors", "6", "--pairs", "1", "--validation", "1", "--test", "1", *SHORT,
+)  # fmt: skip
+SFM = (
+    "fit", "sfm", "scenes", "--hidden", "8", "--layers", "1", "--views", "3-4", "--points", "30", "--tuning", "2",
+    "--validation", "1", "--test", "1", *SHORT,
+)  # fmt: skip
 WEIGHTS = ("fit", "weights", "nets", "--hidden", "2", "--layers", "1", *SHORT)
 FITS = {
     "properties": PROPERTIES,
@@ -29,6 +41,9 @@ FITS = {
     "images": IMAGES,
     "potential": POTENTIAL,
     "weights": WEIGHTS,
+    "keypoints": KEYPOINTS,
+    "register": REGISTER,
+    "sfm": SFM,
 }
 DATA = {task: words[2] for task, words in FITS.items()}
 RUNS = {task: f"runs/{Path(data).stem}-1" for task, data in DATA.items()}

@@ -1,8 +1,7 @@
 """The fuzzer's harness: each input in a process of its own, with limits of time and memory, and a verdict on each.
 
 One process imports torch and the command line once and forks for every input, so that an input costs no import. The
-child works in a fresh copy of the base folder; its time is its own processor time, which a busy machine does not add
-to, and a child that waits for ever is killed by the clock.
+child works in a fresh copy of the base folder; its time is its own, which a busy machine does not add to (`Clock`).
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from typing import NamedTuple
 
 from fuzz_base import FITS, RUNS, write_base
 from fuzz_case import RIGHT, WRONG, Case, Draw
+from fuzz_clock import Clock
 from fuzz_configs import config_beside, config_file
 from fuzz_files import image_file, python_file, shape_folder, structure_file
 from fuzz_options import misspelled, one_option, several_options, wrong_run
@@ -33,7 +33,7 @@ from fuzz_runs import damaged_run, odd_place
 from fuzz_scenes import damaged_file, write_scenes
 
 HANG = 20.0
-"""Seconds after which an input is ended."""
+"""Seconds of processor time, or of waiting, after which an input is ended."""
 SLOW_ERROR = 1.5
 """Seconds of processor time that an error may take, without the imports; with them that is less than three."""
 _MEMORY = 10 << 30
@@ -169,14 +169,14 @@ def _child(case: Case, folder: Path, streams: list[Path]) -> None:
 
 def _wait(child: int, limit: float) -> tuple[int, resource.struct_rusage, bool]:
     """The status and the usage of a child, and whether it had to be killed."""
-    end = time.monotonic() + limit
+    clock = Clock(child, limit)
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
         if done:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)  # what it left running
             return status, usage, False
-        if usage.ru_utime + usage.ru_stime > limit or time.monotonic() > end:
+        if clock.is_over():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
             _, status, usage = os.wait4(child, 0)
@@ -189,10 +189,11 @@ def preload() -> None:
     import intertwine.cli
     import intertwine.hom
     import intertwine.patterns
-    import intertwine.tasks.classify
-    import intertwine.tasks.properties
-    import intertwine.tasks.segment
     import intertwine.training
+    from intertwine import tasks
+
+    for name in FITS:
+        tasks.get(name)
 
     for package in (
         "lightning.pytorch",
@@ -200,6 +201,7 @@ def preload() -> None:
         "matplotlib.figure",
         "trimesh",
         "PIL.Image",
+        "cv2",
         "safetensors.torch",
         "rich.progress",
     ):
@@ -254,11 +256,7 @@ def fuzz(numbers: range, seed: int, base: Path, hang: float = HANG, say: Callabl
     for number in numbers:
         case = make_case(seed, number)
         before = len(tally.faults)
-        outcome = run_case(case, base, hang)
-        if outcome.end == "killed":  # by the input, or by a machine that stood still?
-            tally.counts["tried again"] += 1
-            outcome = run_case(case, base, hang)
-        tally.add(case, outcome, f"{seed}/{number}")
+        tally.add(case, run_case(case, base, hang), f"{seed}/{number}")
         for fault in tally.faults[before:] if say else ():
             say(fault)
     return tally

@@ -328,7 +328,7 @@ def several_options(draw: Draw) -> Case:
 
 def wrong_run(draw: Draw) -> Case:
     """A command that takes a checkpoint, with something else, or with data of another task."""
-    name = draw.choice(["evaluate", "predict", "audit"])
+    name = draw.choice(["evaluate", "predict", "audit", "export"])
     others = (
         "nope",
         "runs",
@@ -343,7 +343,12 @@ def wrong_run(draw: Draw) -> Case:
         "model",
         "::",
     )
-    if draw.random() < 0.5:
+    if draw.random() < 0.2:
+        name, task = draw.choice(["register", "keypoints", "sfm"]), draw.choice(list(RUNS))
+        start = ("--start", "network") if name == "sfm" else ()
+        run, known = draw.choice([(draw.choice(others), WRONG), (RUNS[task], EITHER if task == name else WRONG)])
+        return Case("checkpoint", (*READERS[name][0], *start, "--checkpoint", run), known)
+    if name == "export" or draw.random() < 0.5:
         rest = ("new.extxyz",) if name == "predict" else ()
         return Case("checkpoint", (name, draw.choice(others), *rest), WRONG)
     task = draw.choice(list(RUNS))
@@ -358,7 +363,7 @@ def wrong_run(draw: Draw) -> Case:
         *(DATA[other] for other in DATA if other != task),
     ]
     wrong = draw.choice(data)
-    readable = (("classify", "parts"), ("segment", "classes"), ("properties", "frames.extxyz"))
-    known = EITHER if (task, wrong) in readable else WRONG
+    readable = ({"classes", "parts", "shapes"}, {"photos", "views"}, {"mols.extxyz", "frames.extxyz"})
+    known = EITHER if any({DATA[task], wrong} <= kind for kind in readable) else WRONG
     rest = ("--output", "a.csv") if name == "predict" else ("--samples", "2") if name == "audit" else ()
     return Case("data of another task", (name, RUNS[task], wrong, *rest), known)

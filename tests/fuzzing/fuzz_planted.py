@@ -37,6 +37,11 @@ def _burn(*_: object, **__: object) -> None:
     raise UsageError("planted and late")
 
 
+def _compute(*_: object, **__: object) -> None:
+    while True:
+        pass
+
+
 def _litter(*_: object, **__: object) -> None:
     from intertwine._errors import UsageError
 
@@ -48,10 +53,11 @@ PLANTED: dict[str, Case] = {
     "traceback": Case("planted", ("runs",), RIGHT, plant=_replace("_show_warnings", _raise)),
     "unexpected": Case("planted", ("runs",), RIGHT, plant=_replace("command", _raise)),
     "hang": Case("planted", ("runs",), RIGHT, plant=_replace("command", _sleep)),
+    "hang, computing": Case("planted", ("runs",), RIGHT, plant=_replace("command", _compute)),
     "slow error": Case("planted", ("runs",), WRONG, plant=_replace("command", _burn)),
     "files left by an error": Case("planted", ("runs",), WRONG, plant=_replace("command", _litter)),
     "silent acceptance": Case("planted", ("--version",), WRONG),
     "refused though right": Case("planted", ("runs", "nope"), RIGHT),
     "unclear": Case("planted", ("runs", "nope"), WRONG, plant=_replace("_print_error", lambda text, code: code)),
 }
-"""The fault that each must be found with."""
+"""The fault that each must be found with, before the comma if there is one."""

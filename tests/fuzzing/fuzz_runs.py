@@ -29,12 +29,13 @@ def damaged_run(draw: Draw) -> Case:
     task = draw.choice(list(RUNS))
     run = RUNS[task]
     name = draw.choice(FILES)
-    form = draw.choice(["evaluate", "predict", "audit", "resume", "runs"])
+    form = draw.choice(["evaluate", "predict", "audit", "export", "resume", "runs"])
     data = "new.extxyz" if task == "properties" else DATA[task]
     words = {
         "evaluate": ("evaluate", run, data),
         "predict": ("predict", run, data, "--output", "a.extxyz" if task == "potential" else "a.csv"),
         "audit": ("audit", run, data, "--samples", "2"),
+        "export": ("export", run, "--output", "a.pt2"),
         "resume": ("fit", "--resume", run, "--epochs", "2", "--minutes", "1"),
         "runs": ("runs", *draw.choice([(), (run,), (run, "runs/parts-1")])),
     }[form]
@@ -60,9 +61,7 @@ def damaged_run(draw: Draw) -> Case:
             path.write_bytes({"cut": content[:at], "empty": b"", "binary": BINARY}.get(how, flipped))
 
     of_best = name in ("best/model.safetensors", "best/checkpoint.json")
-    refused = (
-        form in ("evaluate", "predict", "audit") and of_best and how in ("cut", "empty", "binary", "bit", "special")
-    )
+    refused = form not in ("resume", "runs") and of_best and how in ("cut", "empty", "binary", "bit", "special")
     return Case(f"run: {form}, {name} {how}", words, WRONG if refused else EITHER, prepare)
 
 

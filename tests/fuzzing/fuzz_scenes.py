@@ -6,6 +6,7 @@ import math
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 from fuzz_base import FITS
 from fuzz_case import EITHER, RIGHT, WRONG, Case, Draw
@@ -18,7 +19,7 @@ READERS = {
     "keypoints": (("keypoints", "left.png", "right.png", "--geometry", "none", "--csv", "matches.csv"),
                   ("left.png", "right.png")),
     "sfm": (("sfm", "scene.npz", "--output", "model"), ("scene.npz",)),
-    **{f"fit {task}": (FITS[task], (FITS[task][2],)) for task in ("images", "potential", "weights")},
+    **{f"fit {task}": (FITS[task], (FITS[task][2],)) for task in FITS},
 }  # fmt: skip
 """Commands and the files or folders that they read."""
 CONTENTS: dict[str, bytes] = {
@@ -38,7 +39,14 @@ def write_scenes(folder: Path) -> None:
     draw = random.Random("scenes")
     _write_images(folder, draw)
     _write_networks(folder, draw)
-    _write_scene(folder, draw)
+    _write_scene(folder / "scene.npz", draw)
+    for number in range(5):
+        (folder / "scenes").mkdir(exist_ok=True)
+        _write_scene(folder / "scenes" / f"{number}.npz", draw)
+    for number in range(5):
+        (folder / "views").mkdir(exist_ok=True)
+        _drawing(draw).save(folder / "views" / f"{number}.png")
+    _write_shapes(folder / "shapes", draw)
     (folder / "frames.extxyz").write_text("".join(_frame(draw) for _ in range(16)))
     surface = [_on_ellipsoid(draw) for _ in range(150)]
     turned = [(y + 1, -x, z) for x, y, z in surface]
@@ -123,6 +131,27 @@ def _write_images(folder: Path, draw: random.Random) -> None:
     large.rotate(90).save(folder / "right.png")
 
 
+def _drawing(draw: random.Random) -> Any:
+    """A picture with corners at all places."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("L", (70, 60), 120)
+    pen = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y, size = draw.uniform(0, 70), draw.uniform(0, 60), draw.uniform(3, 10)
+        pen.polygon([(x + draw.gauss(0, size), y + draw.gauss(0, size)) for _ in range(3)], fill=draw.randrange(256))
+    return image
+
+
+def _write_shapes(folder: Path, draw: random.Random) -> None:
+    folder.mkdir()
+    for number in range(5):
+        sizes = [draw.uniform(0.5, 2) for _ in range(3)]
+        points = [[size * x for size, x in zip(sizes, _on_ellipsoid(draw), strict=True)] for _ in range(200)]
+        rows = [" ".join(f"{x + (x > 0.3) * 0.2:.5f}" for x in point) for point in points]
+        (folder / f"{number}.xyz").write_text("\n".join([*rows, ""]))
+
+
 def _write_networks(folder: Path, draw: random.Random) -> None:
     import torch
     from safetensors.torch import save_file
@@ -136,17 +165,19 @@ def _write_networks(folder: Path, draw: random.Random) -> None:
             save_file(weights, folder / "nets" / name / f"{number}.safetensors")
 
 
-def _write_scene(folder: Path, draw: random.Random) -> None:
+def _write_scene(path: Path, draw: random.Random) -> None:
     import numpy as np
 
     points = np.array([[draw.uniform(-1, 1) for _ in range(3)] for _ in range(40)])
-    rows = []
+    rows, rotations, translations = [], [], []
     for camera in range(4):
         turn = 0.25 * camera
         rotation = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
-        seen = points @ rotation.T + np.array([0.1 * camera, 0.05 * camera**2, 5])
+        rotations.append(rotation)
+        translations.append(np.array([0.1 * camera, 0.05 * camera**2, 5]))
+        seen = points @ rotation.T + translations[-1]
         rows += [(camera, number, *(500 * seen[number, :2] / seen[number, 2] + 320)) for number in range(40)]
     table = np.array(rows)
     calibration = np.array([[500.0, 0, 320], [0, 500, 320], [0, 0, 1]])
     observed = {"camera": table[:, 0].astype(int), "point": table[:, 1].astype(int), "xy": table[:, 2:]}
-    np.savez(folder / "scene.npz", **observed, K=calibration)
+    np.savez(path, **observed, K=calibration, R=np.array(rotations), t=np.array(translations))

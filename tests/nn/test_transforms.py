@@ -5,8 +5,7 @@ import torch
 
 from intertwine import nn
 from intertwine.groups import O3
-from intertwine.models import PointEncoder
-from intertwine.ops import radius_graph, segment_mean
+from intertwine.ops import radius_graph
 
 REP, VECTORS, NONE = O3().rep("2x0e + 2x1o"), O3().rep("3x1o"), O3().rep("0x0e")
 POSITIONS = torch.randn(2, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -101,20 +100,3 @@ def test_vector_norm_in_half_precision(dtype: torch.dtype, train: bool) -> None:
         output = norm.train(train)(vectors)
         assert output.dtype == dtype
         torch.testing.assert_close(output.double(), exact.train(train)(vectors.double()), rtol=0.05, atol=0.05)
-
-
-def test_compiled_with_the_default_backend() -> None:
-    """One structure and one channel with two threads: there the backend cannot add into a single number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    torch.compiler.reset()
-    try:
-        values, index = torch.randn(9, 1), torch.zeros(9, dtype=torch.int64)
-        compiled = torch.compile(lambda x: segment_mean(x, index, 1), fullgraph=True)
-        torch.testing.assert_close(compiled(values), values.mean(0, keepdim=True))
-        model = PointEncoder("2x0e", "1x0e", layer="message", layers=1, width=4).eval()
-        inputs = torch.randn(6, 2), POSITIONS[0].float(), EDGES, torch.zeros(6, dtype=torch.int64), 1
-        torch.testing.assert_close(torch.compile(model, fullgraph=True)(*inputs), model(*inputs))
-    finally:
-        torch.set_num_threads(threads)
-        torch.compiler.reset()

@@ -32,6 +32,8 @@ def _inputs(name):
         "silu_backward": [(normal(E, 3), normal(E, 3))],
         "solid_harmonics": [(normal(E, 3), lmax, "component") for lmax in (0, 1, 3, 6)],
         "solid_harmonics_vjp": [(normal(E, (lmax + 1) ** 2), normal(E, (lmax + 1) ** 2), "norm") for lmax in (1, 4)],
+        "unit_vectors": [(normal(E, 3),)],
+        "unit_vectors_vjp": [(normal(3, E), normal(3, E), normal(1, E))],
         "segment_outer": [(normal(E, 3), normal(E, 5), index, N)],
         "segment_apply": [(normal(N, 3, 5), normal(E, 5), index)],
         "piecewise_polynomial": [(torch.linspace(-0.1, 1.1, E, dtype=torch.float64), normal(6, 4, 3))],

@@ -10,6 +10,7 @@ from intertwine import ops
 from intertwine.ops import Coupling, EdgeVectors, Graph, SO2Coupling
 from intertwine.ops._operator import operator
 from intertwine.ops.functions import _activation, _harmonic_derivatives
+from intertwine.ops.functions._unit_vectors import unit_vectors
 from intertwine.ops.so2 import _rotation_generators
 from intertwine.ops.steerable._fused_conv import fused_conv
 from intertwine.ops.steerable._small_conv import small_conv
@@ -55,6 +56,7 @@ CASES = {
     "harmonics": (lambda v: ops.spherical_harmonics(2, v), [(4, 3)]),
     "solid harmonics": (lambda v: ops.spherical_harmonics(3, v, normalize=False), [(4, 3)]),
     "harmonics_vjp": (lambda g, y: _harmonic_derivatives.harmonics_vjp(g, y, "norm"), [(4, 9), (4, 9)]),
+    "unit_vectors": (lambda v: torch.cat(unit_vectors(v)), [(4, 3)]),
     "silu": (ops.silu, [(4, 3)]),
     "silu_backward": (_activation._backward, [(4, 3), (4, 3)]),
     "silu_double_backward": (_activation._double_backward, [(4, 3), (4, 3), (4, 3)]),
@@ -124,6 +126,26 @@ def test_functional_gradient(name: str) -> None:
     args = draw(shapes)
     found = torch.func.grad(scalar(function), tuple(range(len(args))))(*args)
     torch.testing.assert_close(found, plain_gradients(function, args))
+
+
+@every_operator
+def test_forward_derivatives_of_second_and_third_order(name: str) -> None:
+    """Forward over forward beside reverse over forward, and once more."""
+    function, shapes = CASES[name]
+    args, tangents = tuple(draw(shapes)), tuple(draw(shapes, 1))
+
+    def derivative(*x):
+        return function(*x).sin().sum()
+
+    for _ in range(1 if name == "so2_conv" else 2):  # whose third order takes half a minute
+
+        def derivative(*x, lower=derivative):
+            return torch.func.jvp(lower, x, tangents)[1]
+
+        gradients = torch.func.grad(derivative, tuple(range(len(args))))(*args)
+        expected = sum((g * t).sum() for g, t in zip(gradients, tangents, strict=True))
+        assert abs(expected) > 1e-3
+        torch.testing.assert_close(torch.func.jvp(derivative, args, tangents)[1], expected)
 
 
 @every_operator

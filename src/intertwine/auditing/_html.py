@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
-from intertwine._page import page, paragraph
+from intertwine._page import heading, page, paragraph, table
 from intertwine.auditing._results import AuditResult, LayerError
 from intertwine.auditing._text import cells, distinct, notes, shown, verdict
 
@@ -55,11 +56,12 @@ def html_section(report: AuditResult) -> str:
     return f'<section class="audit">\n<style>\n{_SECTION}</style>\n' + "\n".join(body) + "\n</section>\n"
 
 
-def html_page(report: AuditResult) -> str:
+def html_page(report: AuditResult, origin: Sequence[tuple[str, str]] = ()) -> str:
     """The report as one self-contained HTML page.
 
     Args:
         report: The report.
+        origin: Rows of a table at the end about where the report comes from.
 
     Returns:
         The page.
@@ -69,7 +71,8 @@ def html_page(report: AuditResult) -> str:
     """
     title = f"Equivariance of {report.name}"
     lead = f"Under {report.symbols['all']}: {report.samples} random elements, seed {report.seed}."
-    return page(title, [paragraph(lead), html_section(report)])
+    rest = [heading("Run"), table(("", ""), origin)] if origin else []
+    return page(title, [paragraph(lead), html_section(report), *rest])
 
 
 def _table(report: AuditResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -75,11 +75,12 @@ class Report(AuditResult):
         """
         return _write(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", path)
 
-    def to_html(self, path: str | Path | None = None) -> str:
+    def to_html(self, path: str | Path | None = None, *, origin: Sequence[tuple[str, str]] = ()) -> str:
         """The report as one self-contained HTML page with plots; needs matplotlib (``pip install intertwine[report]``).
 
         Args:
             path: File to write as well, if given.
+            origin: Rows of a table at the end about where the report comes from: labels and texts.
 
         Returns:
             The text.
@@ -87,7 +88,7 @@ class Report(AuditResult):
         Raises:
             ValueError: If matplotlib is not installed.
         """
-        return _write(html_page(self), path)
+        return _write(html_page(self, origin), path)
 
 
 def _run_values(run: AuditRun) -> dict[str, Any]:

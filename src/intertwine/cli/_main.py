@@ -21,6 +21,7 @@ import typer
 from intertwine._errors import UsageError
 from intertwine.cli._app import command
 from intertwine.cli._interrupts import ClosedPipe, Interrupted
+from intertwine.cli._origin import WORDS
 from intertwine.cli._runs import INTERRUPTED
 from intertwine.cli._usage import ClickError, explain, missing_extra
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    WORDS.set(given)
     with _show_warnings(everything=debug):
         try:
             code = command().main(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from intertwine.data._constructors import molecules, shapes
     from intertwine.data._dataset import PointCloudDataset
     from intertwine.data._elements import CHEMICAL_SYMBOLS
+    from intertwine.data._estimated_normals import estimate_normals
     from intertwine.data._lazy_names import LazyNames
     from intertwine.data._near_duplicates import near_duplicate_groups
     from intertwine.data._neighbors import NearestNeighbors, NeighborRule, RadiusNeighbors
@@ -98,6 +99,7 @@ __all__ = [
     "center",
     "check_atoms",
     "circuit_parts",
+    "estimate_normals",
     "fashion_mnist",
     "find_targets",
     "fit_sine_networks",
@@ -166,6 +168,7 @@ _HOMES = {
     "center": "_normalization",
     "check_atoms": "readers",
     "circuit_parts": "public",
+    "estimate_normals": "_estimated_normals",
     "fashion_mnist": "public",
     "fit_sine_networks": "public",
     "find_targets": "readers",

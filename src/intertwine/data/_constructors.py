@@ -76,11 +76,14 @@ def shapes(
     part_names: Sequence[str] = (),
     normals: Tensor | None = None,
     *,
+    estimated: Tensor | None = None,
     names: Sequence[str] = (),
     split: Split | None = None,
     skipped: Sequence[tuple[str, str]] = (),
 ) -> PointCloudSet:
     """Shapes: the cloud field ``classes``, and the point fields ``parts`` and ``normals`` where they are known.
+
+    Where it is known which normals are estimated from the points, the cloud field ``estimated`` says so.
 
     Args:
         positions: (N, 3) float32 or float64; z is up where the source has an up.
@@ -90,6 +93,7 @@ def shapes(
         parts: (N,) int64, an index of `part_names`; or None.
         part_names: what a shape may be made of; () without parts.
         normals: (N, 3), floating-point, of length 1; or None.
+        estimated: (S,) bool, whether these are estimated; or None.
         names: S strings; 1, 2, 3, ... when not given.
         split: the one that the source prescribes; or None.
         skipped: (file, reason) of what could not be read.
@@ -107,11 +111,12 @@ def shapes(
     label_names = {"classes": tuple(class_names)}
     if parts is not None:
         label_names["parts"] = tuple(part_names)
+    clouds = {"classes": classes, "estimated": estimated}
     return PointCloudSet(
         positions,
         offsets,
         {name: values for name, values in known.items() if values is not None},
-        {"classes": classes},
+        {name: values for name, values in clouds.items() if values is not None},
         () if normals is None else ("normals",),
         label_names,
         names,

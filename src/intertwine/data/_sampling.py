@@ -36,11 +36,12 @@ class Surface(NamedTuple):
 
 
 class Cloud(NamedTuple):
-    """P points: points (P, 3), normals (P, 3) of length 1, labels (P,)."""
+    """P points: points (P, 3), normals (P, 3) of length 1, labels (P,); whether the normals are estimated."""
 
     points: Floats
     normals: Floats | None = None
     labels: Integers | None = None
+    estimated: bool = False
 
 
 def sample(shape: Surface | Cloud, count: int, seed: int) -> Cloud:
@@ -80,16 +81,20 @@ def sample_in_unit_sphere(
         np.concatenate([to_unit_sphere(cloud.points) for cloud in clouds]),
         np.concatenate(normals) if normals else None,
         np.concatenate(labels) if labels else None,
+        clouds[0].estimated,
     )
 
 
 def with_normals(cloud: Cloud) -> Cloud:
     """The cloud with normals: its own, or estimated up to sign as the axis of least variance of 16 nearest points."""
-    if cloud.normals is not None:
-        return cloud
+    return cloud if cloud.normals is not None else with_estimated_normals(cloud)
+
+
+def with_estimated_normals(cloud: Cloud) -> Cloud:
+    """The cloud with estimated normals, whether or not it has its own."""
     # Scaled: of coordinates that are very large or very small the squares would leave the range.
     points = to_unit_sphere(cloud.points)
-    return cloud._replace(normals=plane_normals(points, cKDTree(points), points, _NEAREST))
+    return cloud._replace(normals=plane_normals(points, cKDTree(points), points, _NEAREST), estimated=True)
 
 
 def to_unit_sphere(points: Floats) -> Floats:

@@ -48,34 +48,49 @@ def export_with_gradients(
         return module(*copies)
 
     module(*examples)  # constants that are built on first use are built here, not while it is traced
-    frozen = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    try:
-        for parameter, _ in frozen:
-            parameter.requires_grad_(False)
-        with warnings.catch_warnings(), _compiling():
-            warnings.simplefilter("ignore")
-            traced = make_fx(
-                function, decomposition_table=decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True
-            )(*examples)
-            program = torch.export.export(traced, tuple(examples), dynamic_shapes=shapes, strict=False)
-    finally:
-        for parameter, needed in frozen:
-            parameter.requires_grad_(needed)
-    ours = {str(node.target) for node in program.graph.nodes if str(node.target).startswith("intertwine.")}
-    assert not ours, f"the program would need this library to run: {', '.join(sorted(ours))}"
+    with frozen(module), compiling():
+        traced = make_fx(
+            function, decomposition_table=decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True
+        )(*examples)
+        program = torch.export.export(traced, tuple(examples), dynamic_shapes=shapes, strict=False)
+    check_operators(program)
     return program
 
 
+def check_operators(program: ExportedProgram) -> None:
+    """Assert that a program has no operators of this library, which would be needed to run it."""
+    ours = {str(node.target) for node in program.graph.nodes if str(node.target).startswith("intertwine.")}
+    assert not ours, f"the program would need this library to run: {', '.join(sorted(ours))}"
+
+
 @contextmanager
-def _compiling() -> Iterator[None]:
-    """`torch.compiler.is_compiling()` is true: modules take the branch whose shapes do not depend on values."""
+def frozen(module: nn.Module) -> Iterator[None]:
+    """The parameters of a module need no gradient, for as long as it is traced."""
+    before = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        for parameter, _ in before:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter, needed in before:
+            parameter.requires_grad_(needed)
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """`torch.compiler.is_compiling()` is true: modules take the branch whose shapes do not depend on values.
+
+    Warnings of the tracer are not shown.
+    """
     import torch
 
     compiler: Any = torch.compiler
     before = compiler._is_compiling_flag
     compiler._is_compiling_flag = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         compiler._is_compiling_flag = before
 

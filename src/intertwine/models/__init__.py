@@ -49,7 +49,7 @@ from intertwine.models.potential import (
     refit_readout,
 )
 from intertwine.models.sets import AxialTransformer, DeepSets, ExchangeableNetwork, SetTransformer
-from intertwine.models.tracks import CamerasAndPoints, TracksNetwork
+from intertwine.models.tracks import CamerasAndPoints, ResidualTracksNetwork, TracksModel, TracksNetwork
 from intertwine.models.weights import WeightMessageNetwork, WeightNetwork, WeightSpaceNetwork, WeightStatisticsNetwork
 
 __all__ = [
@@ -90,11 +90,13 @@ __all__ = [
     "PrincipalFrame",
     "RegistrationNetwork",
     "RegularFields",
+    "ResidualTracksNetwork",
     "RotationNetwork",
     "ScalarBatchNorm",
     "SetTransformer",
     "ShapeDescriptor",
     "SteerableFamily",
+    "TracksModel",
     "TracksNetwork",
     "UNet",
     "VectorDGCNN",

@@ -50,7 +50,7 @@ class ShapeDescriptor(nn.Module):
     Args:
         channels: Dimension of the result.
         vectors: How many vectors each point has.
-        normals: Whether there is a unit normal up to sign before those.
+        normals: How many unit normals up to sign there are before those, such as one of the file and an estimated one.
         lmax: Largest degree of the spectra.
         shells: Number of their shells.
         landmarks: Points of each cloud whose pairs with all others are counted, with normals.
@@ -74,7 +74,7 @@ class ShapeDescriptor(nn.Module):
         channels: int,
         *,
         vectors: int = 0,
-        normals: bool = False,
+        normals: int = 0,
         lmax: int = 8,
         shells: int = 8,
         landmarks: int = 16,
@@ -82,9 +82,10 @@ class ShapeDescriptor(nn.Module):
     ) -> None:
         super().__init__()
         self.vectors, self.normals, self.lmax, self.shells, self.landmarks = vectors, normals, lmax, shells, landmarks
+        positions = [(lmax + 1) * shells * (shells + 1) // 2 + 2 * _BINS]
         kinds = [
-            *(_surface_sizes(lmax, shells) if normals else [(lmax + 1) * shells * (shells + 1) // 2 + 2 * _BINS]),
-            *[_DISTANCES * _HEIGHTS + normals * _HEIGHTS * _COSINES] * vectors,
+            *(_surface_sizes(lmax, shells) * normals if normals else positions),
+            *[_DISTANCES * _HEIGHTS + (normals > 0) * _HEIGHTS * _COSINES] * vectors,
         ]
         invariants = sum(kinds)
         self.layers = nn.Sequential(
@@ -122,28 +123,37 @@ class ShapeDescriptor(nn.Module):
             ``(num_clouds, channels)``.
         """
         batch, num_clouds = resolve_batch(positions, batch, num_clouds)
-        normals = None
-        if self.normals:
-            assert vectors is not None, "there are vectors where some are declared"
-            normals, vectors = vectors[:, :3], vectors[:, 3:]
-        spectrum = shell_spectrum(positions, batch, num_clouds, lmax=self.lmax, shells=self.shells, normals=normals)
-        if normals is None:
-            shape = neighborhood_shape(positions, edges)
-            bins = [soft_histogram(shape[:, axis], 0.0, largest, _BINS) for axis, largest in enumerate(_SHARES)]
-            invariants = [spectrum, segment_mean(torch.cat(bins, 1), batch, num_clouds)]
-        else:
-            invariants = [
-                spectrum,
-                normal_spectrum(positions, normals, batch, num_clouds, lmax=self.lmax, shells=self.shells),
-                pair_histogram(positions, normals, batch, num_clouds, landmarks=self.landmarks),
-                surface_histogram(positions, normals, edges, batch, num_clouds),
-            ]
+        vectors = positions[:, :0] if vectors is None else vectors
+        assert vectors.shape[1] == 3 * (self.normals + self.vectors), "there are vectors where some are declared"
+        given = vectors.unflatten(1, (self.normals + self.vectors, 3))
+        normals, vectors = given[:, : self.normals].unbind(1), given[:, self.normals :]
+        invariants = [
+            part for each in normals for part in self._surface(positions, each, edges, batch, num_clouds)
+        ] or self._shape(positions, edges, batch, num_clouds)
         if self.vectors:
-            assert vectors is not None, "there are vectors where some are declared"
-            heights = self._heights(vectors.unflatten(1, (self.vectors, 3)), normals, positions, batch, num_clouds)
+            heights = self._heights(vectors, normals[0] if normals else None, positions, batch, num_clouds)
             invariants.append(segment_mean(heights, batch, num_clouds))
         described: Tensor = self.layers(torch.cat(invariants, 1))
         return described
+
+    def _shape(self, positions: Tensor, edges: Tensor, batch: Tensor, num_clouds: int) -> list[Tensor]:
+        """Invariants of the positions alone."""
+        shape = neighborhood_shape(positions, edges)
+        bins = [soft_histogram(shape[:, axis], 0.0, largest, _BINS) for axis, largest in enumerate(_SHARES)]
+        spectrum = shell_spectrum(positions, batch, num_clouds, lmax=self.lmax, shells=self.shells)
+        return [spectrum, segment_mean(torch.cat(bins, 1), batch, num_clouds)]
+
+    def _surface(
+        self, positions: Tensor, normals: Tensor, edges: Tensor, batch: Tensor, num_clouds: int
+    ) -> list[Tensor]:
+        """Invariants of positions and normals."""
+        sizes = {"lmax": self.lmax, "shells": self.shells}
+        return [
+            shell_spectrum(positions, batch, num_clouds, normals=normals, **sizes),
+            normal_spectrum(positions, normals, batch, num_clouds, **sizes),
+            pair_histogram(positions, normals, batch, num_clouds, landmarks=self.landmarks),
+            surface_histogram(positions, normals, edges, batch, num_clouds),
+        ]
 
     def _heights(
         self, vectors: Tensor, normals: Tensor | None, positions: Tensor, batch: Tensor, num_clouds: int

@@ -15,7 +15,6 @@
 - cameras: distortion, projection, triangulation, bundle adjustment
 - registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
-- local_features: SIFT keypoints and descriptors, matching
 - correlation: grids of rotations, correlations of two fields maximized over all rigid motions
 
 Each stands on those above it.

@@ -202,7 +202,8 @@ def _autograd_function(call: Any, backward: Function, setup_context: Function) -
         def jvp(ctx: Any, *tangents: Any) -> Any:
             inputs, output = ctx.for_jvp
             del ctx.for_jvp
-            return _jvp(backward, setup_context, inputs, output, tangents)
+            with forward_ad._set_fwd_grad_enabled(True):  # off here, though a jvp around this one needs it
+                return _jvp(backward, setup_context, inputs, output, tangents)
 
         @staticmethod
         def vmap(info: Any, in_dims: Any, *args: Any) -> Any:

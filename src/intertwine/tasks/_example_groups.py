@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from intertwine._errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from intertwine.data import Split
 
 PARENT = "parent"
 """The value of `--group-by` that groups files by their folder."""
@@ -47,6 +53,45 @@ def groups_of_names(names: Sequence[str], pattern: str) -> list[int]:
             raise UsageError(f'--group-by "{pattern}" is not found in "{name}"')
         keys.append(match[1] if expression.groups else match[0])
     return number(keys)
+
+
+def grouped_split(
+    given: str,
+    names: Sequence[str],
+    pattern: str,
+    amounts: Mapping[str, Any],
+    seed: int,
+    *,
+    classes: Tensor | None = None,
+    class_names: Sequence[str] | None = None,
+    prescribed: bool = False,
+) -> Split:
+    """A random split of files in which no group stands in two parts, stratified where there are classes.
+
+    Args:
+        given: The data, for messages.
+        names: Paths of the files.
+        pattern: The value of `--group-by`, as of `groups_of_names`.
+        amounts: How many train, validation and test, None for the usual shares.
+        seed: Of the split.
+        classes: (n,) integers, if there are any.
+        class_names: What they mean, for warnings.
+        prescribed: Whether the data prescribe a split, which grouping would break.
+
+    Raises:
+        UsageError: There are too few groups, one is too large for a part, or the data prescribe the split.
+    """
+    from intertwine.data import stratified_split
+
+    if prescribed and amounts["validation"] is None and amounts["test"] is None:
+        raise UsageError(
+            f"--group-by: {given} prescribes the split; leave --group-by out, or give --validation and --test"
+        )
+    groups = groups_of_names(names, pattern)
+    labels = [0] * len(names) if classes is None else classes
+    split = stratified_split(labels, **amounts, seed=seed, groups=groups, names=class_names)
+    check_parts(len(split.validation), len(split.test), amounts["test"])
+    return split
 
 
 def check_parts(validation: int, test: int, wanted: object) -> None:

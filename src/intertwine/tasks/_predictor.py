@@ -183,7 +183,9 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
         Raises:
             UsageError: The task has no export.
         """
-        raise UsageError(f"models on {self.kind} are not exported; those of the tasks images and potential are")
+        raise UsageError(
+            f"models on {self.kind} are not exported; those of the tasks images, classify, segment and potential are"
+        )
 
     def audit_note(self, examples: ExamplesT) -> str:
         """What to say of the inputs of an audit, where they are not the examples as they are; else empty."""

@@ -91,6 +91,21 @@ def resize(inputs: Inputs) -> Inputs:
     return tuple(x + 1 if isinstance(x, int) and not isinstance(x, bool) else x for x in fewer)
 
 
+def one_structure(inputs: Inputs) -> Inputs:
+    """All points in one structure; the same inputs where nothing counts structures."""
+    if not any(isinstance(x, int) and not isinstance(x, bool) for x in inputs):
+        return inputs
+    points = _num_points(inputs)
+
+    def alone(entry: Any) -> Any:
+        if isinstance(entry, int) and not isinstance(entry, bool):
+            return 1
+        of_points = isinstance(entry, Tensor) and entry.dtype == torch.int64 and entry.shape == (points,)
+        return torch.zeros_like(entry) if of_points else entry
+
+    return tuple(map(alone, inputs))
+
+
 def degenerate_inputs(inputs: Inputs, kind: str) -> Inputs:
     """Degenerate inputs of the same structure, in float64.
 

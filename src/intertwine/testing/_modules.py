@@ -23,6 +23,7 @@ from intertwine.testing._inputs import (
     example_inputs,
     floats,
     map_floats,
+    one_structure,
     resize,
 )
 
@@ -69,8 +70,11 @@ class ModuleTests:
     Attributes:
         samples: Number of random group elements in the law tests.
         tolerance: The largest relative error; by default 1e-5 in float32 and 1e-10 in float64.
+        backends: Of ``torch.compile``. The default one of torch, "inductor", writes and compiles C++, which takes many
+            seconds for a module; here it has two threads.
     """
 
+    backends: tuple[str, ...] = ("aot_eager",)
     samples: int = 32
     tolerance: float | Mapping[str, float] | None = None
 
@@ -89,6 +93,8 @@ class ModuleTests:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run every test on every case that it applies to."""
+        if "backend" in metafunc.fixturenames:
+            metafunc.parametrize("backend", metafunc.config.getoption("backends", None) or self.backends)
         if "case" not in metafunc.fixturenames:
             return
         law = getattr(metafunc.function, "needs_law", False)
@@ -160,12 +166,19 @@ class ModuleTests:
         for other in (inputs, resize(inputs)):
             torch.testing.assert_close(program(*other), module(*other))
 
-    def test_compile(self, case: ModuleCase) -> None:
-        """``torch.compile(fullgraph=True)`` gives the same output."""
+    def test_compile(self, case: ModuleCase, backend: str) -> None:
+        """``torch.compile(fullgraph=True)`` gives the same output; by inductor, for one structure as well."""
         module, inputs = _evaluated(case)
+        alone = one_structure(inputs)
+        threads = torch.get_num_threads()
         torch.compiler.reset()
-        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-        torch.testing.assert_close(compiled(*inputs), module(*inputs))
+        try:
+            torch.set_num_threads(2 if backend == "inductor" else threads)
+            compiled = torch.compile(module, fullgraph=True, backend=backend)
+            for data in (inputs, alone) if backend == "inductor" and alone is not inputs else (inputs,):
+                torch.testing.assert_close(compiled(*data), module(*data))
+        finally:
+            torch.set_num_threads(threads)
 
     def test_autocast(self, case: ModuleCase) -> None:
         """Under autocast to bfloat16 the output is near that in float32, and gradients are finite, in training too."""

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from intertwine._errors import UsageError
-from intertwine.data.images._arrays import parse_idx, read_idx
+from intertwine.data.images._arrays import parse_idx, read_idx, read_idx_images
 
 TYPES = {8: "B", 9: "b", 11: "h", 12: "i", 13: "f", 14: "d"}
 
@@ -34,3 +34,40 @@ def test_types(code, tmp_path):
 def test_what_is_refused(content):
     with pytest.raises(UsageError, match=re.escape("a: ")):
         parse_idx(content, "a")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(idx(8, [1, 2, 3, 4, 5, 6], 2, 3))[:-12],
+        gzip.compress(idx(8, [1, 2, 3, 4, 5, 6], 2, 3))[:12] + b"\xff" * 9,
+        gzip.compress(b""),
+        gzip.compress(b"\0\0"),
+        gzip.compress(idx(8, [1, 2], 3)),
+        gzip.compress(idx(8, [1, 2, 3, 4], 3)),
+        gzip.compress(idx(8, [], 2**31 - 1, 2**31 - 1, 2**31 - 1)),
+    ],
+)
+def test_damaged_gzip_files_are_refused(content, tmp_path):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(UsageError, match=re.escape(f"{tmp_path / 'a'}: ")):
+        read_idx(tmp_path / "a")
+
+
+def test_no_more_is_unpacked_than_the_header_says(tmp_path, monkeypatch):
+    sizes = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size=-1: sizes.append(size) or read(self, size))
+    (tmp_path / "a").write_bytes(gzip.compress(idx(12, [1, 2], 2) + bytes(10**7)))
+    with pytest.raises(UsageError, match="2 needs 8 bytes, there are 9"):
+        read_idx(tmp_path / "a")
+    assert sizes == [4, 4, 9]
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (2, 3)])
+def test_arrays_that_are_no_images_are_refused(shape, tmp_path):
+    values = [1, 2, 3, 4, 5, 6] if shape else [1]
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(8, values, *shape))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(8, [1], 1))
+    with pytest.raises(UsageError, match="expected images, rows and columns, got an array of shape"):
+        read_idx_images(tmp_path / "train-images-idx3-ubyte")

@@ -14,6 +14,7 @@ from ase import Atoms
 from intertwine._errors import UsageError
 from intertwine.data import iter_structures, read_structures
 from intertwine.data.readers import _structures
+from intertwine.data.readers._structure_record import atoms_of_file
 from intertwine.data.readers._xyz import read_xyz_frames
 
 WATER = """3
@@ -156,6 +157,52 @@ def test_what_is_before_a_bad_frame_is_there_already(file):
     assert [len(next(stream)), len(next(stream))] == [2, 2]
     with pytest.raises(UsageError, match="frame 6"):
         next(stream)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (KeyError("Qq"), r'frame 1: unknown element "Qq"$'),
+        (KeyError("H"), r"frame 1: cannot be read: KeyError: 'H'$"),
+        (KeyError(), r"frame 1: cannot be read: KeyError$"),
+        (ValueError("Qq"), r"frame 1: cannot be read: ValueError: Qq$"),
+        (ValueError("first\nsecond"), r"frame 1: cannot be read: ValueError: first$"),
+        (ValueError("a" * 200), r"frame 1: cannot be read: ValueError: a{120}$"),
+    ],
+)
+def test_an_error_of_ase_is_told_as_what_it_is(file, monkeypatch, error, says):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("ase.io.read", fail)
+    with pytest.raises(UsageError, match=says):
+        read_structures(file(ATOM), {})
+
+
+@pytest.mark.parametrize("suffix", [".extxyz", ".traj", ".frames"])
+def test_the_progress_ends_at_the_size_of_the_file(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"mine{suffix}"
+    frames = [Atoms("H2", [[0, 0, 0], [0, 0, 0.7]]), Atoms("O", [[0, 0, 1]])]
+    if suffix == ".frames":  # known by its content: XYZ under another name
+        monkeypatch.setattr("ase.io.formats.filetype", lambda name: "extxyz")
+    write(path, frames, format="traj" if suffix == ".traj" else "extxyz")
+    told = []
+    assert len(list(atoms_of_file(path, told.append))) == 2
+    assert told[-1] == path.stat().st_size
+    assert told == sorted(told)
+
+
+def test_a_frame_that_ase_cannot_read_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "mine.traj"
+    write(path, [Atoms("H")] * 3)
+
+    def two_frames(*arguments, **options):
+        yield from [Atoms("H")] * 2
+        raise ValueError("cut")
+
+    monkeypatch.setattr("ase.io.iread", two_frames)
+    with pytest.raises(UsageError, match=r"mine.traj, frame 3: ase cannot read this: ValueError: cut"):
+        list(atoms_of_file(path, lambda size: None))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Readers of tracks: every format gives the same scene."""
 
 import bz2
+import gzip
 import os
 import sqlite3
 from contextlib import closing
@@ -94,6 +95,11 @@ def test_bal(scene, tmp_path):
     (tmp_path / "short.txt").write_bytes(text[:-30])
     with pytest.raises(UsageError, match="numbers in a BAL"):
         read_tracks(tmp_path / "short.txt")
+    packed = gzip.compress(text)
+    for name, content in (("cut", packed[:-40]), ("bad", packed[:40] + b"\xff" * 40 + packed[80:]), ("no", text)):
+        (tmp_path / f"{name}.gz").write_bytes(content)
+        with pytest.raises(UsageError, match=f"{name}.gz: expected a BAL problem: three counts, then numbers"):
+            read_tracks(tmp_path / f"{name}.gz")
 
 
 def _logm(matrix):

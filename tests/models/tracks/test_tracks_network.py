@@ -7,9 +7,12 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.data.tracks import synthetic_tracks
-from intertwine.models import TracksNetwork
+from intertwine.models import ResidualTracksNetwork, TracksNetwork
+from intertwine.models.tracks._residual_tracks_network import mean_ray_turns, turned
 from intertwine.nn import ObservedEntries
-from intertwine.ops.cameras import projection_loss
+from intertwine.ops.cameras import matrix_from_rotation_vector, projection_loss
+
+CAMERAS = ("calibrated", "projective")
 
 
 def given(seed=0):
@@ -17,10 +20,14 @@ def given(seed=0):
     return tracks, ObservedEntries.from_index(torch.stack([tracks.camera, tracks.point]), (5, 40))
 
 
-@pytest.fixture(params=["calibrated", "projective"])
+@pytest.fixture(
+    params=[(kind, cameras) for kind in (TracksNetwork, ResidualTracksNetwork) for cameras in CAMERAS],
+    ids=lambda each: f"{each[0].__name__}-{each[1]}",
+)
 def network(request):
+    kind, cameras = request.param
     torch.manual_seed(0)
-    return TracksNetwork(hidden=16, cameras=request.param).double()
+    return kind(hidden=16, layers=3, cameras=cameras).double()
 
 
 def test_permutations_commute_with_it(network):
@@ -42,9 +49,10 @@ def test_a_perceptron_does_not_commute():
     assert not torch.allclose(plain(dense.flatten()), plain(dense.roll(1, 0).flatten()))
 
 
-def test_calibrated_cameras_are_rotations():
+@pytest.mark.parametrize("kind", [TracksNetwork, ResidualTracksNetwork])
+def test_calibrated_cameras_are_rotations(kind):
     tracks, entries = given()
-    rotations = TracksNetwork(hidden=8).double()(tracks.normalized(), entries).projections[:, :, :3]
+    rotations = kind(hidden=8).double()(tracks.normalized(), entries).projections[:, :, :3]
     identity = torch.eye(3, dtype=torch.float64).expand(5, 3, 3)
     torch.testing.assert_close(rotations @ rotations.mT, identity, atol=1e-12, rtol=0)
     assert (torch.linalg.det(rotations) > 0).all()
@@ -59,10 +67,11 @@ def test_projective_cameras_have_a_side():
     assert matrices[:, 2, :3].norm(dim=1).max() <= 1 + 1e-9
 
 
-def test_it_learns_a_scene():
+@pytest.mark.parametrize("kind", [TracksNetwork, ResidualTracksNetwork])
+def test_it_learns_a_scene(kind):
     tracks, entries = given()
     torch.manual_seed(0)
-    network = TracksNetwork(hidden=64)
+    network = kind(hidden=64, layers=3)
     xy = tracks.normalized().float()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     losses = []
@@ -77,7 +86,7 @@ def test_it_learns_a_scene():
 
 def test_copies_and_states_give_the_same(network):
     tracks, entries = given()
-    other = TracksNetwork(hidden=16, cameras=network.cameras).double()
+    other = type(network)(hidden=16, layers=3, cameras=network.cameras).double()
     other.load_state_dict(network.state_dict())
     for each in (other, copy.deepcopy(network)):
         torch.testing.assert_close(
@@ -85,7 +94,32 @@ def test_copies_and_states_give_the_same(network):
         )
 
 
+def test_turns_take_the_mean_ray_to_the_axis():
+    tracks, _ = given()
+    camera, xy = tracks.camera, tracks.normalized()
+    turns = mean_ray_turns(xy, camera, 6)
+    torch.testing.assert_close(turns @ turns.mT, torch.eye(3).double().expand(6, 3, 3))
+    torch.testing.assert_close(turns[5], torch.eye(3).double())  # sees nothing
+    seen = turned(xy, turns[camera])
+    rays = torch.nn.functional.normalize(torch.cat([seen, torch.ones_like(seen[:, :1])], 1), dim=1)
+    mean = torch.zeros(5, 3).double().index_add_(0, camera, rays)
+    torch.testing.assert_close(mean[:, :2], torch.zeros(5, 2).double(), atol=1e-8, rtol=0)
+    assert bool((turns[:, 0, 1].abs() < 1e-12).all())  # the horizontal axis stays horizontal
+
+
+def test_a_camera_that_pans_has_its_pose_panned():
+    tracks, entries = given()
+    torch.manual_seed(0)
+    network = ResidualTracksNetwork(hidden=16, layers=2).double()
+    poses = network(tracks.normalized(), entries).projections
+    pans = matrix_from_rotation_vector(0.2 * torch.randn(5, 1).double() * torch.tensor([0.0, 1.0, 0.0]))
+    xy = turned(tracks.normalized(), pans[tracks.camera])
+    torch.testing.assert_close(network(xy, entries).projections, pans @ poses, atol=1e-10, rtol=1e-10)
+
+
 def test_bad_options():
+    with pytest.raises(UsageError, match="heads"):
+        ResidualTracksNetwork(hidden=6)
     with pytest.raises(UsageError, match="calibrated"):
         TracksNetwork(cameras="fisheye")
     with pytest.raises(UsageError, match="at least one layer"):

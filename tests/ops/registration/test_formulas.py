@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from intertwine.ops.alignment import rotation_grid
-from intertwine.ops.registration import feature_histograms, mutual_matches, poisson_disk_subset
+from intertwine.ops.registration import feature_histograms, poisson_disk_subset
 from intertwine.ops.registration._candidates import (
     Matches,
     Pair,
@@ -24,6 +24,7 @@ from intertwine.ops.registration._candidates import (
 )
 from intertwine.ops.registration._confidence import Evidence, confidence_of
 from intertwine.ops.registration._consistency import _refit, _spread_seeds, compatibility, consistent_motions
+from intertwine.ops.registration._feature_histograms import descriptor_gaps, mutually_nearest
 from intertwine.ops.registration._fine_pair import FinePair
 from intertwine.ops.registration._fine_surface import fine_surface
 from intertwine.ops.registration._icp import iterated_closest_points
@@ -154,10 +155,10 @@ def test_mutual_matches_as_loops():
     gaps = np.array([[min(((a - b) ** 2).sum(), ((a - c) ** 2).sum()) for b, c in zip(second, third, strict=True)]
                      for a in first])  # fmt: skip
     expected = [[i, j] for i in range(9) for j in range(7) if gaps[i].argmin() == j and gaps[:, j].argmin() == i]
-    assert mutual_matches(first, (second, third)).tolist() == expected
+    assert mutually_nearest(descriptor_gaps(first, (second, third))).tolist() == expected
     assert 0 < len(expected) < 7
-    assert mutual_matches(first[:0], (second, third)).shape == (0, 2)
-    assert mutual_matches(first, (second[:0], third[:0])).shape == (0, 2)
+    assert mutually_nearest(descriptor_gaps(first[:0], (second, third))).shape == (0, 2)
+    assert mutually_nearest(descriptor_gaps(first, (second[:0], third[:0]))).shape == (0, 2)
 
 
 def test_coverage_and_contradiction_as_loops():
@@ -465,7 +466,7 @@ def test_matches_by_features_and_given_ones():
     first, second = surface(200), surface(200)
     found = feature_matches(first, second, feature_gaps(first, second, 0.1))
     histograms = [feature_histograms(s.points, s.normals, 0.6) for s in (first, second)]
-    rows = mutual_matches(histograms[0][0], histograms[1])
+    rows = mutually_nearest(descriptor_gaps(histograms[0][0], histograms[1]))
     assert np.array_equal(found.points_1, first.points[rows[:, 0]])
     assert np.array_equal(found.normals_2, second.normals[rows[:, 1]])
     points = draw(1600, 3)

@@ -8,7 +8,8 @@ import torch
 from intertwine import SO3
 from intertwine.ops import register
 from intertwine.ops.functions import spherical_harmonics
-from intertwine.ops.registration import feature_histograms, mutual_matches, poisson_disk_subset
+from intertwine.ops.registration import feature_histograms, poisson_disk_subset
+from intertwine.ops.registration._feature_histograms import descriptor_gaps, mutually_nearest
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -153,7 +154,7 @@ def test_histograms_are_invariant_and_know_the_sign_of_the_normals():
     assert abs(moved - one).max() < 1e-4
     assert abs(reversed_ - other).max() < 1e-4
     assert abs(one - other).max() > 0.1
-    pairs = mutual_matches(one, (other, one))
+    pairs = mutually_nearest(descriptor_gaps(one, (other, one)))
     assert (pairs[:, 0] == pairs[:, 1]).mean() > 0.99
 
 

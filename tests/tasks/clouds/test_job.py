@@ -190,7 +190,7 @@ def test_metrics_are_what_they_say(prepare):
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
-    given, turned = (job.model(*network_inputs(job.model, each)) for each in batch)
+    given, turned = (job.model(*network_inputs(job.model, each)) for each in batch[:2])
     assert found["accuracy"] == pytest.approx(
         float((given.argmax(1) == batch.clouds.cloud_fields["classes"]).double().mean())
     )

@@ -116,6 +116,16 @@ def test_the_canonical_frame_does_not_depend_on_the_pose(bundle, random_motion):
     assert np.linalg.det(canonical_frame(moved)[0]) == pytest.approx(1)
 
 
+def test_the_canonical_frame_has_the_longest_axis_first_and_positive_third_moments(bundle, random_motion):
+    for seed in range(4):
+        moved = bundle[1].moved(*random_motion(seed))
+        x = moved.moved(*canonical_frame(moved)).coordinates
+        assert np.allclose(x.mean(0), 0, atol=1e-9)
+        assert np.allclose(np.corrcoef(x.T), np.eye(3), atol=1e-9)
+        assert (np.diff(x.var(0)) < 0).all()
+        assert ((x**3).sum(0)[:2] > 0).all()
+
+
 def test_a_mirrored_protein_is_another(bundle):
     mirrored = replace(bundle[1], coordinates=bundle[1].coordinates * [1, 1, -1])
     one, other = (s.moved(*canonical_frame(s)).coordinates for s in (bundle[1], mirrored))

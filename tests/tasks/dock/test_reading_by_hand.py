@@ -166,3 +166,11 @@ def test_what_the_command_says_of_models(tmp_path, capsys, bundle):
     assert "model 1" in out
     assert "model 0" not in out
     assert f"{bundle[0].residues:,} residues, {len(bundle[0].atom_names):,} atoms, 1 chains" in out
+
+
+@pytest.mark.parametrize("place", [13, 18], ids=["atom", "residue"])
+def test_names_that_are_no_text_are_refused(place, tmp_path):
+    row = b"ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00  0.00           C\n"
+    (tmp_path / "a.pdb").write_bytes(row[:place] + b"\xd6" + row[place + 1 :])
+    with pytest.raises(ValueError, match=r"a.pdb cannot be read: a name in it is no text|a.pdb has no atom"):
+        read_structure(tmp_path / "a.pdb")

@@ -47,6 +47,14 @@ def run(capsys, *words, code=0):
     return capsys.readouterr()
 
 
+def test_an_exhaustive_search_is_made_without_a_network_only(place, trained, capsys):
+    folder, _, turn = place
+    run(capsys, "register", "scans/a.xyz", "scans/b.xyz", "--exhaustive", "--output", "e.json")
+    assert np.allclose(json.loads((folder / "e.json").read_text())["rotation"], turn, atol=1e-6)
+    words = "register", "scans/a.xyz", "scans/b.xyz", "--exhaustive", "--checkpoint", "run"
+    assert "--exhaustive cannot be given with --checkpoint" in run(capsys, *words, code=2).err
+
+
 def test_a_turned_copy_is_found_with_a_network(place, trained, capsys):
     """Of two equal clouds the refinement makes the motion exact, whatever the training."""
     folder, points, turn = place

@@ -1,7 +1,12 @@
 """The page of a scene: what is in view."""
 
+import json
+from types import SimpleNamespace
+
+import pytest
 import torch
 
+from intertwine.tasks.sfm._run_page import write_report
 from intertwine.tasks.sfm.writing._page import _RADIUS, _frame
 
 
@@ -21,3 +26,24 @@ def test_a_scene_without_points():
     middle, scale = _frame(torch.zeros(0, 3), torch.tensor([[1.0, 2, 3]]))
     assert torch.equal(middle, torch.tensor([1.0, 2, 3]))
     assert float(scale) > 0
+
+
+def test_the_page_of_a_run_across_scenes(tmp_path):
+    pytest.importorskip("matplotlib")
+    settings = {"intertwine": "9.9", "started": "now", "settings": {"seed": 4}, "command": "intertwine fit sfm x"}
+    (tmp_path / "config.json").write_text(json.dumps({**settings, "config": {"data": {"source": "/x"}}}))
+    job = SimpleNamespace(config={"data": {"given": "my scenes"}}, monitor="loss")
+    history = [
+        {"epoch": 1, "loss": 0.5, "pixels": 9.0, "rotation": 30.0},
+        {"epoch": 2, "loss": 0.25, "pixels": 4.5, "rotation": 20.0},
+        {"epoch": 3, "loss": 0.75, "pixels": 5.5, "rotation": 10.0},
+    ]
+    page = write_report(job, history, [("data", "six scenes")], tmp_path / "report.html").read_text()
+    assert "<h1>Scenes of my scenes</h1>" in page
+    assert "Data: six scenes." in page
+    assert page.count("<svg") == 2
+    for cell in ("epoch 2", "0.25", "4.5", "20", "9.9", "now", "4", "intertwine fit sfm x", "/x"):
+        assert f">{cell}<" in page
+    for rows in ([], [{"epoch": 1, "loss": 0.5, "pixels": 9.0}]):
+        page = write_report(job, rows, [], tmp_path / "report.html").read_text()
+        assert page.count("<svg") == len(rows)

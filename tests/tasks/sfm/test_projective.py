@@ -23,9 +23,14 @@ def scene():
     return synthetic_tracks(5, 150, visible=0.8, seed=2)
 
 
+def only_part(tracks, **options):
+    (part,) = projective_structure_from_motion(tracks, **options).parts
+    return part
+
+
 @pytest.fixture(scope="module")
 def found(scene):
-    return projective_structure_from_motion(scene[0])
+    return only_part(scene[0])
 
 
 def homography_errors(found, truth):
@@ -49,7 +54,6 @@ def test_finds_the_scene_up_to_a_projective_transformation(scene, found):
     assert bool(found.registered.all())
     assert found.reprojection_error < 0.7
     assert found.inliers.double().mean() > 0.97
-    assert any("no metric scale" in remark for remark in found.remarks)
     assert homography_errors(found, points).median() < 0.01
     depth = (found.projections[tracks.camera, 2, :3] * found.points[tracks.point]).sum(1)
     depth = depth + found.projections[tracks.camera, 2, 3]
@@ -59,12 +63,12 @@ def test_finds_the_scene_up_to_a_projective_transformation(scene, found):
 
 def test_does_not_use_intrinsics(scene, found):
     other = scene[0].replaced(intrinsics=torch.eye(3).double().expand(5, 3, 3))
-    torch.testing.assert_close(projective_structure_from_motion(other).projections, found.projections)
+    torch.testing.assert_close(only_part(other).projections, found.projections)
 
 
 def test_permutations_permute_the_answer(scene, found):
     cameras, points = torch.randperm(5), torch.randperm(150)
-    again = projective_structure_from_motion(scene[0].permuted(cameras, points))
+    again = only_part(scene[0].permuted(cameras, points))
     torch.testing.assert_close(again.projections[cameras], found.projections, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(again.points[points], found.points, atol=1e-6, rtol=1e-6, equal_nan=True)
 
@@ -72,7 +76,7 @@ def test_permutations_permute_the_answer(scene, found):
 def test_bears_wrong_observations(scene):
     wrong = with_outliers(scene[0], 0.15)
     changed = (wrong.xy != scene[0].xy).any(1)
-    found = projective_structure_from_motion(wrong)
+    found = only_part(wrong)
     assert bool(found.registered.all())
     assert found.reprojection_error < 0.8
     assert (found.inliers & changed).sum() <= 0.1 * changed.sum()
@@ -98,9 +102,10 @@ def test_adjustment_finds_the_least_cost_from_any_frame(scene):
 
 def test_a_network_can_start():
     tracks, _ = synthetic_tracks(4, 60, visible=1, seed=2)
-    found = projective_structure_from_motion(tracks)
-    again = projective_structure_from_motion(tracks, network=NetworkStart(steps=30))
-    said = any("network do not agree" in remark for remark in again.remarks)
+    found = only_part(tracks)
+    scene = projective_structure_from_motion(tracks, network=NetworkStart(steps=30))
+    said = any("network do not agree" in remark for remark in scene.remarks)
+    (again,) = scene.parts
     assert again.method == ("geometry" if said else "network")
     assert again.reprojection_error == pytest.approx(found.reprojection_error, abs=0.02)
     with pytest.raises(UsageError, match="calibrated"):
@@ -121,14 +126,18 @@ def test_a_good_start_is_kept(scene, found):
     assert float(mapper.inliers.double().mean()) == pytest.approx(float(found.inliers.double().mean()), abs=0.01)
 
 
-def test_planes_and_noise_are_refused(scene):
-    tracks, points = scene
+def flattened(tracks, points):
+    """The tracks of points in a plane."""
     flat = points * torch.tensor([1.0, 1.0, 0.0])
     seen = (tracks.poses.rotations[tracks.camera] @ flat[tracks.point, :, None])[..., 0]
     seen = seen + tracks.poses.translations[tracks.camera]
-    xy = seen[:, :2] / seen[:, 2:] * 1200 + torch.tensor([800.0, 600.0])
+    return tracks.replaced(xy=seen[:, :2] / seen[:, 2:] * 1200 + torch.tensor([800.0, 600.0]))
+
+
+def test_planes_and_noise_are_refused(scene):
+    tracks, points = scene
     with pytest.raises(UsageError, match="on a plane"):
-        projective_structure_from_motion(tracks.replaced(xy=xy))
+        projective_structure_from_motion(flattened(tracks, points))
     with pytest.raises(UsageError):
         projective_structure_from_motion(tracks.select(tracks.point < 5))
 
@@ -153,7 +162,8 @@ def test_command_on_a_table_without_intrinsics(scene, tmp_path, capsys):
     assert [row["camera"] for row in rows] == [f"{i}.jpg" for i in range(5)]
     for extra, message in (
         (["--cameras", "affine"], "affine"),
-        (["--cameras", "projective", "--checkpoint", "run"], "leave"),
+        (["--cameras", "projective", "--solver", "scipy"], "leave"),
+        (["--solver", "ceres"], "pycolmap"),
     ):
         assert main(["sfm", path, *extra]) == 2
         assert message in capsys.readouterr().err
@@ -175,13 +185,46 @@ def test_command_on_a_measurement_matrix(scene, tmp_path, capsys):
     assert "fundamental matrix" in text
 
 
-def test_parts_of_a_scene_are_named(scene):
-    first, other = scene[0], synthetic_tracks(4, 100, visible=0.9, seed=5)[0]
-    both = Tracks(
-        torch.cat([first.camera, other.camera + 5]), torch.cat([first.point, other.point + 150]),
+def both(first, other):
+    """Two scenes without common cameras or points as one."""
+    m, n = first.num_cameras, first.num_points
+    return Tracks(
+        torch.cat([first.camera, other.camera + m]), torch.cat([first.point, other.point + n]),
         torch.cat([first.xy, other.xy]), torch.cat([first.intrinsics, other.intrinsics]),
-        [*first.names, *"abcd"], 250,
+        [*first.names, *"abcdefgh"[: other.num_cameras]], n + other.num_points,
     )  # fmt: skip
-    found = projective_structure_from_motion(both)
-    assert found.registered.tolist() == [True] * 5 + [False] * 4
-    assert any("another part of the scene" in remark and remark.endswith("a, b, c, d") for remark in found.remarks)
+
+
+@pytest.mark.parametrize("network", [None, NetworkStart(steps=2)])
+def test_each_part_of_a_scene_is_solved(scene, found, network):
+    other, points = synthetic_tracks(4, 100, visible=0.9, seed=5)
+    large, small = projective_structure_from_motion(both(scene[0], other), network=network).parts
+    assert large.registered.tolist() == [True] * 5 + [False] * 4
+    assert small.registered.tolist() == [False] * 5 + [True] * 4
+    assert bool(small.points[:150].isnan().all())
+    assert large.reprojection_error == pytest.approx(found.reprojection_error, abs=1e-3)
+    assert small.reprojection_error < 0.7
+    assert homography_errors(large, torch.cat([scene[1], points])).median() < 0.01
+    assert homography_errors(small, torch.cat([scene[1], points])).median() < 0.01
+
+
+def test_a_part_without_depth_is_said(scene):
+    other, points = synthetic_tracks(4, 100, visible=0.9, seed=5)
+    found = projective_structure_from_motion(both(scene[0], flattened(other, points)))
+    assert len(found.parts) == 1
+    assert any("homography" in remark and remark.endswith("a, b, c, d") for remark in found.remarks)
+
+
+def test_command_prints_and_writes_each_part(scene, tmp_path, capsys):
+    other = synthetic_tracks(4, 100, visible=0.9, seed=5)[0]
+    whole = both(scene[0], other)
+    np.savez(tmp_path / "scene.npz", camera=whole.camera, point=whole.point, xy=whole.xy)
+    out = tmp_path / "out"
+    assert main(["sfm", str(tmp_path / "scene.npz"), "--cameras", "projective", "--output", str(out)]) == 0
+    text = capsys.readouterr().out
+    for words in ("2 parts without common points", "part 0", "part 1", "5 of 9, 150 points", "4 of 9, 100 points"):
+        assert words in text
+    for name, sizes in (("projections", [5, 4]), ("points", [150, 100])):
+        with (out / f"{name}.csv").open() as file:
+            parts = [row["part"] for row in csv.DictReader(file)]
+        assert [parts.count(number) for number in "01"] == sizes

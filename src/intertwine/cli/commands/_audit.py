@@ -13,6 +13,7 @@ from intertwine._errors import UsageError
 from intertwine.cli._checkpoint import check_folder, restore, run_folder
 from intertwine.cli._console import console, show_line
 from intertwine.cli._options import check_data, check_positive, check_samples, check_seed
+from intertwine.cli._origin import page_origin
 from intertwine.cli.commands._audit_callable import FAIL, PASS, audit_callable
 from intertwine.cli.commands._python_model import names_callable
 from intertwine.tasks import AuditSettings
@@ -75,7 +76,7 @@ def audit(
     if find_spec("matplotlib") is None:
         show_line(screen, "note", 'the page with plots needs matplotlib: pip install "intertwine[report]"')
     else:
-        report.to_html(folder / "audit.html")
+        report.to_html(folder / "audit.html", origin=page_origin([checkpoint, data], seed))
         show_line(screen, "page", str(folder / "audit.html"))
     return PASS if report.passed else FAIL
 

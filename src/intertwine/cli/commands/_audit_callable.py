@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from intertwine._errors import UsageError
+from intertwine.cli._origin import page_origin
 from intertwine.cli.commands._python_model import foreign_code, load_python_object
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def audit_callable(
         folder.mkdir(parents=True, exist_ok=True)
         report.to_json(folder / "audit.json")
         if find_spec("matplotlib") is not None:
-            report.to_html(folder / "audit.html")
+            report.to_html(folder / "audit.html", origin=page_origin([model], seed))
         typer.echo(f"written       {folder}")
     return PASS if report.passed else FAIL
 

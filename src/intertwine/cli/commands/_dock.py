@@ -9,9 +9,10 @@ import typer
 
 from intertwine._errors import UsageError
 from intertwine.cli._console import console, show_line
+from intertwine.cli._origin import page_origin
 
 if TYPE_CHECKING:
-    from intertwine.tasks.dock import DockingResult
+    from intertwine.tasks.dock import DockingResult, DockPredictor
 
 SUCCESS = 0
 
@@ -30,8 +31,14 @@ def dock(
     potential: Annotated[
         str | None, typer.Option(metavar="FILE", help="Fitted potential (JSON).", show_default=False)
     ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Trained network (fit dock) instead of the search.", show_default=False),
+    ] = None,
 ) -> int:
     """Predict the complex of two rigid proteins by an exhaustive search over rotations and translations."""
+    if checkpoint is not None and potential is not None:
+        raise UsageError("--potential cannot be given with --checkpoint: a network docks without a potential")
     from intertwine.tasks import check_output_folder
     from intertwine.tasks.dock import DockingOptions, DockingPotential, read_structure
     from intertwine.tasks.dock import dock as dock_structures
@@ -39,6 +46,7 @@ def dock(
     options = DockingOptions(models=models, level=level, spacing=spacing, refined=refined)
     if output is not None:
         check_output_folder(Path(output))
+    predictor = None if checkpoint is None else _trained(checkpoint)
     table = DockingPotential.load(None if potential is None else Path(potential))
     screen, remarks, structures = console(), [], []
     for name in (ligand, receptor):
@@ -50,7 +58,10 @@ def dock(
         remarks += [f"{name}: {remark}" for remark in found]
     for remark in remarks:
         show_line(screen, "note", remark)
-    result = dock_structures(structures[0], structures[1], options, table)
+    if predictor is not None:
+        result = predictor.dock(*structures)
+    else:
+        result = dock_structures(structures[0], structures[1], options, table)
     if not result.models:
         raise UsageError("no complex was found: the search returned no pose")
     show_line(screen, "docked", f"{len(result.models)} complexes in {result.seconds:.0f} s")
@@ -60,12 +71,23 @@ def dock(
         text = f"score {model.score:.2f}, {len(model.contacts)} contacts, {model.clashes} clashes"
         show_line(screen, f"model {rank}", text)
     if output is not None:
-        _write(Path(output), result, remarks)
+        _write(Path(output), result, remarks, page_origin([ligand, receptor, checkpoint]))
         show_line(screen, "written", output)
     return SUCCESS
 
 
-def _write(folder: Path, result: DockingResult, remarks: list[str]) -> None:
+def _trained(checkpoint: str) -> DockPredictor:
+    """The network of a checkpoint."""
+    from intertwine.tasks import load
+    from intertwine.tasks.dock import DockPredictor
+
+    predictor = load(checkpoint)
+    if not isinstance(predictor, DockPredictor):
+        raise UsageError(f"--checkpoint {checkpoint} is no model of this task: train one with intertwine fit dock")
+    return predictor
+
+
+def _write(folder: Path, result: DockingResult, remarks: list[str], origin: list[tuple[str, str]]) -> None:
     from intertwine.tasks import output_folder
     from intertwine.tasks.dock import complex_pdb, write_page, write_scores_csv, write_scores_json
 
@@ -75,4 +97,4 @@ def _write(folder: Path, result: DockingResult, remarks: list[str]) -> None:
             (new / f"model-{rank}.pdb").write_text(complex_pdb(moved, result.receptor), encoding="utf-8")
         write_scores_csv(new / "scores.csv", result)
         write_scores_json(new / "scores.json", result)
-        write_page(new / "complexes.html", result, remarks)
+        write_page(new / "complexes.html", result, remarks, origin)

@@ -26,7 +26,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> int:
-    """Export a model on images as ordinary convolutions, or a potential with its forces; audited from the file."""
+    """Export a model on images or clouds, or a potential with its forces; audited from the file."""
     suffix = check_format(format)
     check_folder(checkpoint)
     if output is not None:

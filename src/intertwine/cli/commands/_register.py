@@ -48,6 +48,9 @@ def register(
         str | None, typer.Option(metavar="IMAGE", help="Picture before and after.", show_default=False)
     ] = None,
     scale: Annotated[bool, typer.Option("--scale", help="Estimate the ratio of the scales as well.")] = False,
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="Search all rotations and translations as well; some seconds more.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> int:
     """Estimate the rigid motion of one point cloud or mesh onto another, from any initial pose."""
@@ -63,8 +66,10 @@ def register(
         raise UsageError(f"{picture}: the picture is written as .png, .pdf or .svg")
     if checkpoint is not None and scale:
         raise UsageError("--scale cannot be given with --checkpoint: a network takes both clouds in one unit")
+    if checkpoint is not None and exhaustive:
+        raise UsageError("--exhaustive cannot be given with --checkpoint: it searches without a network")
     method = None if checkpoint is None else _trained(checkpoint)
-    found = register_files(first, second, scale=scale, method=method)
+    found = register_files(first, second, scale=scale, exhaustive=exhaustive, method=method)
     screen = console()
     _show(screen, first, second, found, scaled=scale)
     if output is not None:

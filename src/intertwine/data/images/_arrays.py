@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zipfile
+import zlib
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,10 +53,21 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
     try:
         content = read_regular_file(path)
         if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+            content = _decompressed(content)
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
     return parse_idx(content, str(path))
+
+
+def _decompressed(content: bytes) -> bytes:
+    """The content of a gzip file: no more than its header says, and one byte, however large it would become."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        head = file.read(4)
+        size = 4 * head[3] if len(head) == 4 else 0
+        shape = file.read(size)
+        kind = _IDX_TYPES.get(head[2] if len(head) == 4 else 0, ">u1")
+        expected = prod(np.frombuffer(shape[: len(shape) // 4 * 4], ">u4").tolist()) * np.dtype(kind).itemsize
+        return head + shape + file.read(expected + 1)
 
 
 def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
@@ -67,7 +81,7 @@ def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
     kind, dimensions = np.dtype(_IDX_TYPES[content[2]]), content[3]
     start = 4 + 4 * dimensions
     shape = np.frombuffer(content[4:start], ">u4").tolist() if len(content) >= start else [0]
-    expected = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    expected = prod(shape) * kind.itemsize
     if len(content) - start != expected or len(shape) != dimensions:
         raise UsageError(
             f"{name}: truncated or damaged: {' x '.join(map(str, shape))} needs {expected:,} bytes, "
@@ -86,6 +100,8 @@ def read_idx_images(path: Path) -> list[ImageArrays]:
     arrays = []
     for file in files:
         images, beside = read_idx(file), _labels_beside(file)
+        if images.ndim < 3:
+            raise UsageError(f"{file}: expected images, rows and columns, got an array of shape {images.shape}")
         labels = None if beside is None else read_idx(beside)
         if labels is not None and (labels.ndim != 1 or len(labels) != len(images)):
             raise UsageError(f"{file} has {len(images):,} images, {beside} has labels of shape {labels.shape}")

@@ -86,8 +86,9 @@ def _read_torch(path: Path) -> Any:
             f"{path} is a pickled checkpoint with more than tensors, which could run code, and is not read. Convert it "
             "where you trust it: torch.save(torch.load(path, weights_only=False).state_dict(), new_path)"
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise BadNetworkError(f"not a checkpoint of torch ({str(error).splitlines()[0][:80]})") from error
+    except Exception as error:  # torch raises what it meets in a damaged archive
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise BadNetworkError(f"not a checkpoint of torch ({reason[0][:80]})") from error
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -54,7 +54,8 @@ def iter_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a file without normals is skipped.
-        estimate_normals: whether the points of such a file get normals up to sign, from their nearest points.
+        estimate_normals: whether the points of such a file get normals up to sign, from their nearest points; the
+            cloud field ``estimated`` then says which.
         chunk: the most files that one item holds.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
@@ -75,7 +76,7 @@ def iter_shapes(
             skipped.append((entry.path.relative_to(root).as_posix(), str(error)))
         else:
             if len(block) == chunk:
-                yield _to_chunk(block, skipped)
+                yield _to_chunk(block, skipped, estimate_normals)
                 block, skipped = [], []
             block.append(sampled)
             empty = False
@@ -84,7 +85,7 @@ def iter_shapes(
         name, reason = skipped[0]
         first = f"none of {len(entries):,} files can be read; the first, {name}: {reason}"
         raise UsageError(f"{path}: {reason if len(entries) == 1 else first}")
-    yield _to_chunk(block, skipped)
+    yield _to_chunk(block, skipped, estimate_normals)
 
 
 def sample_shapes(
@@ -103,7 +104,8 @@ def sample_shapes(
         points: how many points each cloud has.
         seed: one seed, one cloud.
         normals: whether a shape without normals is refused.
-        estimate_normals: whether the points of such a shape get normals up to sign, from their nearest points.
+        estimate_normals: whether the points of such a shape get normals up to sign, from their nearest points; the
+            cloud field ``estimated`` then says which.
         chunk: the most shapes that one item holds.
 
     Raises:
@@ -117,7 +119,7 @@ def sample_shapes(
                 block.append(_sample_shape(name, label, shape, points, seed, normals, estimate_normals))
             except ShapeError as error:
                 raise UsageError(f"shape {name}: {error}") from error
-        yield _to_chunk(block, ())
+        yield _to_chunk(block, (), estimate_normals)
 
 
 class _Sampled(NamedTuple):
@@ -152,7 +154,7 @@ def _sample_shape(
     return _Sampled(name, label, cloud, original)
 
 
-def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> CloudChunk:
+def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]], estimate: bool) -> CloudChunk:
     class_names = sorted({one.label for one in block})
     clouds = [one.cloud for one in block]
     normals = [cloud.normals for cloud in clouds if cloud.normals is not None]
@@ -165,6 +167,7 @@ def _to_chunk(block: Sequence[_Sampled], skipped: Sequence[tuple[str, str]]) -> 
             normals=torch.from_numpy(np.concatenate(normals).astype(np.float32))
             if len(normals) == len(clouds)
             else None,
+            estimated=torch.tensor([cloud.estimated for cloud in clouds]) if estimate else None,
             names=[one.name for one in block],
             skipped=skipped,
         ),

@@ -29,7 +29,7 @@ from intertwine.data.readers._point_files import read_shape
 from intertwine.data.readers._shape_folders import ShapeEntry, list_shapes
 from intertwine.data.readers.meshes import require_trimesh
 
-_FORMAT = 3
+_FORMAT = 4
 _MAX_PARTS = 256
 
 
@@ -59,7 +59,7 @@ def read_shapes(
         draws: how many such clouds of each shape, drawn independently, one after the other along its points; see
             `PointCloudSet.unfold`.
         estimate_normals: whether the points of a file without normals get those of the planes through their nearest
-            points, up to sign.
+            points, up to sign; the cloud field ``estimated`` then says which.
         strict: a bad file is an error, else it is skipped and listed.
         progress: called with (files read, files in all).
 
@@ -87,7 +87,7 @@ def read_shapes(
     tensors = _load(cache, key)
     if tensors is None:
         read = _read_all(entries, _Sampling(points, seed, draws, estimate_normals), labels, progress)
-        clouds = _to_clouds(root, entries, read, labels)
+        clouds = _to_clouds(root, entries, read, labels, estimate_normals)
         _store(cache, key, pack_clouds(clouds))
     else:
         clouds = unpack_clouds(tensors)
@@ -166,7 +166,9 @@ def _fingerprint(root: Path, entries: Sequence[ShapeEntry]) -> str:
     return digest.hexdigest()
 
 
-def _to_clouds(root: Path, entries: Sequence[ShapeEntry], read: Sequence[_ReadFile], labels: str) -> PointCloudSet:
+def _to_clouds(
+    root: Path, entries: Sequence[ShapeEntry], read: Sequence[_ReadFile], labels: str, estimate: bool
+) -> PointCloudSet:
     names = [entry.path.relative_to(root).as_posix() for entry in entries]
     readable = [(entry, one.cloud) for entry, one in zip(entries, read, strict=True) if one.cloud is not None]
     if not readable:
@@ -190,6 +192,7 @@ def _to_clouds(root: Path, entries: Sequence[ShapeEntry], read: Sequence[_ReadFi
         parts,
         part_names,
         torch.from_numpy(np.concatenate(normals).astype(np.float32)) if len(normals) == len(clouds) else None,
+        estimated=torch.tensor([cloud.estimated for cloud in clouds]) if estimate else None,
         names=[name for name, one in zip(names, read, strict=True) if one.cloud is not None],
         split=split,
         skipped=[(name, one.reason) for name, one in zip(names, read, strict=True) if one.cloud is None],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def read_bal(path: Path) -> Tracks:
             values = np.array(file.read().split(), dtype=np.float64)
         cameras, points, count = (int(value) for value in values[:3])
         size = 3 + 4 * count + 9 * cameras + 3 * points
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: expected a BAL problem: three counts, then numbers ({error})") from None
     if min(cameras, points, count) < 1 or len(values) != size:
         raise UsageError(

@@ -4,6 +4,7 @@ from intertwine.models.equidock._layer import IEGMNLayer
 from intertwine.models.equidock._losses import intersection_loss, keypoint_loss
 from intertwine.models.equidock._network import DockedPose, EquiDock
 from intertwine.models.equidock._residue_graph import ResidueGraph, residue_frames, residue_graph
+from intertwine.models.equidock._separation import separate
 
 __all__ = [
     "DockedPose",
@@ -14,4 +15,5 @@ __all__ = [
     "keypoint_loss",
     "residue_frames",
     "residue_graph",
+    "separate",
 ]

@@ -91,9 +91,9 @@ class EquiDock(nn.Module):
             features, positions = self.rest[k % len(self.rest)](graphs, features, positions, initial)
         keypoints_1 = self._keypoints(features[0], features[1], positions[0])
         keypoints_2 = self._keypoints(features[1], features[0], positions[1])
-        rotation, shift = rigid_alignment(keypoints_1, keypoints_2)
-        translation = shift + centers[1] - rotation @ centers[0]
-        motion = RigidMotion(rotation, translation)
+        rotation, shift = rigid_alignment(keypoints_1.double(), keypoints_2.double())
+        translation = shift + centers[1] - rotation @ centers[0].double()
+        motion = RigidMotion(rotation.to(centers[0]), translation.to(centers[0]))
         return DockedPose(motion, (keypoints_1 + centers[0], keypoints_2 + centers[1]))
 
     def _initial(self, graph: ResidueGraph) -> Tensor:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softsign
 
-from intertwine._errors import UsageError
-from intertwine.actions import Action, Array, TupleAction
+from intertwine.models.tracks._tracks_model import (
+    CALIBRATED,
+    CamerasAndPoints,
+    TracksModel,
+    check_size,
+    perceptron_head,
+    projective_cameras,
+)
 from intertwine.nn import ExchangeableLinear, ObservedEntries
 from intertwine.ops.cameras import matrix_from_quaternion
 
-CALIBRATED, PROJECTIVE = "calibrated", "projective"
-_DET_SCALE = 1e4
 
-
-class CamerasAndPoints(NamedTuple):
-    """Cameras and points of a scene.
-
-    Attributes:
-        projections: ``(cameras, 3, 4)``, ``x -> P (x, 1)`` to homogeneous coordinates of the image plane; calibrated
-            cameras have ``P = (R | t)`` with a rotation R.
-        points: ``(points, 3)``.
-    """
-
-    projections: Tensor
-    points: Tensor
-
-
-class TracksNetwork(nn.Module):
+class TracksNetwork(TracksModel):
     r"""The cameras and points of a scene, from where the points are seen.
 
         F = sigma(norm(L_k ... sigma(norm(L_1 M)))),  (c, p) = L F,  P_i = camera(MLP(c_i)),  X_j = MLP(p_j)
@@ -64,37 +52,17 @@ class TracksNetwork(nn.Module):
     """
 
     def __init__(self, hidden: int = 256, layers: int = 3, cameras: str = CALIBRATED) -> None:
-        super().__init__()
-        if cameras not in (CALIBRATED, PROJECTIVE):
-            raise UsageError(f'cameras are "{CALIBRATED}" or "{PROJECTIVE}", got "{cameras}"')
-        if layers < 1 or hidden < 1:
-            raise UsageError(f"expected at least one layer and one channel, got {layers} and {hidden}")
-        self.cameras = cameras
+        super().__init__(cameras)
+        check_size(layers, hidden)
         widths = [2, *[hidden] * layers]
         axes = "cameras points"
         self.layers = nn.ModuleList(ExchangeableLinear(axes, a, b, gain=2**0.5) for a, b in pairwise(widths))
         self.pool = ExchangeableLinear(axes, hidden, [hidden, hidden], "cameras + points", gain=2**0.5)
-        self.camera_head = _head(hidden, 7 if cameras == CALIBRATED else 12)
-        self.point_head = _head(hidden, 3)
-
-    @property
-    def action_in(self) -> Action:
-        """The permutations of cameras and points."""
-        return Array("cameras points .", None, (2,))
-
-    @property
-    def action_out(self) -> Action:
-        """Cameras and points are permuted."""
-        return TupleAction(Array("cameras . .", None, (3, 4)), Array("points .", None, (3,)))
+        self.camera_head = perceptron_head(hidden, 7 if cameras == CALIBRATED else 12)
+        self.point_head = perceptron_head(hidden, 3)
 
     def forward(self, xy: Tensor, entries: ObservedEntries) -> CamerasAndPoints:
-        """Find cameras and points.
-
-        Args:
-            xy: ``(E, 2)``, observations, normalized by the inverse of the intrinsics (calibrated), or to zero mean and
-                a mean distance of the square root of 2 in each image (projective).
-            entries: Which camera sees which point, cameras first.
-        """
+        """Find cameras and points; arguments as those of `TracksModel`."""
         x = xy
         for layer in self.layers:
             x = layer(x, entries)
@@ -106,14 +74,4 @@ class TracksNetwork(nn.Module):
         if self.cameras == CALIBRATED:
             rotations = matrix_from_quaternion(outputs[:, :4])
             return torch.cat([rotations, outputs[:, 4:, None]], 2)
-        matrices = outputs.view(-1, 3, 4)
-        sign: Tensor = softsign(_DET_SCALE * torch.linalg.det(matrices[:, :, :3]))
-        scale: Tensor = sign / matrices[:, 2, :3].norm(dim=1)
-        return matrices * scale[:, None, None]
-
-
-def _head(channels: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(),
-        nn.Linear(channels, outputs),
-    )  # fmt: skip
+        return projective_cameras(outputs)

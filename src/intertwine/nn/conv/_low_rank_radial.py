@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from intertwine._cached_constant import cached_constant
 from intertwine.ops import bessel_basis, piecewise_polynomial
 
 INTERVALS, ORDER = 64, 6
@@ -44,11 +45,23 @@ class LowRankRadial(NamedTuple):
         return folded.flatten(0, 1)
 
 
-def _nodes() -> tuple[Tensor, Tensor]:
-    """Chebyshev nodes of all intervals in [0, 1], ``(n * order,)``, and the matrix from values to coefficients."""
-    local = torch.cos(pi * (torch.arange(ORDER, dtype=torch.float64) + 0.5) / ORDER)
+def _local_nodes() -> Tensor:
+    """Chebyshev nodes of an interval [-1, 1]."""
+    return torch.cos(pi * (torch.arange(ORDER, dtype=torch.float64) + 0.5) / ORDER)
+
+
+@cached_constant
+def _nodes() -> Tensor:
+    """Chebyshev nodes of all intervals in [0, 1], ``(n * order,)``."""
     starts = torch.arange(INTERVALS, dtype=torch.float64)[:, None]
-    return ((starts + (local + 1) / 2) / INTERVALS).flatten(), torch.linalg.inv(local[:, None] ** torch.arange(ORDER))
+    return ((starts + (_local_nodes() + 1) / 2) / INTERVALS).flatten()
+
+
+@cached_constant
+def _to_coefficients() -> Tensor:
+    """``(order, order)``: from values at the nodes of an interval to the coefficients of a polynomial."""
+    inverse: Tensor = torch.linalg.inv(_local_nodes()[:, None] ** torch.arange(ORDER))
+    return inverse
 
 
 def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_basis: int) -> LowRankRadial | None:
@@ -73,7 +86,7 @@ def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_b
         return None
     if lengths.shape[0] < _MIN_EDGES or dtypes != {torch.float32} or not parameters:
         return None
-    nodes, to_coefficients = _nodes()
+    nodes = _nodes()
     inputs = bessel_basis(nodes * cutoff, cutoff, radial_basis)
     exact = {name: parameter.double() for name, parameter in parameters.items()}
     with torch.autocast("cpu", enabled=False):
@@ -81,7 +94,7 @@ def low_rank_radial(network: nn.Module, lengths: Tensor, cutoff: float, radial_b
         basis = _basis(network, exact, inputs, values)
     if basis is None:
         return None
-    table = (to_coefficients @ basis.unflatten(0, (INTERVALS, ORDER))).float()
+    table = (_to_coefficients() @ basis.unflatten(0, (INTERVALS, ORDER))).float()
     coefficients = (basis.T @ values) / len(nodes)
     return LowRankRadial(piecewise_polynomial(lengths / cutoff, table), coefficients.float())
 

@@ -15,7 +15,7 @@ g and the values Y. Its three partial derivatives are each other's derivatives, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import pi, sqrt
 
@@ -23,9 +23,8 @@ import torch
 from torch import Tensor
 
 from intertwine.ops._operator import operator
+from intertwine.ops.functions._point_chunks import CHUNK, map_points
 from intertwine.reps import wigner_3j
-
-CHUNK = 4096  # points worked on at a time, which stay in cache
 
 
 def harmonic_norm(degree: int, normalization: str) -> float:
@@ -52,20 +51,25 @@ def _degrees(size: int, normalization: str, like: Tensor) -> Iterator[tuple[slic
 @operator("solid_harmonics_vjp")
 def harmonics_vjp(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
     """dS/dv, the gradient in the points: ``(N, K), (N, K) -> (N, 3)``."""
-    result, lower_size = grad.new_empty(len(grad), 3), (round(sqrt(grad.shape[1])) - 1) ** 2
+    result, lower_size = grad.new_empty(3, len(grad)), (round(sqrt(grad.shape[1])) - 1) ** 2
     degrees = [
         (columns, slice(3 * lower.start, 3 * lower.stop), d.permute(2, 1, 0).flatten(0, 1))
         for columns, lower, d in _degrees(grad.shape[1], normalization, grad)
     ]
-    products, lower_values = (grad.new_empty(rows, min(CHUNK, len(grad))) for rows in (3 * lower_size, lower_size))
-    for g, y, out in zip(grad.split(CHUNK), values.split(CHUNK), result.split(CHUNK), strict=True):
-        coupled, below = products[:, : len(g)], lower_values[:, : len(g)]
-        for columns, rows, matrix in degrees:
-            torch.mm(matrix, g[:, columns].T, out=coupled[rows])
-        below.copy_(y[:, :lower_size].T)
-        by_axis = coupled.unflatten(0, (lower_size, 3)).mul_(below[:, None])
-        out.copy_(by_axis.sum(0).T)
-    return result
+
+    def work(chunks: Sequence[slice]) -> None:
+        products, lower_values = (grad.new_empty(rows, min(CHUNK, len(grad))) for rows in (3 * lower_size, lower_size))
+        for chunk in chunks:
+            size = chunk.stop - chunk.start
+            coupled, below = products[:, :size], lower_values[:, :size]
+            for columns, rows, matrix in degrees:
+                torch.mm(matrix, grad[chunk, columns].T, out=coupled[rows])
+            below.copy_(values[chunk, :lower_size].T)
+            by_axis = coupled.unflatten(0, (lower_size, 3)).mul_(below[:, None])
+            torch.sum(by_axis, 0, out=result[:, chunk])
+
+    map_points(work, len(grad), grad.device)
+    return result.T
 
 
 @operator("solid_harmonics_jvp")
@@ -101,7 +105,7 @@ def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
 
 @harmonics_vjp.register_fake
 def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
-    return grad.new_empty(len(grad), 3)
+    return grad.new_empty(3, len(grad)).T
 
 
 @_harmonics_jvp.register_fake

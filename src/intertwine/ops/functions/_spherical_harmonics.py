@@ -18,8 +18,9 @@ from torch import Tensor
 
 from intertwine._cached_constant import cached_constant
 from intertwine.ops._operator import operator
-from intertwine.ops.functions._harmonic_derivatives import CHUNK, harmonic_norm, harmonics_vjp
-from intertwine.ops.functions._safe_norm import safe_normalize
+from intertwine.ops.functions._harmonic_derivatives import harmonic_norm, harmonics_vjp
+from intertwine.ops.functions._point_chunks import CHUNK, map_points
+from intertwine.ops.functions._unit_vectors import unit_vectors
 
 _FEW_DEGREES = 3  # up to here all monomials are fewer than twice the harmonics
 Normalization = Literal["component", "integral", "norm"]
@@ -93,31 +94,30 @@ def _monomial_coefficients(lmax: int, normalization: str) -> Tensor:
     return torch.where(solved.abs() < 1e-12, 0.0, solved)
 
 
-def _by_monomials(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
-    """The solid harmonics of low degrees: a few products of long rows, then one matrix product."""
-    coefficients = _monomial_coefficients(lmax, normalization).to(vectors)
-    result = vectors.new_empty(vectors.shape[0], coefficients.shape[1])
-    buffer = vectors.new_empty(coefficients.shape[0], min(CHUNK, len(vectors)))
-    for chunk, out in zip(vectors.split(CHUNK), result.split(CHUNK), strict=True):
-        monomials = buffer[:, : len(chunk)]
-        _monomials(chunk.T.contiguous(), monomials)
-        torch.mm(monomials.T, coefficients, out=out)
-    return result
-
-
 @operator("solid_harmonics")
 def solid_harmonics(vectors: Tensor, lmax: int, normalization: str) -> Tensor:
-    if 1 <= lmax <= _FEW_DEGREES:
-        return _by_monomials(vectors, lmax, normalization)
-    result = vectors.new_empty(vectors.shape[0], (lmax + 1) ** 2)
-    degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]
-    degrees = [_Recursion(a.to(vectors)[:, None], b.to(vectors)[:, None], c) for a, b, c in degrees]
-    y_0 = harmonic_norm(0, normalization)
-    buffer = vectors.new_empty(result.shape[1], min(CHUNK, len(vectors)))
-    for chunk, out in zip(vectors.split(CHUNK), result.split(CHUNK), strict=True):
-        values = buffer[:, : len(chunk)]
-        _recursion(chunk.T.contiguous(), values, y_0, degrees)
-        out.copy_(values.T)
+    """Up to a low degree a few products of long rows and one matrix product, beyond it the recursion."""
+    result = vectors.new_empty(len(vectors), (lmax + 1) ** 2)
+    by_monomials = 1 <= lmax <= _FEW_DEGREES
+    if by_monomials:
+        coefficients = _monomial_coefficients(lmax, normalization).to(vectors)
+    else:
+        degrees = [_coefficients(degree, normalization) for degree in range(1, lmax + 1)]
+        degrees = [_Recursion(a.to(vectors)[:, None], b.to(vectors)[:, None], c) for a, b, c in degrees]
+    rows = len(coefficients) if by_monomials else result.shape[1]
+
+    def work(chunks: Sequence[slice]) -> None:
+        buffer = vectors.new_empty(rows, min(CHUNK, len(vectors)))
+        for chunk in chunks:
+            values = buffer[:, : chunk.stop - chunk.start]
+            if by_monomials:
+                _monomials(vectors[chunk].T.contiguous(), values)
+                torch.mm(values.T, coefficients, out=result[chunk])
+            else:
+                _recursion(vectors[chunk].T.contiguous(), values, harmonic_norm(0, normalization), degrees)
+                result[chunk] = values.T
+
+    map_points(work, len(vectors), vectors.device)
     return result
 
 
@@ -189,6 +189,8 @@ def spherical_harmonics(
         raise ValueError(f"lmax must be at least 0, got {lmax}")
     if normalization not in ("component", "integral", "norm"):
         raise ValueError(f'normalization must be "component", "integral" or "norm", got {normalization!r}')
-    flat = (safe_normalize(vectors) if normalize else vectors).reshape(-1, 3)
+    flat = vectors.reshape(-1, 3)
+    if normalize:
+        flat = unit_vectors(flat)[0].T
     result: Tensor = solid_harmonics(flat, lmax, normalization)
     return result.reshape(*vectors.shape[:-1], (lmax + 1) ** 2)

@@ -1,7 +1,7 @@
 """Registration of point clouds: local features, motions on which they agree, and refinement."""
 
 from intertwine.ops.registration._confidence import Evidence
-from intertwine.ops.registration._feature_histograms import feature_histograms, mutual_matches
+from intertwine.ops.registration._feature_histograms import feature_histograms
 from intertwine.ops.registration._normals import estimate_normals
 from intertwine.ops.registration._register import Registration, register
 from intertwine.ops.registration._sampling import poisson_disk_subset
@@ -11,7 +11,6 @@ __all__ = [
     "Registration",
     "estimate_normals",
     "feature_histograms",
-    "mutual_matches",
     "poisson_disk_subset",
     "register",
 ]

@@ -113,11 +113,6 @@ def _descriptor(histograms: Floats) -> Singles:
     return descriptor
 
 
-def mutual_matches(first: Singles, second: tuple[Singles, Singles]) -> npt.NDArray[np.int64]:
-    """Pairs of rows ``(M, 2)`` that are each other's nearest, the second with the better of its two signs."""
-    return mutually_nearest(descriptor_gaps(first, second))
-
-
 def descriptor_gaps(first: Singles, second: tuple[Singles, Singles]) -> Singles:
     """The squared distances ``(N, M)`` of descriptors, the second with the better of their two signs."""
     gaps: Singles = np.minimum(*((b * b).sum(1) - 2 * (first @ b.T) for b in second))

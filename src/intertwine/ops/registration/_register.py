@@ -11,6 +11,7 @@ from torch import Tensor
 
 from intertwine._errors import UsageError
 from intertwine.ops.registration._candidates import (
+    CLOSE,
     Matches,
     Pair,
     Ranked,
@@ -30,6 +31,7 @@ from intertwine.ops.registration._feature_histograms import Singles
 from intertwine.ops.registration._fine_pair import FinePair
 from intertwine.ops.registration._fine_surface import fine_surface
 from intertwine.ops.registration._motions import Motions
+from intertwine.ops.registration._normal_fields import correlated_motions
 from intertwine.ops.registration._remarks import answer_remarks, shape_remarks, unit_remarks
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._scale import estimate_scale, refine_scale
@@ -47,6 +49,7 @@ _MOST_ANSWERS = 24
 _SAME_ANGLE = 0.1
 _SCREENED = 144
 _TRIED = 48
+_SEARCHED = 100
 _APART = 0.35
 """The least angle between rotations that are tried (radians)."""
 _NO_OVERLAP = 0.02
@@ -85,7 +88,12 @@ class Registration(NamedTuple):
 
 
 def register(
-    points_1: Tensor, points_2: Tensor, *, scale: bool = False, matches: tuple[Tensor, Tensor] | None = None
+    points_1: Tensor,
+    points_2: Tensor,
+    *,
+    scale: bool = False,
+    matches: tuple[Tensor, Tensor] | None = None,
+    exhaustive: bool = False,
 ) -> Registration:
     """The rigid motion of one point cloud onto another one that shows a part of the same object, from any pose.
 
@@ -100,6 +108,8 @@ def register(
         scale: Whether to estimate the ratio of their scales as well.
         matches: ``(K, 3)`` and ``(K, 3)``, points of the surfaces that are matched, such as a trained network's:
             motions that they agree on are candidates beside those of the feature histograms.
+        exhaustive: Whether the hundred best motions of a search over all of SE(3), in which the normals of the two
+            surfaces are correlated (`search_correlation`), are candidates as well.
 
     Returns:
         The motion, with the overlap, a confidence, and all answers where the shape is symmetric.
@@ -110,7 +120,7 @@ def register(
     Law: with the first cloud moved by g and the second by h, the motion becomes h motion g^-1, up to the tolerance of
         the refinement; with the clouds exchanged it becomes its inverse, exactly.
 
-    Cost: one to two seconds for clouds of any size on one core.
+    Cost: one to two seconds for clouds of any size on one core; about five more if the search is exhaustive.
 
     Example:
         >>> cloud = torch.randn(400, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -122,8 +132,8 @@ def register(
     first, second = _checked(points_1, "points_1"), _checked(points_2, "points_2")
     pairs = None if matches is None else _checked_matches(*matches)
     if _comes_first(second, first):
-        return _exchanged(_register(second, first, scale, None if pairs is None else pairs[::-1]))
-    return _register(first, second, scale, pairs)
+        return _exchanged(_register(second, first, scale, None if pairs is None else pairs[::-1], exhaustive))
+    return _register(first, second, scale, pairs, exhaustive)
 
 
 def _checked(points: Tensor, name: str) -> Floats:
@@ -150,7 +160,9 @@ def _comes_first(a: Floats, b: Floats) -> bool:
     return spread[0] < spread[1] * (1 - 1e-9)
 
 
-def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats, Floats] | None) -> Registration:
+def _register(
+    first: Floats, second: Floats, scale: bool, matched: tuple[Floats, Floats] | None, exhaustive: bool
+) -> Registration:
     means = first.mean(axis=0), second.mean(axis=0)
     clouds = without_outliers(random_rows(first - means[0])), without_outliers(random_rows(second - means[1]))
     remarks = shape_remarks(clouds)
@@ -170,7 +182,8 @@ def _register(first: Floats, second: Floats, scale: bool, matched: tuple[Floats,
         if matched is not None:
             given = given_matches(factor * (matched[0] - means[0]), matched[1] - means[1], *pair)
         gaps = feature_gaps(*pair, spacing)
-        answers, evidence = _align(FinePair(Pair(*pair, spacing, feature_matches(*pair, gaps)), *fine), gaps, given)
+        fine_pair = FinePair(Pair(*pair, spacing, feature_matches(*pair, gaps)), *fine)
+        answers, evidence = _align(fine_pair, gaps, given, exhaustive)
         if scale:
             growth, answers = refine_scale(*pair, answers, spacing)
             factor *= growth
@@ -206,13 +219,16 @@ def _exchanged(found: Registration) -> Registration:
     return _registration(inverse, 1 / found.scale, found.overlap[::-1], found.confidence, remarks, evidence)
 
 
-def _align(fine: FinePair, gaps: Singles, given: Matches | None) -> tuple[Motions, Evidence]:
-    """All answers, by the matches of feature histograms and by those given, and the evidence for them."""
+def _align(fine: FinePair, gaps: Singles, given: Matches | None, exhaustive: bool) -> tuple[Motions, Evidence]:
+    """All answers, by the matches of feature histograms, by those given and by a search, and the evidence for them."""
     pair = fine.pair
     found = _feature_motions(pair, gaps) + ([] if given is None else _given_motions(pair, given))
     if not found or support(pair.matches, found[0].motions, pair.spacing)[0] < _SURE_SUPPORT:
         found += _feature_motions(pair, fine.feature_gaps())
         found.append(_tried_rotations(pair, (pair.first.points.mean(axis=0), pair.second.points.mean(axis=0))))
+    if exhaustive:
+        motions = correlated_motions(pair.first, pair.second, pair.spacing, _SEARCHED)
+        found.append(refine(pair, motions, _SEARCHED, _SEARCHED))
     ranked = merge(found)
     best = ranked.motions.take(np.arange(1))
     if min(_overlap(pair, best)) > _SYMMETRIC_OVERLAP:
@@ -287,8 +303,8 @@ def _overlap(pair: Pair, motion: Motions) -> tuple[float, float]:
 
 
 def _both_covered(pair: Pair, motion: Motions) -> tuple[Floats, Floats]:
-    """How near the points of each surface are to the other one, 1 on it, 0 beyond 1.5 spacings."""
-    distance = 1.5 * pair.spacing
+    """How near the points of each surface are to the other one, 1 on it, 0 beyond `CLOSE` spacings."""
+    distance = CLOSE * pair.spacing
     there = covered(pair.first, pair.second, motion, distance)
     return there, covered(pair.second, pair.first, motion.inverse(), distance)
 

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from intertwine.ops.alignment import similarity_alignment
-from intertwine.ops.registration._candidates import feature_gaps, feature_matches, motions_from_matches, support
+from intertwine.ops.registration._candidates import CLOSE, feature_gaps, feature_matches, motions_from_matches, support
 from intertwine.ops.registration._icp import iterated_closest_points
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats, surface_area
@@ -65,7 +65,7 @@ def refine_scale(first: Surfels, second: Surfels, motions: Motions, spacing: flo
         scaled = Surfels(factor * first.points, first.normals, first.tree, first.interior)
         translation = translation + growth * (translation - center)
         rotation, translation = iterated_closest_points(
-            scaled, second, rotation, translation, distance=1.5 * spacing, steps=10
+            scaled, second, rotation, translation, distance=CLOSE * spacing, steps=10
         )
     rotations, translations = motions.rotations.copy(), motions.translations.copy()
     rotations[0], translations[0] = rotation, translation

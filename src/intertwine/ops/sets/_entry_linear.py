@@ -8,6 +8,8 @@ the same map with transposed matrices, so that it takes as few, and all orders a
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
@@ -66,17 +68,8 @@ def _entry_linear(
 
 
 @_entry_linear.register_fake
-def _(
-    values: Tensor,
-    weight: Tensor,
-    maps: Tensor,
-    table: Tensor,
-    groups: Tensor,
-    order: Tensor,
-    offsets: Tensor,
-    counts: Tensor,
-    sizes: list[int],
-) -> tuple[Tensor, Tensor]:
+def _(values: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    offsets = others[4]
     result = values.new_empty(values.shape[0], weight.shape[1])
     return result, values.new_empty(offsets.shape[0], values.shape[1])
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from intertwine.ops.graph import Graph
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients, Tangents
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
+from intertwine.ops.steerable._conv_decomposition import conv_forward
 from intertwine.ops.steerable._conv_inputs import ConvInputs
 from intertwine.ops.steerable._conv_kernels import backward, forward
 from intertwine.ops.steerable._coupling import Coupling
@@ -28,6 +29,7 @@ def _jvp_backward(grad: Tensor, tangents: Tangents, args: ConvArgs, needs: list[
 
 
 operators = conv_operators("steerable_conv", ConvKernels(_forward, _backward, _jvp_backward))
+operators.conv.register_decomposition(conv_forward)
 
 
 def fused_conv(

@@ -19,6 +19,7 @@ from intertwine.ops._operator import float32_under_autocast
 from intertwine.ops.graph import Chunk, Graph, Sums, chunks, share_chunks
 from intertwine.ops.steerable._conv_args import ConvArgs, ConvGradients
 from intertwine.ops.steerable._conv_autograd import ConvKernels, conv_operators
+from intertwine.ops.steerable._conv_decomposition import small_conv_forward
 from intertwine.ops.steerable._coupling import Coupling
 
 _CACHE_BYTES = {"cpu": 3 << 19}  # bytes of a chunk's Z, by type of device
@@ -138,6 +139,7 @@ def _backward(grad: Tensor, args: ConvArgs, needs: list[bool]) -> ConvGradients:
 
 
 operators = conv_operators("small_steerable_conv", ConvKernels(_forward, _backward))
+operators.conv.register_decomposition(small_conv_forward)
 
 
 def small_conv(

@@ -13,12 +13,11 @@ from intertwine.tasks.clouds import (
     Table,
     accuracy,
     balanced_accuracy,
+    class_rows,
     class_table,
     confusion_matrix,
     percent,
 )
-
-_BY_CLASS = ("recall", "precision")
 
 
 class ClassMetrics(Metrics):
@@ -51,23 +50,4 @@ class ClassMetrics(Metrics):
     def details(self, figures: Mapping[str, dict[str, Any]]) -> tuple[Table, ...]:
         """Recall and precision of each class under the first and the last protocol."""
         names = list(dict.fromkeys((next(iter(figures)), list(figures)[-1])))
-        return (class_rows([figures[name] for name in names], names),)
-
-
-def class_rows(figures: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
-    """A row for each class: the number of its clouds, recall and precision.
-
-    Args:
-        figures: What `ClassMetrics.measure` gave under some kinds of rotation.
-        names: What these are called in the headings.
-    """
-    columns = ("class", "clouds", *(f"{measure} {name}".strip() for measure in _BY_CLASS for name in names))
-    rows = tuple(
-        (
-            same[0]["name"],
-            f"{same[0]['count']:,}",
-            *("-" if one[measure] is None else percent(one[measure]) for measure in _BY_CLASS for one in same),
-        )
-        for same in zip(*(part["classes"] for part in figures), strict=True)
-    )
-    return columns, rows
+        return (class_rows([figures[name]["classes"] for name in names], names),)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch
-from intertwine.tasks.classify._metrics import class_rows
 from intertwine.tasks.classify._predictor import ClassifyPredictor
+from intertwine.tasks.clouds import class_rows
 from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first
 
 
@@ -47,5 +47,5 @@ class ClassifyPage(RunPage[ClassifyPredictor]):
             page.paragraph("True classes by rows, predicted classes by columns; shades are shares of the row."),
             confusion_tables(given["confusion"], rotated["confusion"], classes),
             page.heading("Classes"),
-            page.table(*class_rows([given, rotated], ["", "rotated"])),
+            page.table(*class_rows([given["classes"], rotated["classes"]], ["", "rotated"])),
         ]

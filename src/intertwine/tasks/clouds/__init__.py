@@ -25,12 +25,12 @@ if TYPE_CHECKING:
         mean_intersection,
         shape_intersections,
     )
-    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, Table, percent
+    from intertwine.tasks.clouds._evaluation import Metrics, Predictions, Table, class_rows, percent
     from intertwine.tasks.clouds._job import CloudJob, LabeledBatch, vector_count
     from intertwine.tasks.clouds._network import CloudNetwork, head, layer
     from intertwine.tasks.clouds._predictor import CloudPredictor
     from intertwine.tasks.clouds._rotations import random_rotations
-    from intertwine.tasks.clouds._source import rename_labels
+    from intertwine.tasks.clouds._source import rename_labels, replace_normals
 
 __all__ = [
     "DESCRIPTORS",
@@ -47,6 +47,7 @@ __all__ = [
     "accuracy",
     "balanced_accuracy",
     "build_encoder",
+    "class_rows",
     "class_table",
     "confusion_matrix",
     "head",
@@ -55,6 +56,7 @@ __all__ = [
     "percent",
     "random_rotations",
     "rename_labels",
+    "replace_normals",
     "shape_intersections",
     "vector_count",
 ]
@@ -70,6 +72,7 @@ _HOMES = {
     "accuracy": "_confusion",
     "balanced_accuracy": "_confusion",
     "build_encoder": "_builders",
+    "class_rows": "_evaluation",
     "class_table": "_confusion",
     "confusion_matrix": "_confusion",
     "head": "_network",
@@ -78,6 +81,7 @@ _HOMES = {
     "percent": "_evaluation",
     "random_rotations": "_rotations",
     "rename_labels": "_source",
+    "replace_normals": "_source",
     "shape_intersections": "_confusion",
     "vector_count": "_job",
 }

@@ -18,13 +18,26 @@ PROTOCOLS = tuple(f"{train}/{test}" for train in ROTATIONS for test in ROTATIONS
 """Rotations of clouds in training, and in the test."""
 
 DESCRIPTORS: dict[str, dict[str, Any] | None] = {
-    "surface": {"channels": 128, "normals": True, "lmax": 8, "shells": 6, "landmarks": 16, "dropout": 0.3},
+    "surface": {"channels": 128, "normals": 1, "lmax": 8, "shells": 6, "landmarks": 16, "dropout": 0.3},
     "shape": {"channels": 128, "lmax": 8, "shells": 8, "dropout": 0.3},
     "none": None,
 }
 """Descriptors of whole clouds by name, each with the arguments of its class."""
 
 
-def needs_normals(model: Mapping[str, Any]) -> bool:
-    """Whether the descriptor of a model takes normals up to sign; ``model`` is its part of the configuration."""
-    return bool((model.get("descriptor") or {}).get("normals", False))
+def unoriented_normals(model: Mapping[str, Any]) -> int:
+    """How many normals up to sign the descriptor of a model takes; ``model`` is its part of the configuration.
+
+    Two are one of the file, where it has some, and one that is estimated from the points.
+    """
+    return int((model.get("descriptor") or {}).get("normals", 0))
+
+
+def estimated_share(config: Mapping[str, Any]) -> float:
+    """The share of training clouds whose normals are estimated from their points.
+
+    At 1 those of files are not used, in predictions either. It is 0 where the normals are not those up to sign, and for
+    runs that were made before it was an option.
+    """
+    used = unoriented_normals(config["model"]) and not config["normals"]
+    return float(config.get("estimated_normals", 0.0)) if used else 0.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -109,6 +111,40 @@ def as_evaluation(
         f"{count(clouds, 'cloud')} ({name}); none: as they are, z: about the vertical, SO3: any rotation (seed {seed})"
     )
     return Evaluation(columns, rows, content, (legend, *notes), details)
+
+
+def class_rows(
+    tables: Sequence[Sequence[Mapping[str, Any]]],
+    names: Sequence[str],
+    heading: tuple[str, str] = ("class", "clouds"),
+    measures: Mapping[str, str] = MappingProxyType({"recall": "recall", "precision": "precision"}),
+) -> Table:
+    """A row for each class: its name, how many there are, and its shares under each kind of rotation.
+
+    Args:
+        tables: What `class_table` gave under some kinds of rotation.
+        names: What these are called in the headings.
+        heading: Of the first two columns.
+        measures: Which shares, and what they are called.
+    """
+    columns = (*heading, *(f"{title} {name}".strip() for title in measures.values() for name in names))
+    rows = tuple(
+        (
+            same[0]["name"],
+            f"{same[0]['count']:,}",
+            *("-" if one[measure] is None else percent(one[measure]) for measure in measures for one in same),
+        )
+        for same in zip(*tables, strict=True)
+    )
+    return columns, rows
+
+
+def with_estimated_normals(evaluation: Evaluation, figures: dict[str, Any], metrics: Metrics) -> Evaluation:
+    """The evaluation with the figures of the clouds as given, but with normals estimated from their points."""
+    cells = ", ".join(f"{name} {cell}" for name, cell in zip(metrics.columns, metrics.cells(figures), strict=True))
+    note = f"with normals estimated from the points, as of files that have none: {cells}"
+    content = {**evaluation.metrics, "estimated_normals": figures}
+    return replace(evaluation, metrics=content, notes=(*evaluation.notes, note))
 
 
 def percent(share: float) -> str:

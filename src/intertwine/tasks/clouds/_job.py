@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from intertwine.data import NearestNeighbors, PointCloudBatch, PointCloudDataset, PointCloudSet, Split
+from intertwine.data import (
+    NearestNeighbors,
+    PointCloudBatch,
+    PointCloudDataset,
+    PointCloudSet,
+    Split,
+    estimate_normals,
+)
 from intertwine.ops import safe_normalize
-from intertwine.tasks.clouds._choices import AXES, ROTATIONS, needs_normals
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS, estimated_share, unoriented_normals
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
 from intertwine.training import normal_per_example
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 VECTORS = "vectors"
 """The point field that holds the input vectors of a network."""
 
-_QUATERNION, _SCALE, _SAMPLE, _STRETCH = 4, 1, 1, 3
+_QUATERNION, _SCALE, _SAMPLE, _STRETCH, _NORMALS = 4, 1, 1, 3, 1
 """How many random numbers of a cloud are used for what."""
 _SCALE_SPREAD, _LARGEST = 0.1, 2.5
 """Standard deviation of the logarithm of the random scale in training; bound of such logarithms in deviations."""
@@ -30,18 +37,24 @@ _VALIDATION_SEED = 1
 
 
 class LabeledBatch(NamedTuple):
-    """Clouds with their labels as fields; in validation also the same after a Haar-random rotation of each."""
+    """Clouds with their labels as fields.
+
+    In validation also the same after a Haar-random rotation of each; and the same with estimated normals, if a model
+    learns from these as well as from those of the files.
+    """
 
     clouds: PointCloudBatch
-    rotated: PointCloudBatch | None
+    rotated: PointCloudBatch | None = None
+    estimated: PointCloudBatch | None = None
 
 
 class CloudJob(ABC):
     """Clouds, a network on them, and the cross-entropy with smoothed labels between its logits and the truth.
 
     In training one of the clouds that were sampled of each shape is stretched at random along the axes of its file,
-    rotated as ``augment`` says, and its points moved by noise, all of which follows from (seed, index). In validation
-    the first is rotated as in training, the same way in every epoch, and a second time by a Haar-random rotation.
+    rotated as ``augment`` says, and its points moved by noise, all of which follows from (seed, index); so does whether
+    its normals up to sign are those of its file or estimated. In validation the first is rotated as in training, the
+    same way in every epoch, and a second time by a Haar-random rotation.
     """
 
     task: str
@@ -57,6 +70,8 @@ class CloudJob(ABC):
         every = clouds.unfold(samples)
         self.held_out = every.select(samples * (subsets.test if len(subsets.test) else subsets.validation))
         train = (samples * subsets.train[:, None] + torch.arange(samples)).flatten()
+        self._estimated = estimated_share(config)
+        self._both = 0 < self._estimated < 1
         self._validation = network_dataset(every.select(samples * subsets.validation), config)
         self._train = network_dataset(every.select(train), config)
         with torch.random.fork_rng(devices=[]):
@@ -102,8 +117,10 @@ class CloudJob(ABC):
     def train_batch(self, indices: Tensor, seed: int) -> LabeledBatch:
         """A cloud of each of these training shapes, stretched, rotated, scaled and with noise."""
         points = self.config["points"]
-        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points)
-        quaternion, scale, sample, stretch, noise = normal_per_example(seed, indices, sum(sizes)).split(sizes, 1)
+        sizes = (_QUATERNION, _SCALE, _SAMPLE, _STRETCH, 3 * points, _NORMALS)
+        quaternion, scale, sample, stretch, noise, normals = normal_per_example(seed, indices, sum(sizes)).split(
+            sizes, 1
+        )
         rotations = self._rotations(quaternion, self.config["augment"])
         factors = random_factors(stretch, self.config.get("stretch", 0.0))
         clouds = self._train.batch(
@@ -112,12 +129,14 @@ class CloudJob(ABC):
             scales=random_factors(scale, _SCALE_SPREAD) * factors,
             jitter=self.config["jitter"] * noise.unflatten(1, (points, 3)),
         )
+        if self._both:
+            clouds = without_normals(clouds, torch.special.ndtr(normals[:, 0]) < self._estimated)
         if VECTORS in clouds.point_fields:
             vectors = stretch_normals(
                 clouds.point_fields[VECTORS], normal_count(self.config), factors, rotations, clouds
             )
             clouds = replace(clouds, point_fields={**clouds.point_fields, VECTORS: vectors})
-        return LabeledBatch(clouds, None)
+        return LabeledBatch(clouds)
 
     def validation_batch(self, indices: Tensor) -> LabeledBatch:
         """These validation clouds, rotated as in training and rotated at random."""
@@ -126,16 +145,24 @@ class CloudJob(ABC):
             self._validation.batch(indices, rotations=self._rotations(part, kind))
             for part, kind in zip(normals.split(_QUATERNION, 1), (self.config["augment"], ROTATIONS[-1]), strict=True)
         )
-        return LabeledBatch(given, rotated)
+        every = torch.ones(len(indices), dtype=torch.bool)
+        return LabeledBatch(given, rotated, without_normals(given, every) if self._both else None)
 
     def loss(self, batch: LabeledBatch) -> tuple[Tensor, int]:
         """The sum over clouds of the loss, and how many there are."""
         return self._losses(self.logits(batch.clouds), batch.clouds).sum(), batch.clouds.num_clouds
 
     def metrics(self, batch: LabeledBatch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss; the score; the score, rotated; the largest change of a logit by that."""
+        """Sums and counts: the loss; the score; the score, rotated; the largest change of a logit by that.
+
+        Where a model learns from estimated normals too, also the score with these, and the loss is the mean over both.
+        """
         clouds, logits = batch.clouds, self.logits(batch.clouds)
         values = {"loss": self._losses(logits, clouds), self.score: self._scores(logits, clouds)}
+        if batch.estimated is not None:
+            estimated, share = self.logits(batch.estimated), self._estimated
+            values["loss"] = (1 - share) * values["loss"] + share * self._losses(estimated, clouds)
+            values["estimated"] = self._scores(estimated, clouds)
         if batch.rotated is not None:
             rotated = self.logits(batch.rotated)
             values["rotated"] = self._scores(rotated, clouds)
@@ -191,6 +218,13 @@ def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
     return shapes * samples + (samples * uniform).long().clamp(max=samples - 1)
 
 
+def without_normals(clouds: PointCloudBatch, chosen: Tensor) -> PointCloudBatch:
+    """Clouds that have two normals, and of these clouds (B,) bool the second, the estimated one, as the first too."""
+    first, second, others = clouds.point_fields[VECTORS].tensor_split([3, 6], 1)
+    first = torch.where(chosen[clouds.batch, None], second, first)
+    return replace(clouds, point_fields={**clouds.point_fields, VECTORS: torch.cat([first, second, others], 1)})
+
+
 def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloudDataset:
     """Clouds in the unit sphere with their neighbors, labels, and the input vectors of the network."""
     vectors = input_vectors(clouds, config)
@@ -201,8 +235,8 @@ def network_dataset(clouds: PointCloudSet, config: dict[str, Any]) -> PointCloud
 
 
 def normal_count(config: dict[str, Any]) -> int:
-    """How many input vectors of each point are normals: one up to sign for the descriptor, and an oriented one."""
-    return int(needs_normals(config["model"])) + int(config["normals"])
+    """How many input vectors of each point are normals: those up to sign for the descriptor, and an oriented one."""
+    return unoriented_normals(config["model"]) + int(config["normals"])
 
 
 def vector_count(config: dict[str, Any]) -> int:
@@ -211,10 +245,15 @@ def vector_count(config: dict[str, Any]) -> int:
 
 
 def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
-    """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none."""
+    """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none.
+
+    Of two normals up to sign the second is estimated.
+    """
     vectors: list[Tensor] = []
     if normals := normal_count(config):
         vectors += [clouds.point_fields["normals"].to(torch.float64)] * normals
+        if unoriented_normals(config["model"]) > 1:
+            vectors[1] = estimate_normals(clouds).to(torch.float64)
     if config["vertical"]:
         up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
         vectors.append(up_vector.expand(len(clouds.positions), 3))

@@ -10,7 +10,7 @@ import numpy as np
 from intertwine._errors import UsageError
 from intertwine.data import Cloud, CloudChunk, Surface, sample_shapes
 from intertwine.tasks._memory import as_array, as_examples, refuse_fields
-from intertwine.tasks.clouds._source import Sampling
+from intertwine.tasks.clouds._source import Sampling, replace_normals
 
 
 def shapes_in_memory(
@@ -34,14 +34,9 @@ def shapes_in_memory(
         (str(number), label or "", as_shape(example, directions))
         for number, (example, directions, label) in enumerate(as_examples(data, normals=normals, category=category), 1)
     )
-    return sample_shapes(
-        items,
-        sampling.points,
-        sampling.seed,
-        normals=sampling.normals,
-        estimate_normals=sampling.estimate,
-        chunk=chunk,
-    )
+    options: dict[str, Any] = {"normals": sampling.normals, "estimate_normals": sampling.estimate}
+    for some in sample_shapes(items, sampling.points, sampling.seed, **options, chunk=chunk):
+        yield some._replace(clouds=replace_normals(some.clouds)) if sampling.always else some
 
 
 def as_shape(example: Any, normals: Any) -> Surface | Cloud:

@@ -13,7 +13,7 @@ from intertwine.groups import Group
 from intertwine.models import ScalarBatchNorm, ShapeDescriptor
 from intertwine.ops import segment_max, segment_mean
 from intertwine.tasks.clouds._builders import build_encoder
-from intertwine.tasks.clouds._choices import needs_normals
+from intertwine.tasks.clouds._choices import unoriented_normals
 from intertwine.tasks.clouds._encoders import thins_points
 
 
@@ -26,19 +26,20 @@ class CloudNetwork(nn.Module):
     The encoder is asked for invariants; whether it gives them is its own law. The norm is over the batch: what all
     points, or all clouds, have in common says nothing and would drown the rest.
 
-    A first vector n_i that is known up to sign, the unoriented normal, goes in as ``(n_i . r_i)^2`` and
+    A first vector n_i that is known up to sign, the unoriented normal, or two of them, go in as ``(n_i . r_i)^2`` and
     ``(n_i . r_i) n_i`` instead.
 
     Args:
         encoder: What `describe_encoder` gave.
         vectors: How many vectors v_i of each point go in as well: the normal of the surface, the up vector. If the
-            descriptor has normals, the first is a normal up to sign.
+            descriptor has normals, the first ones are those, up to sign.
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
         descriptor: Arguments of `ShapeDescriptor`, whose result is appended to the invariants of the whole; or None.
 
     Attributes:
         channels: Invariants of the whole cloud.
+        unoriented: How many vectors are normals up to sign.
         categories: How many categories of clouds `forward` takes one of as its last argument; 0 for none.
 
     Law: for an encoder that commutes with its group, ``p(g v, g x + t) = p(v, x)``, whatever the points' numbering.
@@ -57,7 +58,7 @@ class CloudNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.vectors = vectors
-        self.unoriented = needs_normals({"descriptor": descriptor})
+        self.unoriented = unoriented_normals({"descriptor": descriptor})
         self._at_some_points = not by_point and encoder["frame"] == "none" and thins_points(encoder)
         self.encoder = build_encoder(
             encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
@@ -99,10 +100,11 @@ class CloudNetwork(nn.Module):
             raise ValueError(f"this network takes {self.vectors} vectors of each point, got {vectors.shape[1] / 3:g}")
         centered = positions - segment_mean(positions, batch, structures).index_select(0, batch)
         heights = (vectors.unflatten(1, (self.vectors, 3)) * centered[:, None]).sum(2)
-        if self.unoriented:
-            first = heights[:, :1]
-            vectors = torch.cat([first * vectors[:, :3], vectors[:, 3:]], 1)
-            heights = torch.cat([first.square(), heights[:, 1:]], 1)
+        if count := self.unoriented:
+            first = heights[:, :count]
+            normals = (vectors[:, : 3 * count].unflatten(1, (count, 3)) * first[:, :, None]).flatten(1)
+            vectors = torch.cat([normals, vectors[:, 3 * count :]], 1)
+            heights = torch.cat([first.square(), heights[:, count:]], 1)
         features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, vectors], 1)
         inputs = features, centered, edges, batch, structures
         encoder: Any = self.encoder

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from intertwine._errors import UsageError
-from intertwine.tasks._example_groups import compile_pattern
 from intertwine.tasks._source import check_source
 from intertwine.tasks.clouds._choices import AXES, DESCRIPTORS, GROUPS, ROTATIONS
 from intertwine.tasks.clouds._encoders import ENCODERS, FRAMES, check_group, check_size
@@ -16,7 +15,7 @@ from intertwine.tasks.options import (
     LARGEST_SAMPLE,
     OPTIMIZER_HELP,
     SMALLEST_RATE,
-    FitOptions,
+    GroupedFitOptions,
     check_below_one,
     check_features,
     option,
@@ -30,7 +29,7 @@ DESCRIPTOR_HELP = (
 
 
 @dataclass(kw_only=True)
-class CloudOptions(FitOptions):
+class CloudOptions(GroupedFitOptions):
     """Options of a task on clouds besides those of every task."""
 
     encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
@@ -78,10 +77,6 @@ class CloudOptions(FitOptions):
     draws: int = option(
         4, help="Clouds sampled per shape; a training step uses one of them.", group="Data", minimum=1, maximum=1000
     )
-    group_by: str | None = option(
-        None, help="Keep files together in the split: those of one folder (parent), or those in whose path a regular "
-        "expression finds the same.", group="Data", metavar="parent|REGEX",
-    )  # fmt: skip
     up: str = option("z", help="The vertical axis of the files.", group="Data", choices=AXES)
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     augment: str = option(
@@ -106,6 +101,11 @@ class CloudOptions(FitOptions):
         0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
+    estimated_normals: float = option(
+        0.5, help="Share of training clouds whose normals are estimated from their points, as those of files without "
+        "normals are, with --descriptor surface; 1 leaves the normals of files unused, in predictions too.",
+        group="Training", minimum=0, maximum=1,
+    )  # fmt: skip
     smoothing: float = option(0.1, help="Label smoothing, 0 to 1.", group="Training", minimum=0)
 
     def check(self) -> None:
@@ -118,8 +118,6 @@ class CloudOptions(FitOptions):
             raise UsageError(
                 f"--levels {self.levels} leaves less than one of --points {self.points}: each level keeps a quarter"
             )
-        if self.group_by is not None:
-            compile_pattern(self.group_by)
         check_features("--hidden", self.hidden)
         check_size(self.encoder, self.hidden, self.width, self.levels)
         check_group(self.encoder, self.group, self.frame)

@@ -7,14 +7,14 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
-from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split, stratified_split
-from intertwine.tasks._example_groups import check_parts, groups_of_names
+from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks._source import resolve
-from intertwine.tasks.clouds._choices import DESCRIPTORS
+from intertwine.tasks.clouds._choices import DESCRIPTORS, unoriented_normals
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
-from intertwine.tasks.clouds._source import Sampling, describe_source, read
+from intertwine.tasks.clouds._source import Sampling, describe_source, own_normals, read
 from intertwine.tasks.options import share
 
 _CHANNELS = 128
@@ -46,6 +46,7 @@ def plan(
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     split = _make_split(clouds, amounts, options)
     _check_split(clouds, split, options.data)
+    estimated = _estimated(options, clouds)
     config = {
         "data": describe_source(options.data, source, clouds),
         "classes": list(clouds.label_names["classes"]),
@@ -69,11 +70,12 @@ def plan(
             "channels": _CHANNELS,
             "hidden": _CHANNELS,
             "dropout": options.dropout,
-            "descriptor": _descriptor(options),
+            "descriptor": _descriptor(options, estimated),
         },
         "augment": options.augment,
         "jitter": options.jitter,
         "stretch": options.stretch,
+        "estimated_normals": estimated,
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
@@ -81,23 +83,39 @@ def plan(
     return config, split.to_json(), clouds
 
 
-def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
-    """The arguments of the descriptor; without dropout where there is none in the head."""
+def _descriptor(options: CloudOptions, estimated: float) -> dict[str, Any] | None:
+    """The arguments of the descriptor; without dropout where there is none in the head.
+
+    A model that learns from normals of files and from estimated ones has both, the first of which may be estimated.
+    """
     chosen = DESCRIPTORS[options.descriptor]
-    return chosen if chosen is None or options.dropout else {**chosen, "dropout": 0.0}
+    if chosen is None:
+        return None
+    changes: dict[str, Any] = {} if options.dropout else {"dropout": 0.0}
+    return chosen | changes | ({"normals": 2} if 0 < estimated < 1 else {})
+
+
+def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
+    """The share of training clouds with estimated normals: all, where no file has normals of its own."""
+    if options.normals or not unoriented_normals({"descriptor": DESCRIPTORS[options.descriptor]}):
+        return 0.0
+    return options.estimated_normals if bool(own_normals(clouds).any()) else 1.0
 
 
 def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:
     """The split of the clouds, with groups kept together if that is asked for."""
     if options.group_by is None:
         return clouds.make_split(**amounts, seed=options.seed)
-    if clouds.split is not None and not any(amounts.values()):
-        raise UsageError(f"--group-by: the folders of {options.data} prescribe the split; leave it out, or give sizes")
-    classes, names = clouds.cloud_fields["classes"], clouds.label_names["classes"]
-    groups = groups_of_names(clouds.names, options.group_by)
-    split = stratified_split(classes, **amounts, seed=options.seed, groups=groups, names=names)
-    check_parts(len(split.validation), len(split.test), amounts["test"])
-    return split
+    return grouped_split(
+        options.data,
+        clouds.names,
+        options.group_by,
+        amounts,
+        options.seed,
+        classes=clouds.cloud_fields["classes"],
+        class_names=clouds.label_names["classes"],
+        prescribed=clouds.split is not None,
+    )
 
 
 def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:

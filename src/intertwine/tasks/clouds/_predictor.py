@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
+from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet
+from intertwine.tasks._exported import ExportResult
+from intertwine.tasks._output import check_output
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
+from intertwine.tasks.clouds._choices import estimated_share, unoriented_normals
+from intertwine.tasks.clouds._describe import count
 from intertwine.tasks.clouds._evaluation import (
     Metrics,
     Predictions,
     as_evaluation,
     evaluation_table,
     protocol_rotations,
+    with_estimated_normals,
 )
+from intertwine.tasks.clouds._exported import export_clouds
 from intertwine.tasks.clouds._job import CloudJob, largest_change, network_dataset, network_inputs
 from intertwine.tasks.clouds._memory import shapes_in_memory
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
-from intertwine.tasks.clouds._source import Sampling, read, read_again, rename_labels, stream, warn_degenerate
+from intertwine.tasks.clouds._source import (
+    Sampling,
+    own_normals,
+    read,
+    read_again,
+    rename_labels,
+    replace_normals,
+    stream,
+    warn_degenerate,
+)
+
+_EXPORTED = 4
+"""How many clouds an exported program is audited on."""
 
 NetworkT = TypeVar("NetworkT", bound=CloudNetwork)
 
@@ -66,6 +87,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         sampling, labels = Sampling.of_config(self.config), self.job_type.point_labels
         clouds = read(resolve(source), sampling, parts=labels, progress=progress)
         warn_skipped(clouds.skipped)
+        self._warn_estimated(int((~own_normals(clouds)).sum()))
         return rename_labels(clouds, self.categories, self.config.get("parts"), source)
 
     def test_examples(self, examples: PointCloudSet) -> PointCloudSet:
@@ -102,12 +124,16 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
         rotations = protocol_rotations(augment, protocols)
         size = batch_size or self.batch_size
         predictions = self.predict_rotated(self.dataset(examples), rotations, size, seed=seed, progress=progress)
-        notes = (
-            ("the up vector is an input of the model and rotates with the clouds",) if self.config["vertical"] else ()
-        )
+        up = "the up vector is an input of the model and rotates with the clouds"
+        notes = (up,) if self.config["vertical"] else ()
         metrics = self.metrics(examples)
         table = evaluation_table(predictions, metrics, augment)
-        return as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
+        evaluation = as_evaluation(table, name, len(examples), seed, notes, metrics.details(table[2]))
+        if 0 < estimated_share(self.config) < 1 and bool(own_normals(examples).any()):
+            dataset = self.dataset(replace_normals(examples))
+            figures = metrics.measure(self.predict_rotated(dataset, ["none"], size, seed=seed)[0])
+            evaluation = with_estimated_normals(evaluation, figures, metrics)
+        return evaluation
 
     def predict_rotated(
         self,
@@ -160,6 +186,27 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
         ]
 
+    def export(self, path: str | Path, format: str = "torch", *, force: bool = False) -> ExportResult:
+        """Write the model as a program for `torch.export.load`, from points to logits, and audit it from the file.
+
+        Args:
+            path: The file.
+            format: "torch".
+            force: Whether an existing file may be replaced.
+
+        Raises:
+            UsageError: Another format; no data to audit it on; or the file cannot be written.
+        """
+        if format != "torch":
+            raise UsageError(
+                f"a model on clouds is exported as --format torch, with its neighbor searches; got {format}"
+            )
+        check_output(Path(path), force=force)
+        examples = self.read(None, no_progress).unfold(self.config["draws"])
+        dataset = self.dataset(examples.select(torch.linspace(0, len(examples) - 1, _EXPORTED).long()))
+        clouds = [dataset.batch([index]) for index in range(_EXPORTED)]
+        return export_clouds(self.model.cpu().eval(), clouds, self.config, Path(path), force=force)
+
     def audit_note(self, examples: PointCloudSet) -> str:
         """How many of the points the audit sees; the law of a network does not depend on their number."""
         largest = int(examples.counts.max()) if len(examples) else 0
@@ -168,11 +215,14 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[CloudChunk]:
         """The clouds of a file or a folder, a chunk at a time; files that cannot be read are named at the end."""
         skipped: list[tuple[str, str]] = []
+        estimated = 0
         for chunk in stream(resolve(data), Sampling.of_config(self.config), batch_size, strict=strict):
             skipped += chunk.clouds.skipped
             warn_degenerate(chunk.clouds, data)
+            estimated += int((~own_normals(chunk.clouds)).sum())
             yield chunk
         warn_skipped(skipped)
+        self._warn_estimated(estimated)
 
     def from_memory(
         self, data: Any, batch_size: int, *, normals: Any = None, category: Any = None, **fields: Any
@@ -187,7 +237,20 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             fields: None that is known.
         """
         sampling = Sampling.of_config(self.config)
-        return shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields)
+        estimated = 0
+        for chunk in shapes_in_memory(data, sampling, batch_size, normals=normals, category=category, **fields):
+            estimated += int((~own_normals(chunk.clouds)).sum())
+            yield chunk
+        self._warn_estimated(estimated)
+
+    def _warn_estimated(self, clouds: int) -> None:
+        """A warning where a model that has seen the normals of files alone is given so many clouds without any."""
+        if clouds and unoriented_normals(self.config["model"]) and not estimated_share(self.config):
+            warnings.warn(
+                f"{count(clouds, 'cloud')} without normals: they were estimated, and this model learned from those of "
+                "files alone, so expect more errors; fit it again with --estimated-normals 0.5",
+                stacklevel=2,
+            )
 
 
 def _thinned(clouds: PointCloudSet, points: int) -> PointCloudSet:

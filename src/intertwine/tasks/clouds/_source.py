@@ -13,10 +13,10 @@ from torch import Tensor
 from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import CloudChunk, PointCloudSet, iter_shapes, read_shapes
+from intertwine.data import CloudChunk, PointCloudSet, estimate_normals, iter_shapes, read_shapes
 from intertwine.tasks._source import names_digest
 from intertwine.tasks._suggestions import nearest
-from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
+from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, unoriented_normals
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
@@ -32,7 +32,8 @@ class Sampling(NamedTuple):
     """How clouds are sampled from files.
 
     points: of each cloud; seed: of the first cloud of each file; normals: whether files must have them; draws: clouds
-    sampled per shape; estimate: whether normals are estimated, up to sign, where a file has none.
+    sampled per shape; estimate: whether normals are estimated, up to sign, where a file has none; always: and where it
+    has some.
     """
 
     points: int
@@ -40,18 +41,21 @@ class Sampling(NamedTuple):
     normals: bool
     draws: int = 1
     estimate: bool = False
+    always: bool = False
 
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> Sampling:
         """One cloud of each file, as a run samples it."""
-        estimate = needs_normals(config["model"]) and not config["normals"]
-        return cls(config["points"], config["seed"], config["normals"], estimate=estimate)
+        estimate = unoriented_normals(config["model"]) > 0 and not config["normals"]
+        always = estimated_share(config) == 1
+        return cls(config["points"], config["seed"], config["normals"], estimate=estimate, always=always)
 
     @classmethod
     def of_options(cls, options: CloudOptions) -> Sampling:
         """All clouds that a run is to learn from."""
-        estimate = needs_normals({"descriptor": DESCRIPTORS[options.descriptor]}) and not options.normals
-        return cls(options.points, options.seed, options.normals, options.draws, estimate)
+        estimate = unoriented_normals({"descriptor": DESCRIPTORS[options.descriptor]}) > 0 and not options.normals
+        always = estimate and options.estimated_normals == 1
+        return cls(options.points, options.seed, options.normals, options.draws, estimate, always)
 
 
 def read(
@@ -81,7 +85,30 @@ def read(
         raise UsageError(f"{source}: every cloud consists of equal points, so there is no shape to learn from")
     if sampling.normals and "normals" not in clouds.point_fields:
         raise UsageError(f"{source}: not every file has normals; leave --normals out")
-    return clouds
+    return replace_normals(clouds, sampling.draws) if sampling.always else clouds
+
+
+def own_normals(clouds: PointCloudSet) -> Tensor:
+    """(S,) bool, whether the normals of each cloud are those of its file."""
+    estimated = clouds.cloud_fields.get("estimated")
+    return torch.ones(len(clouds), dtype=torch.bool) if estimated is None else ~estimated
+
+
+def replace_normals(clouds: PointCloudSet, draws: int = 1) -> PointCloudSet:
+    """The clouds with estimated normals in the place of their own.
+
+    Args:
+        clouds: With normals.
+        draws: How many clouds of each shape stand one after the other along its points.
+    """
+    own = own_normals(clouds)
+    normals = clouds.point_fields["normals"].clone()
+    normals[own[clouds.batch]] = estimate_normals(clouds.select(own).unfold(draws)).to(normals)
+    return replace(
+        clouds,
+        point_fields={**clouds.point_fields, "normals": normals},
+        cloud_fields={**clouds.cloud_fields, "estimated": torch.ones_like(own)},
+    )
 
 
 def warn_degenerate(clouds: PointCloudSet, source: str) -> int:
@@ -146,7 +173,8 @@ def rename_labels(
     theirs = clouds.label_names["classes"]
     known = tuple(classes) or theirs
     label_names = {"classes": known}
-    cloud_fields = {"classes": _indices(theirs, known, "class", name)[clouds.cloud_fields["classes"]]}
+    indices = _indices(theirs, known, "class", name)
+    cloud_fields = {**clouds.cloud_fields, "classes": indices[clouds.cloud_fields["classes"]]}
     point_fields = {key: values for key, values in clouds.point_fields.items() if key != "parts"}
     if parts is not None and "parts" in clouds.point_fields:
         label_names["parts"] = tuple(parts)
@@ -170,15 +198,10 @@ def stream(source: str, sampling: Sampling, chunk: int, *, strict: bool) -> Iter
         UsageError: There is nothing to read, nothing that can be read, or, if strict, a file that cannot.
     """
     if source not in _PUBLIC_SETS:
-        yield from iter_shapes(
-            source,
-            sampling.points,
-            sampling.seed,
-            normals=sampling.normals,
-            estimate_normals=sampling.estimate,
-            chunk=chunk,
-            strict=strict,
-        )
+        options: dict[str, Any] = {"normals": sampling.normals, "estimate_normals": sampling.estimate}
+        for read_chunk in iter_shapes(source, sampling.points, sampling.seed, **options, chunk=chunk, strict=strict):
+            clouds = replace_normals(read_chunk.clouds) if sampling.always else read_chunk.clouds
+            yield read_chunk._replace(clouds=clouds)
         return
     every = read(source, sampling, parts=False)
     for indices in torch.split(torch.arange(len(every)), chunk):

@@ -60,7 +60,9 @@ class CloudTask(Task):
         """The validation score, as in training and rotated."""
         if job.score not in metrics:
             return super().headline(job, metrics)
-        return f"val {self.score_label} {100 * metrics[job.score]:.1f} %, rotated {100 * metrics['rotated']:.1f} %"
+        scores = {"": job.score, "rotated ": "rotated", "estimated normals ": "estimated"}
+        texts = [f"{name}{100 * metrics[key]:.1f} %" for name, key in scores.items() if key in metrics]
+        return f"val {self.score_label} {', '.join(texts)}"
 
     def report(self, job: Any, result: FitResult, folder: Path) -> Path:
         """The page of the run: curves, confusion, and the clouds, which one can rotate."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from intertwine.tasks.dock.network import DockOptions, DockTask
+
 if TYPE_CHECKING:
     from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
     from intertwine.tasks.dock._dock import DockedModel, DockingOptions, DockingResult, canonical_frame, dock
@@ -35,9 +37,14 @@ if TYPE_CHECKING:
     from intertwine.tasks.dock._reading import ReadStructure, read_structure
     from intertwine.tasks.dock._structure import Structure
     from intertwine.tasks.dock._writing import complex_pdb, write_scores_csv, write_scores_json
+    from intertwine.tasks.dock.network import DockJob, DockPredictor
 
 __all__ = [
     "ATOM_TYPES",
+    "DockJob",
+    "DockOptions",
+    "DockPredictor",
+    "DockTask",
     "DockedModel",
     "DockingMeasures",
     "DockingOptions",
@@ -75,6 +82,8 @@ __all__ = [
 
 _HOMES = {
     "ATOM_TYPES": "_atom_types",
+    "DockJob": "network",
+    "DockPredictor": "network",
     "DockedModel": "_dock",
     "DockingMeasures": "_measures",
     "DockingOptions": "_dock",

@@ -137,7 +137,7 @@ def dock(
         rotation, translation = _between(R, t, *frames)
         if exchanged:
             rotation, translation = rotation.T, -rotation.T @ translation
-        models.append(_model(ligand, receptor, rotation, translation, score))
+        models.append(docked_model(ligand, receptor, rotation, translation, score))
     free = [model for model in models if not model.clashes]
     chosen = tuple((free or models)[: options.models])
     return DockingResult(ligand, receptor, chosen, time.perf_counter() - begin)
@@ -208,7 +208,10 @@ def _between(R: Array, t: Array, frame_1: tuple[Array, Array], frame_2: tuple[Ar
     return rotation, frame_2[0].T @ (R @ frame_1[1] + t - frame_2[1])
 
 
-def _model(ligand: Structure, receptor: Structure, rotation: Array, translation: Array, score: float) -> DockedModel:
+def docked_model(
+    ligand: Structure, receptor: Structure, rotation: Array, translation: Array, score: float
+) -> DockedModel:
+    """A ligand in a place, with its clashes and contacts."""
     moved = ligand.moved(rotation, translation)
     clashes = count_clashes(moved.alpha_carbon_coordinates, receptor.alpha_carbon_coordinates)
     return DockedModel(rotation, translation, score, clashes, frozenset(residue_contacts(moved, receptor)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,16 @@ MAX_BREAK = 4.5
 """Consecutive alpha carbons further apart than this are not joined, in angstrom."""
 
 
-def write_page(path: Path, result: DockingResult, remarks: list[str] | None = None) -> None:
+def write_page(
+    path: Path, result: DockingResult, remarks: list[str] | None = None, origin: Sequence[tuple[str, str]] = ()
+) -> None:
     """Write a self-contained HTML page.
 
     Args:
         path: The file.
         result: Of docking.
         remarks: Lines about the input to show.
+        origin: Rows of a table about the run: labels and texts.
     """
     names = chain_names(result.ligand, result.receptor)
     receptor = _trace(result.receptor, names["receptor"], RECEPTOR_COLORS)
@@ -50,6 +54,7 @@ def write_page(path: Path, result: DockingResult, remarks: list[str] | None = No
             "nearer than 3. Scores compare complexes of the same two proteins."
         ),
         *[paragraph(remark) for remark in remarks or []],
+        *([heading("Run"), table(("", ""), origin)] if origin else []),
     ]
     path.write_text(page("Docked complexes", body), encoding="utf-8")
 

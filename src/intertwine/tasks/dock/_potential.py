@@ -17,8 +17,10 @@ from intertwine.ops import GaussianKernel, PointField
 from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
 from intertwine.tasks.dock._ranking import RankingScore
 from intertwine.tasks.dock._structure import Structure
+from intertwine.tasks.dock._tables import rounded, tensors_of
 
 FORMAT = 1
+_TABLES = ("features", "widths", "amplitudes")
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,7 @@ class PairPotential:
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as lists, rounded to six digits."""
-        return {
-            name: [[float(f"{x:.6g}") for x in row] for row in getattr(self, name).reshape(-1, width).tolist()]
-            for name, width in (("features", len(ATOM_TYPES)), ("amplitudes", len(self.widths)))
-        } | {"widths": self.widths.tolist()}
+        return {name: rounded(getattr(self, name).tolist()) for name in _TABLES}
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> PairPotential:
@@ -119,11 +118,7 @@ class PairPotential:
         Raises:
             UsageError: If a key is missing or a shape does not fit.
         """
-        try:
-            tensors = [torch.tensor(numbers[k], dtype=torch.float64) for k in ("features", "widths", "amplitudes")]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"a pair potential expects features, widths and amplitudes as lists: {error}") from error
-        return cls(*tensors)
+        return cls(*tensors_of(numbers, _TABLES, "a pair potential"))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from intertwine._errors import UsageError
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock._pose_weights import PoseTable, check_poses, pose_weights
 from intertwine.tasks.dock._structure import Array, Structure
+from intertwine.tasks.dock._tables import rounded, tensors_of
 
+_TABLES = ("knots", "contacts", "normals")
 NORMAL_RADIUS = 8.0
 """A surface normal is taken from the atoms within this distance, in angstrom."""
 
@@ -154,8 +156,7 @@ class RankingScore:
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as lists, rounded to six digits."""
-        lists = {name: getattr(self, name).tolist() for name in ("knots", "contacts", "normals")}
-        return {"pair": float(f"{self.pair:.6g}")} | {k: [float(f"{x:.6g}") for x in v] for k, v in lists.items()}
+        return {"pair": rounded(self.pair)} | {name: rounded(getattr(self, name).tolist()) for name in _TABLES}
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> RankingScore:
@@ -167,12 +168,10 @@ class RankingScore:
         Raises:
             UsageError: If a key is missing or a shape does not fit.
         """
-        try:
-            tensors = [torch.tensor(numbers[k], dtype=torch.float64) for k in ("knots", "contacts", "normals")]
-            pair = float(numbers["pair"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"a ranking score expects pair, knots, contacts and normals: {error}") from error
-        return cls(pair, *tensors)
+        pair, *tables = tensors_of(numbers, ("pair", *_TABLES), "a ranking score")
+        if pair.ndim:
+            raise UsageError(f"a ranking score expects one number as pair, got a table of {tuple(pair.shape)}")
+        return cls(float(pair), *tables)
 
 
 class InterfacePoses(NamedTuple):

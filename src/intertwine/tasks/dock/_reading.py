@@ -78,7 +78,10 @@ def read_structure(path: str | os.PathLike[str]) -> ReadStructure:
     if not path.name.lower().endswith(SUFFIXES):
         raise UsageError(f"{path}: expected a file ending with one of {', '.join(SUFFIXES)}")
     model, remarks = _first_model(path)
-    rows, dropped = _atoms(model)
+    try:
+        rows, dropped = _atoms(model)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read: a name in it is no text ({error.reason})") from error
     if not rows.coordinates:
         raise UsageError(f"{path} has no atom of a protein: expected residues with the standard three-letter names")
     coordinates = np.array(rows.coordinates, dtype=np.float64)

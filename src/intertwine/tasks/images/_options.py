@@ -23,7 +23,7 @@ from intertwine.tasks.options import (
     LARGEST_RATE,
     OPTIMIZER_HELP,
     SMALLEST_RATE,
-    FitOptions,
+    GroupedFitOptions,
     check_below_one,
     option,
 )
@@ -31,7 +31,7 @@ from intertwine.training import OPTIMIZER_NAMES, Settings
 
 
 @dataclass(kw_only=True)
-class ImageOptions(FitOptions):
+class ImageOptions(GroupedFitOptions):
     """Options of `intertwine fit images`."""
 
     data: str = option(

@@ -8,7 +8,7 @@ from pathlib import Path
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
 from intertwine.tasks._suggestions import unknown
-from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, GroupedFitOptions, option
 from intertwine.tasks.runs import check_checkpoint_folder
 from intertwine.training import Settings
 
@@ -19,7 +19,7 @@ _LARGEST_ORDER = 64
 
 
 @dataclass(kw_only=True)
-class KeypointOptions(FitOptions):
+class KeypointOptions(GroupedFitOptions):
     """Options of `intertwine fit keypoints`."""
 
     data: str = option("", help="Folder of photos, with folders in it or without.", metavar="FOLDER", argument=True)

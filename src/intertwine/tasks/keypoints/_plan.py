@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks._source import resolve
 from intertwine.tasks.keypoints._job import KeypointJob
 from intertwine.tasks.keypoints._network import KeypointNetwork, network_config
@@ -35,7 +36,10 @@ def prepare_job(options: KeypointOptions, progress: ProgressCallback) -> Keypoin
     if len(photos) < 3:
         raise UsageError(f"{options.data}: {len(photos)} photos of {options.crop} x {options.crop} pixels or more; "
                          "expected at least 3: to train, to validate and to test on")  # fmt: skip
-    split = make_split(len(photos), **amounts, seed=options.seed)
+    if options.group_by is None:
+        split = make_split(len(photos), **amounts, seed=options.seed)
+    else:
+        split = grouped_split(options.data, photos.names, options.group_by, amounts, options.seed)
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(photos)} photos leave none to {what} on; give more of them")

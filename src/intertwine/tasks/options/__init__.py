@@ -14,6 +14,7 @@ from intertwine.tasks.options._bounds import (
 )
 from intertwine.tasks.options._config_file import options_to_json, read_config
 from intertwine.tasks.options._fit_options import OPTIMIZER_HELP, OPTION, FitOptions, check_rules, flag, option, share
+from intertwine.tasks.options._grouped_options import GroupedFitOptions
 
 __all__ = [
     "LARGEST_BATCH",
@@ -25,6 +26,7 @@ __all__ = [
     "OPTION",
     "SMALLEST_RATE",
     "FitOptions",
+    "GroupedFitOptions",
     "check_below_one",
     "check_devices",
     "check_features",

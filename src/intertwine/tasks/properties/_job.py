@@ -40,6 +40,7 @@ class PropertyJob:
     invariant under rotations, L1 for scalars.
 
     Augmentation rotates each training structure, and its targets, by a rotation that follows from (seed, index).
+    `held_out` are the test structures, or those of validation where there are none, for the page of the run.
     """
 
     def __init__(self, config: dict[str, Any], split: dict[str, Any], structures: PointCloudSet) -> None:
@@ -48,6 +49,8 @@ class PropertyJob:
         self.elements = tuple(config["elements"])
         parts, pools = Split.from_json(split), [target["pool"] for target in config["targets"]]
         train, validation = structures.select(parts.train), self._known(structures.select(parts.validation))
+        held_out = structures.select(parts.test if len(parts.test) else parts.validation)
+        self.held_out = held_out.select(self._has_known_elements(held_out))
         self._per_atom = any(target.per_atom for target in self.targets)
         counts = self._compositions(train)
         self.compositions: tuple[Composition, ...] = tuple(
@@ -139,7 +142,7 @@ class PropertyJob:
 
     def _known(self, structures: PointCloudSet) -> PointCloudSet:
         """The structures whose elements all occur in training; a warning counts the others."""
-        known = structures.composition(self.elements).sum(1) == structures.counts
+        known = self._has_known_elements(structures)
         if not known.all():
             warnings.warn(
                 f"{int((~known).sum())} of {len(known)} validation structures have elements that no training structure "
@@ -147,6 +150,10 @@ class PropertyJob:
                 stacklevel=2,
             )
         return structures.select(known)
+
+    def _has_known_elements(self, structures: PointCloudSet) -> Tensor:
+        """(S,) whether all elements of a structure occur in training."""
+        return structures.composition(self.elements).sum(1) == structures.counts
 
 
 def structure_dataset(structures: PointCloudSet, cutoff: float) -> PointCloudDataset:

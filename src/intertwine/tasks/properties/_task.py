@@ -12,6 +12,7 @@ from intertwine.tasks.properties._options import PropertiesOptions
 if TYPE_CHECKING:
     from intertwine.tasks.properties._job import PropertyJob
     from intertwine.tasks.properties._predictor import PropertyPredictor
+    from intertwine.training import FitResult
 
 
 class Properties(Task):
@@ -54,3 +55,11 @@ class Properties(Task):
         text = super().headline(job, metrics)
         unit = job.targets[0].unit
         return f"{text} {unit}" if unit and job.monitor != "loss" else text
+
+    def report(self, job: Any, result: FitResult, folder: Path) -> Path:
+        """The page with errors, predictions against true values and learning curves."""
+        from intertwine.data import Split
+        from intertwine.tasks.properties._page import PropertyPage
+
+        predictor = self.predictor_type()(job.model.eval(), job.config, Split.from_json(job.split))
+        return PropertyPage(job, result.history, predictor).write(folder / "report.html")

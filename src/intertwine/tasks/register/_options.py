@@ -12,7 +12,7 @@ from intertwine.tasks.options import (
     LARGEST_RATE,
     OPTIMIZER_HELP,
     SMALLEST_RATE,
-    FitOptions,
+    GroupedFitOptions,
     check_features,
     option,
 )
@@ -23,7 +23,7 @@ ENCODERS = ("attention", "depthwise", "equiformer", "steerable")
 
 
 @dataclass(kw_only=True)
-class RegisterOptions(FitOptions):
+class RegisterOptions(GroupedFitOptions):
     """Options of `intertwine fit register`."""
 
     data: str = option("", help="Folder of meshes or point clouds.", metavar="FOLDER", argument=True)

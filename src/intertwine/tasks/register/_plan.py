@@ -9,6 +9,7 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import PointCloudSet, make_split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks._source import names_digest, resolve
 from intertwine.tasks.options import share
 from intertwine.tasks.register._options import RegisterOptions
@@ -39,7 +40,10 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
             "validate and to test on"
         )
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = make_split(len(clouds), **amounts, seed=options.seed)
+    if options.group_by is None:
+        split = make_split(len(clouds), **amounts, seed=options.seed)
+    else:
+        split = grouped_split(options.data, clouds.names, options.group_by, amounts, options.seed)
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(clouds)} shapes leave none to {what} on; give more of them")

@@ -25,6 +25,7 @@ def register_files(
     second: str | os.PathLike[str],
     *,
     scale: bool = False,
+    exhaustive: bool = False,
     method: Callable[[Tensor, Tensor], Registration] | None = None,
 ) -> RegisteredFiles:
     """The motion between two files of meshes or point clouds.
@@ -33,6 +34,7 @@ def register_files(
         first: What moves.
         second: What stays.
         scale: Whether to estimate the ratio of their scales as well.
+        exhaustive: Whether to search all of SE(3) as well.
         method: What registers two clouds ``(N, 3)`` in one scale, such as that of a `RegisterPredictor`; `register`
             if None.
 
@@ -43,4 +45,4 @@ def register_files(
     first_points, second_points = (torch.from_numpy(cloud.points) for cloud in clouds)
     if method is not None:
         return RegisteredFiles(clouds, method(first_points, second_points))
-    return RegisteredFiles(clouds, register(first_points, second_points, scale=scale))
+    return RegisteredFiles(clouds, register(first_points, second_points, scale=scale, exhaustive=exhaustive))

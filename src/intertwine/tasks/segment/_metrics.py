@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -10,14 +10,19 @@ from torch import Tensor
 from intertwine.tasks.clouds import (
     Metrics,
     Predictions,
+    Table,
     accuracy,
     balanced_accuracy,
+    class_rows,
     class_table,
     confusion_matrix,
     mean_intersection,
     percent,
     shape_intersections,
 )
+
+BY_PART = (("part", "points"), {"iou": "IoU", "recall": "recall", "precision": "precision"})
+"""The headings of a table of parts, and the shares in it."""
 
 
 class PartMetrics(Metrics):
@@ -76,6 +81,11 @@ class PartMetrics(Metrics):
             "parts": class_table(confusion, self.parts),
             "confusion": confusion.tolist(),
         }
+
+    def details(self, figures: Mapping[str, dict[str, Any]]) -> tuple[Table, ...]:
+        """Recall, precision and intersection over union of each part under the first and the last protocol."""
+        names = list(dict.fromkeys((next(iter(figures)), list(figures)[-1])))
+        return (class_rows([figures[name]["parts"] for name in names], names, *BY_PART),)
 
     def cells(self, figures: dict[str, Any]) -> tuple[str, ...]:
         """Accuracy and the two means."""

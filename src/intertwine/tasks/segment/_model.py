@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from intertwine.actions import PointFeatures
 from intertwine.ops import resolve_batch
@@ -81,6 +80,7 @@ class Segmenter(CloudNetwork):
         if self.categories:
             if category is None:
                 raise ValueError(f"this network needs the category of each cloud, 0 to {self.categories - 1}")
-            cloud = torch.cat([cloud, functional.one_hot(category, self.categories).to(cloud)], 1)
+            known = torch.arange(self.categories, device=category.device)
+            cloud = torch.cat([cloud, (category[:, None] == known).to(cloud)], 1)
         logits: Tensor = self.head(torch.cat([points, cloud.index_select(0, batch)], 1))
         return logits

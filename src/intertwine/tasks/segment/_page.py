@@ -9,8 +9,9 @@ from torch import Tensor
 
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch
-from intertwine.tasks.clouds import percent
-from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first, share_text
+from intertwine.tasks.clouds import class_rows, percent
+from intertwine.tasks.clouds.report import GalleryItem, RunPage, confusion_tables, errors_first
+from intertwine.tasks.segment._metrics import BY_PART
 from intertwine.tasks.segment._predictor import SegmentPredictor
 
 
@@ -46,20 +47,12 @@ class SegmentPage(RunPage[SegmentPredictor]):
         metrics = self.predictor.metrics(self.clouds)
         given, rotated = (metrics.measure(one) for one in (self.predictions[0], self.predictions[-1]))
         parts = self.config["parts"]
-        rows = [
-            (
-                one["name"],
-                f"{one['count']:,}",
-                *(share_text(each[key]) for key in ("iou", "recall") for each in (one, two)),
-            )
-            for one, two in zip(given["parts"], rotated["parts"], strict=True)
-        ]
         fragments = [
             page.heading("Confusion matrix"),
             page.paragraph("True parts by rows, predicted parts by columns, in points; shades are shares of the row."),
             confusion_tables(given["confusion"], rotated["confusion"], parts),
             page.heading("Parts"),
-            page.table(("part", "points", "IoU", "rotated", "recall", "rotated"), rows),
+            page.table(*class_rows([given["parts"], rotated["parts"]], ["", "rotated"], *BY_PART)),
         ]
         if given["categories"]:
             categories = [

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from intertwine.data import Split
-from intertwine.data.tracks import CameraPoses, Tracks
-from intertwine.models import CamerasAndPoints, TracksNetwork
+from intertwine.data.tracks import CameraPoses, Tracks, random_scene
+from intertwine.models import CamerasAndPoints, ResidualTracksNetwork, TracksModel, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
 from intertwine.ops.cameras import projection_loss
-from intertwine.tasks.sfm._scene_set import SceneSet
+from intertwine.tasks.sfm._pose_loss import pose_loss
+from intertwine.tasks.sfm._scene_set import SceneSet, cameras_of, for_cameras
 from intertwine.tasks.sfm.mapping import NetworkInput, network_input
 
 _LEAST_OF_CAMERA = 20
+_OF_REPROJECTION = 0.1
 
 
 class SceneExample:
@@ -24,21 +26,22 @@ class SceneExample:
 
     Attributes:
         given: What the network reads.
-        truth: ``(m, 3, 3)`` rotations, or None.
+        truth: Known poses, or None.
         focal: The mean focal length, pixels.
     """
 
     def __init__(self, given: NetworkInput, poses: CameraPoses | None, focal: float) -> None:
         self.given, self.focal = given, focal
-        self.truth = None if poses is None else poses.rotations[given.cameras]
+        self.truth = None if poses is None else CameraPoses(*(known[given.cameras] for known in poses))
 
 
 class SfmJob:
-    """Scenes, the network, and the mean reprojection loss.
+    """Scenes, the network, and the loss: of poses where they are known, and of reprojection.
 
-    A scene of a training step is some of its cameras, drawn at random, with the points that most of them see. In
-    validation a scene is taken with all its cameras; "pixels" is the mean loss in pixels, "rotation" the mean error of
-    the rotations in degrees where they are known.
+    A scene of a training step is some of its cameras, drawn at random, with the points that most of them see. Random
+    scenes, made anew in each epoch, stand after those that were given. In validation a given scene is taken with all
+    its cameras; "pixels" is the mean reprojection loss in pixels, "rotation" the mean error of the rotations in degrees
+    where they are known.
     """
 
     task = "sfm"
@@ -54,8 +57,8 @@ class SfmJob:
             self.model: nn.Module = make_network(config)
 
     def train_size(self) -> int:
-        """How many scenes there are to train on."""
-        return len(self._train)
+        """How many scenes there are to train on, random ones included."""
+        return len(self._train) + int(self.config.get("synthetic", 0))
 
     def validation_size(self) -> int:
         """How many scenes there are to validate on."""
@@ -63,38 +66,44 @@ class SfmJob:
 
     def train_batch(self, indices: Tensor, seed: int) -> list[SceneExample]:
         """Parts of these training scenes."""
-        return [
-            example(part_of_scene(self._train.scenes[i], self.config["views"], seed, i), self.config["points"])
-            for i in indices.tolist()
-        ]
+        views, points = self.config["views"], self.config["points"]
+        return [example(part_of_scene(self._scene(i, seed), views, seed, i), points) for i in indices.tolist()]
+
+    def _scene(self, number: int, seed: int) -> Tracks:
+        if number < len(self._train):
+            return self._train.scenes[number]
+        most = max(self.config["views"][1], 4)
+        return for_cameras(random_scene(most, seed=mixed_seed(seed, number)), cameras_of(self.config))
 
     def validation_batch(self, indices: Tensor) -> list[SceneExample]:
         """These validation scenes."""
         return [self._whole[i] for i in indices.tolist()]
 
     def loss(self, batch: list[SceneExample]) -> tuple[Tensor, int]:
-        """The sum over scenes of the mean reprojection losses, and how many there are."""
-        losses = [scene_loss(self.model, each)[0] for each in batch]
+        """The sum over scenes of their losses, and how many there are."""
+        losses = [scene_loss(self.model, each).loss for each in batch]
         return torch.stack(losses).sum(), len(batch)
 
     def metrics(self, batch: list[SceneExample]) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss, the same in pixels, and the rotation error of scenes with known poses."""
+        """Sums and counts: the loss, reprojection in pixels, and the rotation error of scenes with known poses."""
         losses, pixels, rotations = [], [], []
         for each in batch:
-            loss, found = scene_loss(self.model, each)
-            losses.append(loss.double())
-            pixels.append(loss.double() * each.focal)
+            found = scene_loss(self.model, each)
+            losses.append(found.loss.double())
+            pixels.append(found.reprojection.double() * each.focal)
             if each.truth is not None:
-                rotations.append(rotation_error(found.projections, each.truth.to(loss.device)))
+                rotations.append(rotation_error(found.projections, each.truth.rotations.to(found.loss.device)))
         result = {"loss": (torch.stack(losses).sum(), len(batch)), "pixels": (torch.stack(pixels).sum(), len(batch))}
         if rotations:
             result["rotation"] = (torch.stack(rotations).sum(), len(rotations))
         return result
 
 
-def make_network(config: dict[str, Any]) -> TracksNetwork:
-    """The network that a configuration describes."""
-    return TracksNetwork(config["network"]["hidden"], config["network"]["layers"])
+def make_network(config: dict[str, Any]) -> TracksModel:
+    """The network that a configuration describes; one that says no architecture is of an earlier version."""
+    network = config["network"]
+    kind = ResidualTracksNetwork if network.get("architecture") == "residual" else TracksNetwork
+    return kind(network["hidden"], network["layers"], cameras_of(config))
 
 
 def example(scene: Tracks, points: int) -> SceneExample:
@@ -106,7 +115,7 @@ def example(scene: Tracks, points: int) -> SceneExample:
 
 def part_of_scene(scene: Tracks, views: tuple[int, int], seed: int, index: int) -> Tracks:
     """Some cameras, each of which shares points with one before: a number within `views`, or all there are."""
-    random = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
+    random = torch.Generator().manual_seed(mixed_seed(seed, index))
     count = int(torch.randint(views[0], views[1] + 1, (), generator=random))
     if count >= scene.num_cameras:
         return scene
@@ -125,8 +134,21 @@ def part_of_scene(scene: Tracks, views: tuple[int, int], seed: int, index: int) 
     return part.select(counts[part.point] >= 2)
 
 
-def scene_loss(model: nn.Module, each: SceneExample) -> tuple[Tensor, CamerasAndPoints]:
-    """The reprojection loss of a scene, and what the network gives."""
+def mixed_seed(seed: int, index: int) -> int:
+    """The seed of one scene of a step."""
+    return (seed * 1_000_003 + index) % 2**63
+
+
+class SceneLoss(NamedTuple):
+    """Of one scene: the loss, its part of reprojection in normalized coordinates, and the predicted cameras."""
+
+    loss: Tensor
+    reprojection: Tensor
+    projections: Tensor
+
+
+def scene_loss(model: nn.Module, each: SceneExample) -> SceneLoss:
+    """The losses of a scene, and the cameras that the network gives."""
     parameter = next(model.parameters())
     given = each.given
     entries = given.entries
@@ -135,7 +157,11 @@ def scene_loss(model: nn.Module, each: SceneExample) -> tuple[Tensor, CamerasAnd
     xy = given.xy.to(parameter)
     found: CamerasAndPoints = model(xy, entries)
     camera, point = entries.indices
-    return projection_loss(found.projections, found.points, camera, point, xy), found
+    reprojection = projection_loss(found.projections, found.points, camera, point, xy)
+    if each.truth is None:
+        return SceneLoss(reprojection, reprojection, found.projections)
+    loss = pose_loss(found.projections, *each.truth) + _OF_REPROJECTION * reprojection
+    return SceneLoss(loss, reprojection, found.projections)
 
 
 def rotation_error(projections: Tensor, truth: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from intertwine.models import TracksNetwork
+from intertwine.models import TracksModel
 
 NETWORK_FAILED = "the poses of the network do not agree with the observations: geometry is used instead"
 
@@ -18,6 +18,6 @@ class NetworkStart(NamedTuple):
         seed: Of the weights of a new network.
     """
 
-    network: TracksNetwork | None = None
+    network: TracksModel | None = None
     steps: int = 2000
     seed: int = 0

@@ -7,6 +7,7 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks.options import share
 from intertwine.tasks.sfm._options import SfmOptions, parse_views
 from intertwine.tasks.sfm._scene_set import SceneSet, has_common_points, read_scenes, scenes_digest
@@ -20,14 +21,17 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
     """
     sources = options.resolved
     given = " ".join([options.data, *options.more])
-    scenes = read_scenes([sources["data"], *sources["more"]], progress)
+    scenes = read_scenes([sources["data"], *sources["more"]], progress, cameras=options.cameras)
     if len(scenes) < 2:
         raise UsageError(f"{given}: one scene only; expected some to learn from and some to validate on")
     for name, scene in zip(scenes.names, scenes.scenes, strict=True):
         if not has_common_points(scene):
             raise UsageError(f"{name}: no point is seen by two cameras: nothing to learn from; leave this scene out")
     amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = make_split(len(scenes), **amounts, seed=options.seed)
+    if options.group_by is None:
+        split = make_split(len(scenes), **amounts, seed=options.seed)
+    else:
+        split = grouped_split(given, scenes.names, options.group_by, amounts, options.seed)
     if not len(split.train) or not len(split.validation):
         raise UsageError(f"{given}: {len(scenes)} scenes leave none to validate on; give more of them")
     config: dict[str, Any] = {
@@ -38,9 +42,15 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
             "scenes": len(scenes),
             "names_sha256": scenes_digest(scenes),
         },
-        "network": {"hidden": options.hidden, "layers": options.layers},
+        "network": {
+            "architecture": "residual",
+            "hidden": options.hidden,
+            "layers": options.layers,
+            "cameras": options.cameras,
+        },
         "views": list(parse_views(options.views)),
         "points": options.points,
+        "synthetic": options.synthetic,
         "tuning": options.tuning,
         "seed": options.seed,
     }

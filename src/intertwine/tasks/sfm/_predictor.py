@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,29 +16,32 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.actions import Action, Array, TupleAction
 from intertwine.data.tracks import Tracks
-from intertwine.models import TracksNetwork
+from intertwine.models import TracksModel
 from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import quaternion_from_matrix
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._source import resolve
+from intertwine.tasks.sfm._camera_writer import CameraWriter
 from intertwine.tasks.sfm._evaluation import pose_errors
 from intertwine.tasks.sfm._job import make_network
 from intertwine.tasks.sfm._network_start import NetworkStart
 from intertwine.tasks.sfm._options import PROTOCOLS
-from intertwine.tasks.sfm._scene_set import SceneSet, read_again, read_scenes
+from intertwine.tasks.sfm._projective_reconstruction import ProjectiveReconstruction
+from intertwine.tasks.sfm._projective_structure_from_motion import projective_structure_from_motion
+from intertwine.tasks.sfm._reconstruction import Reconstruction
+from intertwine.tasks.sfm._scene_set import SceneSet, for_cameras, read_again, read_scenes
 from intertwine.tasks.sfm._structure_from_motion import structure_from_motion
-from intertwine.tasks.sfm.mapping import network_input, network_poses
+from intertwine.tasks.sfm.mapping import NetworkInput, network_input, network_poses, network_projections
 
 _AUDIT_CAMERAS, _AUDIT_POINTS = 6, 40
-_QUATERNION = ("qw", "qx", "qy", "qz")
 
 
-class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
+class SfmPredictor(Predictor[TracksModel, SceneSet]):
     """A network on scenes in use; arguments as those of `Predictor`.
 
-    It predicts the arrays "quaternion" (N, 4) and "translation" (N, 3) of all cameras of all scenes, before bundle
-    adjustment, each scene in its own frame.
+    It predicts the arrays "quaternion" (N, 4) and "translation" (N, 3) of all cameras of all scenes, or "projection"
+    (N, 3, 4) of projective ones to homogeneous pixels, before bundle adjustment, each scene in its own frame.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
@@ -49,13 +52,15 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
     protocols: ClassVar[tuple[str, ...]] = PROTOCOLS
 
     @classmethod
-    def build_model(cls, config: dict[str, Any]) -> TracksNetwork:
+    def build_model(cls, config: dict[str, Any]) -> TracksModel:
         """The network that a configuration describes."""
         return make_network(config)
 
     def read(self, source: str | None, progress: ProgressCallback) -> SceneSet:
         """The scenes of a folder, or those of the run."""
-        return read_again(self.config, progress) if source is None else read_scenes([source], progress)
+        if source is None:
+            return read_again(self.config, progress)
+        return read_scenes([source], progress, cameras=self.model.cameras)
 
     def measure(
         self,
@@ -86,12 +91,16 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
         start = None
         if protocol != "geometry":
             start = NetworkStart(self.model, self.config["tuning"] if protocol == "fine-tuned" else 0)
+        part: Reconstruction | ProjectiveReconstruction
         try:
-            part = structure_from_motion(scene, network=start).parts[0]
+            if self.model.cameras == "projective":
+                part = projective_structure_from_motion(scene, network=start).parts[0]
+            else:
+                part = structure_from_motion(scene, network=start).parts[0]
         except UsageError:
             return {**dict.fromkeys(_TITLES.values(), float("nan")), "start": "none"}
         rotation = position = float("nan")
-        if scene.poses is not None:
+        if scene.poses is not None and isinstance(part, Reconstruction):
             errors = pose_errors(part, scene.poses)
             rotation, position = float(errors.rotation.mean()), float(errors.position.mean())
         return {
@@ -115,7 +124,7 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
 
     def stream(self, data: str, batch_size: int, *, strict: bool) -> Iterator[SceneSet]:
         """The scenes of a folder, one at a time."""
-        scenes = read_scenes([resolve(data)])
+        scenes = read_scenes([resolve(data)], cameras=self.model.cameras)
         for number in range(len(scenes)):
             yield scenes.select([number])
 
@@ -131,22 +140,27 @@ class SfmPredictor(Predictor[TracksNetwork, SceneSet]):
         if fields or not scenes or not all(isinstance(scene, Tracks) for scene in scenes):
             raise UsageError("expected intertwine.data.tracks.Tracks or a list of them")
         for number, scene in enumerate(scenes, 1):
-            yield SceneSet((str(number),), (scene,))
+            yield SceneSet((str(number),), (for_cameras(scene, self.model.cameras),))
 
     def predict_chunk(self, chunk: SceneSet, name: str, batch_size: int) -> PredictionChunk:
-        """The poses of the cameras of one scene."""
+        """The cameras of one scene."""
         (scene,) = chunk.scenes
         given = network_input(scene, torch.arange(len(scene.camera)))
+        arrays = self._arrays(scene, given)
+        return PredictionChunk([f"{chunk.names[0]}/{scene.names[i]}" for i in given.cameras.tolist()], arrays, {}, None)
+
+    def _arrays(self, scene: Tracks, given: NetworkInput) -> dict[str, np.ndarray]:
+        if self.model.cameras == "projective":
+            matrices = scene.intrinsics[given.cameras] @ network_projections(given, self.model, 0)
+            return {"projection": (matrices / matrices[:, 2:, :3].norm(dim=2, keepdim=True)).numpy()}
         rotations, translations = network_poses(given, self.model, 0)
-        names = [f"{chunk.names[0]}/{scene.names[i]}" for i in given.cameras.tolist()]
-        arrays = {"quaternion": quaternion_from_matrix(rotations).numpy(), "translation": translations.numpy()}
-        return PredictionChunk(names, arrays, {}, None)
+        return {"quaternion": quaternion_from_matrix(rotations).numpy(), "translation": translations.numpy()}
 
     @contextmanager
     def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
         """A table."""
         with path.open("w", encoding="utf-8", newline="") as file:
-            yield PoseWriter(file)
+            yield CameraWriter(file)
 
 
 _TITLES = {
@@ -169,7 +183,7 @@ class DenseTracks(nn.Module):
 
     measured_whole = True
 
-    def __init__(self, network: TracksNetwork) -> None:
+    def __init__(self, network: TracksModel) -> None:
         super().__init__()
         self.network = network
 
@@ -197,20 +211,3 @@ def _dense(scene: Tracks) -> Tensor:
     camera, point = given.entries.indices
     array[camera, point] = torch.cat([given.xy.double(), torch.ones(len(given.xy), 1)], 1)
     return array[:_AUDIT_CAMERAS]
-
-
-class PoseWriter:
-    """Writes a table with a row for each camera: its quaternion and translation.
-
-    Args:
-        file: An open text file (``newline=""``).
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._rows = csv.writer(file, lineterminator="\n")
-        self._rows.writerow(["camera", *_QUATERNION, "tx", "ty", "tz"])
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Write some more rows."""
-        for name, turn, shift in zip(chunk.names, *chunk.arrays.values(), strict=True):
-            self._rows.writerow([name, *(f"{value:.9g}" for value in (*turn, *shift))])

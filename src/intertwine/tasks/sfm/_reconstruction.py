@@ -72,3 +72,18 @@ class Reconstruction:
         near = points[distance <= 3 * distance.median()]
         spread = torch.linalg.svdvals(near - near.mean(0))
         return float(spread[2] / spread[1].clamp_min(1e-300)) if len(near) >= 4 else 0.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that was reconstructed from the tracks of a scene.
+
+    Attributes:
+        tracks: The tracks.
+        parts: One reconstruction for each connected part, the largest first.
+        remarks: What was left out and why, a sentence each.
+    """
+
+    tracks: Tracks
+    parts: tuple[Reconstruction, ...]
+    remarks: tuple[str, ...]

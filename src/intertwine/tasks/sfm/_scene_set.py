@@ -14,6 +14,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data.tracks import Tracks, read_tracks, scene_names
 from intertwine.tasks._source import names_digest
+from intertwine.tasks.sfm.mapping import of_order_one
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,15 @@ class SceneSet:
         return SceneSet(tuple(self.names[i] for i in numbers), tuple(self.scenes[i] for i in numbers))
 
 
-def read_scenes(sources: Sequence[str], progress: ProgressCallback = no_progress) -> SceneSet:
+def read_scenes(
+    sources: Sequence[str], progress: ProgressCallback = no_progress, *, cameras: str = "calibrated"
+) -> SceneSet:
     """The scenes of folders, and the scenes that paths are themselves.
 
     Args:
         sources: Folders of scenes, or scenes.
         progress: Called with the number of scenes read, and all of them.
+        cameras: "calibrated", or "projective" for scenes that need no intrinsics.
 
     Raises:
         UsageError: There is none, one is given twice, or one cannot be read.
@@ -54,9 +58,14 @@ def read_scenes(sources: Sequence[str], progress: ProgressCallback = no_progress
         raise UsageError(f"{twice} is given twice; name each scene or its folder once")
     scenes = []
     for number, each in enumerate(paths, 1):
-        scenes.append(read_tracks(each))
+        scenes.append(for_cameras(read_tracks(each, calibrated=cameras == "calibrated"), cameras))
         progress(number, len(paths))
     return SceneSet(_distinct_names(paths), tuple(scenes))
+
+
+def for_cameras(scene: Tracks, cameras: str) -> Tracks:
+    """The tracks as they are for calibrated cameras; for projective ones with pixels of order one and without poses."""
+    return scene if cameras == "calibrated" else of_order_one(scene)
 
 
 def _scenes_of(path: Path) -> list[Path]:
@@ -77,13 +86,19 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         UsageError: They are gone, or no longer what they were.
     """
     recorded = config["data"]
-    scenes = read_scenes([recorded["source"], *recorded.get("more", [])], progress)
+    scenes = read_scenes([recorded["source"], *recorded.get("more", [])], progress, cameras=cameras_of(config))
     if scenes_digest(scenes) != recorded["names_sha256"]:
         raise UsageError(
             f"{recorded['source']} had {recorded['scenes']} scenes when this model was trained and has others now: "
             "the split no longer fits; pass other data"
         )
     return scenes
+
+
+def cameras_of(config: dict[str, Any]) -> str:
+    """The kind of cameras of a configuration; calibrated where it says nothing."""
+    kind: str = config["network"].get("cameras", "calibrated")
+    return kind
 
 
 def has_common_points(scene: Tracks) -> bool:

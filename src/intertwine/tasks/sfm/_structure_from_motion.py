@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,8 +9,9 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data.tracks import Tracks, read_tracks
+from intertwine.tasks.sfm._kept_solvers import OWN, adjusted_by, check_solver
 from intertwine.tasks.sfm._network_start import NETWORK_FAILED, NetworkStart
-from intertwine.tasks.sfm._reconstruction import Reconstruction
+from intertwine.tasks.sfm._reconstruction import Reconstruction, Scene
 from intertwine.tasks.sfm.mapping import (
     LEAST_AGREEMENT,
     LEAST_MATCHES,
@@ -21,6 +21,7 @@ from intertwine.tasks.sfm.mapping import (
     Mapper,
     camera_pairs,
     clean,
+    counted,
     network_input,
     network_poses,
     require_opencv,
@@ -33,26 +34,12 @@ _GOOD_PARALLAX = 12.0
 _FLAT = 0.01
 
 
-@dataclass(frozen=True)
-class Scene:
-    """All that was reconstructed from the tracks of a scene.
-
-    Attributes:
-        tracks: The tracks.
-        parts: One reconstruction for each connected part, the largest first.
-        remarks: What was left out and why, a sentence each.
-    """
-
-    tracks: Tracks
-    parts: tuple[Reconstruction, ...]
-    remarks: tuple[str, ...]
-
-
 def structure_from_motion(
     scene: str | Path | Tracks,
     *,
     threshold: float = 4.0,
     network: NetworkStart | None = None,
+    solver: str = OWN,
     progress: ProgressCallback = no_progress,
 ) -> Scene:
     """Cameras and points of a scene from its tracks and the intrinsics of its cameras.
@@ -67,6 +54,8 @@ def structure_from_motion(
         network: A network that gives the first poses of all cameras, instead of the best pair; where it fails (after
             bundle adjustment fewer than 75 % agree of the observations that agree with relative poses of pairs), the
             best pair is taken after all, which is said.
+        solver: What does one more bundle adjustment at the end: "pycolmap" (Ceres, where it is installed) or "scipy";
+            "intertwine" for none.
         progress: Called with the number of cameras done, and all of them.
 
     Raises:
@@ -76,6 +65,7 @@ def structure_from_motion(
         Permuted cameras and points give the same answer, permuted.
     """
     require_opencv()
+    check_solver(solver)
     tracks = scene if isinstance(scene, Tracks) else read_tracks(scene)
     canonical = clean(tracks)
     pairs = camera_pairs(canonical.tracks)
@@ -94,14 +84,14 @@ def structure_from_motion(
         if mapper is None:
             break
         left &= ~mapper.registered
-        parts.append(_restored(tracks, canonical, mapper, method))
+        parts.append(adjusted_by(solver, _restored(tracks, canonical, mapper, method)))
         progress(int((~left).sum()), tracks.num_cameras)
     if not parts:
         raise UsageError(
             "the pairs of cameras agree on too few points: nothing reconstructed; are tracks and intrinsics right?"
         )
     parts.sort(key=lambda part: -int(part.inliers.sum()))
-    return Scene(tracks, tuple(parts), (*remarks, *_remarks(tracks, parts)))
+    return Scene(tracks, tuple(parts), (*remarks, *_remarks(tracks, canonical, parts)))
 
 
 def _check(tracks: Tracks, pairs: list[CameraPair]) -> None:
@@ -183,12 +173,19 @@ def _restored(tracks: Tracks, canonical: CanonicalTracks, mapper: Mapper, method
     return Reconstruction(tracks, rotations, translations, points, inliers, method, mapper.start_error)
 
 
-def _remarks(tracks: Tracks, parts: list[Reconstruction]) -> list[str]:
+def _remarks(tracks: Tracks, canonical: CanonicalTracks, parts: list[Reconstruction]) -> list[str]:
     remarks = []
+    placed = torch.stack([part.points.isfinite().all(1) for part in parts]).any(0)
+    wanted = torch.zeros(tracks.num_points, dtype=torch.bool)
+    wanted[canonical.points] = True
+    missing = int((wanted & ~placed).sum())
+    if missing:
+        remarks.append(f"{counted(missing, 'point')} without a position: too far away, or their observations disagree")
     for number, part in enumerate(parts):
         if part.flatness() < _FLAT:
             remarks.append(f"the points of part {number} lie on a plane: its poses are less certain than errors say")
     lost = ~torch.stack([part.registered for part in parts]).any(0)
+    lost &= torch.bincount(tracks.camera[canonical.observations], minlength=tracks.num_cameras) > 0  # others are named
     names = [tracks.names[i] for i in lost.nonzero()[:, 0].tolist()]
     if names:
         remarks.append(f"not reconstructed, too few observations agree: {', '.join(names)}")

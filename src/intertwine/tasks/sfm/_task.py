@@ -12,6 +12,7 @@ from intertwine.tasks.sfm._options import SfmOptions
 if TYPE_CHECKING:
     from intertwine.tasks.sfm._job import SfmJob
     from intertwine.tasks.sfm._predictor import SfmPredictor
+    from intertwine.training import FitResult
 
 
 class SfmTask(Task):
@@ -43,13 +44,17 @@ class SfmTask(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The scenes, how they were split, and the size of the network."""
+        from intertwine.tasks.sfm._scene_set import cameras_of
+
         data, split, network = job.config["data"], job.split, job.config["network"]
         sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+        synthetic = job.config.get("synthetic", 0)
+        more = f"; {synthetic:,} random scenes in an epoch" if synthetic else ""
         parameters = sum(parameter.numel() for parameter in job.model.parameters())
         size = f"{network['layers']} layers of {network['hidden']} channels, {parameters:,} parameters"
         return [
-            ("data", f"{data['given']}: {data['scenes']} scenes, split {sizes} (seed {split['seed']})"),
-            ("model", f"equivariant, {size}"),
+            ("data", f"{data['given']}: {data['scenes']} scenes, split {sizes} (seed {split['seed']}){more}"),
+            ("model", f"equivariant, {cameras_of(job.config)} cameras, {size}"),
         ]
 
     def headline(self, job: Any, metrics: dict[str, float]) -> str:
@@ -58,3 +63,9 @@ class SfmTask(Task):
             return super().headline(job, metrics)
         turn = f", rotation error {metrics['rotation']:.2f} degrees" if "rotation" in metrics else ""
         return f"val reprojection {metrics['pixels']:.1f} px before bundle adjustment{turn}"
+
+    def report(self, job: Any, result: FitResult, folder: Path) -> Path:
+        """The page with the errors of validation."""
+        from intertwine.tasks.sfm._run_page import write_report
+
+        return write_report(job, result.history, self.describe(job, folder), folder / "report.html")

@@ -12,7 +12,7 @@ from intertwine.tasks.options import (
     LARGEST_RATE,
     OPTIMIZER_HELP,
     SMALLEST_RATE,
-    FitOptions,
+    GroupedFitOptions,
     check_below_one,
     option,
 )
@@ -47,7 +47,7 @@ def parse_augmentations(text: str) -> tuple[str, ...]:
 
 
 @dataclass(kw_only=True)
-class WeightOptions(FitOptions):
+class WeightOptions(GroupedFitOptions):
     """Options of `intertwine fit weights`."""
 
     data: str = option(

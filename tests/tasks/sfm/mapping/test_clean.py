@@ -25,8 +25,8 @@ def test_golden():
     found = clean(tracks(camera, point, xy, sizes=SIZES, remarks=("before",)))
     assert found.remarks == (
         "before",
-        "1 repeated observations left out",
-        "1 points that only one camera sees left out",
+        "1 repeated observation left out",
+        "1 point that only one camera sees left out",
     )
     assert found.cameras.tolist() == [2, 0, 1]
     assert found.tracks.names == ["c2", "c0", "c1"]
@@ -65,8 +65,8 @@ def test_permuted_cameras_points_and_observations_change_nothing():
 def test_copies_and_cameras_that_see_nothing_are_named():
     found = clean(tracks([0, 1, 0, 1, 2], [0, 0, 1, 1, 2], [[1, 1], [2, 2], [1, 1], [2, 2], [5, 5]]))
     assert found.remarks == (
-        "1 points that only one camera sees left out",
-        "1 tracks are copies of others",
+        "1 point that only one camera sees left out",
+        "1 track is a copy of another",
         "c2 sees no point that another camera sees",
     )
     names = [*"abcdefg"]

@@ -9,7 +9,8 @@ import numpy as np
 from intertwine.data._sampling import Cloud, ShapeError, Surface
 from intertwine.data.readers.meshes._polygons import polygons_from_lists, triangulate
 
-_HEADER = re.compile(r"(?P<st>ST)?(?P<c>C)?(?P<n>N)?(?P<four>4)?(?P<any>n)?OFF(?P<binary>\s+BINARY)?", re.IGNORECASE)
+_HEADER = re.compile(r"(?i:ST)?(?i:C)?N?(?P<four>4)?(?P<any>n)?(?i:OFF(?P<binary>\s+BINARY)?)")
+"""N says that vertices have normals, n that they have any number of coordinates."""
 
 
 def read_off(content: bytes) -> Surface | Cloud:

@@ -98,8 +98,8 @@ def layer_plan(layer: ProductInteraction, dtype: torch.dtype, device: torch.devi
     labels_out = tuple(layer.labels_out)
     plan = contraction_plan(layer.contraction, layer.sums.labels, labels_out)
     plan = plan._replace(
-        first=plan.first.to(device), second=plan.second.to(device), inverse=plan.inverse.to(device),
-        couplings=plan.couplings.to(device, dtype),
+        first=plan.first.to(device), second=plan.second.to(device), columns=plan.columns.to(device),
+        inverse=plan.inverse.to(device), couplings=plan.couplings.to(device, dtype),
     )  # fmt: skip
     lmax = len(layer.sums.labels) - 1
     degrees = torch.cat([torch.full((2 * degree + 1,), degree) for degree in range(lmax + 1)])

@@ -20,8 +20,6 @@ from intertwine.models.potential.passes._workspace import WORKSPACE
 from intertwine.nn import SymmetricContraction
 from intertwine.ops import ContractionLayout, IrrepLabel, spherical_harmonics
 
-_FEW_ATOMS, _FEW_ELEMENTS = 24, 4
-
 
 class Block(NamedTuple):
     """One class.
@@ -49,6 +47,7 @@ class ContractionPlan(NamedTuple):
         blocks: The classes.
         first: ``(rows,)`` b of each row, 0 for the constant.
         second: ``(rows,)`` c.
+        columns: ``(columns,)`` the pair (o, a) of each column, among all.
         inverse: ``(D (1 + d),)`` the column of each pair (o, a); where there is none, it is zero.
         couplings: ``(paths, entries)``: coefficients are weights times these.
         dim_out: D.
@@ -58,6 +57,7 @@ class ContractionPlan(NamedTuple):
     blocks: tuple[Block, ...]
     first: Tensor
     second: Tensor
+    columns: Tensor
     inverse: Tensor
     couplings: Tensor
     dim_out: int
@@ -119,10 +119,12 @@ def contraction_plan(
         outputs += 2 * degree + 1
     joined = torch.cat(couplings)
     chosen, pairs = torch.cat(columns), torch.cat(rows)
+    of_columns = o[chosen] * size + natural[a[chosen]]
     inverse = torch.full((dim_out * size,), len(chosen))
-    inverse[o[chosen] * size + natural[a[chosen]]] = torch.arange(len(chosen))
+    inverse[of_columns] = torch.arange(len(chosen))
     padded = len(chosen) < dim_out * size
-    return ContractionPlan(tuple(blocks), natural[b[pairs]], natural[c[pairs]], inverse, joined, dim_out, padded)
+    first, second = natural[b[pairs]], natural[c[pairs]]
+    return ContractionPlan(tuple(blocks), first, second, of_columns, inverse, joined, dim_out, padded)
 
 
 def _matrices(layout: ContractionLayout, outputs: range, parity: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -140,8 +142,12 @@ def _matrices(layout: ContractionLayout, outputs: range, parity: int) -> list[tu
 
 def block_coefficients(plan: ContractionPlan, coefficients: Tensor) -> list[Tensor]:
     """For each class ``(C, elements, columns, rows)``, of coefficients ``(elements, C, entries)``."""
-    by_channel = coefficients.transpose(0, 1)
-    return [by_channel[..., block.entries].unflatten(2, block.shape).contiguous() for block in plan.blocks]
+    parts = coefficients.transpose(0, 1).split([rows * columns for columns, rows in _shapes(plan)], 2)
+    return [part.unflatten(2, shape).contiguous() for part, shape in zip(parts, _shapes(plan), strict=True)]
+
+
+def _shapes(plan: ContractionPlan) -> list[tuple[int, int]]:
+    return [block.shape for block in plan.blocks]
 
 
 def forms(
@@ -158,45 +164,37 @@ def forms(
     """
     monomials = pair_products(z, w, plan)
     _, channels, atoms = z.shape
-    if len(runs) == 1:
-        joined = _products(monomials, plan, [block[:, runs[0][0]] for block in blocks])
-    elif atoms <= _FEW_ATOMS and blocks[0].shape[1] <= _FEW_ELEMENTS:
-        joined = _of_all_elements(monomials, plan, blocks, runs)
-    else:
-        joined = torch.cat(
-            [
-                _products(monomials[:, :, start:stop], plan, [block[:, element] for block in blocks])
-                for element, start, stop in runs
-            ],
-            2,
-        )
-    found = joined.transpose(0, 1)
+    columns = len(plan.columns)
+    found = WORKSPACE.get("columns", z, columns + plan.padded, channels, atoms)
     if plan.padded:
-        found = torch.cat([found, torch.zeros_like(found[:1])])
+        found[columns] = 0
+    for block, coefficients in zip(plan.blocks, blocks, strict=True):
+        products, right = found[block.columns].transpose(0, 1), monomials[block.rows].transpose(0, 1)
+        for element, start, stop in runs:
+            torch.bmm(coefficients[:, element], right[:, :, start:stop], out=products[:, :, start:stop])
     result = WORKSPACE.get("forms", z, len(plan.inverse), channels, atoms)
     torch.index_select(found, 0, plan.inverse, out=result)
     return result.view(plan.dim_out, -1, channels, atoms)
 
 
-def _products(monomials: Tensor, plan: ContractionPlan, coefficients: Sequence[Tensor]) -> Tensor:
-    """``(C, columns, n)`` for coefficients ``(C, columns, rows)`` of each class."""
-    pairs = zip(plan.blocks, coefficients, strict=True)
-    return torch.cat([torch.bmm(matrix, monomials[block.rows].transpose(0, 1)) for block, matrix in pairs], 1)
+def add_coefficient_gradients(
+    z: Tensor, of_forms: Tensor, plan: ContractionPlan, runs: Sequence[tuple[int, int, int]], grads: Sequence[Tensor]
+) -> None:
+    """Add to those in the coefficients: of ``sum over o, a, b, c of T_o,abc G_oa z_b z_c`` for given G.
 
-
-def _of_all_elements(
-    monomials: Tensor, plan: ContractionPlan, blocks: Sequence[Tensor], runs: Sequence[tuple[int, int, int]]
-) -> Tensor:
-    """The same where every atom is computed as every element: fewer and larger products."""
-    found = [
-        torch.bmm(coefficients.flatten(1, 2), monomials[block.rows].transpose(0, 1)).view(
-            len(coefficients), coefficients.shape[1], -1, monomials.shape[2]
-        )
-        for block, coefficients in zip(plan.blocks, blocks, strict=True)
-    ]
-    return torch.cat(
-        [torch.cat([part[:, element, :, start:stop] for part in found], 1) for element, start, stop in runs], 2
-    )
+    Args:
+        z: ``(1 + d, C, n)``.
+        of_forms: G, ``(D, 1 + d, C, n)``.
+        plan: Of the contraction.
+        runs: (element, first, last + 1) of atoms of one element.
+        grads: For each class ``(C, elements, columns, rows)``.
+    """
+    monomials = pair_products(z, None, plan)
+    chosen = of_forms.flatten(0, 1).index_select(0, plan.columns)
+    for block, grad in zip(plan.blocks, grads, strict=True):
+        left, right = chosen[block.columns].transpose(0, 1), monomials[block.rows].permute(1, 2, 0)
+        for element, start, stop in runs:
+            grad[:, element].baddbmm_(left[:, :, start:stop], right[:, start:stop])
 
 
 def pair_products(z: Tensor, w: Tensor | None, plan: ContractionPlan) -> Tensor:

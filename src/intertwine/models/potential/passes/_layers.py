@@ -123,21 +123,30 @@ def feature_sums(
     near = WORKSPACE.get("near", features, n * k, *features.shape[1:])
     torch.index_select(features, 0, edges.source, out=near)
     found = [messages(block, weights, edges, near) for block, weights in zip(plan.blocks, constants.sums, strict=True)]
-    z = features.new_empty(1 + size, channels, n)
-    z[0] = 1
-    seen = set[int]()
+    outputs = output_buffers(constants, features, n)
     for block, made in zip(plan.blocks, found, strict=True):
         for p, path in enumerate(block.paths):
-            y = torch.bmm(made.kernels[p].mT, made.weighted[p].view(n, k * block.dim, channels))
-            mixing = constants.mixing_in[path.out][block.mixing[p] : block.mixing[p] + channels]
-            out = z[1 + path.out**2 : 1 + (path.out + 1) ** 2]
-            matrix = mixing.T.expand(len(out), -1, -1)
-            if path.out in seen:
-                out.baddbmm_(matrix, y.permute(1, 2, 0))
-            else:
-                torch.bmm(matrix, y.permute(1, 2, 0), out=out)
-            seen.add(path.out)
+            out = outputs[path.out][:, :, block.mixing[p] : block.mixing[p] + channels]
+            torch.bmm(made.kernels[p].mT, made.weighted[p].view(n, k * block.dim, channels), out=out)
+    z = features.new_empty(1 + size, channels, n)
+    z[0] = 1
+    mix(constants, outputs, z[1:])
     return z, found
+
+
+def output_buffers(constants: LayerConstants, like: Tensor, atoms: int) -> list[Tensor]:
+    """For each degree an uninitialized ``(n, 2 l + 1, paths * C)``: what is mixed into the sums."""
+    return [
+        WORKSPACE.get(f"outputs {degree}", like, atoms, 2 * degree + 1, len(mixing))
+        for degree, mixing in enumerate(constants.mixing_in)
+    ]
+
+
+def mix(constants: LayerConstants, outputs: Sequence[Tensor], sums: Tensor) -> None:
+    """Write the sums ``(d, C, n)``."""
+    for degree, (mixing, output) in enumerate(zip(constants.mixing_in, outputs, strict=True)):
+        matrix = mixing.T.expand(2 * degree + 1, -1, -1)
+        torch.bmm(matrix, output.permute(1, 2, 0), out=sums[degree**2 : (degree + 1) ** 2])
 
 
 def output_gradients(constants: LayerConstants, grad: Tensor) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from intertwine.tasks.clouds.report._colors import part_color
 from intertwine.tasks.clouds.report._confusion_tables import STYLE as CONFUSION_STYLE
-from intertwine.tasks.clouds.report._confusion_tables import confusion_table, confusion_tables, share_text
+from intertwine.tasks.clouds.report._confusion_tables import confusion_table, confusion_tables
 from intertwine.tasks.clouds.report._gallery import GalleryItem
 from intertwine.tasks.clouds.report._page import RunPage, curve_figure, errors_first
 
@@ -15,5 +15,4 @@ __all__ = [
     "curve_figure",
     "errors_first",
     "part_color",
-    "share_text",
 ]

@@ -64,8 +64,3 @@ def _shade(share: float, right: bool) -> str:
     if share == 0:
         return "none"
     return f"color-mix(in srgb, {figures.BLUE if right else figures.RED} {15 + 60 * share:.0f}%, transparent)"
-
-
-def share_text(value: float | None) -> str:
-    """A share, or a dash where there is none."""
-    return "-" if value is None else percent(value)

@@ -131,10 +131,13 @@ class RunPage(ABC, Generic[PredictorT]):
             "as in training": [100 * row[score] for row in rows],
             "rotated at random": [100 * row["rotated"] for row in rows],
         }
+        if all("estimated" in row for row in rows):
+            scores["estimated normals"] = [100 * row["estimated"] for row in rows]
         drawings = [curve_figure(rows, "loss", losses, None), curve_figure(rows, self.curve, scores, 102)]
         captions = [
             "Loss in training, with dropout and noise on the points, and in validation.",
-            "Validation, rotated as in training and rotated at random.",
+            "Validation, rotated as in training and rotated at random"
+            + (", and with normals estimated from the points." if len(scores) > 2 else "."),
         ]
         figures_html = (
             page.illustration(figures.svg(one, text), text) for one, text in zip(drawings, captions, strict=True)
@@ -145,13 +148,14 @@ class RunPage(ABC, Generic[PredictorT]):
 def curve_figure(
     history: Sequence[dict[str, float]], label: str, curves: dict[str, list[float]], top: float | None
 ) -> Any:
-    """Two quantities against epochs."""
+    """Two or three quantities against epochs."""
     epochs = [row["epoch"] for row in history]
-    styles: list[dict[str, Any]] = [{"color": figures.BLUE}, {"color": figures.ORANGE, "ls": (0, (4, 2))}]
+    dashed = {"color": figures.ORANGE, "ls": (0, (4, 2))}
+    styles: list[dict[str, Any]] = [{"color": figures.BLUE}, dashed, {"color": figures.GREEN, "ls": (0, (1, 1))}]
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        for (name, values), style in zip(curves.items(), styles, strict=True):
+        for (name, values), style in zip(curves.items(), styles, strict=False):
             axes.plot(epochs, values, lw=1.6, label=name, marker="o" if len(epochs) == 1 else "", **style)
         axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
         axes.set_axisbelow(True)

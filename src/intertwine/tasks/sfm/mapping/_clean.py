@@ -48,13 +48,13 @@ def clean(tracks: Tracks) -> CanonicalTracks:
     repeated = torch.zeros(len(place), dtype=torch.bool)
     repeated[1:] = (table[1:] == table[:-1]).all(1)
     if bool(repeated.any()):
-        remarks.append(f"{int(repeated.sum()):,} repeated observations left out")
+        remarks.append(f"{counted(int(repeated.sum()), 'repeated observation')} left out")
     place = place[~repeated]
     place, once, copies = _useful(tracks, rank, place)
     if once:
-        remarks.append(f"{once:,} points that only one camera sees left out")
+        remarks.append(f"{counted(once, 'point')} that only one camera sees left out")
     if copies:
-        remarks.append(f"{copies:,} tracks are copies of others")
+        remarks.append("1 track is a copy of another" if copies == 1 else f"{copies:,} tracks are copies of others")
     blind = torch.bincount(tracks.camera[place], minlength=tracks.num_cameras) == 0
     if bool(blind.any()):
         names = [tracks.names[i] for i in blind.nonzero()[:, 0].tolist()]
@@ -62,6 +62,15 @@ def clean(tracks: Tracks) -> CanonicalTracks:
     if not len(place):
         raise UsageError("no point is seen by two cameras: nothing to reconstruct; are these tracks of one scene?")
     return _reordered(tracks, order, rank, place, tuple(remarks))
+
+
+def counted(number: int, what: str) -> str:
+    """A number with what it counts.
+
+    >>> counted(1, "point"), counted(2000, "point")
+    ('1 point', '2,000 points')
+    """
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def _listed(names: list[str]) -> str:

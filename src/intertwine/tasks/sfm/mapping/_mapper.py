@@ -101,9 +101,9 @@ class Mapper:
             return False
         if not good or inliers is None or len(inliers) < max(LEAST_MATCHES, _LEAST_SHARE * len(rows)):
             return False
-        rotation = torch.from_numpy(cv2.Rodrigues(vector)[0])
-        kept = rows[torch.from_numpy(inliers[:, 0].astype(np.int64))]
-        return self._refine_pose(number, rotation, torch.from_numpy(translation[:, 0]), kept)
+        chosen = inliers[:, 0].astype(np.int64)
+        pose = _better_pose(points[chosen], xy[chosen], (vector, translation), size)
+        return self._refine_pose(number, *pose, rows[torch.from_numpy(chosen)])
 
     def _refine_pose(self, number: int, rotation: Tensor, translation: Tensor, rows: Tensor) -> bool:
         points = self.points[self.tracks.point[rows]]
@@ -206,3 +206,26 @@ class Mapper:
         if bool(lost.any()):
             self.rotations[lost], self.translations[lost] = torch.nan, torch.nan
             self.filter()
+
+
+def _better_pose(
+    points: np.ndarray, xy: np.ndarray, found: tuple[np.ndarray, np.ndarray], size: float
+) -> tuple[Tensor, Tensor]:
+    """A pose from RANSAC, or that of the least algebraic error where more observations agree with it.
+
+    OpenCV ends RANSAC with EPnP, which may be far off where points lie on a plane.
+
+    Reference: Terzakis, Lourakis, A Consistently Fast and Globally Optimal Solution to the Perspective-n-Point Problem,
+        ECCV 2020.
+    """
+    import cv2
+
+    good, *other = cv2.solvePnP(points, xy, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
+    poses = [(cv2.Rodrigues(turn)[0], shift[:, 0]) for turn, shift in (found, *([other] if good else []))]
+    agree = []
+    for rotation, translation in poses:
+        seen = points @ rotation.T + translation
+        error = np.linalg.norm(seen[:, :2] / np.maximum(seen[:, 2:], 1e-9) - xy, axis=1)
+        agree.append(int((error <= size).sum()))
+    rotation, translation = poses[int(np.argmax(agree))]
+    return torch.from_numpy(rotation), torch.from_numpy(translation)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intertwine.data.tracks import Tracks
-from intertwine.models import CamerasAndPoints, TracksNetwork
+from intertwine.models import CamerasAndPoints, TracksModel, TracksNetwork
 from intertwine.nn import ObservedEntries
 from intertwine.ops.cameras import projection_loss
 from intertwine.tasks.sfm.mapping._projective_mapper import UncalibratedPair
@@ -81,7 +81,7 @@ def verified_rows(tracks: Tracks, pairs: Sequence[CameraPair | UncalibratedPair]
     return good[tracks.camera * tracks.num_points + tracks.point].nonzero()[:, 0]
 
 
-def optimize(network: TracksNetwork, given: NetworkInput, steps: int, rate: float = _RATE) -> float:
+def optimize(network: TracksModel, given: NetworkInput, steps: int, rate: float = _RATE) -> float:
     """Minimize the reprojection loss of one scene over the weights of a network; returns the last loss.
 
     Args:
@@ -106,7 +106,7 @@ def optimize(network: TracksNetwork, given: NetworkInput, steps: int, rate: floa
 
 
 def network_projections(
-    given: NetworkInput, network: TracksNetwork | None, steps: int, seed: int = 0, cameras: str = "calibrated"
+    given: NetworkInput, network: TracksModel | None, steps: int, seed: int = 0, cameras: str = "calibrated"
 ) -> Tensor:
     """Cameras ``(m, 3, 4)``, float64, of the cameras of the input.
 
@@ -131,9 +131,7 @@ def network_projections(
     return projections
 
 
-def network_poses(
-    given: NetworkInput, network: TracksNetwork | None, steps: int, seed: int = 0
-) -> tuple[Tensor, Tensor]:
+def network_poses(given: NetworkInput, network: TracksModel | None, steps: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Rotations ``(m, 3, 3)`` and translations ``(m, 3)``, float64, of the cameras of the input.
 
     Args:

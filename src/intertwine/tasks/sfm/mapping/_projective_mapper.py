@@ -127,13 +127,17 @@ class ProjectiveMapper:
         self.drop_lost_cameras()
         return 2 * int(self.registered.sum()) >= len(cameras) and bool(self.triangulated.any())
 
-    def grow(self) -> None:
-        """Register cameras, those first that see most of the points, until no more can be."""
+    def grow(self, allowed: Tensor) -> None:
+        """Register cameras, those first that see most of the points, until no more can be.
+
+        Args:
+            allowed: ``(cameras,)`` bool.
+        """
         failed = torch.zeros_like(self.registered)
         while True:
             seen = self.triangulated[self.tracks.point]
             counts = torch.bincount(self.tracks.camera[seen], minlength=self.tracks.num_cameras)
-            counts = torch.where(self.registered | failed, 0, counts)
+            counts = torch.where(allowed & ~self.registered & ~failed, counts, 0)
             number = int(counts.argmax())
             if int(counts[number]) < LEAST_MATCHES:
                 return

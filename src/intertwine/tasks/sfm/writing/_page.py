@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
@@ -11,8 +12,7 @@ from torch import Tensor
 
 from intertwine._page import heading, page, paragraph, table
 from intertwine.tasks.sfm._evaluation import pose_errors
-from intertwine.tasks.sfm._reconstruction import Reconstruction
-from intertwine.tasks.sfm._structure_from_motion import Scene
+from intertwine.tasks.sfm._reconstruction import Reconstruction, Scene
 
 _MOST_POINTS = 20_000
 _RADIUS = 1.15
@@ -25,14 +25,21 @@ _STYLE = """\
 </style>"""
 
 
-def scene_page(scene: Scene) -> str:
-    """The page as HTML without links to other files; each part is turned with the mouse and zoomed with the wheel."""
+def scene_page(scene: Scene, origin: Sequence[tuple[str, str]] = ()) -> str:
+    """The page as HTML without links to other files; each part is turned with the mouse and zoomed with the wheel.
+
+    Args:
+        scene: What was reconstructed.
+        origin: Rows of a table about the run: labels and texts.
+    """
     body = [_STYLE]
     for number, part in enumerate(scene.parts):
         title = [heading(f"Part {number}")] if len(scene.parts) > 1 else []
         body += [*title, _canvas(part), _figures(part), heading("Cameras"), _cameras(part)]
     if scene.remarks:
         body += [heading("Notes"), *(paragraph(remark) for remark in scene.remarks)]
+    if origin:
+        body += [heading("Run"), table(("", ""), origin)]
     script = files("intertwine.tasks.sfm.writing").joinpath("viewer.js").read_text(encoding="utf-8")
     body.append(f"<script>\n{script}</script>")
     return page("Structure from motion", body)

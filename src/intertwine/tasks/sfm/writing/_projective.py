@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from torch import Tensor
+
 from intertwine.tasks._output import output_folder
 from intertwine.tasks.sfm._projective_structure_from_motion import ProjectiveScene
 
@@ -12,7 +14,8 @@ from intertwine.tasks.sfm._projective_structure_from_motion import ProjectiveSce
 def write_projective_scene(folder: Path, scene: ProjectiveScene) -> None:
     """Write the 3 x 4 matrices and the points as tables, ``projections.csv`` and ``points.csv``.
 
-    Matrices stand row by row, from homogeneous points to homogeneous pixels; points are numbered as in the tracks.
+    Matrices stand row by row, from homogeneous points to homogeneous pixels; points are numbered as in the tracks. The
+    last column is the number of the connected part: each part has a projective frame of its own.
 
     Args:
         folder: A new or empty folder.
@@ -22,15 +25,24 @@ def write_projective_scene(folder: Path, scene: ProjectiveScene) -> None:
         UsageError: The folder cannot be written.
     """
     entries = [f"p{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3, 4)]
-    matrices = scene.projections.flatten(1).tolist()
-    cameras = scene.registered.nonzero()[:, 0].tolist()
-    points = scene.points.isfinite().all(1).nonzero()[:, 0].tolist()
+    cameras: list[list[object]] = []
+    points: list[list[object]] = []
+    for number, part in enumerate(scene.parts):
+        matrices, positions = part.projections.flatten(1), part.points
+        known, found = part.registered.nonzero()[:, 0], positions.isfinite().all(1).nonzero()[:, 0]
+        cameras += [[scene.tracks.names[i], *_digits(matrices[i]), number] for i in known.tolist()]
+        points += [[i, *_digits(positions[i]), number] for i in found.tolist()]
     with output_folder(folder) as place:
-        with (place / "projections.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["camera", *entries])
-            table.writerows([scene.tracks.names[i], *(f"{x:.17g}" for x in matrices[i])] for i in cameras)
-        with (place / "points.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["point", "x", "y", "z"])
-            table.writerows([i, *(f"{x:.17g}" for x in scene.points[i].tolist())] for i in points)
+        _write(place / "projections.csv", ["camera", *entries, "part"], cameras)
+        _write(place / "points.csv", ["point", "x", "y", "z", "part"], points)
+
+
+def _digits(row: Tensor) -> list[str]:
+    return [f"{x:.17g}" for x in row.tolist()]
+
+
+def _write(path: Path, titles: list[str], rows: list[list[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(titles)
+        table.writerows(rows)

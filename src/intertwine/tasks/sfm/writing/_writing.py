@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,14 @@ import torch
 from torch import Tensor
 
 from intertwine.tasks._output import output_folder
-from intertwine.tasks.sfm._reconstruction import Reconstruction
-from intertwine.tasks.sfm._structure_from_motion import Scene
+from intertwine.tasks.sfm._reconstruction import Reconstruction, Scene
 from intertwine.tasks.sfm.writing._colmap_model import write_colmap_model
 from intertwine.tasks.sfm.writing._page import scene_page
 
 _POINT, _CAMERA = (190, 190, 190), (220, 60, 40)
 
 
-def write_scene(folder: Path, scene: Scene) -> None:
+def write_scene(folder: Path, scene: Scene, origin: Sequence[tuple[str, str]] = ()) -> None:
     """Write a COLMAP model (text and binary) and a point cloud for each part, and a page with all of them.
 
     Part n stands in ``folder/n``, as COLMAP has it; ``folder/scene.html`` shows cameras and points.
@@ -25,6 +25,7 @@ def write_scene(folder: Path, scene: Scene) -> None:
     Args:
         folder: A new or empty folder.
         scene: What was reconstructed.
+        origin: Rows of a table on the page about the run: labels and texts.
 
     Raises:
         UsageError: The folder cannot be written.
@@ -33,7 +34,7 @@ def write_scene(folder: Path, scene: Scene) -> None:
         for number, part in enumerate(scene.parts):
             write_colmap_model(place / str(number), part)
             write_ply(place / str(number) / "points.ply", part)
-        (place / "scene.html").write_text(scene_page(scene), encoding="utf-8")
+        (place / "scene.html").write_text(scene_page(scene, origin), encoding="utf-8")
 
 
 def write_ply(path: Path, reconstruction: Reconstruction) -> None:

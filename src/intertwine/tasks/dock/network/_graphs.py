@@ -1,0 +1,133 @@
+"""Proteins as the network takes them: backbones of whole residues, graphs, and the interface of a complex."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from intertwine.actions import Maps, PairAction, PointCloud
+from intertwine.groups import SO3
+from intertwine.models.equidock import EquiDock, ResidueGraph, residue_graph
+from intertwine.ops import RigidMotion
+from intertwine.tasks.dock._reading import STANDARD
+from intertwine.tasks.dock._structure import Indices, Structure
+from intertwine.tasks.dock.network._complexes import Complex
+
+RESIDUES = tuple(sorted(STANDARD))
+TYPES = len(RESIDUES) + 1
+"""The standard residues, and one for all others."""
+CONTACT = 8.0
+"""Alpha carbons of both proteins nearer than this, in angstrom, are the interface."""
+_BACKBONE = ("N", "CA", "C")
+_REP = f"{TYPES}x0 + 2x1"
+"""What a residue has beside its place: its type, and the vectors from CA to N and to C."""
+
+
+class Backbone(NamedTuple):
+    """The residues that have N, CA and C: positions ``(n, 3, 3)``, types ``(n,)``, their places in the structure."""
+
+    positions: Tensor
+    types: Tensor
+    rows: Indices
+
+
+def backbone(structure: Structure) -> Backbone:
+    """The backbone of a protein, float64; residues that lack one of N, CA and C are left out."""
+    owner, atoms = structure.residue_of_atom, []
+    for name in _BACKBONE:
+        places = np.full(structure.residues, -1)
+        chosen = np.flatnonzero(structure.atom_names == name)
+        places[owner[chosen]] = chosen
+        atoms.append(places)
+    table = np.stack(atoms, axis=1)
+    rows = np.flatnonzero((table >= 0).all(axis=1))
+    known = {name: k for k, name in enumerate(RESIDUES)}
+    types = [known.get(name, TYPES - 1) for name in structure.residue_names[rows].tolist()]
+    positions = torch.from_numpy(structure.coordinates[table[rows]])
+    return Backbone(positions, torch.tensor(types, dtype=torch.long), rows)
+
+
+class ComplexGraphs(NamedTuple):
+    """A complex as the network and its loss take it.
+
+    Attributes:
+        ligand: The graph of the ligand, in its place in the complex.
+        receptor: That of the receptor.
+        pocket: ``(S, 3)``, the midpoints of alpha carbons of both proteins nearer than 8 angstrom.
+    """
+
+    ligand: ResidueGraph
+    receptor: ResidueGraph
+    pocket: Tensor
+
+
+def complex_graphs(each: Complex, k: int) -> ComplexGraphs:
+    """The graphs of a complex in its place, about the receptor's center, float32.
+
+    Args:
+        each: The complex.
+        k: Neighbors of a residue.
+    """
+    sides = backbone(each.ligand), backbone(each.receptor)
+    center = sides[1].positions[:, 1].mean(0)
+    one, two = (
+        residue_graph((side.positions - center).float(), side.types, k=min(k, max(len(side.types) - 1, 1)))
+        for side in sides
+    )
+    near = torch.nonzero(torch.cdist(one.positions, two.positions) < CONTACT)
+    return ComplexGraphs(one, two, (one.positions[near[:, 0]] + two.positions[near[:, 1]]) / 2)
+
+
+class PoseMatrix(nn.Module):
+    """The motion of a network of two proteins as a matrix ``(4, 4)``.
+
+    A protein is a cloud of alpha carbons whose features are one-hot residue types and the vectors to N and C.
+
+    Law: with the proteins moved by g and h it becomes h M g^-1, with the proteins exchanged M^-1.
+    """
+
+    def __init__(self, network: EquiDock, k: int) -> None:
+        super().__init__()
+        self.network, self.k = network, k
+        vector, points = SO3().vector, PointCloud(SO3().rep(_REP))
+        self.action_in = PairAction(points, points, swap=True)
+        self.action_out = Maps(vector, vector, translations=True)
+
+    def forward(self, ligand: tuple[Tensor, Tensor], receptor: tuple[Tensor, Tensor]) -> Tensor:
+        """``(4, 4)``; each protein as features ``(n, 27)`` and positions ``(n, 3)``."""
+        return motion_matrix(self.network(self._graph(*ligand), self._graph(*receptor)).motion)
+
+    def _graph(self, features: Tensor, positions: Tensor) -> ResidueGraph:
+        offsets = features[:, TYPES:].reshape(-1, 2, 3)
+        points = torch.stack([positions + offsets[:, 0], positions, positions + offsets[:, 1]], dim=1)
+        return residue_graph(points, features[:, :TYPES].argmax(1), k=min(self.k, max(len(points) - 1, 1)))
+
+
+def cloud_of(structure: Structure) -> tuple[Tensor, Tensor]:
+    """A protein as `PoseMatrix` takes it, float64."""
+    points, types, _ = backbone(structure)
+    offsets = points[:, (0, 2)] - points[:, 1:2]
+    one_hot = nn.functional.one_hot(types, TYPES).to(points)
+    return torch.cat([one_hot, offsets.flatten(1)], dim=1), points[:, 1]
+
+
+def motion_matrix(motion: RigidMotion) -> Tensor:
+    """A motion as a matrix ``(4, 4)``."""
+    top = torch.cat([motion.rotation, motion.translation[:, None]], dim=1)
+    return torch.cat([top, top.new_tensor([[0.0, 0, 0, 1]])])
+
+
+def build_network(config: dict[str, Any]) -> EquiDock:
+    """The network that a configuration describes: "hidden", "layers", "keypoints"."""
+    return EquiDock(TYPES, config["hidden"], config["layers"], config["keypoints"])
+
+
+def network_text(config: dict[str, Any], parameters: int) -> str:
+    """The network in words."""
+    return (
+        f"EquiDock, {config['layers']} layers of {config['hidden']} channels, {config['keypoints']} keypoints; "
+        f"{parameters:,} parameters"
+    )

@@ -1,0 +1,74 @@
+"""The task `dock`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from intertwine._progress import ProgressCallback, no_progress
+from intertwine.tasks._task import Task
+from intertwine.tasks.dock.network._options import DockOptions
+
+if TYPE_CHECKING:
+    from intertwine.tasks.dock.network._job import DockJob
+    from intertwine.tasks.dock.network._predictor import DockPredictor
+    from intertwine.training import FitResult
+
+
+class DockTask(Task):
+    """The complex of two rigid proteins, learned from complexes, without a search."""
+
+    name = "dock"
+    summary = "Complexes of two proteins in one step (EquiDock), learned from a folder of complexes."
+    options = DockOptions
+
+    def prepare(self, options: DockOptions, progress: ProgressCallback = no_progress) -> DockJob:
+        """Read the complexes, split them, build the network."""
+        from intertwine.tasks.dock.network._job import DockJob
+        from intertwine.tasks.dock.network._plan import plan
+
+        return DockJob(*plan(options, progress))
+
+    def build(self, config: dict[str, Any], split: dict[str, Any], progress: ProgressCallback = no_progress) -> DockJob:
+        """The job that `config` and `split` describe."""
+        from intertwine.tasks.dock.network._job import DockJob
+        from intertwine.tasks.dock.network._plan import read_again
+
+        return DockJob(config, split, read_again(config, progress))
+
+    def predictor_type(self) -> type[DockPredictor]:
+        """The predictor of complexes."""
+        from intertwine.tasks.dock.network._predictor import DockPredictor
+
+        return DockPredictor
+
+    def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
+        """The complexes, what was split how, and the size of the network."""
+        from intertwine.tasks._skipped import skipped_text
+        from intertwine.tasks.dock.network._graphs import network_text
+
+        data, split = job.config["data"], job.split
+        sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+        name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
+        skipped = skipped_text(data["skipped"])
+        parameters = sum(weight.numel() for weight in job.model.parameters())
+        return [
+            (
+                "data",
+                f"{name}: {data['complexes']:,} complexes, split {sizes} ({data['split']}, written to "
+                f"{folder / 'split.json'}){'; ' + skipped if skipped else ''}",
+            ),
+            ("network", network_text(job.config["network"], parameters)),
+        ]
+
+    def headline(self, job: Any, metrics: dict[str, float]) -> str:
+        """Mean RMSD and clashes in validation."""
+        if job.monitor not in metrics:
+            return super().headline(job, metrics)
+        return f"val complex RMSD {metrics['complex']:.2f} A, {metrics['clashes']:.0f} clashing pairs (means)"
+
+    def report(self, job: Any, result: FitResult, folder: Path) -> Path:
+        """The page of the run: measures of held-out complexes and learning curves."""
+        from intertwine.tasks.dock.network._page import write_report
+
+        return write_report(job, result.history, folder / "report.html")

@@ -1,0 +1,120 @@
+"""Models on clouds as programs of torch.export."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import intertwine as iw
+from intertwine._errors import UsageError
+from intertwine.data import read_shapes
+from intertwine.export import load_program, nearest_neighbors
+from intertwine.export._clouds import farthest_points
+from intertwine.ops import farthest_point_sampling, knn_graph
+from intertwine.tasks.clouds import _exported
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_dense_searches_give_what_trees_give(size):
+    x = torch.randn(size, 3, generator=torch.Generator().manual_seed(size), dtype=torch.float64)
+    q = torch.randn(7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.equal(nearest_neighbors(x, 6, None, None, None), knn_graph(x, 6))
+    assert torch.equal(nearest_neighbors(x, 6, None, q, None), knn_graph(x, 6, queries=q))
+    for count in (1, 3, 60):
+        assert torch.equal(farthest_points(x, torch.tensor(count), None), farthest_point_sampling(x, count))
+
+
+@pytest.fixture(scope="module")
+def exported(trained_shapes, tmp_path_factory):
+    """A steerable model of clouds as one that uses the normals that are given, and its program."""
+    path = tmp_path_factory.mktemp("exported") / "model.pt2"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained_shapes)
+        model = iw.load("runs/classes-steerable/best")
+        assert model.config["estimated_normals"] == 1.0
+        model.config["estimated_normals"] = 0.0
+        return model, model.export(path)
+
+
+def test_the_function_in_the_file_is_audited(exported):
+    _, found = exported
+    assert found.passed
+    assert found.group == "O(3), translations, scales and permutations"
+    assert 0 < found.equivariance < 1e-5
+    assert [check.text for check in found.checks] == ["with normals estimated in the file"]
+
+
+RUN = """
+import sys, json, numpy, torch
+extra = {"metadata.json": ""}
+program = torch.export.load(sys.argv[1], extra_files=extra).module()
+with torch.no_grad():
+    clouds = torch.from_numpy(numpy.load(sys.argv[2]))
+    found = [program(x, torch.zeros_like(x))[0].softmax(1)[0].tolist() for x in clouds]
+assert not any(name.startswith("intertwine") for name in sys.modules)
+print(json.dumps({"classes": json.loads(extra["metadata.json"])["classes"], "found": found}))
+"""
+
+
+def test_it_runs_without_this_library(exported, at_shapes, tmp_path):
+    expected = iw.load("runs/classes-steerable/best").predict("classes")["probabilities"]
+    clouds = 3 * read_shapes("classes", 32).positions.unflatten(0, (-1, 32)) + 5
+    np.save(tmp_path / "x.npy", clouds.numpy())
+    words = [sys.executable, "-c", RUN, str(exported[1].path), str(tmp_path / "x.npy")]
+    said = json.loads(subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path).stdout)
+    assert said["classes"] == ["boxes", "discs", "tubes"]
+    assert np.allclose(said["found"], expected, atol=1e-4)
+
+
+def test_normals_are_used_up_to_sign_and_length_and_estimated_where_they_are_zero(exported):
+    function, metadata = load_program(exported[1].path)
+    assert metadata["vectors"] == ["normal up to sign; zeros where it is not known"]
+    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
+    normals = torch.nn.functional.normalize(x, dim=1)
+    blank, given, longer = (function(x, vectors)[0] for vectors in (torch.zeros_like(x), normals, -7 * normals))
+    assert torch.allclose(given, longer, atol=1e-5)
+    assert not torch.allclose(blank, given, atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_model_of_clouds_estimates_normals_whatever_is_given(at_shapes):
+    model = iw.load("runs/classes-message/best").model
+    x = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
+    for always in (True, False):
+        function = _exported.ExportedClouds(model, 6, always=always)
+        blank, given = (function(x, vectors)[0] for vectors in (torch.zeros_like(x), x))
+        assert torch.equal(blank, given) == always
+
+
+def test_the_command_writes_and_audits(at_shapes, command, tmp_path):
+    path = tmp_path / "model.pt2"
+    said = command("export", "runs/parts-message", "--output", path).out
+    assert "PASS  from the file:" in said
+    assert "under" not in said  # it claims no symmetry
+    function, metadata = load_program(path)
+    logits = function(torch.rand(32, 3), torch.zeros(32, 0), torch.tensor([2]))[0]
+    assert logits.shape == (32, len(metadata["parts"]))
+    assert list(metadata["inputs"]) == ["positions", "vectors", "category"]
+    assert "exists" in command("export", "runs/parts-message", "--output", path, code=2).err
+
+
+def test_other_formats_are_refused(at_shapes, tmp_path):
+    with pytest.raises(UsageError, match="--format torch"):
+        iw.load("runs/classes-message/best").export(tmp_path / "model.onnx", "onnx")
+
+
+def test_another_function_does_not_pass(at_shapes, tmp_path, monkeypatch):
+    class Other(torch.nn.Module):
+        def forward(self, positions, vectors):
+            return (positions[:1] @ positions.new_ones(3, 3),)
+
+    monkeypatch.setattr(_exported, "export_cloud_network", lambda _, examples: torch.export.export(Other(), examples))
+    found = iw.load("runs/classes-steerable/best").export(tmp_path / "model.pt2")
+    assert found.difference > 1e-2
+    assert found.equivariance > 1e-2
+    assert not found.passed
