@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
 from typing import ParamSpec, cast
 
-import torch
 from torch import Tensor
+
+from intertwine._on_cpu import on_cpu
 
 P = ParamSpec("P")
 
@@ -21,7 +22,7 @@ def cached_constant(build: Callable[P, Tensor]) -> Callable[P, Tensor]:
 
     @lru_cache(maxsize=512)
     def cached(*args: Hashable) -> Tensor:
-        with torch.device("cpu"):
+        with on_cpu():
             return cast("Callable[..., Tensor]", build)(*args)
 
     @wraps(build)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
+
 MAX_ORDER = 10_000
 """The most elements that are looked for among the products of generators."""
 _CHUNK = 500
@@ -32,7 +34,7 @@ def list_elements(generators: Tensor, limit: int = MAX_ORDER) -> Tensor | None:
         >>> list_elements(2 * quarter) is None
         True
     """
-    with torch.device("cpu"), torch.inference_mode(False):
+    with on_cpu(), torch.inference_mode(False):
         steps = generators.detach().to("cpu", torch.float64)
         found = torch.eye(steps.shape[-1], dtype=torch.float64)[None]
         frontier = found if len(steps) else found[:0]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import Group
 from intertwine.hom._basis import intertwiners
 from intertwine.hom._null_space import null_space
@@ -130,7 +131,7 @@ def steerable_kernel(
         raise ValueError(f"a point of {space} has shape ({space.dim},), got {tuple(point.shape)}")
     if not bool(point.isfinite().all()):
         raise ValueError(f"a point has finite coordinates, got {point.tolist()}")
-    with torch.device("cpu"):
+    with on_cpu():
         orbit = orbit_of(group, point.detach().to("cpu", torch.float64), space)
         at_point = null_space(rep_in, rep_out, orbit.stabilizer)
         invariant = intertwiners(rep_in, rep_out).flatten(1) if space.orthogonal else at_point[:0].flatten(1)

@@ -12,6 +12,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import FiniteGroup
 from intertwine.reps import Regular, Rep, TensorProduct
 from intertwine.reps.solve import check_size, factors
@@ -56,7 +57,7 @@ def regular_maps(rep_in: Rep, rep_out: Rep) -> Tensor | None:
     rest = parts[:place] + parts[place + 1 :]
     size = prod(part.dim for part in rest)
     check_size(group.order * size**2, rep_in, rep_out)
-    with torch.device("cpu"):
+    with on_cpu():
         elements = group.elements
         matrices = torch.ones(group.order, 1, 1, dtype=torch.float64)
         for part in rest:

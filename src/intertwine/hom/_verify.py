@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.hom._dimension import known_dimension
 from intertwine.reps import Generators, Rep
 from intertwine.reps.solve import discrete_constraints, lie_constraints
@@ -40,7 +41,7 @@ def verify_basis(basis: Tensor, rep_in: Rep, rep_out: Rep) -> None:
         raise ValueError(f"it holds {len(basis)} maps, but characters count {expected}")
     if basis.numel() == 0:
         return
-    with torch.device("cpu"):
+    with on_cpu():
         flat = basis.flatten(1)
         coefficients = torch.randn(
             len(basis), _PROBES, generator=torch.Generator().manual_seed(len(basis)), dtype=torch.float64

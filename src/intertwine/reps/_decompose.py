@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from intertwine._bounds import check_entries
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import Decomposition, Irrep, Rep
 from intertwine.reps._composite import DirectSum, TensorProduct, direct_sum, tensor_product
 from intertwine.reps.irreps import components, irrep_table
@@ -49,7 +50,7 @@ def decompose(rep: Rep) -> Decomposition:
 
 @lru_cache(maxsize=16)
 def _decompose(rep: Rep) -> Decomposition:
-    with torch.device("cpu"):
+    with on_cpu():
         return _assemble(rep, sorted(_columns(rep), key=lambda column: column[0].key))
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import O2, O3, SO2, SO3, FiniteGroup, Group
 from intertwine.hom import SteerableKernel, intertwiners, steerable_kernel
 from intertwine.ops import circular_harmonics, spherical_harmonics
@@ -89,7 +90,7 @@ def _by_degree(kernel: SteerableKernel, lmax: int) -> list[Tensor]:
 @lru_cache(maxsize=4096)
 def _cached_maps(rep_in: Rep, rep_out: Rep, degree: int) -> Tensor:
     group = rep_in.group
-    with torch.device("cpu"), torch.inference_mode(False), torch.no_grad():
+    with on_cpu(), torch.inference_mode(False), torch.no_grad():
         harmonic = harmonic_rep(group, degree)
         if not isinstance(group, FiniteGroup):
             maps = intertwiners(harmonic * rep_in, rep_out)

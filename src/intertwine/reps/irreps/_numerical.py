@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import Irrep, Kind, Rep
 from intertwine.reps.solve import APART, Subspace, canonical_basis, casimir, eigenspaces, solve_constraints
 
@@ -119,7 +120,7 @@ def _is_trivial(irrep: NumericalIrrep) -> bool:
 
 @lru_cache(maxsize=64)
 def _classes(rep: Rep) -> tuple[_Class, ...]:
-    with torch.device("cpu"), torch.inference_mode(False):
+    with on_cpu(), torch.inference_mode(False):
         classes: list[_Class] = []
         for _, space in eigenspaces(casimir(rep)):
             part = Subspace(rep.group, rep, space)

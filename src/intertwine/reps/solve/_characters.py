@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import FiniteGroup, Kind, Rep
 
 DIGITS = 6
@@ -55,7 +56,7 @@ def character_table(group: FiniteGroup) -> CharacterTable:
 
 @lru_cache(maxsize=64)
 def _character_table(group: FiniteGroup) -> CharacterTable:
-    with torch.device("cpu"), torch.inference_mode(False):
+    with on_cpu(), torch.inference_mode(False):
         classes = group.class_of
         sizes = classes.bincount()
         structure = _structure_constants(group)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from intertwine._bounds import LARGEST_ENTRIES, shorten, show_count
+from intertwine._on_cpu import on_cpu
 from intertwine.groups import Rep
 from intertwine.reps.solve._canonical_basis import canonical_basis
 from intertwine.reps.solve._generators import Constraint, Generators, discrete_constraints, lie_constraints
@@ -82,7 +83,7 @@ def solve_constraints(
         check_size(size * maps, rep_in, rep_out)
     free = len(generators.algebra) == len(generators.discrete) == 0
     check_size(size * (size if free else max(1, expected.connected or expected.total or 0)), rep_in, rep_out)
-    with torch.device("cpu"):
+    with on_cpu():
         algebra = lie_constraints(rep_in, rep_out, generators.algebra)
         discrete = discrete_constraints(rep_in, rep_out, generators.discrete)
         orbits = None if algebra or not discrete else orbit_signs(discrete)
