@@ -105,7 +105,7 @@ def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
 
 @harmonics_vjp.register_fake
 def _(grad: Tensor, values: Tensor, normalization: str) -> Tensor:
-    return grad.new_empty(3, len(grad)).T
+    return grad.new_empty(3, grad.shape[0]).T
 
 
 @_harmonics_jvp.register_fake

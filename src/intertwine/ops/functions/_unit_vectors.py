@@ -71,7 +71,7 @@ def _(grad: Tensor, rows: Tensor, inverse: Tensor) -> Tensor:
 
 @unit_vectors.register_fake
 def _(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    return vectors.new_empty(3, len(vectors)), vectors.new_empty(1, len(vectors))
+    return vectors.new_empty(3, vectors.shape[0]), vectors.new_empty(1, vectors.shape[0])
 
 
 @_vjp.register_fake
