@@ -59,6 +59,10 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
     return parse_idx(content, str(path))
 
 
+_LARGEST_RATIO = 1032
+"""No gzip file becomes larger by more (Deutsch, RFC 1951: 258 bytes from two bits)."""
+
+
 def _decompressed(content: bytes) -> bytes:
     """The content of a gzip file: no more than its header says, and one byte, however large it would become."""
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
@@ -67,7 +71,7 @@ def _decompressed(content: bytes) -> bytes:
         shape = file.read(size)
         kind = _IDX_TYPES.get(head[2] if len(head) == 4 else 0, ">u1")
         expected = prod(np.frombuffer(shape[: len(shape) // 4 * 4], ">u4").tolist()) * np.dtype(kind).itemsize
-        return head + shape + file.read(expected + 1)
+        return head + shape + file.read(min(expected, _LARGEST_RATIO * len(content)) + 1)
 
 
 def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
