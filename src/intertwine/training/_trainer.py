@@ -18,6 +18,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.strategies import DDPStrategy
 
+from intertwine._torch_threads import torch_threads
 from intertwine.training._display import Display
 from intertwine.training._job import Job
 from intertwine.training._process_group import LocalEnvironment, ProcessRank, process_group
@@ -70,7 +71,7 @@ def train(
         stack.enter_context(silence_lightning())
         stack.enter_context(_preserve_generators())
         if process_rank is not None:
-            stack.enter_context(_num_threads(max(1, torch.get_num_threads() // process_rank.world_size)))
+            stack.enter_context(torch_threads(max(1, torch.get_num_threads() // process_rank.world_size)))
             stack.enter_context(process_group(process_rank, _accelerator(settings)))
         if display is not None:
             stack.callback(display.stop)
@@ -150,13 +151,3 @@ def _preserve_generators() -> Iterator[None]:
         torch.set_rng_state(torch_state)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
-
-
-@contextmanager
-def _num_threads(number: int) -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
