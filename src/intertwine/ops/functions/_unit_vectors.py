@@ -1,6 +1,6 @@
 """Directions of vectors in rows: ``u = v / |v|``, zero for the zero vector, with derivatives of every order.
 
-u, i = unit_vectors(v),  i = 1 / |v|,           dS/dv = i (g - u (u . g)) - i^2 u h  for cotangents g of u, h of i
+With the inverse length i and cotangents g of u and h of i, the gradient in v is ``i (g - u (u . g)) - i^2 u h``.
 """
 
 from __future__ import annotations
