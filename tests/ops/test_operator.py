@@ -72,6 +72,8 @@ CASES = {
     "messages": (_messages, _conv(fused_conv)[1]),
     "so2_conv": (_so2, [(4, 7), (5, 2), (5, 3), (2, SO2.num_scales), *SO2.weight_shapes()]),
     "vn_relu_mean": (_vn_relu, [(3, 4, 2), (3, 4, 2), (3, 4, 2), (3, 5, 2), (2, 2), (2, 2)]),
+    "array_linear": (ops.array_linear, [(2, 3, 4, 2), (2, 3), (3, 2, 3), (3,)]),
+    "array_linear of three axes": (ops.array_linear, [(1, 2, 3, 2, 2), (2, 1), (7, 2, 1), (1,)]),
     "edge_norm_stats": (_norm_stats, [(3, 4, 2), (3, 4, 2)]),
 }
 every_operator = pytest.mark.parametrize("name", CASES)

@@ -11,7 +11,7 @@
 - vector_neurons: VN-ReLU on edges
 - grids: pixels and voxels of kernels, rings and harmonics, convolution, antialiased pooling
 - filters: steerable filters, their bases and interpolation functions, oriented energy
-- sets: sums over observed entries that share an index
+- sets: exchangeable maps of dense arrays and of observed entries, sums over entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
 - registration: the motion between two point clouds from local features
 - local_features: SIFT keypoints and descriptors, keypoints of score maps, matching
@@ -128,7 +128,7 @@ from intertwine.ops.points import (
     radius_graph,
 )
 from intertwine.ops.registration import Registration, register
-from intertwine.ops.sets import entry_linear, gather_sums, group_sums, pad_sets
+from intertwine.ops.sets import array_linear, entry_linear, gather_sums, group_sums, pad_sets
 from intertwine.ops.so2 import SO2Coupling, edge_wigner_d, path_basis, path_weights, so2_conv, so2_weights
 from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steerable_conv, steerable_messages
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
@@ -160,6 +160,7 @@ __all__ = [
     "SampledKeypoints",
     "Similarity",
     "angular_decomposition",
+    "array_linear",
     "avg_pool_neighbors",
     "bessel_basis",
     "bessel_with_derivative",

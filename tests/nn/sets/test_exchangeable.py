@@ -106,6 +106,19 @@ class TestFormula:
             alone = layer(tuple(each[k] for each in batch))
             torch.testing.assert_close(_part(joined, k), alone if isinstance(alone, tuple) else (alone,))
 
+    @pytest.mark.parametrize("axes", ["rows columns", "a 2 b", "a b c", "a b c d"])
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_few_passes_equal_the_general_way(self, axes, bias):
+        """One array of different axes has an operator of its own; with a mask, here of everything, it has not."""
+        layer = ExchangeableLinear(axes, 2, 3, bias=bias).double()
+        x = torch.stack([layer.action_in.example(seeded(k)) for k in range(2)]).requires_grad_()
+        everything = torch.ones(x.movedim(2, -1).shape[:-2] if axes == "a 2 b" else x.shape[:-1], dtype=torch.bool)
+        fast, slow = layer(x), layer(x, mask=everything)
+        torch.testing.assert_close(fast, slow, rtol=0, atol=1e-12)
+        leaves, cotangent = [x, *layer.parameters()], randn(*slow.shape)
+        expected = torch.autograd.grad(slow, leaves, cotangent)
+        torch.testing.assert_close(torch.autograd.grad(fast, leaves, cotangent), expected, rtol=0, atol=1e-12)
+
     @pytest.mark.parametrize(("axes", "axes_out"), [("n n", "n n"), ("n n", "n"), ("n n n", "n n")])
     def test_diagonal_and_masks_equal_smaller_arrays(self, axes, axes_out):
         """Graphs of different sizes, padded, against one by one."""

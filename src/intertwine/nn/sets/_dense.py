@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from intertwine._errors import UsageError
 from intertwine.nn.sets._axes import ArrayAxes
 from intertwine.nn.sets._layout import MapLayout
 from intertwine.nn.sets._reductions import Reduction
+from intertwine.ops.sets import array_linear
 
 Masks = Tensor | tuple[Tensor | None, ...] | None
 
@@ -34,6 +36,8 @@ def apply_dense(
     sizes, batch = _sizes(layout, given)
     folded = [_fold(array, x, batch) for array, x in zip(layout.arrays_in, given, strict=True)]
     masks = _masks(layout.arrays_in, folded, mask)
+    if layout.is_of_one_array and masks[0] is None:
+        return [_unfold(layout.arrays_out[0], _of_one_array(weights, bias, folded[0], batch))]
     reduced = [DenseReductions(x if m is None else x * m, m, batch) for x, m in zip(folded, masks, strict=True)]
     terms: list[list[Term]] = [[] for _ in layout.arrays_out]
     for block, weight in zip(layout.blocks, weights, strict=True):
@@ -52,6 +56,14 @@ def apply_dense(
         observed = next((m for other, m in pairs if other.names == array.names), None)
         results.append(_unfold(array, result if observed is None else result * observed))
     return results
+
+
+def _of_one_array(weights: Sequence[Tensor], bias: Tensor | None, x: Tensor, batch: int) -> Tensor:
+    """The same for one array whose axes all differ, in few passes over it."""
+    (weight,), *maps = weights
+    lead = x.shape[:batch]
+    result = array_linear(x.reshape(prod(lead), *x.shape[batch:]), weight, torch.cat(maps), bias)
+    return result.reshape(*lead, *result.shape[1:])
 
 
 def _matched(pooled: Tensor, weight: Tensor, matchings: Sequence[tuple[int, ...]], batch: int) -> Tensor:

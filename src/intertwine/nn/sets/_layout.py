@@ -71,6 +71,12 @@ class MapLayout:
             blocks.append(MapBlock(key, matchings(key), sources[key], targets[key], rows, columns))
         return cls(arrays_in, channels_in, arrays_out, tuple(blocks))
 
+    @property
+    def is_of_one_array(self) -> bool:
+        """Whether they map one array of two axes or more, all of different names, to one with the same axes."""
+        names = [array.names for array in (*self.arrays_in, *self.arrays_out)]
+        return len(names) == 2 and names[0] == names[1] and len({*names[0]}) == len(names[0]) > 1
+
 
 def _rank(arrays_in: Sequence[ArrayAxes], arrays_out: Sequence[ArrayAxes]) -> dict[str, int]:
     """The place of each name, as they appear in the input."""
