@@ -155,6 +155,8 @@ def measure(images, network, train, augment, seed, arguments):
     begin = time.time()
     folder = Path(arguments.runs) / f"{network}-{train}-{augment}-{arguments.epochs}-{seed}"
     result = fit(job, folder, settings, resume=(folder / "last").exists())
+    if result.interrupted:
+        raise SystemExit("interrupted; the same command goes on")
     load_weights(job.model, result.last)
     minutes = (time.time() - begin) / 60
     return {
