@@ -4,10 +4,10 @@
     python benchmarks/sets/sfm_learning.py train plain.pt --kind plain --minutes 6
     python benchmarks/sets/sfm_learning.py test FOLDER equivariant.pt plain.pt --reconstruct
 
-The networks are trained on random scenes, made anew for each step (`random_scene`), by the pose loss of `fit
-sfm`. No scene of the folder is ever trained on. The plain network is a perceptron that reads a table of
-cameras and points row by row; it has no row for more than 12 cameras. Printed for each scene are errors of the cameras
-that a network gives, and of the reconstruction that starts from them:
+The networks are trained on random scenes, made anew for each step (`random_scene`), by the loss of `fit sfm`: of
+poses and, with a tenth of the weight, of reprojection. No scene of the folder is ever trained on. The plain network is
+a perceptron that reads a table of cameras and points row by row; it has no row for more than 12 cameras. Printed for
+each scene are errors of the cameras that a network gives, and of the reconstruction that starts from them:
 
 - one pose: all cameras have the same rotation, the error that a network has to beat;
 - inference: the trained network alone; fine-tuned: after --tuning steps on the scene, by reprojection; from scratch: a
@@ -32,9 +32,10 @@ from intertwine.models.tracks._residual_tracks_network import _OF_RAYS as OF_RAY
 from intertwine.models.tracks._residual_tracks_network import calibrated_cameras, mean_ray_turns, turned
 from intertwine.nn import ObservedEntries
 from intertwine.ops import nearest_rotation
-from intertwine.ops.cameras import matrix_from_quaternion
+from intertwine.ops.cameras import matrix_from_quaternion, projection_loss
 from intertwine.tasks.sfm import NetworkStart, structure_from_motion
-from intertwine.tasks.sfm._job import example, random_scene_of, rotation_error
+from intertwine.tasks.sfm._job import _OF_REPROJECTION as OF_REPROJECTION
+from intertwine.tasks.sfm._job import example, random_scene_of, rotation_error, scene_loss
 from intertwine.tasks.sfm._pose_loss import pose_loss
 from intertwine.tasks.sfm.mapping import camera_pairs, clean, network_input, network_poses, optimize, verified_rows
 
@@ -85,31 +86,32 @@ def dense_batch(examples):
 
 
 def equivariant_losses(network, examples):
-    """The pose losses of a batch: the network on a masked array, which is faster than scene by scene."""
+    """The losses of a batch: the network on a masked array, which is faster than scene by scene."""
     xy, seen = dense_batch(examples)
     for number, each in enumerate(examples):
         camera, point = each.given.entries.indices
         turns = mean_ray_turns(each.given.xy, camera, each.given.entries.sizes[0])
         xy[number, camera, point] = OF_RAYS * turned(each.given.xy, turns[camera])
-    camera, _ = network.pool(nn.functional.gelu(network.body(xy, mask=seen)), mask=seen)
+    camera, point = network.pool(nn.functional.gelu(network.body(xy, mask=seen)), mask=seen)
     there = seen.any(2)
     for layer in network.among_cameras:
         camera = layer(camera, there)
-    outputs = network.camera_head(camera)
+    outputs, points = network.camera_head(camera), network.point_head(point)
     losses, errors = [], []
-    for each, found in zip(examples, outputs, strict=True):
+    for each, found, places in zip(examples, outputs, points, strict=True):
         turns = mean_ray_turns(each.given.xy, each.given.entries.indices[0], each.given.entries.sizes[0])
         poses = turns.mT @ calibrated_cameras(found[: len(turns)])
-        losses.append(pose_loss(poses, *each.truth))
+        reprojection = projection_loss(poses, places, *each.given.entries.indices, each.given.xy)
+        losses.append(pose_loss(poses, *each.truth) + OF_REPROJECTION * reprojection)
         errors.append(float(rotation_error(poses.detach(), each.truth.rotations)))
     return losses, errors
 
 
 def plain_losses(network, examples):
-    found = [network(each.given.xy, each.given.entries).projections for each in examples]
-    pairs = [*zip(found, examples, strict=True)]
-    losses = [pose_loss(poses, *each.truth) for poses, each in pairs]
-    return losses, [float(rotation_error(poses.detach(), each.truth.rotations)) for poses, each in pairs]
+    found = [scene_loss(network, each) for each in examples]
+    poses = [each.projections.detach() for each in found]
+    errors = [float(rotation_error(p, each.truth.rotations)) for p, each in zip(poses, examples, strict=True)]
+    return [each.loss for each in found], errors
 
 
 def train(kind, minutes, points=80, batch=8, rate=2e-3):
