@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from intertwine.actions import LinearAction, PointCloud, PointFeatures, Transform, as_action
+from intertwine.actions import LinearAction, PeriodicPointCloud, PointCloud, PointFeatures, Transform, as_action
 from intertwine.groups import O2, O3, SO2, SO3, Cyclic, Dihedral
 
 ACTIONS = [
@@ -88,6 +88,28 @@ def test_the_order_of_the_factors_matters(generator):
     assert not same(action(a @ b, data), action(b, action(a, data)))
     wrong = Transform(a.linear @ b.linear, (a @ b).translation, a.permutation[b.permutation])
     assert not same(action(wrong, data), action(a, action(b, data)))
+
+
+class TestPeriodicPointCloud:
+    def test_shifts_turn_and_are_not_moved(self, generator):
+        """The vector of an edge turns as a vector, whichever cells its ends are in."""
+        action = PeriodicPointCloud(O3().vector)
+        features, positions, edges = PointCloud(O3().vector).example(generator)
+        shifts = torch.randn(edges.shape[1], 3, generator=generator, dtype=torch.float64)
+        data = (features, positions, edges, torch.zeros(24, dtype=torch.int64), 1, shifts, "extra")
+        transform = action.sample(data, generator)
+        _, moved, new, _, _, turned, extra = action(transform, data)
+        vectors = positions[edges[0]] + shifts - positions[edges[1]]
+        assert torch.allclose(moved[new[0]] + turned - moved[new[1]], vectors @ transform.linear.T)
+        assert extra == "extra"
+
+    @pytest.mark.parametrize("rest", [(), (None, 1), (None, 1, None)])
+    def test_without_shifts_as_a_cloud(self, generator, rest):
+        cloud, periodic = PointCloud(O3().vector), PeriodicPointCloud(O3().vector)
+        data = (*cloud.example(generator), *rest)
+        transform = cloud.sample(data, generator)
+        for one, other in zip(cloud(transform, data), periodic(transform, data), strict=True):
+            assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 class TestPointCloud:
