@@ -1,5 +1,7 @@
 """Volumes rotate as images do: the law of an action, signed permutations, interpolation."""
 
+import math
+
 import pytest
 import torch
 
@@ -40,6 +42,17 @@ def test_interpolation_agrees_with_the_exact_action():
     data = smooth.example(torch.Generator().manual_seed(0))
     for g in group.elements[:6]:
         torch.testing.assert_close(smooth(Transform(g), data), exact(Transform(g), data), rtol=0, atol=1e-9)
+
+
+def test_nothing_comes_from_outside_the_voxels():
+    """The interpolant is periodic: without a bound, corners of a turned volume would show its copies."""
+    action, quarter = RotatedVolumes(SO3().trivial), math.pi / 4
+    cosine, sine = math.cos(quarter), math.sin(quarter)
+    g = torch.tensor([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]], dtype=torch.float64)
+    turned = action(Transform(g), torch.ones(1, 9, 9, 9, dtype=torch.float64))[0]
+    corners = turned[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert not corners.any()
+    assert torch.allclose(turned[:, 2:-2, 2:-2], torch.ones(9, 5, 5, dtype=torch.float64))
 
 
 def test_inverse_of_any_rotation():

@@ -42,3 +42,9 @@ def test_the_unit_sphere_does_not_care_where_or_how_large_a_cloud_was():
 
 def test_no_clouds():
     assert unit_sphere(torch.zeros(0, 3), torch.tensor([0])).shape == (0, 3)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_the_unit_sphere_is_that_of_clouds_of_any_size(scale):
+    positions, offsets = clouds()
+    torch.testing.assert_close(unit_sphere(scale * positions, offsets), unit_sphere(positions, offsets))

@@ -46,6 +46,19 @@ def layer(request: pytest.FixtureRequest) -> SymmetricContraction:
     return SymmetricContraction(*copies, order=order, elements=2).double()
 
 
+def test_atoms_in_any_order_as_each_element() -> None:
+    """More elements than there are channels, components or atoms of each."""
+    torch.manual_seed(0)
+    layer = SymmetricContraction("2x0e + 2x1o", "2x0e + 2x1o", order=2, elements=9).double()
+    elements = torch.tensor([8, 3, 0, 8, 1, 7])
+    x = torch.randn(4, 2, len(elements), dtype=torch.float64)
+    order = torch.argsort(elements, stable=True)
+    sorted_atoms = layer.contract(x[:, :, order], elements[order], torch.bincount(elements, minlength=9).tolist())
+    masked = layer.contract(x, elements, None)
+    torch.testing.assert_close(masked[:, :, order], sorted_atoms)
+    assert masked.flatten(0, 1).abs().amax(0).min() > 1e-3
+
+
 def test_values_and_derivatives_are_those_of_the_polynomials(layer: SymmetricContraction) -> None:
     x = torch.randn(5, layer.rep_in.dim, dtype=torch.float64, requires_grad=True)
     direction = torch.randn(5, layer.rep_out.dim, dtype=torch.float64)

@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from intertwine._atomic import find_intact, recover
+from intertwine._atomic import atomic_file, find_intact, recover
 from intertwine._errors import UsageError
 from intertwine.training.checkpoints import _storage
 from intertwine.training.checkpoints._storage import replace_file, replace_folder, sole_writer
@@ -130,3 +131,21 @@ def test_one_writer_at_a_time(tmp_path):
         pass
     with sole_writer(tmp_path):
         pass
+
+
+def test_a_durable_file_has_reached_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    steps, flush, rename = [], os.fsync, Path.replace
+
+    def fsync(descriptor):
+        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).suffix or "folder")
+        flush(descriptor)
+
+    def replace(path, target):
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    with atomic_file(tmp_path / "file", durable=True) as part:
+        part.write_text("content")
+    assert steps == [".part", "rename", "folder"]

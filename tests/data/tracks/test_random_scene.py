@@ -36,3 +36,9 @@ def test_a_seed_gives_a_scene_again():
     assert one.xy.shape != other.xy.shape or not torch.equal(one.xy, other.xy)
     with pytest.raises(UsageError, match="at least 4"):
         random_scene(3)
+
+
+def test_cameras_stand_before_a_facade():
+    for seed in range(8):
+        place = module._facade(6, module._Random(seed))
+        assert place.centers[:, 2].max() < place.points[:, 2].min()

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from intertwine.ops import (
     search_correlation,
     suppress_motions,
 )
+from intertwine.ops.correlation._refine import _Score
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -251,3 +253,18 @@ class TestSuppression:
         motions = RigidMotion(torch.eye(3).expand(5, 3, 3), shifts)
         kept = suppress_motions(motions, torch.tensor([1.0, 3.0, 5.0, 4.0, 2.0]), normal(4, 3), distance=2.0, limit=9)
         assert kept.tolist() == [2, 1, 4]
+
+
+@pytest.mark.parametrize("rep", [None, "0e + 1o"])
+def test_the_gradient_of_the_refinement_is_that_of_the_correlation(rep):
+    """Far from the motion that it starts from, where the Jacobian of the exponential is not the identity."""
+    rep = None if rep is None else O3().rep(rep)
+    channels = 2 if rep is None else rep.dim
+    fields = [PointField(3 * normal(30, 3, seed=seed), normal(30, channels, seed=seed + 10), rep) for seed in (1, 2)]
+    kernel = GaussianKernel(torch.tensor([1.5, 2.5]), 1 + normal(channels, 2, seed=3).abs())
+    pose = _Score(*fields, kernel).start(rotations(1)[0].numpy(), normal(3, seed=5).numpy())
+    u = 3 * normal(6, seed=4).numpy()
+    gradient = pose.value(u)[1]
+    for axis, step in enumerate(1e-5 * np.eye(6)):
+        slope = (pose.value(u + step)[0] - pose.value(u - step)[0]) / 2e-5
+        assert slope == pytest.approx(gradient[axis], abs=1e-5 * np.abs(gradient).max())
