@@ -38,7 +38,9 @@ def test_a_seed_gives_a_scene_again():
         random_scene(3)
 
 
-def test_cameras_stand_before_a_facade():
+def test_cameras_stand_before_a_facade_with_extent():
     for seed in range(8):
         place = module._facade(6, module._Random(seed))
         assert place.centers[:, 2].max() < place.points[:, 2].min()
+        assert (place.points[:, :2].amin(0) < -0.3).all()
+        assert (place.points[:, :2].amax(0) > 0.3).all()
