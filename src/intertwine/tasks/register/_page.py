@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
+from intertwine.tasks._learning_curves import Panel, learning_section
 from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import curve_figure
 from intertwine.tasks.register._draw import draw_view_pairs
 from intertwine.tasks.register._evaluation import STRATA, Scores, as_evaluation
 from intertwine.tasks.register._job import RegisterJob
@@ -121,29 +119,18 @@ def _examples(
     ]
     content = io.BytesIO()
     draw_view_pairs(some, motions, titles).savefig(content, format="png", dpi=110)
-    uri = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
     caption = (
         "Pairs before registration, each view about its own center (above), and after (below): the motion of the "
         "network, refined; errors modulo the symmetry of the shape."
     )
-    image = f'<img src="{uri}" alt="{escape(caption)}" style="width: 100%; height: auto">'
-    return [page.heading("Pairs"), f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"]
+    return [page.heading("Pairs"), page.picture(content.getvalue(), caption)]
 
 
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
-    """Learning curves; nothing without matplotlib or epochs."""
-    if find_spec("matplotlib") is None or not history:
-        return []
-    losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
+    """Learning curves of the network alone."""
     errors = {
         "rotation (degrees)": [row["rotation"] for row in history],
         "translation (% of diameter)": [row["translation"] for row in history],
     }
-    pair = (
-        (curve_figure(history, "loss", losses, None), "Loss in training and in validation."),
-        (curve_figure(history, "mean error", errors, None), "Validation: errors of the network alone, not refined."),
-    )
-    html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-    columns = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
-    style = f"<style>.pair {{ display: grid; gap: 0 1.5rem; grid-template-columns: {columns}; }}</style>"
-    return [page.heading("Learning"), f'{style}<div class="pair">{html}</div>']
+    caption = "Validation: errors of the network alone, not refined."
+    return learning_section(history, Panel("mean error", errors, None, caption))

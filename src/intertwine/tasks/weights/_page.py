@@ -12,8 +12,9 @@ import torch
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
+from intertwine.tasks._learning_curves import Panel, learning_section
 from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table, curve_figure
+from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table
 from intertwine.tasks.runs import provenance
 from intertwine.tasks.weights._describe import model_text, space_text, target_text
 from intertwine.tasks.weights._job import WeightJob, number_of
@@ -92,21 +93,14 @@ class WeightPage:
 
     def curves(self) -> list[str]:
         """The learning curves; nothing without matplotlib."""
-        if find_spec("matplotlib") is None or not self.history:
-            return []
         rows, name = self.history, self.job.score
         factor, top = (1, None) if name == "mae" else (100, 102)
-        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as given": [factor * row[name] for row in rows],
             "permuted": [factor * row["permuted"] for row in rows],
         }
-        pair = (
-            (curve_figure(rows, "loss", losses, None), "Loss in training and in validation."),
-            (curve_figure(rows, _SCORES[name], scores, top), "Validation, as given and with hidden features permuted."),
-        )
-        html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-        return [page.heading("Learning"), f'<div class="pair curves">{html}</div>']
+        caption = "Validation, as given and with hidden features permuted."
+        return learning_section(rows, Panel(_SCORES[name], scores, top, caption))
 
 
 def _scatter(truth: list[float], predicted: list[float]) -> Any:

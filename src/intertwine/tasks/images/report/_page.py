@@ -13,14 +13,9 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import IGNORED, Split, rotate_images
+from intertwine.tasks._learning_curves import Panel, learning_section
 from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import (
-    CONFUSION_STYLE,
-    confusion_table,
-    curve_figure,
-    errors_first,
-    part_color,
-)
+from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table, errors_first, part_color
 from intertwine.tasks.images._describe import network_text, target_text
 from intertwine.tasks.images._evaluation import (
     CURVE_IMAGES,
@@ -173,21 +168,14 @@ class ImagePage:
         text = f"{_LABELS[score]} on {used:,} images turned by every {STEP} degrees."
         drawing = angle_figure(self.points, score, _LABELS[score])
         fragments = [page.heading("Angle"), page.illustration(figures.svg(drawing, text), text[0].upper() + text[1:])]
-        if not self.history:
-            return fragments
         rows, name = self.history, self.job.score
         factor, top = (1, None) if name == "mae" else (100, 102)
-        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as given": [factor * row[name] for row in rows],
             "rotated at random": [factor * row["rotated"] for row in rows],
         }
-        pair = (
-            (curve_figure(rows, "loss", losses, None), "Loss in training and in validation."),
-            (curve_figure(rows, _SCORES[name], scores, top), "Validation, as given and rotated at random."),
-        )
-        html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-        return [*fragments, page.heading("Learning"), f'<div class="pair curves">{html}</div>']
+        panel = Panel(_SCORES[name], scores, top, "Validation, as given and rotated at random.")
+        return [*fragments, *learning_section(rows, panel)]
 
     def tables(self, metrics: Any) -> list[str]:
         """The confusion matrix, a row for each class, and a row for each angle."""

@@ -30,8 +30,6 @@ from intertwine.tasks.potential.report._plots import Parity, curve_figure, parit
 from intertwine.tasks.potential.report._structures import Structure, structure_viewer
 from intertwine.tasks.runs import provenance
 
-_STYLE = ".pair { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } .pair figure { flex: 1 1 18rem; margin: 0.5rem 0; }"
-
 
 class PotentialPage:
     """A page about a run.
@@ -59,7 +57,6 @@ class PotentialPage:
         found = evaluate_errors(self.errors, self.frames, self.part)
         kinds, elements = by_kind(self.errors, self.frames), by_element(self.errors, self.frames)
         body = [
-            f"<style>{_STYLE}</style>",
             *map(page.paragraph, self._lead()),
             page.table(COLUMNS, found.rows),
             *self._parity(),
@@ -109,7 +106,7 @@ class PotentialPage:
             if parity.groups:
                 drawing = figures.svg(parity_figure(parity, texts[key]), captions[key])
                 drawings.append(page.illustration(drawing, captions[key]))
-        return [page.heading("Predicted and true"), f'<div class="pair">{"".join(drawings)}</div>'] if drawings else []
+        return [page.heading("Predicted and true"), page.side_by_side(drawings)] if drawings else []
 
     def _energy_parity(self) -> Parity:
         frames, atoms = self.frames, self.frames.counts
@@ -182,4 +179,4 @@ class PotentialPage:
         ]
         drawings = [curve_figure(self.history, "loss", losses), curve_figure(self.history, "MAE", errors)]
         shown = (page.illustration(figures.svg(one, text), text) for one, text in zip(drawings, captions, strict=True))
-        return [page.heading("Learning"), f'<div class="pair">{"".join(shown)}</div>']
+        return [page.heading("Learning"), page.side_by_side(shown)]
