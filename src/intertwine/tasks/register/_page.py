@@ -15,14 +15,13 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._learning_curves import Panel, learning_section
-from intertwine.tasks._output import output_file
 from intertwine.tasks.register._draw import draw_view_pairs
 from intertwine.tasks.register._evaluation import STRATA, Scores, as_evaluation
 from intertwine.tasks.register._job import RegisterJob
 from intertwine.tasks.register._network import network_text
 from intertwine.tasks.register._pairs import ViewPair
 from intertwine.tasks.register._predictor import RegisterPredictor
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _SHAPES, _DRAWN = 12, 5
 """The page is about so many held-out shapes at most, and shows so many pairs."""
@@ -49,13 +48,9 @@ def write_report(job: RegisterJob, history: Sequence[dict[str, float]], path: Pa
         *_by_overlap(scores, overlaps, job.config["pairs"]["overlap"]),
         *_examples(predictor, pairs, scores, shapes.names),
         *_learning(history),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Registration of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Registration of {Path(given).name or given}", body)
 
 
 def _lead(job: RegisterJob, measured: str) -> list[str]:

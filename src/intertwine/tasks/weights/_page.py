@@ -13,9 +13,8 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._learning_curves import Panel, learning_section
-from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 from intertwine.tasks.weights._describe import model_text, space_text, target_text
 from intertwine.tasks.weights._job import WeightJob, number_of
 from intertwine.tasks.weights._network import arrays_of
@@ -51,13 +50,9 @@ class WeightPage:
                 for columns, rows in self.found.details
                 for part in (page.heading("Classes"), page.table(columns, rows))
             ),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         given = self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"Weights of {Path(given).name or given}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"Weights of {Path(given).name or given}", body)
 
     def lead(self) -> list[str]:
         """Data, model and what was measured, in sentences."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch, Split
 from intertwine.tasks._learning_curves import Panel, learning_section
-from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds._choices import ROTATIONS
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluation_table
@@ -20,7 +19,7 @@ from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.tasks.clouds.report._confusion_tables import STYLE
 from intertwine.tasks.clouds.report._gallery import GALLERY_SIZE, GalleryItem, gallery, orientations
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _BATCH_SIZE = 32
 _ERRORS_FIRST = 6
@@ -75,13 +74,9 @@ class RunPage(ABC, Generic[PredictorT]):
             f"<style>\n{STYLE}</style>",
             *self.curves(),
             *self.tables(),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"{self.heading} of {name}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"{self.heading} of {name}", body)
 
     def lead(self) -> list[str]:
         """Data, network and protocols, in sentences."""

@@ -8,11 +8,10 @@ from pathlib import Path
 from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.tasks._learning_curves import Panel, learning_section
-from intertwine.tasks._output import output_file
 from intertwine.tasks.dock.equidock._graphs import network_text
 from intertwine.tasks.dock.equidock._job import DockJob
 from intertwine.tasks.dock.equidock._predictor import DockPredictor
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 
 def write_report(job: DockJob, history: Sequence[dict[str, float]], path: Path) -> Path:
@@ -31,13 +30,9 @@ def write_report(job: DockJob, history: Sequence[dict[str, float]], path: Path) 
         page.heading("Complexes"),
         page.table(*found.details[0]),
         *_learning(history),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Docking of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Docking of {Path(given).name or given}", body)
 
 
 def _lead(job: DockJob, measured: str) -> list[str]:

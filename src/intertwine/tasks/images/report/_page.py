@@ -14,7 +14,6 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import IGNORED, Split, rotate_images
 from intertwine.tasks._learning_curves import Panel, learning_section
-from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table, errors_first, part_color
 from intertwine.tasks.images._describe import network_text, target_text
 from intertwine.tasks.images._evaluation import (
@@ -31,7 +30,7 @@ from intertwine.tasks.images._targets import NumberTarget, rotate_masks
 from intertwine.tasks.images.report._features import feature_table
 from intertwine.tasks.images.report._turntable import STEP as TURN
 from intertwine.tasks.images.report._turntable import TurnedItem, turntable
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _GALLERY_SIZE = 9
 _LOOKED_AT = 2000
@@ -76,14 +75,9 @@ class ImagePage:
             f"<style>\n{CONFUSION_STYLE}</style>",
             *self.curves(),
             *self.tables(metrics),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         given = self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            title = f"{_HEADINGS[self.kind]} of {Path(given).name or given}"
-            part.write_text(page.page(title, body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"{_HEADINGS[self.kind]} of {Path(given).name or given}", body)
 
     def lead(self, measured: str) -> list[str]:
         """Data, network and what was measured, in sentences."""

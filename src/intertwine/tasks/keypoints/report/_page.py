@@ -15,7 +15,6 @@ from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.ops import Keypoints, match_descriptors, sift
 from intertwine.tasks._learning_curves import Panel, curve_illustration
-from intertwine.tasks._output import output_file
 from intertwine.tasks.keypoints._describe import network_text
 from intertwine.tasks.keypoints._draw import draw_matches
 from intertwine.tasks.keypoints._evaluation import (
@@ -31,7 +30,7 @@ from intertwine.tasks.keypoints._match_images import ImageMatches
 from intertwine.tasks.keypoints._pairs import turned_pairs, warp_points
 from intertwine.tasks.keypoints._photos import PhotoSet
 from intertwine.tasks.keypoints._predictor import KeypointPredictor, view_side
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _PHOTOS = 16
 """The page is about so many held-out photos at most."""
@@ -62,13 +61,9 @@ def write_report(job: KeypointJob, history: Sequence[dict[str, float]], path: Pa
         *_learning(history),
         page.heading("Angles"),
         page.table(*found.details[0]),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Keypoints of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Keypoints of {Path(given).name or given}", body)
 
 
 def _lead(job: KeypointJob, measured: str) -> list[str]:

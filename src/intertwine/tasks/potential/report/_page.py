@@ -11,7 +11,6 @@ import torch
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import CHEMICAL_SYMBOLS, PointCloudSet, Split
-from intertwine.tasks._output import output_file
 from intertwine.tasks.potential._describe import labels_text
 from intertwine.tasks.potential._evaluation import (
     COLUMNS,
@@ -28,7 +27,7 @@ from intertwine.tasks.potential._job import PotentialJob, known_frames
 from intertwine.tasks.potential._predictor import PotentialPredictor
 from intertwine.tasks.potential.report._plots import Parity, curve_figure, parity_figure
 from intertwine.tasks.potential.report._structures import Structure, structure_viewer
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 
 class PotentialPage:
@@ -66,13 +65,9 @@ class PotentialPage:
             page.heading("Errors by kind of frame"),
             page.table(*kind_table(kinds)),
             *self._curves(),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         name = Path(self.config["data"]["given"]).name
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"Potential of {name}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"Potential of {name}", body)
 
     def _lead(self) -> list[str]:
         config, split, model = self.config, self.job.split, self.config["model"]
