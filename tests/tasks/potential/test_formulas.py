@@ -139,7 +139,7 @@ def test_atoms_that_nearly_coincide_are_named():
     some.positions[5] = some.positions[4] + torch.tensor([0.0, 0.29, 0.0])
     some.positions[8] = some.positions[6]
     (line,) = unit_warnings(some)
-    assert line.startswith("atoms 2 and 3 of 1 are 0.29 A apart, and some of 1 more frame: leave them out")
+    assert line.startswith("atoms 2 and 3 of 2 are 0.29 A apart, and some of 1 more frame: leave them out")
 
 
 def test_a_scale_where_all_forces_vanish():
