@@ -350,7 +350,7 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
             UsageError: The task has no export, or not in this format; or the file cannot be written.
         """
         if format not in self.export_formats:
-            raise UsageError(f"models on {self.kind} are exported as --format {' or '.join(self.export_formats)}, got {format}")
+            raise UsageError(f"--format of models on {self.kind} is {' or '.join(self.export_formats)}, got {format}")
         check_output(Path(path), force=force)
         return self.write_export(Path(path), format, force=force)
 

@@ -67,6 +67,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     validation: Mapping[str, float] = MappingProxyType({})
     """The metrics of the validation split, where they are known."""
     batch_size: ClassVar[int] = 32
+    export_formats: ClassVar[tuple[str, ...]] = ("torch",)
     audit_batch_size: ClassVar[int] = 2
     audit_points: ClassVar[int] = 128
     kind: ClassVar[str] = "clouds"

@@ -38,6 +38,7 @@ class PotentialPredictor(Predictor[Potential, PointCloudSet]):
 
     suffixes: ClassVar[tuple[str, ...]] = (".extxyz", ".xyz")
     batch_size: ClassVar[int] = 16
+    export_formats: ClassVar[tuple[str, ...]] = ("torch",)
     audit_batch_size: ClassVar[int] = 2
     kind: ClassVar[str] = "frames"
     public: ClassVar[tuple[str, ...]] = ()
