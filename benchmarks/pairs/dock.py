@@ -34,7 +34,7 @@ from intertwine.tasks.dock import (
     measure_alpha_carbons,
     measure_docking,
 )
-from intertwine.tasks.equidock import Complex
+from intertwine.tasks.dock.equidock import Complex
 
 BUILD = Path(__file__).parents[2] / "build" / "dock"
 HOMOLOGOUS = frozenset(["1VFB", "1MLC", "1JPS", "2AYO", "6B0S", "5HGG", "4POU", "5C7X", "1H1V"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterable, Sequence
 from html import escape
 
 _STYLE = """\
@@ -23,6 +24,7 @@ table.figures th { font-weight: 600; border-bottom: 1px solid currentColor; }
 .figures th:first-child, .figures td:first-child { padding-left: 0; text-align: left; }
 .figures td { border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 code { font-size: 0.9em; }
+.beside { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); }
 """
 
 
@@ -54,6 +56,22 @@ def heading(text: str) -> str:
 def illustration(svg: str, caption: str) -> str:
     """A figure with its caption."""
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def png_address(content: bytes) -> str:
+    """A PNG file as an address that holds all of it."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def picture(content: bytes, caption: str) -> str:
+    """A PNG file as a figure with its caption."""
+    image = f'<img src="{png_address(content)}" alt="{escape(caption)}" style="width: 100%; height: auto">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def side_by_side(fragments: Iterable[str]) -> str:
+    """Fragments in columns where there is room, else one under the other."""
+    return f'<div class="beside">{"".join(fragments)}</div>'
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

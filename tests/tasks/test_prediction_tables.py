@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from intertwine.tasks._exported import TOLERANCE, Check, ExportResult, _relative
+from intertwine.tasks._registry import get
 from intertwine.tasks._table_predictions import (
     class_predictions,
     number_predictions,
@@ -61,3 +62,11 @@ def test_what_an_exported_model_must_meet(difference, equivariance, checks, pass
 def test_relative_differences():
     assert _relative(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 8.0])) == pytest.approx(4 / 73**0.5)
     assert _relative(torch.tensor([1e-12]), torch.tensor([0.0])) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "formats"),
+    [("classify", "torch"), ("segment", "torch"), ("potential", "torch"), ("images", "torch onnx")],
+)
+def test_formats_of_exports(task, formats):
+    assert get(task).predictor_type().export_formats == tuple(formats.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -182,6 +182,51 @@ def with_validation(split: Split, classes: Tensor | None, seed: int, names: Sequ
     else:
         inner = stratified_split(classes[split.train], validation=0.1, test=0, seed=seed, names=names)
     return Split(split.n, split.train[inner.train], split.train[inner.validation], split.test, seed)
+
+
+def labeled_split(
+    n: int,
+    classes: Tensor | None,
+    names: Sequence[str] | None,
+    prescribed: Split | None,
+    train: Amount = None,
+    validation: Amount = None,
+    test: Amount = None,
+    seed: int = 0,
+) -> Split:
+    """The prescribed split where there is one, else a random one, stratified where there are classes.
+
+    A size of the training part that is asked for only shortens that of a prescribed split: learning curves on a
+    published split keep its test part.
+
+    Args:
+        n: how many examples there are.
+        classes: (n,) int64; None where there are none.
+        names: of the classes.
+        prescribed: a split, if the data have one.
+        train: as in `make_split`.
+        validation: the same; given, it replaces the prescribed split.
+        test: the same.
+        seed: from 0 to 2^32 - 1.
+
+    Raises:
+        UsageError: as in `make_split`; or the prescribed split has nothing to train on.
+    """
+    if prescribed is not None and validation is None and test is None:
+        whole = with_validation(prescribed, classes, seed, names)
+        return whole if train is None else _shortened(whole, train, classes, seed)
+    if classes is None:
+        return make_split(n, train, validation, test, seed)
+    return stratified_split(classes, train, validation, test, seed, names=names)
+
+
+def _shortened(split: Split, train: int | float, classes: Tensor | None, seed: int) -> Split:
+    """The split with so many of its training examples, each class with its share."""
+    if classes is None:
+        part = make_split(len(split.train), train, 0, 0, seed)
+    else:
+        part = stratified_split(classes[split.train], train, 0, 0, seed)
+    return replace(split, train=split.train[part.train], seed=seed)
 
 
 def split_from_parts(parts: Tensor) -> Split:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,11 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.auditing import Report, audit
 from intertwine.data import Split
 from intertwine.tasks._exported import ExportResult, write_exported
-from intertwine.tasks._output import check_prediction_output, output_file, output_folder
+from intertwine.tasks._output import check_output, check_prediction_output, output_file, output_folder
 from intertwine.tasks._results import (
     AuditSettings,
     Evaluation,
+    Examples,
     PredictionChunk,
     PredictionResult,
     PredictionWriter,
@@ -32,15 +33,6 @@ from intertwine.tasks._suggestions import unknown
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
-
-
-class Examples(Protocol):
-    """A set of examples with known answers."""
-
-    def __len__(self) -> int: ...
-
-    def select(self, indices: Tensor | Sequence[int]) -> Self:
-        """These examples, in this order."""
 
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -71,6 +63,8 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
     """The public sets that it can read."""
     protocols: ClassVar[tuple[str, ...]] = ()
     """The ways of evaluating that `evaluate` tells apart."""
+    export_formats: ClassVar[tuple[str, ...]] = ("torch", "onnx")
+    """What the model may be exported as."""
 
     def __init__(self, model: ModelT, config: dict[str, Any], split: Split) -> None:
         self.config, self.split = config, split
@@ -353,11 +347,18 @@ class Predictor(ABC, Generic[ModelT, ExamplesT]):
             force: Whether an existing file may be replaced.
 
         Raises:
-            UsageError: The task has no export, a package is missing, or the file cannot be written.
+            UsageError: The task has no export, or not in this format; or the file cannot be written.
         """
+        if format not in self.export_formats:
+            raise UsageError(f"--format of models on {self.kind} is {' or '.join(self.export_formats)}, got {format}")
+        check_output(Path(path), force=force)
+        return self.write_export(Path(path), format, force=force)
+
+    def write_export(self, path: Path, format: str, *, force: bool) -> ExportResult:
+        """What `export` does once format and path are checked: here, to write `export_module`."""
         ordinary, example = self.export_module()
         claims = self.claims_symmetry
-        return write_exported(self.model.cpu(), ordinary, example, Path(path), format, claims=claims, force=force)
+        return write_exported(self.model.cpu(), ordinary, example, path, format, claims=claims, force=force)
 
     def _predicted(
         self, chunks: Iterable[Any], name: str, batch_size: int, progress: ProgressCallback

@@ -15,7 +15,7 @@ ENTRY_POINTS = "intertwine.tasks"
 
 _OURS = {
     "classify": "intertwine.tasks.classify:Classify",
-    "dock": "intertwine.tasks.equidock:DockTask",
+    "dock": "intertwine.tasks.dock.equidock:DockTask",
     "images": "intertwine.tasks.images:Images",
     "keypoints": "intertwine.tasks.keypoints:KeypointTask",
     "potential": "intertwine.tasks.potential:PotentialTask",

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from intertwine._errors import UsageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from torch import Tensor
+
+
+class Examples(Protocol):
+    """A set of examples with known answers."""
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: Tensor | Sequence[int]) -> Self:
+        """These examples, in this order."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +114,18 @@ def stem(data: str) -> str:
 def names_digest(names: Sequence[str]) -> str:
     """The SHA-256 of names in their order, by which a run knows its data again."""
     return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def check_names(data: Mapping[str, Any], names: Sequence[str], kind: str) -> None:
+    """Raise if the files of a run are no longer those that were split.
+
+    Args:
+        data: What the checkpoint keeps: "source", "names_sha256" and, under their kind, how many there were.
+        names: Those of now.
+        kind: What they are.
+    """
+    if names_digest(names) != data["names_sha256"]:
+        raise UsageError(
+            f"{data['source']} had {data[kind]:,} {kind} when this model was trained and has others now "
+            f"({len(names):,}): the split no longer fits; pass other data"
+        )

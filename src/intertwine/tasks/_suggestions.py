@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from intertwine._errors import UsageError
@@ -49,3 +49,24 @@ def unknown(kind: str, value: str, known: Iterable[str], *, hint: str = "") -> U
     question = f'; did you mean "{match}"?' if match else "."
     listing = f" Known: {', '.join(names)}" if names else ""
     return UsageError(f'no {kind} "{value}"{question}{listing}{". " + hint if hint else ""}')
+
+
+def parse_words(kind: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The words of a text such as "rotate+shift", in the order of the known ones; none of "none", the first of them.
+
+    Args:
+        kind: What a word names.
+        text: Words with "+" or "," between them.
+        known: The words that exist.
+
+    Raises:
+        UsageError: One is not known.
+
+    >>> parse_words("augmentation", "shift+rotate", ["none", "rotate", "scale", "shift"])
+    ('rotate', 'shift')
+    """
+    words = [word.strip() for word in text.replace(",", "+").split("+")]
+    for word in words:
+        if word not in known:
+            raise unknown(kind, word, known)
+    return tuple(word for word in known[1:] if word in words)

@@ -352,6 +352,7 @@ def atoms(positions, numbers=None, cell=None, pbc=False):
         (atoms([[0, 0, 1], [0, 0, 2], [0, 0, 1]]), "atoms 1 and 3 are at the same place"),
         (atoms([[0, 0, 0]], cell=[1e-5, 1, 1], pbc=True), None),
         (atoms([[0, 0, 0]], cell=[1e-7, 1, 1], pbc=True), "it is periodic, and has no cell"),
+        (atoms([[0, 0, 0]], cell=[np.nan, 1, 1], pbc=True), "its lattice vectors are not finite"),
         (atoms([[0, 0, 0]], cell=[[1, 0, 0], [1, 1e-7, 0], [0, 0, 1]], pbc=True), "are not independent"),
         (atoms([[0, 0, 0]], cell=[[1, 0, 0], [1, 1e-5, 0], [0, 0, 1]], pbc=True), None),
         (atoms([[0, 0, 0], [0, 0, 2]], cell=[4, 4, 2], pbc=True), "atom 2 is a periodic image of atom 1"),

@@ -110,7 +110,7 @@ def test_parts_with_categories(tmp_path):
 
 
 def test_other_formats_are_refused(at_shapes, tmp_path):
-    with pytest.raises(UsageError, match="--format torch"):
+    with pytest.raises(UsageError, match="--format of models on clouds is torch, got onnx"):
         iw.load("runs/classes-message/best").export(tmp_path / "model.onnx", "onnx")
 
 

@@ -14,11 +14,11 @@ from intertwine._errors import UsageError
 from intertwine.models.equidock import separate
 from intertwine.tasks import load
 from intertwine.tasks.dock import complex_pdb, count_clashes, read_structure
-from intertwine.tasks.equidock import Complex, ComplexSet, read_complexes
-from intertwine.tasks.equidock._backbone import RESIDUES, backbone
-from intertwine.tasks.equidock._complexes import find_complexes, split_complexes
-from intertwine.tasks.equidock._evaluation import PoseMeasures, as_evaluation
-from intertwine.tasks.equidock._graphs import complex_graphs
+from intertwine.tasks.dock.equidock import Complex, ComplexSet, read_complexes
+from intertwine.tasks.dock.equidock._backbone import RESIDUES, backbone
+from intertwine.tasks.dock.equidock._complexes import find_complexes, split_complexes
+from intertwine.tasks.dock.equidock._evaluation import PoseMeasures, as_evaluation
+from intertwine.tasks.dock.equidock._graphs import complex_graphs
 from intertwine.testing import TaskTests
 
 pytest.importorskip("gemmi")
@@ -189,7 +189,7 @@ def run_of_truth(bundle, monkeypatch):
     """Measures of a predictor that knows the answer, whatever motions were made before."""
     from intertwine.data import Split
     from intertwine.tasks.dock import superposition
-    from intertwine.tasks.equidock import DockPredictor
+    from intertwine.tasks.dock.equidock import DockPredictor
 
     network = {"hidden": 8, "layers": 1, "keypoints": 4, "neighbors": 4}
     config = {"network": network, "data": {"source": "", "given": ""}, "seed": 0}

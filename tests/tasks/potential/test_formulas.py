@@ -7,6 +7,7 @@ import torch
 
 from intertwine.data import PointCloudSet
 from intertwine.tasks.potential._loss import LossWeights
+from intertwine.tasks.potential._plan import _scale
 from intertwine.tasks.potential.frames._reference import add_isolated, reference_energies
 from intertwine.tasks.potential.frames._units import unit_warnings
 
@@ -119,3 +120,31 @@ def test_energies_per_atom_follow_fractions():
     assert not [line for line in unit_warnings(frames(numbers, counts, total)) if "per atom" in line]
     lines = [line for line in unit_warnings(frames(numbers, counts, per_atom)) if "per atom" in line]
     assert lines == ["energies look like energies per atom: a potential learns total energies; multiply by the atoms"]
+
+
+def test_energies_per_atom_are_seen_in_spite_of_noise():
+    """Twelve frames of 8 or 16 atoms of two elements, energies of 0.2 to 0.5 eV an atom, a tenth of it noise."""
+    noise = torch.randn(12, generator=torch.Generator().manual_seed(0)).tolist()
+    counts = [8, 16] * 6
+    numbers = [29 if atom < 2 + frame % 5 else 13 for frame, size in enumerate(counts) for atom in range(size)]
+    per_atom = [0.35 + 0.01 * (frame % 5) + 0.03 * one for frame, one in enumerate(noise)]
+    total = [energy * size for energy, size in zip(per_atom, counts, strict=True)]
+    assert not [line for line in unit_warnings(frames(numbers, counts, total)) if "per atom" in line]
+    assert [line for line in unit_warnings(frames(numbers, counts, per_atom)) if "per atom" in line]
+
+
+def test_atoms_that_nearly_coincide_are_named():
+    some = frames([8, 1, 1] * 3, [3, 3, 3], [-2000.0] * 3)
+    assert not unit_warnings(some)
+    some.positions[5] = some.positions[4] + torch.tensor([0.0, 0.29, 0.0])
+    some.positions[8] = some.positions[6]
+    (line,) = unit_warnings(some)
+    assert line.startswith("atoms 2 and 3 of 2 are 0.29 A apart, and some of 1 more frame: leave them out")
+
+
+def test_a_scale_where_all_forces_vanish():
+    """Crystals in their places: no forces, and energies that differ by 2 eV in frames of 4 atoms from the reference."""
+    still = frames([29] * 8, [4, 4], [1.0, 5.0], forces=0.0)
+    assert _scale(still, torch.tensor([3.0, 3.0])) == pytest.approx(1.0)
+    assert _scale(frames([29] * 8, [4, 4], [1.0, 5.0], forces=0.5), torch.tensor([3.0, 3.0])) == pytest.approx(0.5)
+    assert _scale(still, torch.tensor([1.0, 5.0])) == pytest.approx(1e-3)

@@ -14,6 +14,7 @@ from intertwine import SO3
 from intertwine.models.pair import SoftMatches
 from intertwine.ops.alignment import RigidMotion
 from intertwine.tasks._results import PredictionChunk
+from intertwine.tasks._table_or_archive import ArrayArchive
 from intertwine.tasks.register._evaluation import (
     Scores,
     as_evaluation,
@@ -26,7 +27,7 @@ from intertwine.tasks.register._features import moment_features
 from intertwine.tasks.register._job import _spacing, match_losses, motion_losses
 from intertwine.tasks.register._pairs import ViewPair, _near, cut_views, draw_pairs
 from intertwine.tasks.register._predictor import RegisterPredictor, _in_memory, _partners
-from intertwine.tasks.register._writing import MotionArchive, MotionTable, write_motion
+from intertwine.tasks.register._writing import MotionTable, write_motion
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -345,7 +346,7 @@ def test_files_of_many_motions(tmp_path):
     assert first[:5] == ["a", "b", "0.7500", "0.2500", "0.5000"]
     assert np.allclose(np.array(first[5:], dtype=float), matrices[0, :3].flatten(), atol=1e-9)
     assert second[5:9] == ["1", "0", "0", "0"]
-    archive = MotionArchive()
+    archive = ArrayArchive()
     archive.write(chunk)
     archive.write(chunk)
     archive.save(tmp_path / "a.npz")

@@ -13,7 +13,7 @@ from intertwine.cli._origin import page_origin
 
 if TYPE_CHECKING:
     from intertwine.tasks.dock import DockingResult
-    from intertwine.tasks.equidock import DockPredictor
+    from intertwine.tasks.dock.equidock import DockPredictor
 
 SUCCESS = 0
 
@@ -82,7 +82,7 @@ def dock(
 def _trained(checkpoint: str) -> DockPredictor:
     """The network of a checkpoint."""
     from intertwine.tasks import load
-    from intertwine.tasks.equidock import DockPredictor
+    from intertwine.tasks.dock.equidock import DockPredictor
 
     predictor = load(checkpoint)
     if not isinstance(predictor, DockPredictor):

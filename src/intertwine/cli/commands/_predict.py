@@ -45,5 +45,5 @@ def predict(
     screen = console()
     with progress(screen, "predict") as report:
         done = predictor.predict(data, output=path, force=force, batch_size=batch_size, progress=report, strict=strict)
-    show_line(screen, "written", f"{path}, {done:,} structures")
+    show_line(screen, "written", f"{path}, {done:,} structure{'' if done == 1 else 's'}")
     return 0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from intertwine.data._lazy_names import LazyNames
 from intertwine.data._ragged import as_indices
-from intertwine.data._split import Amount, Split, make_split, stratified_split, with_validation
+from intertwine.data._split import Amount, Split, labeled_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,18 +103,4 @@ class NetworkSet:
             seed: From 0 to 2^32 - 1.
         """
         classes, names = self.labels.get("classes"), self.label_names.get("classes")
-        if self.split is not None and validation is None and test is None:
-            whole = with_validation(self.split, classes, seed, names)
-            return whole if train is None else _shortened(whole, train, classes, seed)
-        if classes is None:
-            return make_split(len(self), train, validation, test, seed)
-        return stratified_split(classes, train, validation, test, seed, names=names)
-
-
-def _shortened(split: Split, train: int | float, classes: Tensor | None, seed: int) -> Split:
-    """The split with so many of its training networks, each class with its share."""
-    if classes is None:
-        part = make_split(len(split.train), train, 0, 0, seed)
-    else:
-        part = stratified_split(classes[split.train], train, 0, 0, seed)
-    return replace(split, train=split.train[part.train], seed=seed)
+        return labeled_split(len(self), classes, names, self.split, train, validation, test, seed)

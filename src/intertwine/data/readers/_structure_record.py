@@ -177,8 +177,10 @@ def _check_cell(atoms: Any, location: str) -> None:
     rows = np.asarray(atoms.cell[:], dtype=np.float64)[np.asarray(atoms.pbc)]
     if not len(rows):
         return
+    if not np.isfinite(rows).all():
+        raise UsageError(f"{location}: its lattice vectors are not finite; correct them, or leave it out")
     lengths = np.linalg.norm(rows, axis=1)
-    if not np.isfinite(rows).all() or (lengths < 1e-6).any():
+    if (lengths < 1e-6).any():
         raise UsageError(f'{location}: it is periodic, and has no cell; write Lattice="...", or pbc="F F F"')
     if np.linalg.svd(rows / lengths[:, None], compute_uv=False).min() < 1e-6:
         raise UsageError(f"{location}: the lattice vectors of its periodic directions are not independent")

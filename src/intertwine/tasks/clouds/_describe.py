@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks._skipped import skipped_text
+from intertwine.tasks._description import data_line
 from intertwine.tasks.clouds._choices import estimated_share, needs_normals
 from intertwine.tasks.clouds._job import CloudJob
 
@@ -20,20 +20,13 @@ def describe(job: CloudJob, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    data, encoder, split = job.config["data"], job.config["encoder"], job.split
-    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+    data, encoder = job.config["data"], job.config["encoder"]
     parameters = sum(parameter.numel() for parameter in job.model.parameters())
-    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
     size = encoder["hidden"].replace(" ", "") if encoder["hidden"] else f"{encoder['width']} channels"
     frame = "" if encoder["frame"] == "none" else f" in {encoder['frame']} frames"
-    skipped = skipped_text(data["skipped"])
     mirrors = ", mirror images told apart" if encoder["group"] == "SO3" else ""
     lines = [
-        (
-            "data",
-            f"{name}: {data['clouds']:,} clouds, {kinds(job.config)}, split {sizes} "
-            f"(seed {split['seed']}, written to {folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-        ),
+        data_line(data, f"{data['clouds']:,} clouds, {kinds(job.config)}", job.split, folder),
         (
             "encoder",
             f"{encoder['name']}{frame}{mirrors}, {layers_text(encoder)}, {size}, {parameters:,} parameters"

@@ -8,14 +8,13 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import NearestNeighbors, PointCloudDataset, PointCloudSet, Split
-from intertwine.tasks._example_groups import grouped_split
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import resolve
 from intertwine.tasks.clouds._choices import DESCRIPTORS, needs_normals
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._options import CloudOptions
 from intertwine.tasks.clouds._source import Sampling, describe_source, own_normals, read
-from intertwine.tasks.options import share
 
 _CHANNELS = 128
 _CUTOFF_MARGIN = 1.2
@@ -45,8 +44,14 @@ def plan(
     source = resolve(options.data)
     sampling = Sampling.of_options(options)
     clouds = read(source, sampling, parts=job_type.point_labels, strict=options.strict, progress=progress)
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = _make_split(clouds, amounts, options)
+    split = split_examples(
+        options,
+        clouds.names,
+        clouds.make_split,
+        classes=clouds.cloud_fields["classes"],
+        class_names=clouds.label_names["classes"],
+        prescribed=clouds.split is not None,
+    )
     _check_split(clouds, split, options.data)
     config = {
         "data": describe_source(options.data, source, clouds),
@@ -102,22 +107,6 @@ def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
     if not bool(own.any()):
         return 1.0
     return options.estimated_normals if bool(own.all()) else max(options.estimated_normals, _MIXED)
-
-
-def _make_split(clouds: PointCloudSet, amounts: dict[str, Any], options: CloudOptions) -> Split:
-    """The split of the clouds, with groups kept together if that is asked for."""
-    if options.group_by is None:
-        return clouds.make_split(**amounts, seed=options.seed)
-    return grouped_split(
-        options.data,
-        clouds.names,
-        options.group_by,
-        amounts,
-        options.seed,
-        classes=clouds.cloud_fields["classes"],
-        class_names=clouds.label_names["classes"],
-        prescribed=clouds.split is not None,
-    )
 
 
 def _cutoff(clouds: PointCloudSet, split: Split, samples: int, k: int) -> float:

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import torch
 from torch import Tensor
 
-from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine._torch_threads import torch_threads
 from intertwine.data import CloudChunk, PointCloudBatch, PointCloudDataset, PointCloudSet
 from intertwine.tasks._exported import ExportResult
-from intertwine.tasks._output import check_output
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import AuditSettings, Evaluation, not_finite
 from intertwine.tasks._skipped import warn_skipped
@@ -69,6 +67,7 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
     validation: Mapping[str, float] = MappingProxyType({})
     """The metrics of the validation split, where they are known."""
     batch_size: ClassVar[int] = 32
+    export_formats: ClassVar[tuple[str, ...]] = ("torch",)
     audit_batch_size: ClassVar[int] = 2
     audit_points: ClassVar[int] = 128
     kind: ClassVar[str] = "clouds"
@@ -204,26 +203,16 @@ class CloudPredictor(Predictor[NetworkT, PointCloudSet]):
             for indices in torch.split(torch.arange(len(examples)), self.audit_batch_size)
         ]
 
-    def export(self, path: str | Path, format: str = "torch", *, force: bool = False) -> ExportResult:
-        """Write the model as a program for `torch.export.load`, from points to logits, and audit it from the file.
-
-        Args:
-            path: The file.
-            format: "torch".
-            force: Whether an existing file may be replaced.
+    def write_export(self, path: Path, format: str, *, force: bool) -> ExportResult:
+        """Write a program from points to logits, with its neighbor searches.
 
         Raises:
-            UsageError: Another format; no data to audit it on; or the file cannot be written.
+            UsageError: There are no data to audit it on, or the file cannot be written.
         """
-        if format != "torch":
-            raise UsageError(
-                f"a model on clouds is exported as --format torch, with its neighbor searches; got {format}"
-            )
-        check_output(Path(path), force=force)
         examples = self.read(None, no_progress).unfold(self.config["draws"])
         dataset = self.dataset(examples.select(torch.linspace(0, len(examples) - 1, _EXPORTED).long()))
         clouds = [dataset.batch([index]) for index in range(_EXPORTED)]
-        return export_clouds(self.model.cpu().eval(), clouds, self.config, Path(path), force=force)
+        return export_clouds(self.model.cpu().eval(), clouds, self.config, path, force=force)
 
     def audit(self, data: str | Path | None = None, settings: AuditSettings | None = None) -> Report:
         """Measure the equivariance on one thread: the inputs are small, and two threads take twice as long."""

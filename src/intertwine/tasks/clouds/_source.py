@@ -14,7 +14,7 @@ from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import CloudChunk, PointCloudSet, estimate_normals, iter_shapes, read_shapes
-from intertwine.tasks._source import names_digest
+from intertwine.tasks._source import check_names, names_digest
 from intertwine.tasks._suggestions import nearest
 from intertwine.tasks.clouds._choices import DESCRIPTORS, estimated_share, needs_normals
 
@@ -137,11 +137,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     recorded = config["data"]
     sampling = Sampling.of_config(config)._replace(draws=config["draws"])
     clouds = read(recorded["source"], sampling, parts="parts" in config, progress=progress)
-    if names_digest(clouds.names) != recorded["names_sha256"]:
-        raise UsageError(
-            f"{recorded['source']} had {recorded['clouds']:,} clouds when this model was trained and has others now "
-            f"({len(clouds):,}): the split no longer fits; pass other data"
-        )
+    check_names(recorded, clouds.names, "clouds")
     return clouds
 
 

@@ -1,5 +1,6 @@
 """Rigid docking of proteins: structures, scalar fields, exhaustive search, measures, and files.
 
+The network that `intertwine fit dock` trains is in `equidock`.
 Importing this package loads no torch; its names are loaded when they are first used.
 """
 

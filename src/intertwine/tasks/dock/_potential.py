@@ -17,10 +17,9 @@ from intertwine.ops import GaussianKernel, PointField
 from intertwine.tasks.dock._atom_types import ATOM_TYPES, atom_types
 from intertwine.tasks.dock._ranking import RankingScore
 from intertwine.tasks.dock._structure import Structure
-from intertwine.tasks.dock._tables import rounded, tensors_of
+from intertwine.tasks.dock._tables import numbers_of, tensors_of
 
 FORMAT = 1
-_TABLES = ("features", "widths", "amplitudes")
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class PairPotential:
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as lists, rounded to six digits."""
-        return {name: rounded(getattr(self, name).tolist()) for name in _TABLES}
+        return numbers_of(self)
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> PairPotential:
@@ -118,7 +117,7 @@ class PairPotential:
         Raises:
             UsageError: If a key is missing or a shape does not fit.
         """
-        return cls(*tensors_of(numbers, _TABLES, "a pair potential"))
+        return cls(*tensors_of(numbers, ("features", "widths", "amplitudes"), "a pair potential"))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from intertwine._errors import UsageError
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock._pose_weights import PoseTable, check_poses, pose_weights
 from intertwine.tasks.dock._structure import Array, Structure
-from intertwine.tasks.dock._tables import rounded, tensors_of
+from intertwine.tasks.dock._tables import numbers_of, tensors_of
 
-_TABLES = ("knots", "contacts", "normals")
 NORMAL_RADIUS = 8.0
 """A surface normal is taken from the atoms within this distance, in angstrom."""
 
@@ -156,7 +155,7 @@ class RankingScore:
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as lists, rounded to six digits."""
-        return {"pair": rounded(self.pair)} | {name: rounded(getattr(self, name).tolist()) for name in _TABLES}
+        return numbers_of(self)
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> RankingScore:
@@ -168,7 +167,7 @@ class RankingScore:
         Raises:
             UsageError: If a key is missing or a shape does not fit.
         """
-        pair, *tables = tensors_of(numbers, ("pair", *_TABLES), "a ranking score")
+        pair, *tables = tensors_of(numbers, ("pair", "knots", "contacts", "normals"), "a ranking score")
         if pair.ndim:
             raise UsageError(f"a ranking score expects one number as pair, got a table of {tuple(pair.shape)}")
         return cls(float(pair), *tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -11,12 +12,18 @@ from torch import Tensor
 from intertwine._errors import UsageError
 
 
+def numbers_of(record: Any) -> dict[str, Any]:
+    """The fields of a dataclass, numbers and tensors, as numbers and lists rounded to six digits."""
+    return {each.name: rounded(getattr(record, each.name)) for each in fields(record)}
+
+
 def rounded(values: Any) -> Any:
-    """A number, or lists of them, rounded to six digits.
+    """A number, or lists of them, or those of a tensor, rounded to six digits.
 
     >>> rounded([1 / 3, [2.0]])
     [0.333333, [2.0]]
     """
+    values = values.tolist() if isinstance(values, Tensor) else values
     return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.6g}")
 
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from intertwine._errors import UsageError
-from intertwine.tasks._suggestions import unknown
+from intertwine.tasks._suggestions import parse_words, unknown
 
 PUBLIC = ("fashion-mnist", "mnist", "rotated-mnist")
 """The public sets of images."""
@@ -83,8 +83,4 @@ def parse_augmentations(text: str) -> tuple[str, ...]:
     >>> parse_augmentations("shift+rotate"), parse_augmentations("none")
     (('rotate', 'shift'), ())
     """
-    words = [word.strip() for word in text.replace(",", "+").split("+")]
-    for word in words:
-        if word not in AUGMENTATIONS:
-            raise unknown("augmentation", word, AUGMENTATIONS)
-    return tuple(word for word in AUGMENTATIONS[1:] if word in words)
+    return parse_words("augmentation", text, AUGMENTATIONS)

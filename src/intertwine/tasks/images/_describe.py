@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from intertwine.tasks._skipped import skipped_text
+from intertwine.tasks._description import data_line
 
 
 def describe(job: Any, folder: Path) -> list[tuple[str, str]]:
@@ -18,18 +18,10 @@ def describe(job: Any, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    data, split, layout = job.config["data"], job.split, job.config["layout"]
-    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-    skipped = skipped_text(data["skipped"])
+    data, layout = job.config["data"], job.config["layout"]
     side = f"{layout['size']} x {layout['size']} {'gray' if layout['channels'] == 1 else 'color'}"
-    lines = [
-        (
-            "data",
-            f"{name}: {data['images']:,} images, {side}, {target_text(job.config['target'])}, split {sizes} "
-            f"(seed {split['seed']}, written to {folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-        )
-    ]
+    what = f"{data['images']:,} images, {side}, {target_text(job.config['target'])}"
+    lines = [data_line(data, what, job.split, folder)]
     if data["remarks"]:
         lines.append(("images", "; ".join(data["remarks"])))
     parameters = sum(parameter.numel() for parameter in job.model.parameters())

@@ -10,12 +10,11 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import ImageSet, Split, border_color, to_float
-from intertwine.tasks._example_groups import grouped_split
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import resolve
 from intertwine.tasks.images._choices import MODELS, parse_augmentations, parse_numbers, parse_restriction
 from intertwine.tasks.images._options import ImageOptions
 from intertwine.tasks.images._source import describe_source, read
-from intertwine.tasks.options import share
 
 _WIDTHS = {
     "gcnn": (4, 6, 8, 8, 12, 16),
@@ -48,8 +47,14 @@ def plan(options: ImageOptions, progress: ProgressCallback) -> tuple[dict[str, A
     """
     source = resolve(options.data)
     images = read(source, options.size, options.channels, options.labels, strict=options.strict, progress=progress)
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = _make_split(images, amounts, options)
+    split = split_examples(
+        options,
+        images.names,
+        images.make_split,
+        classes=images.image_fields.get("classes"),
+        class_names=images.label_names.get("classes"),
+        prescribed=images.split is not None,
+    )
     _check_split(images, split, options.data)
     target = _target(images, split)
     network = network_config(options, images.size, target["kind"])
@@ -126,22 +131,6 @@ def _pools(size: int, layers: int) -> tuple[int, ...]:
     count = min(max(0, math.floor(math.log2(max(1, size / _SMALLEST_FIELD)))), layers - 1)
     step = max(1.0, (layers - 2) / max(1, count))
     return tuple(round(1 + number * step) for number in range(count))
-
-
-def _make_split(images: ImageSet, amounts: dict[str, Any], options: ImageOptions) -> Split:
-    """The split, with groups kept together if that is asked for."""
-    if options.group_by is None:
-        return images.make_split(**amounts, seed=options.seed)
-    return grouped_split(
-        options.data,
-        images.names,
-        options.group_by,
-        amounts,
-        options.seed,
-        classes=images.image_fields.get("classes"),
-        class_names=images.label_names.get("classes"),
-        prescribed=images.split is not None,
-    )
 
 
 def _target(images: ImageSet, split: Split) -> dict[str, Any]:

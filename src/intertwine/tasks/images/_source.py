@@ -12,7 +12,7 @@ from intertwine import data
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import ImageLayout, ImageSet, iter_images, read_images
-from intertwine.tasks._source import names_digest
+from intertwine.tasks._source import check_names, names_digest
 from intertwine.tasks._suggestions import nearest
 
 _PUBLIC_SETS: dict[str, Callable[..., ImageSet]] = {
@@ -59,11 +59,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     recorded, layout = config["data"], config["layout"]
     images = read(recorded["source"], layout["size"], layout["channels"], config["target"]["kind"], progress=progress)
-    if names_digest(images.names) != recorded["names_sha256"]:
-        raise UsageError(
-            f"{recorded['source']} had {recorded['images']:,} images when this model was trained and has others now "
-            f"({len(images):,}): the split no longer fits; pass other data"
-        )
+    check_names(recorded, images.names, "images")
     return images
 
 

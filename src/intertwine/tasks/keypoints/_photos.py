@@ -15,7 +15,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import image_files, read_image, to_float
 from intertwine.data.images import IMAGE_SUFFIXES, with_channels
-from intertwine.tasks._source import names_digest
+from intertwine.tasks._source import check_names, names_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +148,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     data = config["data"]
     photos = read_photos(data["source"], data["resolution"], config["training"]["crop"], progress=progress)
-    if photos.digest != data["names_sha256"]:
-        raise UsageError(
-            f"{data['source']} had {data['photos']:,} photos when this model was trained and has others now "
-            f"({len(photos):,}): the split no longer fits; pass other data"
-        )
+    check_names(data, photos.names, "photos")
     return photos
 
 

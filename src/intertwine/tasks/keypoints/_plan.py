@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
-from intertwine.tasks._example_groups import grouped_split
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import resolve
 from intertwine.tasks.keypoints._job import KeypointJob
 from intertwine.tasks.keypoints._network import KeypointNetwork, network_config
 from intertwine.tasks.keypoints._options import KeypointOptions
 from intertwine.tasks.keypoints._photos import read_photos
-from intertwine.tasks.options import share
 
 if TYPE_CHECKING:
     from intertwine.training import Checkpoint
@@ -32,14 +32,10 @@ def prepare_job(options: KeypointOptions, progress: ProgressCallback) -> Keypoin
     taken = None if options.detector is None else _checkpoint_of(options.detector)
     source = resolve(options.data)
     photos = read_photos(source, options.resolution, options.crop, strict=options.strict, progress=progress)
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
     if len(photos) < 3:
         raise UsageError(f"{options.data}: {len(photos)} photos of {options.crop} x {options.crop} pixels or more; "
                          "expected at least 3: to train, to validate and to test on")  # fmt: skip
-    if options.group_by is None:
-        split = make_split(len(photos), **amounts, seed=options.seed)
-    else:
-        split = grouped_split(options.data, photos.names, options.group_by, amounts, options.seed)
+    split = split_examples(options, photos.names, partial(make_split, len(photos)))
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(photos)} photos leave none to {what} on; give more of them")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
+from intertwine.tasks._table_or_archive import open_table_or_archive
 from intertwine.tasks.images import as_pixels
 from intertwine.tasks.keypoints._evaluation import VIEW, AnglePoint, as_evaluation, rotation_curve
 from intertwine.tasks.keypoints._network import KeypointNetwork
@@ -148,16 +148,9 @@ class KeypointPredictor(Predictor[KeypointNetwork, PhotoSet]):
         ragged = {field: [getattr(points, field).numpy() for points in found] for field in Keypoints._fields}
         return PredictionChunk(list(chunk.names), {}, ragged, None)
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table with a row for each keypoint, or an archive with the arrays of each image."""
-        if suffix == ".npz":
-            archive = KeypointArchive()
-            yield archive
-            archive.save(path)
-            return
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield KeypointTable(csv.writer(file, lineterminator="\n"))
+        return open_table_or_archive(path, suffix, KeypointTable, KeypointArchive)
 
 
 class KeypointTable:

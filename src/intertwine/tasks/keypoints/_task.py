@@ -45,20 +45,11 @@ class KeypointTask(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The photos, what was split how, and the size of the networks."""
-        from intertwine.tasks._skipped import skipped_text
+        from intertwine.tasks._description import data_line
         from intertwine.tasks.keypoints._describe import network_text
 
-        data, split = job.config["data"], job.split
-        sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-        name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-        skipped = skipped_text(data["skipped"])
-        lines = [
-            (
-                "data",
-                f"{name}: {data['photos']:,} photos, read as gray, split {sizes} (seed {split['seed']}, written to "
-                f"{folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-            )
-        ]
+        data = job.config["data"]
+        lines = [data_line(data, f"{data['photos']:,} photos, read as gray", job.split, folder)]
         if data["remarks"]:
             lines.append(("photos", "; ".join(data["remarks"])))
         return [*lines, ("network", network_text(job))]

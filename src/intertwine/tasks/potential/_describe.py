@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from intertwine.data import CHEMICAL_SYMBOLS
+from intertwine.tasks._description import sizes_text
 from intertwine.tasks.potential._job import PotentialJob
 
 _UNITS = {"energy": "eV", "forces": "eV/A", "stress": "eV/A^3"}
@@ -23,7 +24,6 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
     """
     config, split = job.config, job.split
     data, model = config["data"], config["model"]
-    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
     symbols = [CHEMICAL_SYMBOLS[number] for number in job.elements]
     names = ", ".join(Path(file["source"]).name for file in data["files"])
     references = " ".join(
@@ -33,8 +33,8 @@ def describe(job: PotentialJob, folder: Path) -> list[tuple[str, str]]:
     return [
         (
             "data",
-            f"{names}: {data['frames']:,} frames of {' '.join(symbols)}, split {sizes} (seed {split['seed']}, written "
-            f"to {folder / 'split.json'})",
+            f"{names}: {data['frames']:,} frames of {' '.join(symbols)}, split {sizes_text(split)} (seed "
+            f"{split['seed']}, written to {folder / 'split.json'})",
         ),
         ("labels", labels_text(config["found"], data["frames"], config.get("converted", ()))),
         ("reference", f"{config['reference']['source']}: {references} eV"),

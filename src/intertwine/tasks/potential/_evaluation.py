@@ -77,7 +77,8 @@ def evaluate_errors(errors: FrameErrors, frames: PointCloudSet, name: str) -> Ev
     details = [kind_table(kinds)] if len(kinds) > 1 else []
     if elements:
         details.append(element_table(elements))
-    return Evaluation(COLUMNS, rows, content, (f"{len(frames):,} frames ({name})",), tuple(details))
+    note = f"{len(frames):,} frame{'' if len(frames) == 1 else 's'} ({name})"
+    return Evaluation(COLUMNS, rows, content, (note,), tuple(details))
 
 
 def quantities(errors: FrameErrors, frames: PointCloudSet) -> dict[str, tuple[str, Tensor, str]]:

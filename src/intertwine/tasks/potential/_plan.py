@@ -142,12 +142,12 @@ def _isolated(options: PotentialOptions, found: LabeledFrames) -> tuple[dict[int
 
 
 def _scale(train: PointCloudSet, reference: torch.Tensor) -> float:
-    """Root mean square force in eV/A; without forces, what references leave of the energy over sqrt(N)."""
+    """Root mean square force in eV/A; without forces that differ from 0, the energy beside references over sqrt(N)."""
     forces = train.point_fields["forces"][train.cloud_fields["has_forces"][train.batch, 0]]
     known = train.cloud_fields["has_energy"][:, 0]
     left = (train.cloud_fields["energy"][:, 0] - reference)[known] / train.counts[known].to(torch.float64).sqrt()
-    values = forces if len(forces) else left
-    return max(float(values.square().mean().sqrt()), _SMALLEST_SCALE)
+    sizes = (float(values.square().mean().sqrt()) for values in (forces, left) if len(values))
+    return next((size for size in sizes if size > _SMALLEST_SCALE), _SMALLEST_SCALE)
 
 
 def _average_neighbors(some: FrameDataset, cutoff: float) -> float:

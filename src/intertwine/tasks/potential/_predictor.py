@@ -17,7 +17,6 @@ from intertwine.auditing import Report
 from intertwine.data import CHEMICAL_SYMBOLS, PointCloudSet, Split
 from intertwine.models import Potential
 from intertwine.tasks._exported import ExportResult
-from intertwine.tasks._output import check_output
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import AuditSettings, Evaluation, PredictionChunk, not_finite
 from intertwine.tasks.potential._audit import AuditedPotential, audit_input, finite_difference_run
@@ -39,6 +38,7 @@ class PotentialPredictor(Predictor[Potential, PointCloudSet]):
 
     suffixes: ClassVar[tuple[str, ...]] = (".extxyz", ".xyz")
     batch_size: ClassVar[int] = 16
+    export_formats: ClassVar[tuple[str, ...]] = ("torch",)
     audit_batch_size: ClassVar[int] = 2
     kind: ClassVar[str] = "frames"
     public: ClassVar[tuple[str, ...]] = ()
@@ -184,24 +184,16 @@ class PotentialPredictor(Predictor[Potential, PointCloudSet]):
             ragged["stress"] = list(stress.numpy())
         return PredictionChunk(frames.names, {"energy": energy[:, None].numpy()}, ragged, chunk)
 
-    def export(self, path: str | Path, format: str = "torch", *, force: bool = False) -> ExportResult:
-        """Write the potential as a program for `torch.export.load`, and audit it from the file.
-
-        Args:
-            path: The file.
-            format: "torch".
-            force: Whether an existing file may be replaced.
+    def write_export(self, path: Path, format: str, *, force: bool) -> ExportResult:
+        """Write a program from structures to energies, with their gradient.
 
         Raises:
-            UsageError: Another format; no data to audit it on; or the file cannot be written.
+            UsageError: There are no data to audit it on, or the file cannot be written.
         """
-        if format != "torch":
-            raise UsageError(f"a potential is exported as --format torch, with its gradient in the file; got {format}")
-        check_output(Path(path), force=force)
         frames = self.read(None, no_progress)
         largest = int(frames.counts.clamp_max(_EXPORT_ATOMS).argmax())
         graphs = FrameDataset(frames.select([largest]), self.cutoff).batch([0])
-        return export_potential(self.model.cpu(), graphs, self.config, Path(path), force=force)
+        return export_potential(self.model.cpu(), graphs, self.config, path, force=force)
 
     @property
     def columns(self) -> Mapping[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from intertwine.data import CHEMICAL_SYMBOLS
+from intertwine.tasks._description import data_line
 from intertwine.tasks.properties._encoders import encoder_name
 from intertwine.tasks.properties._job import PropertyJob
 from intertwine.tasks.properties._targets import Target
@@ -20,19 +21,11 @@ def describe(job: PropertyJob, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    data, encoder, split = job.config["data"], job.config["encoder"], job.split
-    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+    data, encoder = job.config["data"], job.config["encoder"]
     elements = " ".join(CHEMICAL_SYMBOLS[number] for number in job.elements)
     parameters = sum(parameter.numel() for parameter in job.model.parameters())
     kind = "structures" if not data.get("periodic") else f"structures ({data['periodic']:,} periodic)"
-    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-    lines = [
-        (
-            "data",
-            f"{name}: {data['structures']:,} {kind} of {elements}, split {sizes} "
-            f"(seed {split['seed']}, written to {folder / 'split.json'})",
-        )
-    ]
+    lines = [data_line(data, f"{data['structures']:,} {kind} of {elements}", job.split, folder)]
     for target, fit, config in zip(job.targets, job.compositions, job.config["targets"], strict=True):
         lines.append(("target", _target_line(target, config["pool"], float(fit.scale[-1]))))
     name, hidden = encoder_name(encoder["layer"]), encoder["hidden"].replace(" ", "")

@@ -13,12 +13,11 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import PointCloudSet, Split
-from intertwine.tasks._output import output_file
 from intertwine.tasks.properties._describe import describe
 from intertwine.tasks.properties._job import PropertyJob
 from intertwine.tasks.properties._predictor import PropertyPredictor
 from intertwine.tasks.properties._source import target_values
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _MOST_STRUCTURES, _MOST_POINTS = 5000, 1500
 _COLORS = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.RED, figures.GRAY)
@@ -47,13 +46,9 @@ class PropertyPage:
             *(page.paragraph(f"{label.capitalize()}: {text}.") for label, text in lines),
             *(self._errors() if len(self.structures) else ()),
             *self._curves(),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         given = self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"Properties of {Path(given).name or given}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"Properties of {Path(given).name or given}", body)
 
     def _errors(self) -> list[str]:
         """Mean errors, predictions, and errors of each element where atoms have targets."""

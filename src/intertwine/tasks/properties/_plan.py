@@ -18,7 +18,6 @@ from intertwine.data import (
 )
 from intertwine.tasks._example_groups import check_parts, number
 from intertwine.tasks._source import resolve
-from intertwine.tasks.options import share
 from intertwine.tasks.properties._atom_targets import resolve_targets
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._encoders import ENCODERS
@@ -49,7 +48,7 @@ def plan(
     targets = _targets(options, source)
     field = options.group_by if options.group_by != FORMULA else None
     structures = read(options.data, targets, progress, group_field=field)
-    amounts: dict[str, Any] = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
+    amounts: dict[str, Any] = options.shares
     if options.group_by is None:
         split = make_split(len(structures), **amounts, seed=options.seed)
     else:

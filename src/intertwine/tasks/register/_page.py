@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,14 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
-from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import curve_figure
+from intertwine.tasks._learning_curves import Panel, learning_section
 from intertwine.tasks.register._draw import draw_view_pairs
 from intertwine.tasks.register._evaluation import STRATA, Scores, as_evaluation
 from intertwine.tasks.register._job import RegisterJob
 from intertwine.tasks.register._network import network_text
 from intertwine.tasks.register._pairs import ViewPair
 from intertwine.tasks.register._predictor import RegisterPredictor
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _SHAPES, _DRAWN = 12, 5
 """The page is about so many held-out shapes at most, and shows so many pairs."""
@@ -51,13 +48,9 @@ def write_report(job: RegisterJob, history: Sequence[dict[str, float]], path: Pa
         *_by_overlap(scores, overlaps, job.config["pairs"]["overlap"]),
         *_examples(predictor, pairs, scores, shapes.names),
         *_learning(history),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Registration of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Registration of {Path(given).name or given}", body)
 
 
 def _lead(job: RegisterJob, measured: str) -> list[str]:
@@ -121,29 +114,18 @@ def _examples(
     ]
     content = io.BytesIO()
     draw_view_pairs(some, motions, titles).savefig(content, format="png", dpi=110)
-    uri = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
     caption = (
         "Pairs before registration, each view about its own center (above), and after (below): the motion of the "
         "network, refined; errors modulo the symmetry of the shape."
     )
-    image = f'<img src="{uri}" alt="{escape(caption)}" style="width: 100%; height: auto">'
-    return [page.heading("Pairs"), f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"]
+    return [page.heading("Pairs"), page.picture(content.getvalue(), caption)]
 
 
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
-    """Learning curves; nothing without matplotlib or epochs."""
-    if find_spec("matplotlib") is None or not history:
-        return []
-    losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
+    """Learning curves of the network alone."""
     errors = {
         "rotation (degrees)": [row["rotation"] for row in history],
         "translation (% of diameter)": [row["translation"] for row in history],
     }
-    pair = (
-        (curve_figure(history, "loss", losses, None), "Loss in training and in validation."),
-        (curve_figure(history, "mean error", errors, None), "Validation: errors of the network alone, not refined."),
-    )
-    html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-    columns = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
-    style = f"<style>.pair {{ display: grid; gap: 0 1.5rem; grid-template-columns: {columns}; }}</style>"
-    return [page.heading("Learning"), f'{style}<div class="pair">{html}</div>']
+    caption = "Validation: errors of the network alone, not refined."
+    return learning_section(history, Panel("mean error", errors, None, caption))

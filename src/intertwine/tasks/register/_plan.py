@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,9 +10,8 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import PointCloudSet, make_split
-from intertwine.tasks._example_groups import grouped_split
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import names_digest, resolve
-from intertwine.tasks.options import share
 from intertwine.tasks.register._options import RegisterOptions
 from intertwine.tasks.register._pairs import collate, draw_pairs
 from intertwine.tasks.register._source import read, shapes_of
@@ -39,11 +39,7 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
             f"{options.data}: {len(clouds)} shape{'s' * (len(clouds) != 1)}; expected at least 3: to train, to "
             "validate and to test on"
         )
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    if options.group_by is None:
-        split = make_split(len(clouds), **amounts, seed=options.seed)
-    else:
-        split = grouped_split(options.data, clouds.names, options.group_by, amounts, options.seed)
+    split = split_examples(options, clouds.names, partial(make_split, len(clouds)))
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(clouds)} shapes leave none to {what} on; give more of them")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,6 +23,7 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
+from intertwine.tasks._table_or_archive import ArrayArchive, open_table_or_archive
 from intertwine.tasks.register._evaluation import (
     STRATA,
     Scores,
@@ -35,7 +35,7 @@ from intertwine.tasks.register._evaluation import (
 from intertwine.tasks.register._network import MotionMatrix, build_network, motion_matrices
 from intertwine.tasks.register._pairs import PairBatch, ViewPair, collate
 from intertwine.tasks.register._source import read, read_again, shapes_of
-from intertwine.tasks.register._writing import MotionArchive, MotionTable
+from intertwine.tasks.register._writing import MotionTable
 
 NETWORK, REFINED, UNTRAINED = "network", "refined", "untrained"
 _LEAST_POINTS = 4
@@ -236,16 +236,9 @@ class RegisterPredictor(Predictor[RegistrationNetwork, PointCloudSet]):
         }
         return PredictionChunk([" ".join(pair.names) for pair in chunk], arrays, {}, [pair.names for pair in chunk])
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table with a row for each pair, or an archive of arrays."""
-        if suffix == ".npz":
-            archive = MotionArchive()
-            yield archive
-            archive.save(path)
-            return
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield MotionTable(csv.writer(file, lineterminator="\n"))
+        return open_table_or_archive(path, suffix, MotionTable, ArrayArchive)
 
 
 def _timed(kind: str, pair: ViewPair, motion: Tensor, matched: tuple[Tensor, Tensor]) -> tuple[float, Tensor]:

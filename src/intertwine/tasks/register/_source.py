@@ -10,7 +10,7 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import PointCloudSet, iter_shapes
-from intertwine.tasks._source import names_digest
+from intertwine.tasks._source import check_names
 
 DENSITY = 12
 """Points that are sampled of a shape for each point of a view that a network matches."""
@@ -54,11 +54,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     data = config["data"]
     clouds = read(data["source"], config["pairs"]["points"], config["seed"], progress=progress)
-    if names_digest(clouds.names) != data["names_sha256"]:
-        raise UsageError(
-            f"{data['source']} had {data['shapes']:,} shapes when this model was trained and has others now "
-            f"({len(clouds):,}): the split no longer fits; pass other data"
-        )
+    check_names(data, clouds.names, "shapes")
     return clouds
 
 

@@ -46,20 +46,13 @@ class RegisterTask(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The shapes, what was split how, the pairs, and the size of the network."""
-        from intertwine.tasks._skipped import skipped_text
+        from intertwine.tasks._description import data_line
         from intertwine.tasks.register._network import network_text
 
-        data, pairs, split = job.config["data"], job.config["pairs"], job.split
-        sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-        name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-        skipped = skipped_text(data["skipped"])
+        data, pairs = job.config["data"], job.config["pairs"]
         parameters = sum(weight.numel() for weight in job.model.parameters())
         return [
-            (
-                "data",
-                f"{name}: {data['shapes']:,} shapes, split {sizes} (seed {split['seed']}, written to "
-                f"{folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-            ),
+            data_line(data, f"{data['shapes']:,} shapes", job.split, folder),
             (
                 "pairs",
                 f"{pairs['per_shape']} of each shape in an epoch, {pairs['points']} points a view, overlap "

@@ -69,23 +69,3 @@ class MotionTable:
         ):
             numbers = (f"{value:.10g}" for value in matrix[:3].flatten())
             self._rows.writerow((*names, f"{confidence:.4f}", *(f"{share:.4f}" for share in shares), *numbers))
-
-
-class MotionArchive:
-    """Gathers the arrays of all pairs, with their names, and writes them as NPZ."""
-
-    def __init__(self) -> None:
-        self._chunks: list[PredictionChunk] = []
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Take the motions of some pairs."""
-        self._chunks.append(chunk)
-
-    def save(self, path: Path) -> None:
-        """Write the file."""
-        arrays: dict[str, Any] = {
-            key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in self._chunks[0].arrays
-        }
-        arrays["names"] = np.array([pair for chunk in self._chunks for pair in chunk.examples])
-        with path.open("wb") as file:
-            np.savez(file, **arrays)

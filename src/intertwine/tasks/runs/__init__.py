@@ -1,6 +1,7 @@
 """Folders of runs: where they stand, what they record, and their summaries."""
 
 from intertwine.tasks.runs._record import command_line, provenance, run_record
+from intertwine.tasks.runs._run_page import write_run_page
 from intertwine.tasks.runs._run_summary import RunSummary, differing_options, find_runs, summarize
 from intertwine.tasks.runs._runs import (
     RUNS,
@@ -27,4 +28,5 @@ __all__ = [
     "remove_empty_folder",
     "run_record",
     "summarize",
+    "write_run_page",
 ]

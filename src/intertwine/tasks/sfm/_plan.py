@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import make_split
-from intertwine.tasks._example_groups import grouped_split
-from intertwine.tasks.options import share
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks.sfm._options import SfmOptions, parse_views
 from intertwine.tasks.sfm._scene_set import SceneSet, has_common_points, read_scenes, scenes_digest
 
@@ -27,11 +27,7 @@ def plan(options: SfmOptions, progress: ProgressCallback) -> tuple[dict[str, Any
     for name, scene in zip(scenes.names, scenes.scenes, strict=True):
         if not has_common_points(scene):
             raise UsageError(f"{name}: no point is seen by two cameras: nothing to learn from; leave this scene out")
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    if options.group_by is None:
-        split = make_split(len(scenes), **amounts, seed=options.seed)
-    else:
-        split = grouped_split(given, scenes.names, options.group_by, amounts, options.seed)
+    split = split_examples(options, scenes.names, partial(make_split, len(scenes)))
     if not len(split.train) or not len(split.validation):
         raise UsageError(f"{given}: {len(scenes)} scenes leave none to validate on; give more of them")
     config: dict[str, Any] = {

@@ -9,8 +9,7 @@ from typing import Any
 
 from intertwine import _figures as figures
 from intertwine import _page as page
-from intertwine.tasks._output import output_file
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 from intertwine.tasks.sfm._job import SfmJob
 
 _MEASURES = (
@@ -38,12 +37,8 @@ def write_report(
         ),
         *_best(job, history),
         *_curves(history),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Scenes of {job.config['data']['given']}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Scenes of {job.config['data']['given']}", body)
 
 
 def _best(job: SfmJob, history: Sequence[dict[str, float]]) -> list[str]:

@@ -44,10 +44,11 @@ class SfmTask(Task):
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The scenes, how they were split, and the size of the network."""
+        from intertwine.tasks._description import sizes_text
         from intertwine.tasks.sfm._scene_set import cameras_of
 
         data, split, network = job.config["data"], job.split, job.config["network"]
-        sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
+        sizes = sizes_text(split)
         synthetic = job.config.get("synthetic", 0)
         more = f"; {synthetic:,} random scenes in an epoch" if synthetic else ""
         parameters = sum(parameter.numel() for parameter in job.model.parameters())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from intertwine.data import user_cache
-from intertwine.tasks._skipped import skipped_text
+from intertwine.tasks._description import data_line
 from intertwine.tasks.weights._network import weight_space
 from intertwine.tasks.weights._options import PUBLIC
 
@@ -21,17 +21,10 @@ def describe(job: Any, folder: Path) -> list[tuple[str, str]]:
     Returns:
         Lines as (label, text).
     """
-    data, split, space = job.config["data"], job.split, weight_space(job.config)
-    sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-    name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-    skipped = skipped_text(data["skipped"])
+    data, space = job.config["data"], weight_space(job.config)
+    what = f"{data['networks']:,} networks of {space.num_weights:,} weights, {target_text(job.config['target'])}"
     lines = [
-        (
-            "data",
-            f"{name}: {data['networks']:,} networks of {space.num_weights:,} weights, "
-            f"{target_text(job.config['target'])}, split {sizes} "
-            f"(seed {split['seed']}, written to {folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-        ),
+        data_line(data, what, job.split, folder),
         ("space", space_text(job.config)),
     ]
     lines += [("fit", remark) for remark in data["remarks"][:1]]

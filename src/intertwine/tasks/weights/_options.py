@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from intertwine.tasks._source import check_source
-from intertwine.tasks._suggestions import unknown
+from intertwine.tasks._suggestions import parse_words
 from intertwine.tasks.options import (
     LARGEST_BATCH,
     LARGEST_RATE,
@@ -39,11 +39,7 @@ def parse_augmentations(text: str) -> tuple[str, ...]:
     >>> parse_augmentations("shift+rotate"), parse_augmentations("none")
     (('rotate', 'shift'), ())
     """
-    words = [word.strip() for word in text.replace(",", "+").split("+")]
-    for word in words:
-        if word not in AUGMENTATIONS:
-            raise unknown("augmentation", word, AUGMENTATIONS)
-    return tuple(word for word in AUGMENTATIONS[1:] if word in words)
+    return parse_words("augmentation", text, AUGMENTATIONS)
 
 
 @dataclass(kw_only=True)

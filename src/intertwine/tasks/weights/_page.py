@@ -12,9 +12,9 @@ import torch
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
-from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table, curve_figure
-from intertwine.tasks.runs import provenance
+from intertwine.tasks._learning_curves import Panel, learning_section
+from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table
+from intertwine.tasks.runs import write_run_page
 from intertwine.tasks.weights._describe import model_text, space_text, target_text
 from intertwine.tasks.weights._job import WeightJob, number_of
 from intertwine.tasks.weights._network import arrays_of
@@ -50,13 +50,9 @@ class WeightPage:
                 for columns, rows in self.found.details
                 for part in (page.heading("Classes"), page.table(columns, rows))
             ),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         given = self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"Weights of {Path(given).name or given}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"Weights of {Path(given).name or given}", body)
 
     def lead(self) -> list[str]:
         """Data, model and what was measured, in sentences."""
@@ -92,21 +88,14 @@ class WeightPage:
 
     def curves(self) -> list[str]:
         """The learning curves; nothing without matplotlib."""
-        if find_spec("matplotlib") is None or not self.history:
-            return []
         rows, name = self.history, self.job.score
         factor, top = (1, None) if name == "mae" else (100, 102)
-        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as given": [factor * row[name] for row in rows],
             "permuted": [factor * row["permuted"] for row in rows],
         }
-        pair = (
-            (curve_figure(rows, "loss", losses, None), "Loss in training and in validation."),
-            (curve_figure(rows, _SCORES[name], scores, top), "Validation, as given and with hidden features permuted."),
-        )
-        html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-        return [page.heading("Learning"), f'<div class="pair curves">{html}</div>']
+        caption = "Validation, as given and with hidden features permuted."
+        return learning_section(rows, Panel(_SCORES[name], scores, top, caption))
 
 
 def _scatter(truth: list[float], predicted: list[float]) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback
 from intertwine.data import NetworkSet, Split
-from intertwine.tasks._example_groups import grouped_split
+from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import resolve
-from intertwine.tasks.options import share
 from intertwine.tasks.weights._network import weight_space
 from intertwine.tasks.weights._options import HIDDEN, LAYERS, WeightOptions, parse_augmentations
 from intertwine.tasks.weights._source import describe_source, read
@@ -31,8 +30,14 @@ def plan(options: WeightOptions, progress: ProgressCallback) -> tuple[dict[str, 
     networks = read(source, options.labels, options.architecture, strict=options.strict, progress=progress)
     if len(networks) < 2:
         raise UsageError(f"{options.data}: one network only; expected some to learn from and some to validate on")
-    amounts = {name: share(name, getattr(options, name)) for name in ("train", "validation", "test")}
-    split = _make_split(networks, amounts, options)
+    split = split_examples(
+        options,
+        networks.names,
+        networks.make_split,
+        classes=networks.labels.get("classes"),
+        class_names=networks.label_names.get("classes"),
+        prescribed=networks.split is not None,
+    )
     _check_split(networks, split, options.data)
     hidden = options.hidden or HIDDEN[options.model]
     activation = options.activation or networks.activation or "other"
@@ -62,22 +67,6 @@ def plan(options: WeightOptions, progress: ProgressCallback) -> tuple[dict[str, 
         if wrong:
             raise UsageError(f"--augment {wrong[0]} is for networks on the plane; these have inputs {first.shape[1:]}")
     return config, split.to_json(), networks
-
-
-def _make_split(networks: NetworkSet, amounts: dict[str, Any], options: WeightOptions) -> Split:
-    """The split, with groups kept together if that is asked for."""
-    if options.group_by is None:
-        return networks.make_split(**amounts, seed=options.seed)
-    return grouped_split(
-        options.data,
-        networks.names,
-        options.group_by,
-        amounts,
-        options.seed,
-        classes=networks.labels.get("classes"),
-        class_names=networks.label_names.get("classes"),
-        prescribed=networks.split is not None,
-    )
 
 
 def _target(networks: NetworkSet, split: Split) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import NetworkSet, iter_networks, mnist_inrs, read_networks
-from intertwine.tasks._source import names_digest
+from intertwine.tasks._source import check_names, names_digest
 from intertwine.tasks._suggestions import nearest
 from intertwine.tasks.weights._options import PUBLIC
 
@@ -61,11 +61,7 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
         recorded["networks"],
         progress=progress,
     )
-    if names_digest(networks.names) != recorded["names_sha256"]:
-        raise UsageError(
-            f"{recorded['source']} had {recorded['networks']:,} networks when this model was trained and has others "
-            f"now ({len(networks):,}): the split no longer fits; pass other data"
-        )
+    check_names(recorded, networks.names, "networks")
     return networks
 
 

@@ -4,7 +4,7 @@ from intertwine.tasks.clouds.report._colors import part_color
 from intertwine.tasks.clouds.report._confusion_tables import STYLE as CONFUSION_STYLE
 from intertwine.tasks.clouds.report._confusion_tables import confusion_table, confusion_tables
 from intertwine.tasks.clouds.report._gallery import GalleryItem
-from intertwine.tasks.clouds.report._page import RunPage, curve_figure, errors_first
+from intertwine.tasks.clouds.report._page import RunPage, errors_first
 
 __all__ = [
     "CONFUSION_STYLE",
@@ -12,7 +12,6 @@ __all__ = [
     "RunPage",
     "confusion_table",
     "confusion_tables",
-    "curve_figure",
     "errors_first",
     "part_color",
 ]

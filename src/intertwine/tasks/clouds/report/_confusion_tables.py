@@ -20,7 +20,6 @@ STYLE = """\
   border: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
 .pair { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 .pair > div { min-width: 0; }
-.curves figure { flex: 1 1 18rem; margin: 0.5rem 0; }
 .pair h3 { font-size: 0.95rem; font-weight: 600; margin: 0 0 0.4rem; }
 """
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
-from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import PointCloudBatch, Split
-from intertwine.tasks._output import output_file
+from intertwine.tasks._learning_curves import Panel, learning_section
 from intertwine.tasks.clouds._choices import ROTATIONS
 from intertwine.tasks.clouds._describe import kinds, layers_text
 from intertwine.tasks.clouds._evaluation import evaluation_table
@@ -21,7 +19,7 @@ from intertwine.tasks.clouds._job import CloudJob
 from intertwine.tasks.clouds._predictor import CloudPredictor
 from intertwine.tasks.clouds.report._confusion_tables import STYLE
 from intertwine.tasks.clouds.report._gallery import GALLERY_SIZE, GalleryItem, gallery, orientations
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _BATCH_SIZE = 32
 _ERRORS_FIRST = 6
@@ -76,13 +74,9 @@ class RunPage(ABC, Generic[PredictorT]):
             f"<style>\n{STYLE}</style>",
             *self.curves(),
             *self.tables(),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         name = Path(self.config["data"]["given"]).name or self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"{self.heading} of {name}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"{self.heading} of {name}", body)
 
     def lead(self) -> list[str]:
         """Data, network and protocols, in sentences."""
@@ -123,48 +117,17 @@ class RunPage(ABC, Generic[PredictorT]):
 
     def curves(self) -> list[str]:
         """The learning curves; nothing without matplotlib."""
-        if not self.history or find_spec("matplotlib") is None:
-            return []
         rows, score = self.history, self.job.score
-        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as in training": [100 * row[score] for row in rows],
             "rotated at random": [100 * row["rotated"] for row in rows],
         }
-        if all("estimated" in row for row in rows):
+        text = "Validation, rotated as in training and rotated at random"
+        if rows and all("estimated" in row for row in rows):
             scores["estimated normals"] = [100 * row["estimated"] for row in rows]
-        drawings = [curve_figure(rows, "loss", losses, None), curve_figure(rows, self.curve, scores, 102)]
-        captions = [
-            "Loss in training, with dropout and noise on the points, and in validation.",
-            "Validation, rotated as in training and rotated at random"
-            + (", and with normals estimated from the points." if len(scores) > 2 else "."),
-        ]
-        figures_html = (
-            page.illustration(figures.svg(one, text), text) for one, text in zip(drawings, captions, strict=True)
-        )
-        return [page.heading("Learning"), f'<div class="pair curves">{"".join(figures_html)}</div>']
-
-
-def curve_figure(
-    history: Sequence[dict[str, float]], label: str, curves: dict[str, list[float]], top: float | None
-) -> Any:
-    """Two or three quantities against epochs."""
-    epochs = [row["epoch"] for row in history]
-    dashed = {"color": figures.ORANGE, "ls": (0, (4, 2))}
-    styles: list[dict[str, Any]] = [{"color": figures.BLUE}, dashed, {"color": figures.GREEN, "ls": (0, (1, 1))}]
-
-    def draw(figure: Any) -> None:
-        axes = figure.subplots()
-        for (name, values), style in zip(curves.items(), styles, strict=False):
-            axes.plot(epochs, values, lw=1.6, label=name, marker="o" if len(epochs) == 1 else "", **style)
-        axes.grid(axis="y", color=figures.INK, alpha=0.1, lw=0.6)
-        axes.set_axisbelow(True)
-        axes.set(xlabel="epoch", ylabel=label)
-        axes.set_ylim(bottom=0, top=top)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
-
-    return figures.figure(draw, 4.0, 2.9)
+            text += ", and with normals estimated from the points"
+        loss = "Loss in training, with dropout and noise on the points, and in validation."
+        return learning_section(rows, Panel(self.curve, scores, 102, f"{text}."), loss)
 
 
 def errors_first(errors: Tensor, kinds: Tensor) -> list[int]:

@@ -13,14 +13,8 @@ from torch import Tensor
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import IGNORED, Split, rotate_images
-from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import (
-    CONFUSION_STYLE,
-    confusion_table,
-    curve_figure,
-    errors_first,
-    part_color,
-)
+from intertwine.tasks._learning_curves import Panel, learning_section
+from intertwine.tasks.clouds.report import CONFUSION_STYLE, confusion_table, errors_first, part_color
 from intertwine.tasks.images._describe import network_text, target_text
 from intertwine.tasks.images._evaluation import (
     CURVE_IMAGES,
@@ -36,7 +30,7 @@ from intertwine.tasks.images._targets import NumberTarget, rotate_masks
 from intertwine.tasks.images.report._features import feature_table
 from intertwine.tasks.images.report._turntable import STEP as TURN
 from intertwine.tasks.images.report._turntable import TurnedItem, turntable
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _GALLERY_SIZE = 9
 _LOOKED_AT = 2000
@@ -81,14 +75,9 @@ class ImagePage:
             f"<style>\n{CONFUSION_STYLE}</style>",
             *self.curves(),
             *self.tables(metrics),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         given = self.config["data"]["given"]
-        with output_file(path, force=True) as part:
-            title = f"{_HEADINGS[self.kind]} of {Path(given).name or given}"
-            part.write_text(page.page(title, body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"{_HEADINGS[self.kind]} of {Path(given).name or given}", body)
 
     def lead(self, measured: str) -> list[str]:
         """Data, network and what was measured, in sentences."""
@@ -173,21 +162,14 @@ class ImagePage:
         text = f"{_LABELS[score]} on {used:,} images turned by every {STEP} degrees."
         drawing = angle_figure(self.points, score, _LABELS[score])
         fragments = [page.heading("Angle"), page.illustration(figures.svg(drawing, text), text[0].upper() + text[1:])]
-        if not self.history:
-            return fragments
         rows, name = self.history, self.job.score
         factor, top = (1, None) if name == "mae" else (100, 102)
-        losses = {"training": [row["train_loss"] for row in rows], "validation": [row["loss"] for row in rows]}
         scores = {
             "as given": [factor * row[name] for row in rows],
             "rotated at random": [factor * row["rotated"] for row in rows],
         }
-        pair = (
-            (curve_figure(rows, "loss", losses, None), "Loss in training and in validation."),
-            (curve_figure(rows, _SCORES[name], scores, top), "Validation, as given and rotated at random."),
-        )
-        html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-        return [*fragments, page.heading("Learning"), f'<div class="pair curves">{html}</div>']
+        panel = Panel(_SCORES[name], scores, top, "Validation, as given and rotated at random.")
+        return [*fragments, *learning_section(rows, panel)]
 
     def tables(self, metrics: Any) -> list[str]:
         """The confusion matrix, a row for each class, and a row for each angle."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from intertwine import _figures as figures
+from intertwine import _page as page
 
 STEP = 5
 """Degrees between two predictions."""
@@ -91,7 +91,7 @@ def png(pixels: Tensor) -> str:
 
     content = io.BytesIO()
     Image.fromarray(pixels.contiguous().numpy()).save(content, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    return page.png_address(content.getvalue())
 
 
 def _content(item: TurnedItem) -> dict[str, Any]:

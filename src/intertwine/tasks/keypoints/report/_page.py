@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,7 @@ from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
 from intertwine.ops import Keypoints, match_descriptors, sift
-from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import curve_figure
+from intertwine.tasks._learning_curves import Panel, curve_illustration
 from intertwine.tasks.keypoints._describe import network_text
 from intertwine.tasks.keypoints._draw import draw_matches
 from intertwine.tasks.keypoints._evaluation import (
@@ -33,7 +30,7 @@ from intertwine.tasks.keypoints._match_images import ImageMatches
 from intertwine.tasks.keypoints._pairs import turned_pairs, warp_points
 from intertwine.tasks.keypoints._photos import PhotoSet
 from intertwine.tasks.keypoints._predictor import KeypointPredictor, view_side
-from intertwine.tasks.runs import provenance
+from intertwine.tasks.runs import write_run_page
 
 _PHOTOS = 16
 """The page is about so many held-out photos at most."""
@@ -64,13 +61,9 @@ def write_report(job: KeypointJob, history: Sequence[dict[str, float]], path: Pa
         *_learning(history),
         page.heading("Angles"),
         page.table(*found.details[0]),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Keypoints of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Keypoints of {Path(given).name or given}", body)
 
 
 def _lead(job: KeypointJob, measured: str) -> list[str]:
@@ -93,16 +86,15 @@ def _curves(curves: Mapping[str, Sequence[AnglePoint]]) -> list[str]:
     """Repeatability, accuracy and matches against the angle; nothing without matplotlib."""
     if find_spec("matplotlib") is None:
         return []
-    html = ""
+    illustrations = []
     for label, value in (
         ("repeatability (%)", lambda score: 100 * score.repeatability),
         ("accuracy of matches (%)", lambda score: 100 * score.accuracy),
         ("matching score (%)", lambda score: 100 * score.matching_score),
     ):
         text = f"{label[0].upper()}{label[1:]} against the angle."
-        html += page.illustration(figures.svg(_angle_figure(curves, label, value), text), text)
-    return [page.heading("Angle"), f'<style>.pair {{ display: grid; gap: 0 1.5rem; grid-template-columns: '
-            f'repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); }}</style><div class="pair">{html}</div>']  # fmt: skip
+        illustrations.append(page.illustration(figures.svg(_angle_figure(curves, label, value), text), text))
+    return [page.heading("Angle"), page.side_by_side(illustrations)]
 
 
 def _angle_figure(curves: Mapping[str, Sequence[AnglePoint]], label: str, value: Callable[[Any], float]) -> Any:
@@ -131,13 +123,11 @@ def example(predictor: KeypointPredictor, photos: PhotoSet) -> str:
     matches, right = drawn[chosen]
     content = io.BytesIO()
     draw_matches(matches, right).save(content, format="PNG")
-    uri = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
     caption = (
         f"{photos.names[chosen]}, and its copy turned by {_EXAMPLE_DEGREES:g} degrees under another light: "
         f"{int(right.sum())} of {len(right)} matches of the best {_EXAMPLE_KEYPOINTS} keypoints are right (green)."
     )
-    image = f'<img src="{uri}" alt="{escape(caption)}" style="width: 100%; height: auto">'
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+    return page.picture(content.getvalue(), caption)
 
 
 def _matches(
@@ -163,6 +153,5 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
         "accuracy of matches": [100 * row["accuracy"] for row in history],
     }
     text = "Validation: repeatability, and the share of the matches that are right."
-    drawing = curve_figure(history, "%", curves, 102)
-    html = page.illustration(figures.svg(drawing, text), text)
+    html = curve_illustration(history, Panel("%", curves, 102, text))
     return [page.heading("Learning"), f'<div style="max-width: 27rem">{html}</div>']

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine.data import PointCloudSet
 
 _HARTREE, _KCAL, _BOHR = 27.211386, 0.0433641, 0.529177
+_NEAREST = 0.3
+"""Atoms that are closer than this, in angstrom, are hardly meant."""
 _MIN_PAIRS = 20
 _MOST_FRAMES = 400
 _SLOPE = 1.6
@@ -24,6 +27,8 @@ def unit_warnings(frames: PointCloudSet) -> list[str]:
     - Between two similar frames of one composition the energy changes by the work of the forces,
       E_b - E_a = -1/2 (F_a + F_b) (x_b - x_a): the slope of the regression is 1 when the units fit, 1/N for energies
       per atom, 23.06 for kcal/mol beside eV/A.
+    - Energies per atom, of frames of several sizes, follow the fractions of the elements better than their counts.
+    - Atoms closer than 0.3 A are an error, or positions in nanometers.
     - Forces above 12 eV/A, root mean square, or stresses above 2 eV/A^3 are rare.
 
     Args:
@@ -32,8 +37,27 @@ def unit_warnings(frames: PointCloudSet) -> list[str]:
     Returns:
         Lines for warnings.
     """
-    lines = [_total_energies(frames), _work(frames), _composition(frames), _forces(frames), _stress(frames)]
-    return [line for line in lines if line]
+    checks = (_distances, _total_energies, _work, _composition, _forces, _stress)
+    return [line for check in checks if (line := check(frames))]
+
+
+def _distances(frames: PointCloudSet) -> str:
+    """Atoms that are too near each other, within one frame; images are left to the reader, which knows exact ones."""
+    near = []
+    for name, positions in zip(frames.names, frames.positions.split(frames.counts.tolist()), strict=True):
+        tree = cKDTree(positions.double().numpy())
+        pairs = tree.query_pairs(_NEAREST, output_type="ndarray")
+        if len(pairs):
+            first, second = min(map(tuple, pairs.tolist()))
+            near.append((name, first, second, float((positions[first] - positions[second]).norm())))
+    if not near:
+        return ""
+    (name, first, second, distance), others = near[0], len(near) - 1
+    more = f", and some of {others:,} more frame{'s' * (others > 1)}" if others else ""
+    return (
+        f"atoms {first + 1} and {second + 1} of {name} are {distance:.2g} A apart{more}: leave them out, or see "
+        "whether positions are in angstrom"
+    )
 
 
 def _total_energies(frames: PointCloudSet) -> str:
@@ -75,18 +99,19 @@ def _composition(frames: PointCloudSet) -> str:
     counts = frames.composition(frames.distinct("numbers"))[known]
     energies = frames.cloud_fields["energy"][known, 0]
     atoms = counts.sum(1)
-    if len(energies) < 3 or float(atoms.max()) < 1.5 * float(atoms.min()):
+    if len(energies) <= max(2, counts.shape[1]) or float(atoms.max()) < 1.5 * float(atoms.min()):
         return ""
-    total, each = _left(counts / atoms[:, None], energies / atoms), _left(counts / atoms[:, None], energies)
-    if each < 0.2 * total and each < 0.5 * float(energies.std()):
+    fractions = counts / atoms[:, None]
+    total, each = _left(fractions, energies / atoms), _left(fractions, energies)
+    if each < 0.5 * total:
         return "energies look like energies per atom: a potential learns total energies; multiply by the atoms"
     return ""
 
 
 def _left(matrix: Tensor, values: Tensor) -> float:
-    """Root mean square of what the least-squares fit leaves."""
+    """The share of values, root mean square, that the least-squares fit leaves."""
     residual = values - matrix @ (torch.linalg.pinv(matrix, rtol=1e-10) @ values)
-    return float(residual.square().mean().sqrt())
+    return float((residual.square().mean() / values.square().mean().clamp_min(1e-300)).sqrt())
 
 
 def _work(frames: PointCloudSet) -> str:

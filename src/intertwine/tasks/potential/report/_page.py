@@ -11,7 +11,6 @@ import torch
 from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import CHEMICAL_SYMBOLS, PointCloudSet, Split
-from intertwine.tasks._output import output_file
 from intertwine.tasks.potential._describe import labels_text
 from intertwine.tasks.potential._evaluation import (
     COLUMNS,
@@ -28,9 +27,7 @@ from intertwine.tasks.potential._job import PotentialJob, known_frames
 from intertwine.tasks.potential._predictor import PotentialPredictor
 from intertwine.tasks.potential.report._plots import Parity, curve_figure, parity_figure
 from intertwine.tasks.potential.report._structures import Structure, structure_viewer
-from intertwine.tasks.runs import provenance
-
-_STYLE = ".pair { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } .pair figure { flex: 1 1 18rem; margin: 0.5rem 0; }"
+from intertwine.tasks.runs import write_run_page
 
 
 class PotentialPage:
@@ -59,7 +56,6 @@ class PotentialPage:
         found = evaluate_errors(self.errors, self.frames, self.part)
         kinds, elements = by_kind(self.errors, self.frames), by_element(self.errors, self.frames)
         body = [
-            f"<style>{_STYLE}</style>",
             *map(page.paragraph, self._lead()),
             page.table(COLUMNS, found.rows),
             *self._parity(),
@@ -69,13 +65,9 @@ class PotentialPage:
             page.heading("Errors by kind of frame"),
             page.table(*kind_table(kinds)),
             *self._curves(),
-            page.heading("Run"),
-            page.table(("", ""), provenance(path.parent)),
         ]
         name = Path(self.config["data"]["given"]).name
-        with output_file(path, force=True) as part:
-            part.write_text(page.page(f"Potential of {name}", body), encoding="utf-8")
-        return path
+        return write_run_page(path, f"Potential of {name}", body)
 
     def _lead(self) -> list[str]:
         config, split, model = self.config, self.job.split, self.config["model"]
@@ -109,7 +101,7 @@ class PotentialPage:
             if parity.groups:
                 drawing = figures.svg(parity_figure(parity, texts[key]), captions[key])
                 drawings.append(page.illustration(drawing, captions[key]))
-        return [page.heading("Predicted and true"), f'<div class="pair">{"".join(drawings)}</div>'] if drawings else []
+        return [page.heading("Predicted and true"), page.side_by_side(drawings)] if drawings else []
 
     def _energy_parity(self) -> Parity:
         frames, atoms = self.frames, self.frames.counts
@@ -182,4 +174,4 @@ class PotentialPage:
         ]
         drawings = [curve_figure(self.history, "loss", losses), curve_figure(self.history, "MAE", errors)]
         shown = (page.illustration(figures.svg(one, text), text) for one, text in zip(drawings, captions, strict=True))
-        return [page.heading("Learning"), f'<div class="pair">{"".join(shown)}</div>']
+        return [page.heading("Learning"), page.side_by_side(shown)]

@@ -80,7 +80,7 @@ def curve_figure(history: Sequence[dict[str, float]], label: str, curves: Mappin
         axes.set_axisbelow(True)
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(loc="upper right", handlelength=1.6)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=1.6, columnspacing=1.4)
 
     return figures.figure(draw, 4.0, 2.9)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,12 +23,13 @@ from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
 from intertwine.tasks._skipped import warn_skipped
 from intertwine.tasks._source import resolve
+from intertwine.tasks._table_or_archive import ArrayArchive, open_table_or_archive
 from intertwine.tasks.dock import DockingResult, Structure, count_clashes, docked_model, measure_docking
-from intertwine.tasks.equidock._backbone import backbone
-from intertwine.tasks.equidock._complexes import Complex, ComplexSet, iter_complexes, read_complexes
-from intertwine.tasks.equidock._evaluation import PoseMeasures, as_evaluation
-from intertwine.tasks.equidock._graphs import PoseMatrix, build_network, cloud_of, motion_matrix
-from intertwine.tasks.equidock._plan import read_again
+from intertwine.tasks.dock.equidock._backbone import backbone
+from intertwine.tasks.dock.equidock._complexes import Complex, ComplexSet, iter_complexes, read_complexes
+from intertwine.tasks.dock.equidock._evaluation import PoseMeasures, as_evaluation
+from intertwine.tasks.dock.equidock._graphs import PoseMatrix, build_network, cloud_of, motion_matrix
+from intertwine.tasks.dock.equidock._plan import read_again
 
 Array = npt.NDArray[np.float64]
 NETWORK, SEPARATED = "network", "without clashes"
@@ -215,16 +215,9 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         names = [each.name for each in chunk]
         return PredictionChunk(names, {"matrix": np.stack(matrices), "clashes": np.array(clashes)}, {}, names)
 
-    @contextmanager
-    def open_writer(self, path: Path, suffix: str) -> Iterator[PredictionWriter]:
+    def open_writer(self, path: Path, suffix: str) -> AbstractContextManager[PredictionWriter]:
         """A table with a row for each pair, or an archive of arrays."""
-        if suffix == ".npz":
-            archive = PoseArchive()
-            yield archive
-            archive.save(path)
-            return
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield PoseTable(csv.writer(file, lineterminator="\n"))
+        return open_table_or_archive(path, suffix, PoseTable, ArrayArchive)
 
 
 class PoseTable:
@@ -239,25 +232,6 @@ class PoseTable:
         arrays = chunk.arrays
         for name, matrix, clashes in zip(chunk.names, arrays["matrix"], arrays["clashes"], strict=True):
             self._rows.writerow((name, int(clashes), *(f"{value:.10g}" for value in matrix[:3].flatten())))
-
-
-class PoseArchive:
-    """Gathers the arrays of all pairs, with their names, and writes them as NPZ."""
-
-    def __init__(self) -> None:
-        self._chunks: list[PredictionChunk] = []
-
-    def write(self, chunk: PredictionChunk) -> None:
-        """Take the motions of some pairs."""
-        self._chunks.append(chunk)
-
-    def save(self, path: Path) -> None:
-        """Write the file."""
-        arrays: dict[str, Any] = {
-            key: np.concatenate([chunk.arrays[key] for chunk in self._chunks]) for key in ("matrix", "clashes")
-        }
-        with path.open("wb") as file:
-            np.savez(file, names=np.array([name for chunk in self._chunks for name in chunk.names]), **arrays)
 
 
 def _shift(generator: torch.Generator) -> Array:

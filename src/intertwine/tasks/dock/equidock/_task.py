@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.tasks._task import Task
-from intertwine.tasks.equidock._options import DockOptions
+from intertwine.tasks.dock.equidock._options import DockOptions
 
 if TYPE_CHECKING:
-    from intertwine.tasks.equidock._job import DockJob
-    from intertwine.tasks.equidock._predictor import DockPredictor
+    from intertwine.tasks.dock.equidock._job import DockJob
+    from intertwine.tasks.dock.equidock._predictor import DockPredictor
     from intertwine.training import FitResult
 
 
@@ -24,40 +24,33 @@ class DockTask(Task):
 
     def prepare(self, options: DockOptions, progress: ProgressCallback = no_progress) -> DockJob:
         """Read the complexes, split them, build the network."""
-        from intertwine.tasks.equidock._job import DockJob
-        from intertwine.tasks.equidock._plan import plan
+        from intertwine.tasks.dock.equidock._job import DockJob
+        from intertwine.tasks.dock.equidock._plan import plan
 
         return DockJob(*plan(options, progress))
 
     def build(self, config: dict[str, Any], split: dict[str, Any], progress: ProgressCallback = no_progress) -> DockJob:
         """The job that `config` and `split` describe."""
-        from intertwine.tasks.equidock._job import DockJob
-        from intertwine.tasks.equidock._plan import read_again
+        from intertwine.tasks.dock.equidock._job import DockJob
+        from intertwine.tasks.dock.equidock._plan import read_again
 
         return DockJob(config, split, read_again(config, progress))
 
     def predictor_type(self) -> type[DockPredictor]:
         """The predictor of complexes."""
-        from intertwine.tasks.equidock._predictor import DockPredictor
+        from intertwine.tasks.dock.equidock._predictor import DockPredictor
 
         return DockPredictor
 
     def describe(self, job: Any, folder: Path) -> list[tuple[str, str]]:
         """The complexes, what was split how, and the size of the network."""
-        from intertwine.tasks._skipped import skipped_text
-        from intertwine.tasks.equidock._graphs import network_text
+        from intertwine.tasks._description import data_line
+        from intertwine.tasks.dock.equidock._graphs import network_text
 
-        data, split = job.config["data"], job.split
-        sizes = " / ".join(f"{len(split[part]):,}" for part in ("train", "validation", "test"))
-        name = data["given"] if len(data["given"]) < 40 else Path(data["given"]).name
-        skipped = skipped_text(data["skipped"])
+        data = job.config["data"]
         parameters = sum(weight.numel() for weight in job.model.parameters())
         return [
-            (
-                "data",
-                f"{name}: {data['complexes']:,} complexes, split {sizes} ({data['split']}, written to "
-                f"{folder / 'split.json'}){'; ' + skipped if skipped else ''}",
-            ),
+            data_line(data, f"{data['complexes']:,} complexes", job.split, folder),
             ("network", network_text(job.config["network"], parameters)),
         ]
 
@@ -69,6 +62,6 @@ class DockTask(Task):
 
     def report(self, job: Any, result: FitResult, folder: Path) -> Path:
         """The page of the run: measures of held-out complexes and learning curves."""
-        from intertwine.tasks.equidock._page import write_report
+        from intertwine.tasks.dock.equidock._page import write_report
 
         return write_report(job, result.history, folder / "report.html")

@@ -1,4 +1,4 @@
-"""The task `dock`: EquiDock's network learned from complexes.
+"""The task `dock`, what `intertwine fit dock` trains: EquiDock's network, from complexes.
 
 Importing this package loads no torch; its names are loaded when they are first used.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from intertwine.tasks.equidock._options import DockOptions
-from intertwine.tasks.equidock._task import DockTask
+from intertwine.tasks.dock.equidock._options import DockOptions
+from intertwine.tasks.dock.equidock._task import DockTask
 
 if TYPE_CHECKING:
-    from intertwine.tasks.equidock._complexes import Complex, ComplexSet, read_complexes
-    from intertwine.tasks.equidock._job import DockJob
-    from intertwine.tasks.equidock._predictor import DockPredictor
+    from intertwine.tasks.dock.equidock._complexes import Complex, ComplexSet, read_complexes
+    from intertwine.tasks.dock.equidock._job import DockJob
+    from intertwine.tasks.dock.equidock._predictor import DockPredictor
 
 __all__ = ["Complex", "ComplexSet", "DockJob", "DockOptions", "DockPredictor", "DockTask", "read_complexes"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.tasks._source import names_digest, resolve
-from intertwine.tasks.equidock._complexes import ComplexSet, read_complexes, split_complexes
-from intertwine.tasks.equidock._options import DockOptions
+from intertwine.tasks._source import check_names, names_digest, resolve
+from intertwine.tasks.dock.equidock._complexes import ComplexSet, read_complexes, split_complexes
+from intertwine.tasks.dock.equidock._options import DockOptions
 
 
 def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, Any], dict[str, Any], ComplexSet]:
@@ -65,9 +65,5 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
     """
     data = config["data"]
     complexes = read_complexes(Path(data["source"]), progress=progress)
-    if names_digest(complexes.names) != data["names_sha256"]:
-        raise UsageError(
-            f"{data['source']} had {data['complexes']:,} complexes when this model was trained and has others now "
-            f"({len(complexes):,}): the split no longer fits; pass other data"
-        )
+    check_names(data, complexes.names, "complexes")
     return complexes

@@ -14,7 +14,7 @@ from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import Split, make_split
 from intertwine.tasks.dock import SUFFIXES, Structure, read_structure
-from intertwine.tasks.equidock._backbone import backbone
+from intertwine.tasks.dock.equidock._backbone import backbone
 
 LISTS = {"train": ("train.txt",), "validation": ("validation.txt", "val.txt"), "test": ("test.txt",)}
 _SIDES = re.compile(r"(?P<name>.+)_(?P<side>l|r|ligand|receptor)(_b)?", re.IGNORECASE)

@@ -12,8 +12,8 @@ from intertwine.groups import SO3
 from intertwine.models.equidock import EquiDock, ResidueGraph, residue_graph
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import Structure
-from intertwine.tasks.equidock._backbone import TYPES, backbone
-from intertwine.tasks.equidock._complexes import Complex
+from intertwine.tasks.dock.equidock._backbone import TYPES, backbone
+from intertwine.tasks.dock.equidock._complexes import Complex
 
 CONTACT = 8.0
 """Alpha carbons of both proteins nearer than this, in angstrom, are the interface."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from intertwine import _figures as figures
 from intertwine import _page as page
 from intertwine.data import Split
-from intertwine.tasks._output import output_file
-from intertwine.tasks.clouds.report import curve_figure
-from intertwine.tasks.equidock._graphs import network_text
-from intertwine.tasks.equidock._job import DockJob
-from intertwine.tasks.equidock._predictor import DockPredictor
-from intertwine.tasks.runs import provenance
+from intertwine.tasks._learning_curves import Panel, learning_section
+from intertwine.tasks.dock.equidock._graphs import network_text
+from intertwine.tasks.dock.equidock._job import DockJob
+from intertwine.tasks.dock.equidock._predictor import DockPredictor
+from intertwine.tasks.runs import write_run_page
 
 
 def write_report(job: DockJob, history: Sequence[dict[str, float]], path: Path) -> Path:
@@ -33,13 +30,9 @@ def write_report(job: DockJob, history: Sequence[dict[str, float]], path: Path) 
         page.heading("Complexes"),
         page.table(*found.details[0]),
         *_learning(history),
-        page.heading("Run"),
-        page.table(("", ""), provenance(path.parent)),
     ]
     given = job.config["data"]["given"]
-    with output_file(path, force=True) as part:
-        part.write_text(page.page(f"Docking of {Path(given).name or given}", body), encoding="utf-8")
-    return path
+    return write_run_page(path, f"Docking of {Path(given).name or given}", body)
 
 
 def _lead(job: DockJob, measured: str) -> list[str]:
@@ -57,19 +50,9 @@ def _lead(job: DockJob, measured: str) -> list[str]:
 
 
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
-    """Learning curves; nothing without matplotlib or epochs."""
-    if find_spec("matplotlib") is None or not history:
-        return []
-    losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
+    """Learning curves of the network alone."""
     errors = {
         "complex RMSD (angstrom)": [row["complex"] for row in history],
         "clashing pairs": [row["clashes"] for row in history],
     }
-    pair = (
-        (curve_figure(history, "loss", losses, None), "Loss in training and in validation."),
-        (curve_figure(history, "mean", errors, None), "Validation: the network alone."),
-    )
-    html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
-    columns = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
-    style = f"<style>.pair {{ display: grid; gap: 0 1.5rem; grid-template-columns: {columns}; }}</style>"
-    return [page.heading("Learning"), f'{style}<div class="pair">{html}</div>']
+    return learning_section(history, Panel("mean", errors, None, "Validation: the network alone."))

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from intertwine.data import Split
 from intertwine.models.equidock import intersection_loss, keypoint_loss
 from intertwine.tasks.dock import count_clashes, superposed_rmsd
-from intertwine.tasks.equidock._complexes import ComplexSet
-from intertwine.tasks.equidock._graphs import ComplexGraphs, build_network, complex_graphs
+from intertwine.tasks.dock.equidock._complexes import ComplexSet
+from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs
 
 Batch = list[ComplexGraphs]
 _SCALE = 100.0
