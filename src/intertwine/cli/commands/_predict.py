@@ -1,4 +1,4 @@
-"""`intertwine predict`: files of predictions, for any number of structures."""
+"""`intertwine predict`: files of predictions, for any number of examples."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def predict(
     ] = False,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Structures per batch; the default of the task when not given.", show_default=False),
+        typer.Option(help="Examples per batch; the default of the task when not given.", show_default=False),
     ] = None,
 ) -> int:
-    """Predict for structures or shapes; memory does not grow with their number."""
+    """Predict for structures, shapes, images or scenes; memory does not grow with their number."""
     check_batch_size(batch_size)
     check_named("--output", output)
     check_folder(checkpoint)
@@ -45,5 +45,5 @@ def predict(
     screen = console()
     with progress(screen, "predict") as report:
         done = predictor.predict(data, output=path, force=force, batch_size=batch_size, progress=report, strict=strict)
-    show_line(screen, "written", f"{path}, {done:,} structures")
+    show_line(screen, "written", f"{path}, {done:,} {predictor.kind}")
     return 0
