@@ -37,7 +37,7 @@ class Report:
 class Predictor:
     """Remembers what it was asked."""
 
-    suffixes, config = (".csv", ".npz"), {"data": {"source": "own"}}
+    suffixes, config, kind = (".csv", ".npz"), {"data": {"source": "own"}}, "structures"
 
     def __init__(self, **results):
         self.results, self.calls = results, {}

@@ -9,7 +9,8 @@
 - steerable: convolutions by Clebsch-Gordan paths
 - so2: convolutions in the frames of the edges (eSCN)
 - vector_neurons: VN-ReLU on edges
-- grids: pixels and voxels of kernels, rings and harmonics, convolution, antialiased pooling
+- grids: pixels and voxels of kernels, rings and harmonics, convolution, normalization, antialiased pooling,
+  volumes of point clouds
 - filters: steerable filters, their bases and interpolation functions, oriented energy
 - sets: exchangeable maps of dense arrays and of observed entries, sums over entries that share an index
 - cameras: distortion, projection, triangulation, bundle adjustment
@@ -102,8 +103,10 @@ from intertwine.ops.grids import (
     grid_convolution,
     kernel_points,
     linear_upsample,
+    normalize_copies,
     point_reflection,
     smooth_ring,
+    voxelize,
 )
 from intertwine.ops.local_features import (
     Keypoints,
@@ -199,6 +202,7 @@ __all__ = [
     "nearest_rotation",
     "neighborhood_shape",
     "normal_spectrum",
+    "normalize_copies",
     "oriented_energy",
     "pad_sets",
     "pair_histogram",
@@ -248,4 +252,5 @@ __all__ = [
     "transport_plan",
     "vn_relu",
     "vn_relu_mean",
+    "voxelize",
 ]

@@ -58,8 +58,12 @@ class TestConformance(ModuleTests):
 
 
 class TestBatchNorm:
-    @pytest.mark.parametrize("rep", [3 * C4.regular, 4 * D4.trivial, 2 * O.regular], ids=str)
-    def test_one_term_in_one_call_equals_statistics_term_by_term(self, rep):
+    @pytest.mark.parametrize(
+        "rep",
+        [3 * C4.regular, 4 * D4.trivial, 2 * O.regular, MIXED, SO2().rep("3x0 + 2x1"), SO3().rep("1x0 + 2x2")],
+        ids=str,
+    )
+    def test_few_passes_equal_statistics_channel_by_channel(self, rep):
         fast, slow = GridBatchNorm(rep).double(), GridBatchNorm(rep).double()
         torch.nn.init.normal_(fast.bias)
         torch.nn.init.uniform_(fast.weight)
@@ -115,6 +119,26 @@ class TestNonlinearities:
     def test_pointwise_on_a_quotient(self):
         quotient = D4.quotient(D4.stabilizer(torch.tensor([1.0, 0.0])))
         assert_equivariant(GridPointwiseNonlinearity(2 * quotient))
+
+    def test_norms_in_few_operations_are_the_formula(self):
+        """relu(1 + b / max(|v|, 0.1)) v, with its gradients, at lengths on both sides of 0.1 and at zero."""
+        layer = GridNormNonlinearity(SO2().rep("1x0 + 2x1")).double()
+        torch.nn.init.normal_(layer.bias)
+        fields = torch.randn(2, 5, 3, 4, dtype=torch.float64) * torch.logspace(-3, 1, 4, dtype=torch.float64)
+        fields[0, :, 0] = 0
+        fields.requires_grad_()
+        vectors = fields[:, 1:].unflatten(1, (2, 2))
+        lengths = vectors.detach().norm(dim=2, keepdim=True)
+        lengths = torch.where(lengths > 0.1, (vectors + 0).square().sum(2, keepdim=True).sqrt(), 0.1)
+        scaled = vectors * torch.relu(1 + layer.bias[1:].view(2, 1, 1, 1) / lengths)
+        expected = torch.cat((torch.relu(fields[:, :1] + layer.bias[0]), scaled.flatten(1, 2)), 1)
+        torch.testing.assert_close(layer(fields), expected)
+        found, wanted = (
+            torch.autograd.grad(result.sin().sum(), [fields, layer.bias]) for result in (layer(fields), expected)
+        )
+        torch.testing.assert_close(found[0][1], wanted[0][1])
+        torch.testing.assert_close(found[1], wanted[1])
+        assert bool(found[0].isfinite().all())
 
     def test_norms_at_zero(self):
         """The zero vector stays zero, with a finite gradient."""

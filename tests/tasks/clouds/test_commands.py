@@ -126,7 +126,7 @@ def rows_of(path):
 
 def test_predicting_classes(at_shapes, command, tmp_path):
     table = tmp_path / "out.csv"
-    assert "24 structures" in command("predict", "runs/classes-steerable", "classes", "--output", table).out
+    assert "24 clouds" in command("predict", "runs/classes-steerable", "classes", "--output", table).out
     rows = rows_of(table)
     assert [row["file"] for row in rows[:2]] == ["boxes/0.xyz", "boxes/1.xyz"]
     assert len(rows) == 24

@@ -98,7 +98,8 @@ def test_evaluation_has_the_curve(place, trained, capsys):
 
 
 def test_predictions_of_files_and_arrays_agree(place, trained, capsys):
-    run(capsys, "predict", place / "run", place / "shapes", "--output", place / "all.csv")
+    shown = run(capsys, "predict", place / "run", place / "shapes", "--output", place / "all.csv")
+    assert "20 images" in shown.out
     rows = list(csv.DictReader((place / "all.csv").open()))
     assert len(rows) == 20
     first = place / "shapes" / rows[0]["file"]

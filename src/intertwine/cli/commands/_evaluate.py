@@ -22,7 +22,7 @@ def evaluate(
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Structures per batch; the default of the task when not given.", show_default=False),
+        typer.Option(help="Examples per batch; the default of the task when not given.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the rotations.")] = 0,
     protocol: Annotated[

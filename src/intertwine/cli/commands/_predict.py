@@ -1,7 +1,8 @@
-"""`intertwine predict`: files of predictions, for any number of structures."""
+"""`intertwine predict`: files of predictions, for any number of examples."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -29,10 +30,10 @@ def predict(
     ] = False,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Structures per batch; the default of the task when not given.", show_default=False),
+        typer.Option(help="Examples per batch; the default of the task when not given.", show_default=False),
     ] = None,
 ) -> int:
-    """Predict for structures or shapes; memory does not grow with their number."""
+    """Predict for structures, shapes, images or scenes; memory does not grow with their number."""
     check_batch_size(batch_size)
     check_named("--output", output)
     check_folder(checkpoint)
@@ -45,5 +46,6 @@ def predict(
     screen = console()
     with progress(screen, "predict") as report:
         done = predictor.predict(data, output=path, force=force, batch_size=batch_size, progress=report, strict=strict)
-    show_line(screen, "written", f"{path}, {done:,} structure{'' if done == 1 else 's'}")
+    what = predictor.kind if done != 1 else re.sub("(?<=x)es$|s$", "", predictor.kind)
+    show_line(screen, "written", f"{path}, {done:,} {what}")
     return 0

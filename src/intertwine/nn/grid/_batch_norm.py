@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from intertwine.hom import hom_dimension
 from intertwine.nn.grid._layer import GridLayer, join_terms, permutes, split_axis, split_terms
 from intertwine.nn.norm import is_distributed, synchronize_moments
+from intertwine.ops import normalize_copies
 from intertwine.reps import Rep
 
 
@@ -42,6 +43,8 @@ class GridBatchNorm(GridLayer):
 
     running_mean: Tensor
     running_power: Tensor
+    copy: Tensor
+    centered: Tensor
 
     def __init__(self, rep_in: Rep | str, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(rep_in, rep_in)
@@ -57,25 +60,28 @@ class GridBatchNorm(GridLayer):
         shifts = sum(count for (count, _), shifted in zip(self._sizes, self._shifted, strict=True) if shifted)
         self.weight = nn.Parameter(torch.ones(copies, dtype=torch.float32))
         self.bias = nn.Parameter(torch.zeros(shifts, dtype=torch.float32))
+        widths = torch.tensor([width for count, width in self._sizes for _ in range(count)], dtype=torch.int64)
+        self.register_buffer("copy", torch.arange(copies).repeat_interleave(widths), persistent=False)
+        centered = [
+            shifted for (count, _), shifted in zip(self._sizes, self._shifted, strict=True) for _ in range(count)
+        ]
+        self.register_buffer("centered", torch.tensor(centered, dtype=torch.bool), persistent=False)
         self.register_buffer("running_mean", torch.zeros(shifts, dtype=torch.float32))
         self.register_buffer("running_power", torch.ones(copies, dtype=torch.float32))
 
     def transform(self, fields: Tensor) -> Tensor:
         """Normalize each part by its own statistics."""
         mean, power = self.running_mean, self.running_power
-        if self.training and self._shifted == [True] and fields.numel() and not is_distributed():
-            return self._normalize_copies(fields)
-        if self.training and self._sizes and (fields.numel() or is_distributed()):
+        if self.training and self._sizes and is_distributed():
             mean, power = self._batch_statistics(fields)
+        elif self.training and self._sizes and fields.numel():
+            return self._normalize_one_term(fields) if self._shifted == [True] else self._normalize_terms(fields)
         scale, shift = self._affine(mean, power)
         axes = (1, -1) + (1,) * self.dimension
         return torch.addcmul(shift.view(axes), fields, scale.view(axes))
 
-    def _normalize_copies(self, fields: Tensor) -> Tensor:
-        """Copies of one term that permutes its components, as channels of images ``width`` times as high.
-
-        A fifth of the cost of :meth:`_batch_statistics` and the scaling after it, which it equals.
-        """
+    def _normalize_one_term(self, fields: Tensor) -> Tensor:
+        """Copies of one term that permutes its components, as channels of images ``width`` times as high."""
         ((copies, width),) = self._sizes
         high = fields.reshape(len(fields), copies, width * fields.shape[2], -1)
         normal, mean, inverse = torch.native_batch_norm(
@@ -83,6 +89,13 @@ class GridBatchNorm(GridLayer):
         )
         self._update(mean, (inverse.detach().double() ** -2 - self.eps).clamp_min(0))
         return normal.view(fields.shape)
+
+    def _normalize_terms(self, fields: Tensor) -> Tensor:
+        """Copies of terms of any width."""
+        bias = torch.cat(self._shifts(self.bias))
+        normal, mean, power = normalize_copies(fields, self.weight, bias, self.copy, self.centered, self.eps)
+        self._update(mean[self.centered], power)
+        return normal
 
     @torch.no_grad()
     def _update(self, mean: Tensor, power: Tensor) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -125,8 +124,8 @@ def split_terms(fields: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
 
 def split_axis(fields: Tensor, sizes: list[int], axis: int) -> list[Tensor]:
     """The blocks of these sizes along an axis; unlike those of ``torch.split`` their number is known to a tracer."""
-    starts = accumulate(sizes, initial=0)
-    return [fields.narrow(axis, start, size) for start, size in zip(starts, sizes, strict=False)]
+    blocks = fields.split(sizes, axis)
+    return [blocks[i] for i in range(len(sizes))]
 
 
 def join_terms(parts: list[Tensor], like: Tensor) -> Tensor:

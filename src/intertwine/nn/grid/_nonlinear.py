@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from intertwine.nn._blocks import Blocks
-from intertwine.nn.grid._layer import GridLayer, check_permutes, component_norm, join_terms, split_axis, split_terms
+from intertwine.nn.grid._layer import GridLayer, check_permutes, join_terms, split_axis, split_terms
 from intertwine.nn.nonlinear import SIGMOID_GAIN, SILU_GAIN
 from intertwine.reps import Rep, as_rep, direct_sum
 
@@ -114,7 +114,7 @@ class GridNormNonlinearity(GridLayer):
             if trivial:
                 parts.append(functional.relu(part + bias.view(axes)))
             else:
-                length = component_norm(part).clamp_min(SHORTEST)
+                length = part.square().sum(2, keepdim=True).clamp_min(SHORTEST**2).sqrt()
                 parts.append(part * functional.relu(1 + bias.view(axes) / length))
         return join_terms(parts, fields)
 

@@ -70,7 +70,7 @@ def fourier_is_faster(
     fields: Tensor, filters: Tensor, padding: int, reflection: FilterReflection | None = None
 ) -> bool:
     """Whether the convolution of stride 1 is computed by Fourier transforms."""
-    if not (_is_plain(fields) and _is_plain(filters)) or fields.dtype != filters.dtype or not _is_executed():
+    if not (is_plain(fields) and is_plain(filters)) or fields.dtype != filters.dtype or not is_executed():
         return False
     kernel, shape = tuple(filters.shape[2:]), tuple(fields.shape[2:])
     if len(shape) != len(kernel) or padding >= min(kernel) or fields.shape[1] != filters.shape[1]:
@@ -109,7 +109,7 @@ def fourier_cost(fields: Sizes, filters: Sizes, padding: int, parts: int = 2) ->
     return products + 2 * batch * (channels + out) * of_field
 
 
-def _is_plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
     """Whether a tensor is an ordinary one in the main memory, of single or double precision."""
     return (
         type(tensor) in (Tensor, nn.Parameter)
@@ -119,7 +119,7 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
-def _is_executed() -> bool:
+def is_executed() -> bool:
     """Whether operations are carried out as they are called: not recorded, transformed or cast."""
     recorded = (
         torch.compiler.is_compiling()
