@@ -101,7 +101,7 @@ def _split(options: PotentialOptions, found: LabeledFrames) -> Split:
     size = sum(file.frames for file in found.files[:own])
     if not size:
         raise UsageError(f"{options.data}: there are only isolated atoms, and nothing to train on")
-    amounts = options.shares
+    amounts: dict[str, Any] = options.shares
     has_file = {part: options.file_of(part) is not None for part in ("validation", "test")}
     for part, given in has_file.items():
         if given or (part == "test" and amounts[part] is None):

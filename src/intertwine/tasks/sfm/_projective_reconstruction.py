@@ -38,7 +38,8 @@ class ProjectiveReconstruction:
         camera, point = self.tracks.camera[self.inliers], self.tracks.point[self.inliers]
         matrices = self.projections[camera]
         seen = (matrices[:, :, :3] @ self.points[point, :, None])[..., 0] + matrices[:, :, 3]
-        return (seen[:, :2] / seen[:, 2:] - self.tracks.xy[self.inliers]).norm(dim=1)
+        errors: Tensor = (seen[:, :2] / seen[:, 2:] - self.tracks.xy[self.inliers]).norm(dim=1)
+        return errors
 
     @property
     def reprojection_error(self) -> float:

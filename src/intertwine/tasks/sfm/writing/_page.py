@@ -39,9 +39,9 @@ def scene_page(scene: Scene | ProjectiveScene, origin: Sequence[tuple[str, str]]
         scene: What was reconstructed.
         origin: Rows of a table about the run: labels and texts.
     """
-    body = [_STYLE]
-    for number, part in enumerate(scene.parts):
-        title = [heading(f"Part {number}")] if len(scene.parts) > 1 else []
+    body, parts = [_STYLE], list[Reconstruction | ProjectiveReconstruction](scene.parts)
+    for number, part in enumerate(parts):
+        title = [heading(f"Part {number}")] if len(parts) > 1 else []
         body += [*title, _canvas(part), _figures(part), heading("Cameras"), _cameras(part)]
     if scene.remarks:
         body += [heading("Notes"), *(paragraph(remark) for remark in scene.remarks)]
@@ -54,8 +54,10 @@ def scene_page(scene: Scene | ProjectiveScene, origin: Sequence[tuple[str, str]]
 
 def _canvas(part: Reconstruction | ProjectiveReconstruction) -> str:
     """The canvas with its data: all cameras and most of the points in the ball that is in view from every side."""
-    metric = isinstance(part, Reconstruction)
-    points, cameras, centers, axes = metric_view(part) if metric else projective_view(part)
+    if isinstance(part, Reconstruction):
+        (points, cameras, centers, axes), remark = metric_view(part), ""
+    else:
+        (points, cameras, centers, axes), remark = projective_view(part), _PROJECTIVE
     middle, scale = _frame(points, centers)
     step = -(-len(points) // _MOST_POINTS)
     data = {
@@ -66,7 +68,7 @@ def _canvas(part: Reconstruction | ProjectiveReconstruction) -> str:
     }
     text = escape(json.dumps(data, separators=(",", ":")), quote=True)
     label = f"{len(points):,} points and {len(cameras)} cameras"
-    caption = f"{label}. Drag to turn, wheel to zoom; cameras are drawn as pyramids.{'' if metric else _PROJECTIVE}"
+    caption = f"{label}. Drag to turn, wheel to zoom; cameras are drawn as pyramids.{remark}"
     return (
         f'<figure><canvas class="scene" role="img" aria-label="{label}" data-scene="{text}"></canvas>'
         f"<figcaption>{caption}</figcaption></figure>"
