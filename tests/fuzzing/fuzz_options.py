@@ -226,7 +226,7 @@ def one_option(draw: Draw) -> Case:
     flag = option.opts[0]
     text, known = value(draw, path, option)
     words = USUAL[path]
-    if flag == "--group-by" and path != "fit properties" and text == "nofield":
+    if flag == "--group-by" and path not in ("fit properties", "fit potential") and text == "nofield":
         known = EITHER
     if flag == "--target" and known == RIGHT:
         words = replaced(words, "--hidden", "4x0e+2x1o")

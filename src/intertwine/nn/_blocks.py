@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -55,8 +56,25 @@ class Blocks:
     def split(self, features: Tensor) -> list[Tensor]:
         """``(..., dim)`` to one ``(..., term.dim, copies)`` for each block."""
         sizes = [copies * width for copies, width in zip(self.copies, self.widths, strict=True)]
-        parts = zip(features.split(sizes, -1), self.copies, self.widths, strict=True)
+        if torch.compiler.is_compiling():
+            # The gradient of a split joins zeros for each part that is not used. Inductor (torch 2.13) places them in
+            # the joined tensor and lets an index_add to zeros of that shape add to the same place. Slices do without.
+            ends = accumulate(sizes)
+            slices: Sequence[Tensor] = [
+                features.narrow(-1, end - size, size) for end, size in zip(ends, sizes, strict=True)
+            ]
+        else:
+            slices = features.split(sizes, -1)
+        parts = zip(slices, self.copies, self.widths, strict=True)
         return [part.unflatten(-1, (copies, width)).mT for part, copies, width in parts]
+
+    def zeros(self, number: int, features: Tensor) -> Tensor:
+        """Zeros ``(..., term.dim, copies)`` for one block, with the leading axes of ``features``.
+
+        One number, repeated: of zeros of that shape Inductor would make one tensor with the zeros of an index_add, as
+        said in :meth:`split`.
+        """
+        return features.new_zeros(()).expand(*features.shape[:-1], self.widths[number], self.copies[number])
 
     @staticmethod
     def join(parts: Sequence[Tensor], like: Tensor) -> Tensor:

@@ -105,13 +105,13 @@ class Linear(nn.Module):
         outputs = []
         biases = [None] * len(self._routes) if self.bias is None else self.bias.split(self._biases)
         for (o, routes), bias in zip(self._routes, biases, strict=True):
-            copies, width = self._out.copies[o], self._out.widths[o]
-            total = features.new_zeros((*features.shape[:-1], width, copies)) if not routes else None
+            total = None if routes else self._out.zeros(o, features)
             for i, w in routes:
                 mapped = self._map(inputs[i], w)
                 total = mapped if total is None else total + mapped
             assert total is not None, "a block without routes starts from zero"
             if bias is not None and len(bias):
+                copies = self._out.copies[o]
                 total = total + (bias if self._out.trivial[o] else self.fixed[o]().mT @ bias.view(-1, copies))
             outputs.append(total)
         result = Blocks.join(outputs, features)

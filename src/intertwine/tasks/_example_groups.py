@@ -12,10 +12,12 @@ from intertwine._errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from intertwine.data import Split
+    from intertwine.data import PointCloudSet, Split
 
 PARENT = "parent"
 """The value of `--group-by` that groups files by their folder."""
+FORMULA = "formula"
+"""The value of `--group-by` that groups structures by the counts of their elements."""
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -105,6 +107,12 @@ def check_parts(validation: int, test: int, wanted: object) -> None:
     for name, size in (("validation", validation), ("test", test if wanted != 0 else 1)):
         if size == 0:
             raise UsageError(f"--group-by: no group is small enough for the {name} set; give a larger --{name}")
+
+
+def groups_of_formulas(structures: PointCloudSet) -> list[int]:
+    """The group of each structure by the counts of its elements, numbered in the order in which groups occur."""
+    counts = structures.composition(structures.distinct("numbers"))
+    return number([tuple(row) for row in counts.tolist()])
 
 
 def number(keys: Sequence[object]) -> list[int]:

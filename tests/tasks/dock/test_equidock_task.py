@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine.models.equidock import separate
-from intertwine.tasks import load
+from intertwine.tasks import get, load
 from intertwine.tasks.dock import complex_pdb, count_clashes, read_structure
 from intertwine.tasks.dock.equidock import Complex, ComplexSet, read_complexes
 from intertwine.tasks.dock.equidock._backbone import RESIDUES, backbone
@@ -132,6 +133,33 @@ def test_lists_of_a_folder_are_its_split(bundle, tmp_path):
     (folder / "splits" / "val.txt").write_text("c9")
     with pytest.raises(UsageError, match="no complex that is listed for validation"):
         split_complexes(folder, complexes, dict.fromkeys(("train", "validation", "test")), 0)
+
+
+def test_complexes_of_one_group_stay_together(bundle, tmp_path, monkeypatch):
+    """c0 ... c8 become target0-pose0 ... target2-pose2."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_complexes(Path("poses"), bundle, 9)
+    for path in sorted(folder.iterdir()):
+        number, rest = int(path.name[1]), path.name[2:]
+        path.rename(folder / f"target{number // 3}-pose{number % 3}{rest}")
+    given = {"data": "poses", **SMALL, "validation": "3", "test": "3"}
+    options = get("dock").options
+
+    def prepare(**values):
+        return get("dock").prepare(options.from_values("dock", {**given, **values}))
+
+    job = prepare(group_by=r"target(\d)")
+    parts = [{k // 3 for k in job.split[part]} for part in ("train", "validation", "test")]
+    assert [len(job.split[part]) for part in ("train", "validation", "test")] == [3, 3, 3]
+    assert [len(part) for part in parts] == [1, 1, 1]
+    assert any(len({k // 3 for k in prepare().split[part]}) > 1 for part in ("train", "validation", "test"))
+    with pytest.raises(UsageError, match='--group-by "nothing" is not found in "target0-pose0"'):
+        prepare(group_by="nothing")
+    with pytest.raises(UsageError, match="is not a regular expression"):
+        prepare(group_by="(")
+    (folder / "train.txt").write_text("target0-pose0")
+    with pytest.raises(UsageError, match="prescribes the split; leave --group-by out"):
+        split_complexes(folder, read_complexes(folder), dict.fromkeys(("train", "validation", "test")), 0, "target")
 
 
 def test_files_of_other_names_do_not_count(bundle, tmp_path):

@@ -1,13 +1,17 @@
 """The page of a scene: what is in view."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from intertwine.data.tracks import synthetic_tracks
+from intertwine.tasks.sfm import ProjectiveReconstruction
 from intertwine.tasks.sfm._run_page import write_report
 from intertwine.tasks.sfm.writing._page import _RADIUS, _frame
+from intertwine.tasks.sfm.writing._view import projective_view
 
 
 def test_all_cameras_and_most_points_are_in_view():
@@ -26,6 +30,52 @@ def test_a_scene_without_points():
     middle, scale = _frame(torch.zeros(0, 3), torch.tensor([[1.0, 2, 3]]))
     assert torch.equal(middle, torch.tensor([1.0, 2, 3]))
     assert float(scale) > 0
+
+
+@pytest.fixture(scope="module")
+def true_part():
+    """The true cameras K [R | t] and points, these of mean zero and covariance one."""
+    tracks, points = synthetic_tracks(5, 200, visible=0.9, seed=3)
+    middle = points.mean(0)
+    roots = torch.linalg.cholesky((points - middle).T.cov(correction=0))
+    points = torch.linalg.solve(roots, (points - middle).T).T
+    rotations, translations = tracks.poses
+    return ProjectiveReconstruction(
+        tracks,
+        tracks.intrinsics @ torch.cat([rotations, translations[..., None]], 2),
+        points,
+        torch.ones(len(tracks.camera), dtype=torch.bool),
+    )
+
+
+def distances(x):
+    return torch.cdist(x, x)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_projective_part_is_drawn_in_the_frame_where_its_points_are_round(true_part, mirrored):
+    """Under an affine change of space the view is the same up to a rotation; for Euclidean cameras axes are theirs."""
+    change = torch.eye(4).double()
+    change[:3] += 0.3 * torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).double()
+    change[0] *= -1 if mirrored else 1
+    points = true_part.points @ change[:3, :3].T + change[:3, 3]
+    moved = replace(true_part, points=points, projections=true_part.projections @ torch.linalg.inv(change))
+    view = projective_view(moved)
+    expected = torch.cat([true_part.points, _centers(true_part.projections)])
+    torch.testing.assert_close(distances(torch.cat([view.points, view.centers])), distances(expected))
+    R = true_part.tracks.poses.rotations
+    torch.testing.assert_close(view.axes @ view.axes[0].T, R @ R[0].T)
+    assert view.cameras.tolist() == list(range(5))
+
+
+def _centers(projections):
+    return -torch.linalg.solve(projections[:, :, :3], projections[:, :, 3:])[..., 0]
+
+
+def test_a_projective_camera_that_is_far_away_is_not_drawn(true_part):
+    far = true_part.projections.clone()
+    far[2, :, 3] -= far[2, :, :3] @ torch.tensor([0.0, 0, 40]).double()
+    assert projective_view(replace(true_part, projections=far)).cameras.tolist() == [0, 1, 3, 4]
 
 
 def test_the_page_of_a_run_across_scenes(tmp_path):

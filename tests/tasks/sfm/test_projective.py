@@ -160,6 +160,13 @@ def test_command_on_a_table_without_intrinsics(scene, tmp_path, capsys):
     with (tmp_path / "out" / "projections.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["camera"] for row in rows] == [f"{i}.jpg" for i in range(5)]
+    page = (tmp_path / "out" / "scene.html").read_text()
+    assert "5 of 5" in page
+    assert page.count("<canvas") == 1
+    assert "lengths and angles mean nothing" in page
+    assert all(f">{i}.jpg<" in page for i in range(5))
+    assert f">intertwine sfm {path} --cameras projective" in page
+    assert "http" not in page.split("<body>")[1]
     for extra, message in (
         (["--cameras", "affine"], "affine"),
         (["--cameras", "projective", "--solver", "scipy"], "leave"),

@@ -30,7 +30,11 @@ _Scene = Annotated[
 _Output = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="DIR", help="Folder for COLMAP models, PLY files and a page.", show_default=False
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Folder for COLMAP models and PLY files, or tables, and a page.",
+        show_default=False,
     ),
 ]
 _Intrinsics = Annotated[
@@ -115,7 +119,7 @@ def sfm(
     tracks = read_tracks(scene, intrinsics=intrinsics, calibrated=not projective)
     size = f"{tracks.num_cameras} cameras, {tracks.num_points:,} points, {len(tracks.camera):,} observations"
     show_line(screen, scene, size)
-    folder = None if output is None else Path(output)
+    folder, origin = None if output is None else Path(output), page_origin([scene, intrinsics, checkpoint])
     with progress(screen, "cameras", "cameras") as bar:
         if projective:
             matrices = projective_structure_from_motion(tracks, threshold=threshold, network=network, progress=bar)
@@ -124,13 +128,13 @@ def sfm(
     if projective:
         show_projective_scene(screen, matrices)
         if folder is not None:
-            write_projective_scene(folder, matrices)
+            write_projective_scene(folder, matrices, origin)
     else:
         show_scene(screen, poses)
         if solver != "intertwine":
             show_line(screen, "solver", f"{solver} for the last bundle adjustment")
         if folder is not None:
-            write_scene(folder, poses, page_origin([scene, intrinsics, checkpoint]))
+            write_scene(folder, poses, origin)
     if output is not None:
         show_line(screen, "written", output)
     return SUCCESS

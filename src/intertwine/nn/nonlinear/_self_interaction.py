@@ -62,7 +62,7 @@ class AttentiveSelfInteraction(nn.Module):
         for o, (network, sources) in enumerate(zip(self.networks, self._sources, strict=True)):
             copies, width = self._out.copies[o], self._out.widths[o]
             if not sources or not copies:
-                outputs.append(features.new_zeros((*features.shape[:-1], width, copies)))
+                outputs.append(self._out.zeros(o, features))
                 continue
             block = torch.cat([inputs[i] for i in sources], -1)
             products = block.mT @ block / width

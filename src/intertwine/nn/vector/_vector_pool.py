@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from intertwine.nn._linear import Linear
 from intertwine.nn.vector._component_first import ComponentFirst, mix
@@ -58,7 +59,7 @@ class VectorMaxPool(nn.Module):
         components = self._layout.split(features, "VectorMaxPool")
         batch, structures = resolve_batch(features, batch, structures)
         index = self._argmax(components.detach(), batch, structures)
-        padded = torch.cat([components, components.new_zeros(components.shape[0], 1, components.shape[2])], 1)
+        padded = functional.pad(components, (0, 0, 0, 1))
         pooled = padded.gather(1, index.expand(components.shape[0], *index.shape))
         return self._layout.join(pooled, features[:0].new_empty(structures, 1))
 

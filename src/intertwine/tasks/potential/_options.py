@@ -48,6 +48,10 @@ class PotentialOptions(FitOptions):
         None, help="Test frames, which training never sees: how many of those of TRAIN, or a file.", group="Data",
         metavar="COUNT|FRACTION|FILE",
     )  # fmt: skip
+    group_by: str | None = option(
+        None, help="Keep frames of TRAIN together in the split: those of one formula, such as conformers, or those "
+        "with the same value of a key of the file.", group="Data", metavar="formula|KEY",
+    )  # fmt: skip
     energy_key: str | None = option(
         None, help="Key of the energy (eV); found by itself when not given.", group="Labels", metavar="KEY"
     )
@@ -113,6 +117,8 @@ class PotentialOptions(FitOptions):
         twice = [source for source in self.training_files if self.training_files.count(source) > 1]
         if twice:
             raise UsageError(f"{twice[0]} is given twice")
+        if self.group_by is not None and self.file_of("validation") is not None and not self.shares["test"]:
+            raise UsageError(f"--group-by {self.group_by}: --valid is a file and --test no share, so nothing is split")
         if not self.energy_weight and not self.forces_weight:
             raise UsageError("--energy-weight and --forces-weight are both 0: there is nothing to learn")
 

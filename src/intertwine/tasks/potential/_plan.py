@@ -9,13 +9,13 @@ import torch
 
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
-from intertwine.data import PointCloudSet, Split, make_split
+from intertwine.data import PointCloudSet, Split, make_split, stratified_split
 from intertwine.models import Potential
+from intertwine.tasks._example_groups import FORMULA, check_parts, groups_of_formulas, number
 from intertwine.tasks._source import fingerprint, resolve
 from intertwine.tasks.potential._dataset import FrameDataset
 from intertwine.tasks.potential._options import PotentialOptions
 from intertwine.tasks.potential.frames import (
-    FrameFile,
     LabeledFrames,
     binding_energies,
     read_frames,
@@ -49,8 +49,9 @@ def plan(
     files = [*options.training_files]
     parts = {part: options.file_of(part) for part in ("validation", "test")}
     files += [resolve(file) for file in parts.values() if file is not None]
-    found = read_frames(files, options.keys, progress, units=options.units)
-    split = _split(options, found.files, len(found.frames))
+    group_key = None if options.group_by == FORMULA else options.group_by
+    found = read_frames(files, options.keys, progress, units=options.units, group_key=group_key)
+    split = _split(options, found)
     train = found.frames.select(split.train)
     for line in unit_warnings(train):
         warnings.warn(f"{options.data}: {line}", stacklevel=2)
@@ -94,29 +95,51 @@ def plan(
     return config, split.to_json(), found.frames
 
 
-def _split(options: PotentialOptions, files: tuple[FrameFile, ...], total: int) -> Split:
+def _split(options: PotentialOptions, found: LabeledFrames) -> Split:
     """Training frames, then those of the files for validation and test, whole."""
     own = len(options.training_files)
-    size = sum(file.frames for file in files[:own])
+    size = sum(file.frames for file in found.files[:own])
     if not size:
         raise UsageError(f"{options.data}: there are only isolated atoms, and nothing to train on")
-    amounts = options.shares
+    amounts: dict[str, Any] = options.shares
     has_file = {part: options.file_of(part) is not None for part in ("validation", "test")}
     for part, given in has_file.items():
         if given or (part == "test" and amounts[part] is None):
             amounts[part] = 0
     if size < 2 and not has_file["validation"]:
         raise UsageError("one frame leaves nothing to validate on: give more, or a file with --validation")
-    inner = make_split(size, amounts["train"], amounts["validation"], amounts["test"], options.seed)
-    inner = _with_validation(inner, size, has_file["validation"])
+    if options.group_by is None:
+        inner = _with_validation(make_split(size, **amounts, seed=options.seed), size, has_file["validation"])
+    else:
+        inner = stratified_split(
+            [0] * size, **amounts, seed=options.seed, groups=_groups(options.group_by, found, size)
+        )
+        check_parts(len(inner.validation) or has_file["validation"], len(inner.test), amounts["test"])
     chosen, begin = {"validation": inner.validation, "test": inner.test}, size
     named = [part for part, given in has_file.items() if given]
-    for part, file in zip(named, files[own:], strict=True):
+    for part, file in zip(named, found.files[own:], strict=True):
         if not file.frames:
             raise UsageError(f"{file.source}: there are only isolated atoms, and nothing to compare with")
         chosen[part] = torch.arange(begin, begin + file.frames)
         begin += file.frames
-    return Split(total, inner.train, chosen["validation"], chosen["test"], options.seed)
+    return Split(len(found.frames), inner.train, chosen["validation"], chosen["test"], options.seed)
+
+
+def _groups(group_by: str, found: LabeledFrames, size: int) -> list[int]:
+    """The group of each of the first frames: by the counts of its elements, or by a key.
+
+    Raises:
+        UsageError: A frame lacks the key, or there are fewer than three groups.
+    """
+    if group_by == FORMULA:
+        return groups_of_formulas(found.frames.select(range(size)))
+    groups = found.groups[:size]
+    if None in groups:
+        raise UsageError(
+            f'--group-by {group_by}: {found.frames.names[groups.index(None)]} has no "{group_by}"; name a key that '
+            f"every training frame has, or {FORMULA}"
+        )
+    return number(groups)
 
 
 def _with_validation(split: Split, size: int, has_file: bool) -> Split:

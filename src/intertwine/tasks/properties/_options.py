@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from intertwine._errors import UsageError
+from intertwine.tasks._example_groups import FORMULA
 from intertwine.tasks._source import check_source
 from intertwine.tasks.options import LARGEST_RATE, OPTIMIZER_HELP, SMALLEST_RATE, FitOptions, check_features, option
 from intertwine.tasks.properties._encoders import ENCODERS
@@ -14,8 +15,6 @@ from intertwine.tasks.properties._hidden import check_hidden
 from intertwine.tasks.properties._targets import PUBLIC, Target, parse_targets, public_targets
 from intertwine.training import OPTIMIZER_NAMES
 
-FORMULA = "formula"
-"""The value of `--group-by` that groups structures by the counts of their elements."""
 POOLS = ("mean", "sum")
 
 

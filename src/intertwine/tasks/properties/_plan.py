@@ -16,13 +16,13 @@ from intertwine.data import (
     make_split,
     stratified_split,
 )
-from intertwine.tasks._example_groups import check_parts, number
+from intertwine.tasks._example_groups import FORMULA, check_parts, groups_of_formulas, number
 from intertwine.tasks._source import resolve
 from intertwine.tasks.properties._atom_targets import resolve_targets
 from intertwine.tasks.properties._composition import Pooling, fit_composition
 from intertwine.tasks.properties._encoders import ENCODERS
 from intertwine.tasks.properties._hidden import check_hidden, degree_of, hidden_for
-from intertwine.tasks.properties._options import FORMULA, PropertiesOptions
+from intertwine.tasks.properties._options import PropertiesOptions
 from intertwine.tasks.properties._source import describe_source, read, target_values
 from intertwine.tasks.properties._targets import PUBLIC, Target
 
@@ -52,7 +52,9 @@ def plan(
     if options.group_by is None:
         split = make_split(len(structures), **amounts, seed=options.seed)
     else:
-        groups = _groups(structures, field)
+        groups = (
+            groups_of_formulas(structures) if field is None else number(structures.cloud_fields[field][:, 0].tolist())
+        )
         split = stratified_split([0] * len(structures), **amounts, seed=options.seed, groups=groups)
         check_parts(len(split.validation), len(split.test), amounts["test"])
     train = structures.select(split.train)
@@ -92,14 +94,6 @@ def _targets(options: PropertiesOptions, source: str) -> tuple[Target, ...]:
     if options.pool is not None and targets[0].per_atom:
         raise UsageError(f'--pool {options.pool}: target "{targets[0].name}" is per atom, so that nothing is pooled')
     return targets
-
-
-def _groups(structures: PointCloudSet, field: str | None) -> list[int]:
-    """The group of each structure: by a field, or by the counts of its elements."""
-    if field is not None:
-        return number(structures.cloud_fields[field][:, 0].tolist())
-    counts = structures.composition(structures.distinct("numbers"))
-    return number([tuple(row) for row in counts.tolist()])
 
 
 def _pool(target: Target, options: PropertiesOptions, train: PointCloudSet, source: str) -> Pooling | None:

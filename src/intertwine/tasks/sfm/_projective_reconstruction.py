@@ -33,10 +33,15 @@ class ProjectiveReconstruction:
         """``(cameras,)`` bool, the cameras in it."""
         return self.projections.isfinite().all((1, 2))
 
-    @property
-    def reprojection_error(self) -> float:
-        """The mean over inliers of the distance between projection and observation, pixels."""
+    def errors(self) -> Tensor:
+        """``(inliers,)``, the distance of each projection from its observation, pixels."""
         camera, point = self.tracks.camera[self.inliers], self.tracks.point[self.inliers]
         matrices = self.projections[camera]
         seen = (matrices[:, :, :3] @ self.points[point, :, None])[..., 0] + matrices[:, :, 3]
-        return float((seen[:, :2] / seen[:, 2:] - self.tracks.xy[self.inliers]).norm(dim=1).mean())
+        errors: Tensor = (seen[:, :2] / seen[:, 2:] - self.tracks.xy[self.inliers]).norm(dim=1)
+        return errors
+
+    @property
+    def reprojection_error(self) -> float:
+        """The mean over inliers of the distance between projection and observation, pixels."""
+        return float(self.errors().mean())

@@ -13,6 +13,7 @@ from torch import Tensor
 from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import Split, make_split
+from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks.dock import SUFFIXES, Structure, read_structure
 from intertwine.tasks.dock.equidock._backbone import backbone
 
@@ -126,7 +127,11 @@ def read_complexes(folder: Path, *, strict: bool = False, progress: ProgressCall
 
 
 def split_complexes(
-    folder: Path, complexes: ComplexSet, amounts: dict[str, int | float | None], seed: int
+    folder: Path,
+    complexes: ComplexSet,
+    amounts: dict[str, int | float | None],
+    seed: int,
+    group_by: str | None = None,
 ) -> tuple[Split, str]:
     """The split that lists in the folder prescribe, else a random one, and where it is from.
 
@@ -136,12 +141,17 @@ def split_complexes(
         complexes: Those that were read.
         amounts: Sizes by part; any that is given replaces the lists.
         seed: Of a random split.
+        group_by: A regular expression; complexes in whose names it finds the same stay together in a random split.
 
     Raises:
-        UsageError: A list names no complex of the folder.
+        UsageError: A list names no complex of the folder; or there are lists and groups, or too few groups.
     """
     lists = {part: _list(folder, names) for part, names in LISTS.items()}
-    if lists["train"] is None or any(amount is not None for amount in amounts.values()):
+    prescribed = lists["train"] is not None and all(amount is None for amount in amounts.values())
+    if group_by is not None:
+        split = grouped_split(str(folder), complexes.names, group_by, amounts, seed, prescribed=prescribed)
+        return split, f"seed {seed}, grouped by {group_by}"
+    if not prescribed:
         return make_split(len(complexes), **amounts, seed=seed), f"seed {seed}"
     places = {name: k for k, name in enumerate(complexes.names)}
     parts: dict[str, list[int]] = {}

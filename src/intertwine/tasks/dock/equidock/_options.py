@@ -7,16 +7,20 @@ from pathlib import Path
 
 from intertwine._errors import UsageError
 from intertwine.tasks._source import check_source
-from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, FitOptions, option
+from intertwine.tasks.options import LARGEST_BATCH, LARGEST_RATE, SMALLEST_RATE, GroupedFitOptions, option
 
 
 @dataclass(kw_only=True)
-class DockOptions(FitOptions):
+class DockOptions(GroupedFitOptions):
     """Options of `intertwine fit dock`."""
 
     data: str = option(
         "", help="Folder of complexes: NAME_l.pdb and NAME_r.pdb for each, ligand and receptor.", metavar="FOLDER",
         argument=True,
+    )  # fmt: skip
+    group_by: str | None = option(
+        None, help="Keep complexes together in the split in whose names a regular expression finds the same.",
+        group="Data", metavar="REGEX",
     )  # fmt: skip
     strict: bool = option(False, help="Stop at a file that cannot be read, instead of skipping it.", group="Data")
     hidden: int = option(64, help="Channels of a residue.", group="Model", minimum=1, maximum=4096)

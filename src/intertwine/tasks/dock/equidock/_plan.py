@@ -32,7 +32,7 @@ def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, An
             f"{options.data}: {len(complexes)} complex{'es' * (len(complexes) != 1)}; expected at least 3: to train, "
             "to validate and to test on"
         )
-    split, origin = split_complexes(Path(source), complexes, options.shares, options.seed)
+    split, origin = split_complexes(Path(source), complexes, options.shares, options.seed, options.group_by)
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(complexes)} complexes leave none to {what} on; give more of them")

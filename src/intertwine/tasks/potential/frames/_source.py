@@ -33,7 +33,8 @@ class LabeledFrames(NamedTuple):
     frames: point fields numbers, forces; cloud fields energy (S, 1), stress (S, 9), cell (S, 9) and pbc (S, 3),
     has_energy, has_forces, has_stress (S, 1) bool, and the labels config_type; isolated:
     atomic number -> eV; files: in the order of the frames; keys: quantity -> key -> how many frames have it there;
-    converted: the units of energy, besides eV, from which labels were converted.
+    converted: the units of energy, besides eV, from which labels were converted; groups: what each frame has under the
+    key that says which belong together, None where it lacks it; empty where no key was asked for.
     """
 
     frames: PointCloudSet
@@ -41,6 +42,7 @@ class LabeledFrames(NamedTuple):
     files: tuple[FrameFile, ...]
     keys: dict[str, dict[str, int]]
     converted: tuple[str, ...]
+    groups: tuple[str | None, ...]
 
 
 class _Frame(NamedTuple):
@@ -54,6 +56,7 @@ def read_frames(
     progress: ProgressCallback = no_progress,
     *,
     units: str | None = None,
+    group_key: str | None = None,
 ) -> LabeledFrames:
     """All labeled frames of some files, without isolated atoms, whose energies are kept apart.
 
@@ -64,6 +67,7 @@ def read_frames(
         keys: name of a quantity -> the key that the user named, or None to look for it.
         progress: Called with how many bytes of the current file are read.
         units: The unit of energies in the files; None for that which a file states, else eV.
+        group_key: The key that says which frames belong together; None if nothing does.
 
     Raises:
         UsageError: A file cannot be read, or has no labeled frame; or a label is not what it must be.
@@ -91,7 +95,8 @@ def read_frames(
             checked = frames[0].checked
             raise UsageError(f'no frame has the {name} "{key}"; {checked.location} has {known_keys(checked.atoms)}')
     converted = tuple(dict.fromkeys(frame.labels.unit for frame in frames if frame.labels.unit != "eV"))
-    return LabeledFrames(_pack(frames), isolated, tuple(files), found, converted)
+    groups = () if group_key is None else tuple(_group(frame.checked.atoms, group_key) for frame in frames)
+    return LabeledFrames(_pack(frames), isolated, tuple(files), found, converted, groups)
 
 
 def read_isolated_atoms(source: str, key: str | None, units: str | None = None) -> dict[int, float]:
@@ -129,6 +134,10 @@ def stream_frames(source: str, chunk: int) -> Iterator[tuple[PointCloudSet, list
 def unlabeled(block: Sequence[CheckedAtoms]) -> PointCloudSet:
     """Structures with numbers and cells only."""
     return _geometry(block, {}, {})
+
+
+def _group(atoms: Any, key: str) -> str | None:
+    return str(atoms.info[key]) if key in atoms.info else None
 
 
 def _is_isolated(atoms: Any) -> bool:
