@@ -66,3 +66,5 @@ def test_what_is_no_shape_is_said(tmp_path):
     (tmp_path / "one.xyz").write_text("")
     with pytest.raises(UsageError, match=r"one.xyz: the file is empty"):
         list(iter_shapes(tmp_path / "one.xyz", 16))
+    with pytest.raises(UsageError, match=r"one.xyz: the file is empty"):
+        list(iter_shapes(tmp_path, 16))

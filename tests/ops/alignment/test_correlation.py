@@ -1,10 +1,13 @@
 """The maximum of correlations over SO(3): recovery, law, Procrustes as a special case, derivative; transport plans."""
 
+import math
+
 import torch
 from torch.autograd import gradcheck
 
 from intertwine import SO3
-from intertwine.ops import maximal_rotation, nearest_rotation, rotation_correlation, transport_plan
+from intertwine.ops import covering_radius, maximal_rotation, nearest_rotation, rotation_correlation, transport_plan
+from intertwine.ops.alignment._correlation import _grid, _grid_scores
 from intertwine.reps import wigner_matrices
 
 
@@ -32,6 +35,14 @@ def test_the_refined_maximum_is_biequivariant():
     grid = SO3().sample(2000, generator=torch.Generator().manual_seed(3))
     best = rotation_correlation([m[:, None] for m in given], grid).amax(1)
     assert bool((rotation_correlation(given, found) >= best).all())
+
+
+def test_the_grid_by_a_fourier_transform_in_one_angle_is_the_direct_evaluation():
+    for lmax, angles in ((3, 16), (10, 22)):
+        given = forms(3, lmax)
+        direct = rotation_correlation([m[:, None] for m in given], _grid(angles))
+        assert torch.allclose(_grid_scores(given, angles), direct, atol=1e-10 * direct.abs().max())
+    assert covering_radius(_grid(16)) < math.radians(15.6)
 
 
 def test_of_degree_one_it_is_the_nearest_rotation():

@@ -183,6 +183,15 @@ def test_a_complex_that_cannot_be_read_is_skipped(bundle, tmp_path):
     assert found.select(torch.tensor([1])).names == ["c2"]
 
 
+def test_proteins_that_do_not_touch_are_no_complex(bundle, tmp_path):
+    folder = write_complexes(tmp_path / "a", bundle, 3)
+    (folder / "c1_l_b.pdb").write_text(pdb(bundle[0].moved(np.eye(3), np.array([0.0, 0.0, 90.0]))))
+    found = read_complexes(folder)
+    assert (found.names, [name for name, _ in found.skipped]) == (["c0", "c2"], ["c1"])
+    with pytest.raises(UsageError, match="c1: ligand and receptor do not touch"):
+        read_complexes(folder, strict=True)
+
+
 def test_backbone_of_whole_residues(bundle):
     ligand = bundle[0]
     lost = int(np.flatnonzero(ligand.atom_names == "N")[3])

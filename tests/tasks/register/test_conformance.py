@@ -29,6 +29,10 @@ class TestRegister(TaskTests):
         for name in "abc":
             (folder / "equal" / f"{name}.xyz").write_text("1 1 1\n1 1 1\n")
         found["equal points"] = str(folder / "equal")
+        (folder / "lines").mkdir()
+        for name in "abcd":
+            (folder / "lines" / f"{name}.xyz").write_text("0 0 0\n1 2 3\n2 4 6\n3 6 9\n")
+        found["lines"] = str(folder / "lines")
         found["too few"] = str(write_shapes(folder / "few", 2))
         found["one file"] = str(folder / "few" / "0.xyz")
         return found

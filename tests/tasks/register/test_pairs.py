@@ -1,14 +1,18 @@
 """Pairs of views: overlap, motions, and batches."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from shape_files import write_shapes
 
 from intertwine import SO3
 from intertwine.tasks.register import draw_pairs
 from intertwine.tasks.register._evaluation import errors_modulo_symmetry, motion_errors
 from intertwine.tasks.register._features import RADII, REP_IN, moment_features
 from intertwine.tasks.register._pairs import collate, cut_views
+from intertwine.tasks.register._source import read
 
 SETTINGS = {"overlap": 0.3, "noise": 0.0}
 
@@ -103,3 +107,15 @@ def test_errors():
     eye = torch.eye(4, dtype=torch.float64)[None]
     assert errors_modulo_symmetry(wrong, pair, eye)[0] == pytest.approx(180, abs=1e-4)
     assert max(errors_modulo_symmetry(wrong, pair, torch.stack([eye[0], turn]))) < 1e-5
+
+
+def test_shapes_that_leave_a_rotation_open_are_skipped(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTWINE_CACHE", str(tmp_path / "cache"))
+    folder = write_shapes(tmp_path / "shapes", 2)
+    np.savetxt(folder / "line.xyz", np.outer(np.linspace(0, 1, 50), [1, 2, 3]), fmt="%.6f")
+    np.savetxt(folder / "place.xyz", np.ones((5, 3)))
+    np.savetxt(folder / "two.xyz", np.array([[0, 0, 0], [1, 2, 3]]))
+    found = read(str(folder), 32, 0)
+    assert sorted(Path(name).stem for name in found.names) == ["0", "1"]
+    assert sorted(Path(name).stem for name, _ in found.skipped) == ["line", "place", "two"]
+    assert {reason for _, reason in found.skipped} == {"all points are equal or on a line"}

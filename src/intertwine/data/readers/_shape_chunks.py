@@ -83,8 +83,9 @@ def iter_shapes(
         progress(number, len(entries))
     if empty:
         name, reason = skipped[0]
-        first = f"none of {len(entries):,} files can be read; the first, {name}: {reason}"
-        raise UsageError(f"{path}: {reason if len(entries) == 1 else first}")
+        if len(entries) == 1:
+            raise UsageError(f"{entries[0].path}: {reason}")
+        raise UsageError(f"{path}: none of {len(entries):,} files can be read; the first, {name}: {reason}")
     yield _to_chunk(block, skipped, estimate_normals)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from intertwine.models.equidock._residue_graph import DISTANCE_SCALES, EDGE_FEATURES, ResidueGraph
 
@@ -29,6 +30,10 @@ class IEGMNLayer(nn.Module):
     Law:
         Motions of either graph leave the features of both as they are and move the positions of that graph. With the
         graphs exchanged, the outputs are.
+
+    Cost:
+        For each edge one product with a matrix ``(hidden, hidden)`` and one with its own features: the other linear
+        maps of the messages act on residues, before messages are gathered or after they are averaged.
 
     References:
         Ganea et al., ICLR 2022, Eq. 3 to 8.
@@ -70,16 +75,30 @@ class IEGMNLayer(nn.Module):
         self, graph: ResidueGraph, h: Tensor, other: Tensor, x: Tensor, initial: Tensor
     ) -> tuple[Tensor, Tensor]:
         source, target = graph.edges
-        offset = x[target] - x[source]
+        offset = x.index_select(0, target) - x.index_select(0, source)
         radial = torch.exp(-offset.square().sum(-1, keepdim=True) / offset.new_tensor(DISTANCE_SCALES))
-        messages = self.edge(torch.cat([h[target], h[source], radial, graph.edge_features], dim=1))
-        shift = _mean(offset * self.position(messages), target, len(h))
-        moved = self.anchor * graph.positions + (1 - self.anchor) * x + shift
+        inner = self._inner(h, torch.cat([radial, graph.edge_features], dim=1), source, target)
+        moved = self.anchor * graph.positions + (1 - self.anchor) * x
+        moved = moved + _mean(offset * self._weight(inner), target, len(h))
+        has_neighbors = torch.zeros_like(h[:, :1]).index_fill(0, target, 1.0)
+        messages = has_neighbors * self.edge[-1](_mean(inner, target, len(h)))
         attention = torch.softmax(self.query(h) @ self.key(other).mT, dim=1) @ self.value(other)
-        updated = self.node(torch.cat([h, _mean(messages, target, len(h)), attention, initial], dim=1))
+        updated = self.node(torch.cat([h, messages, attention, initial], dim=1))
         if self.hidden_in == self.hidden:
             updated = (1 - self.skip) * h + self.skip * updated
         return updated, moved
+
+    def _inner(self, h: Tensor, edge_features: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """The messages before the last linear map of the edges; the first one acts on residues, then is gathered."""
+        first = self.edge[0]
+        to, from_, of_edge = first.weight.split([self.hidden_in, self.hidden_in, edge_features.shape[1]], dim=1)
+        summed = (h @ to.mT).index_select(0, target) + (h @ from_.mT).index_select(0, source)
+        return self.edge[1:-1](summed + linear(edge_features, of_edge, first.bias))
+
+    def _weight(self, inner: Tensor) -> Tensor:
+        """The weights of the offsets: the last linear map of the edges and the first of the positions are one."""
+        last, first = self.edge[-1], self.position[0]
+        return self.position[1:](linear(inner, first.weight @ last.weight, first.weight @ last.bias + first.bias))
 
 
 def mlp(size_in: int, hidden: int, size_out: int) -> nn.Sequential:

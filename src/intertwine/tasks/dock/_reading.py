@@ -87,7 +87,9 @@ def read_structure(path: str | os.PathLike[str]) -> ReadStructure:
     coordinates = np.array(rows.coordinates, dtype=np.float64)
     finite = np.isfinite(coordinates).all(1)
     if not finite.all():
-        raise UsageError(f"{path}: {int((~finite).sum()):,} atoms have coordinates that are not finite numbers")
+        count = int((~finite).sum())
+        atoms = "1 atom has" if count == 1 else f"{count:,} atoms have"
+        raise UsageError(f"{path}: {atoms} coordinates that are not finite numbers")
     remarks += [f"{count:,} {what} left out" for what, count in dropped.items() if count]
     structure = _structure(path, rows, coordinates)
     scaled, remark = _in_angstrom(structure)

@@ -12,6 +12,8 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import PointCloudSet, iter_shapes
 from intertwine.tasks._source import check_names
 
+_FLAT = 1e-6
+"""Points are on a line if their spread beside it is a smaller share of that along it."""
 DENSITY = 12
 """Points that are sampled of a shape for each point of a view that a network matches."""
 
@@ -19,7 +21,7 @@ DENSITY = 12
 def read(
     source: str, points: int, seed: int, *, strict: bool = False, progress: ProgressCallback = no_progress
 ) -> PointCloudSet:
-    """All shapes of a folder as clouds in the unit sphere; those without extent are skipped.
+    """All shapes of a folder as clouds in the unit sphere; those that leave a rotation open are skipped.
 
     Args:
         source: The folder, or a file.
@@ -37,13 +39,13 @@ def read(
         parts.append(chunk.clouds.select_fields())
         skipped += chunk.clouds.skipped
     clouds = PointCloudSet.concatenate(parts)
-    spread = clouds.positions.abs().amax(1).new_zeros(len(clouds))
-    spread = spread.scatter_reduce(0, clouds.batch, clouds.positions.abs().amax(1), "amax")
-    flat = [clouds.names[k] for k in (spread == 0).nonzero()[:, 0].tolist()]
-    if len(flat) == len(clouds):
-        raise UsageError(f"{source}: every cloud consists of equal points, so there is no shape to learn from")
-    skipped += [(name, "all points are equal") for name in flat]
-    return replace(clouds.select(spread > 0), skipped=tuple(skipped))
+    open_turn = [_leaves_a_turn_open(points) for points in shapes_of(clouds)]
+    if all(open_turn):
+        raise UsageError(f"{source}: the points of every shape are equal or on a line, so no rotation can be learned")
+    skipped += [
+        (name, "all points are equal or on a line") for name, left in zip(clouds.names, open_turn, strict=True) if left
+    ]
+    return replace(clouds.select(~torch.tensor(open_turn)), skipped=tuple(skipped))
 
 
 def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress) -> PointCloudSet:
@@ -61,3 +63,10 @@ def read_again(config: dict[str, Any], progress: ProgressCallback = no_progress)
 def shapes_of(clouds: PointCloudSet) -> list[torch.Tensor]:
     """The points of each cloud, ``(P, 3)`` float64."""
     return list(clouds.positions.double().split(clouds.counts.tolist()))
+
+
+def _leaves_a_turn_open(points: torch.Tensor) -> bool:
+    """Whether points are equal or on a line, so that rotations about it change nothing."""
+    centered = points - points.mean(0)
+    _, middle, largest = torch.linalg.eigvalsh(centered.mT @ centered).tolist()
+    return middle <= _FLAT**2 * largest

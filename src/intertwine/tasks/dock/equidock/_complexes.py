@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import numpy as np
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -17,9 +19,12 @@ from intertwine.tasks._example_groups import grouped_split
 from intertwine.tasks.dock import SUFFIXES, Structure, read_structure
 from intertwine.tasks.dock.equidock._backbone import backbone
 
+CONTACT = 8.0
+"""Alpha carbons of both proteins nearer than this, in angstrom, are the interface."""
 LISTS = {"train": ("train.txt",), "validation": ("validation.txt", "val.txt"), "test": ("test.txt",)}
 _SIDES = re.compile(r"(?P<name>.+)_(?P<side>l|r|ligand|receptor)(_b)?", re.IGNORECASE)
 _RULE = "expected pairs NAME_l.pdb and NAME_r.pdb, ligand and receptor of one complex in their places (or mmCIF)"
+_APART = "ligand and receptor do not touch: are both in their places, and in one unit?"
 
 
 class Complex(NamedTuple):
@@ -104,11 +109,11 @@ def iter_complexes(
 
 
 def read_complexes(folder: Path, *, strict: bool = False, progress: ProgressCallback = no_progress) -> ComplexSet:
-    """All complexes of a folder.
+    """All complexes of a folder whose proteins touch: alpha carbons nearer than 8 angstrom.
 
     Args:
         folder: As `find_complexes` takes it.
-        strict: Whether a file that cannot be read is an error.
+        strict: Whether a file that cannot be read, or a complex that is none, is an error.
         progress: Called with how many complexes are read, of how many.
 
     Raises:
@@ -117,13 +122,22 @@ def read_complexes(folder: Path, *, strict: bool = False, progress: ProgressCall
     complexes: list[Complex] = []
     skipped: list[tuple[str, str]] = []
     for each in iter_complexes(folder, strict=strict, progress=progress):
-        if isinstance(each, Complex):
-            complexes.append(each)
-        else:
+        if not isinstance(each, Complex):
             skipped.append(each)
+        elif _touch(each):
+            complexes.append(each)
+        elif strict:
+            raise UsageError(f"{folder}: {each.name}: {_APART}")
+        else:
+            skipped.append((each.name, _APART))
     if not complexes:
         raise UsageError(f"{folder}: no complex can be read; {skipped[0][0]}: {skipped[0][1]}")
     return ComplexSet(tuple(complexes), tuple(skipped))
+
+
+def _touch(each: Complex) -> bool:
+    ligand, receptor = (side.alpha_carbon_coordinates for side in each[1:])
+    return bool(np.isfinite(cKDTree(receptor).query(ligand, distance_upper_bound=CONTACT)[0]).any())
 
 
 def split_complexes(

@@ -13,10 +13,8 @@ from intertwine.models.equidock import EquiDock, ResidueGraph, residue_graph
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import Structure
 from intertwine.tasks.dock.equidock._backbone import TYPES, backbone
-from intertwine.tasks.dock.equidock._complexes import Complex
+from intertwine.tasks.dock.equidock._complexes import CONTACT, Complex
 
-CONTACT = 8.0
-"""Alpha carbons of both proteins nearer than this, in angstrom, are the interface."""
 _REP = f"{TYPES}x0 + 2x1"
 """What a residue has beside its place: its type, and the vectors from CA to N and to C."""
 
