@@ -58,7 +58,7 @@ def _spread_and_map(tables: Tensor, values: Tensor, weight: Tensor) -> Tensor:
         more = next(other for other in spread if len(other) == len(kept) + 1 and {*kept} <= {*other})
         spread[more] = spread[more] + spread.pop(kept)
     first, second, *others = spread.values()
-    result = first + second
+    result: Tensor = first + second
     for other in others:
         result += other
     result.flatten(0, -2).addmm_(values.flatten(0, -2), weight)
@@ -166,5 +166,5 @@ def array_linear(values: Tensor, weight: Tensor, maps: Tensor, bias: Tensor | No
         [[2.0, 2.0], [7.0, 7.0]]
     """
     shift = weight.new_zeros(weight.shape[1]) if bias is None else bias
-    result, _ = _array_linear(values, weight, maps, shift)
+    result: Tensor = _array_linear(values, weight, maps, shift)[0]
     return result
