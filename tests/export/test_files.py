@@ -37,3 +37,14 @@ def test_a_file_takes_any_number_of_examples(tmp_path):
         outputs = loaded(x)
         assert torch.allclose(outputs, module(x), atol=1e-6)
         assert not outputs.requires_grad
+
+
+def test_axes_of_an_onnx_file_have_names(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "model.onnx"
+    export.export_file(torch.nn.Linear(3, 2).eval(), torch.zeros(2, 3), path, "onnx")
+    session = runtime.InferenceSession(path.read_bytes())
+    ends = [(end.name, end.shape) for end in (*session.get_inputs(), *session.get_outputs())]
+    assert ends == [("input", ["batch", 3]), ("output", ["batch", 2])]

@@ -55,14 +55,15 @@ def export_file(module: nn.Module, example: Tensor, path: Path, name: str) -> No
 
     check_format(name)
     batch = Dim("batch")
+    shapes = ({0: batch},)
     with _silence():
-        program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
+        program = torch.export.export(module, (example,), dynamic_shapes=shapes)
         if name == "torch":
             with path.open("wb") as file:
                 torch.export.save(program, file)
             return
         options: Any = {"dynamo": True, "input_names": ["input"], "output_names": ["output"], "verbose": False}
-        exported = torch.onnx.export(program, (), **options)
+        exported = torch.onnx.export(program, (), dynamic_shapes=shapes, **options)  # which names the axis
         assert exported is not None, "the exporter of programs returns one"
         path.write_bytes(exported.model_proto.SerializeToString())
 
