@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+PEERS := build/peers
 
 .PHONY: demo test check peers conformance mutate bench dist format clean help
 
@@ -25,10 +26,12 @@ check: $(STAMP)  ## style, types and the examples in the docstrings
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q --doctest-modules src
 
-peers: $(STAMP)  ## the tests beside escnn, which gfortran has to compile
+peers:  ## the tests beside escnn, in an environment of its own: its dependency lie_learn is compiled for numpy 1
 	@command -v gfortran > /dev/null || { echo "error: escnn needs a Fortran compiler; install one, such as apt install gfortran"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
+	$(PYTHON) -m venv $(PEERS)
+	grep -v '^numpy==' constraints.txt > $(PEERS)/constraints.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt -e '.[peers]'
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
 
 conformance: $(STAMP)  ## layers and networks compiled by the default backend of torch, which writes C++; half an hour
 	OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 $(BIN)/python -m pytest -q --backend inductor -k "test_compile or test_compiled" tests/nn tests/models
