@@ -62,7 +62,7 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
         return []
     losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
     errors = {
-        "complex RMSD (angstrom)": [row["complex"] for row in history],
+        "RMSD (angstrom)": [row["complex"] for row in history],
         "clashing pairs": [row["clashes"] for row in history],
     }
     pair = (

@@ -137,11 +137,14 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
     losses = {"training": [row["train_loss"] for row in history], "validation": [row["loss"] for row in history]}
     errors = {
         "rotation (degrees)": [row["rotation"] for row in history],
-        "translation (% of diameter)": [row["translation"] for row in history],
+        "translation (%)": [row["translation"] for row in history],
     }
     pair = (
         (curve_figure(history, "loss", losses, None), "Loss in training and in validation."),
-        (curve_figure(history, "mean error", errors, None), "Validation: errors of the network alone, not refined."),
+        (
+            curve_figure(history, "mean error", errors, None),
+            "Validation: errors of the network alone, translation in % of the diameter.",
+        ),
     )
     html = "".join(page.illustration(figures.svg(one, text), text) for one, text in pair)
     columns = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
