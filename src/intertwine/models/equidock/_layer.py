@@ -91,14 +91,20 @@ class IEGMNLayer(nn.Module):
     def _inner(self, h: Tensor, edge_features: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """The messages before the last linear map of the edges; the first one acts on residues, then is gathered."""
         first = self.edge[0]
+        assert isinstance(first, nn.Linear)
         to, from_, of_edge = first.weight.split([self.hidden_in, self.hidden_in, edge_features.shape[1]], dim=1)
         summed = (h @ to.mT).index_select(0, target) + (h @ from_.mT).index_select(0, source)
-        return self.edge[1:-1](summed + linear(edge_features, of_edge, first.bias))
+        inner: Tensor = self.edge[1:-1](summed + linear(edge_features, of_edge, first.bias))
+        return inner
 
     def _weight(self, inner: Tensor) -> Tensor:
         """The weights of the offsets: the last linear map of the edges and the first of the positions are one."""
         last, first = self.edge[-1], self.position[0]
-        return self.position[1:](linear(inner, first.weight @ last.weight, first.weight @ last.bias + first.bias))
+        assert isinstance(last, nn.Linear)
+        assert isinstance(first, nn.Linear)
+        both = linear(inner, first.weight @ last.weight, first.weight @ last.bias + first.bias)
+        weights: Tensor = self.position[1:](both)
+        return weights
 
 
 def mlp(size_in: int, hidden: int, size_out: int) -> nn.Sequential:

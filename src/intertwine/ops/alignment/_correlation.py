@@ -99,7 +99,8 @@ def _grid_scores(forms: Sequence[Tensor], angles: int) -> Tensor:
         even[..., 1 : degree + 1] += same[..., :degree].flip(-1)
         odd[..., 1 : degree + 1] += opposite[..., degree + 1 :] - opposite[..., :degree].flip(-1)
     even[..., 0] *= 2
-    return torch.fft.irfft(torch.complex(even, -odd), n=angles, norm="forward").flatten(-2) / 2
+    scores: Tensor = torch.fft.irfft(torch.complex(even, -odd), n=angles, norm="forward").flatten(-2) / 2
+    return scores
 
 
 @cached_constant
@@ -110,7 +111,8 @@ def _frames() -> Tensor:
     generators = SO3().lie_algebra
     tilt = torch.linalg.matrix_exp(polar[:, None, None] * generators[0])
     turn = torch.linalg.matrix_exp(azimuth[:, None, None] * generators[1])
-    return turn @ tilt
+    frames: Tensor = turn @ tilt
+    return frames
 
 
 @cached_constant
@@ -118,7 +120,8 @@ def _grid(angles: int) -> Tensor:
     """``(rotations, 3, 3)``: each frame after each turn about y."""
     steps = 2 * math.pi / angles * torch.arange(angles, dtype=torch.float64)
     turns = torch.linalg.matrix_exp(steps[:, None, None] * SO3().lie_algebra[1])
-    return (_frames()[:, None] @ turns).flatten(0, 1)
+    rotations: Tensor = (_frames()[:, None] @ turns).flatten(0, 1)
+    return rotations
 
 
 @cached_constant

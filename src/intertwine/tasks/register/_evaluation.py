@@ -116,8 +116,9 @@ def as_evaluation(scores: Mapping[str, Scores], overlaps: Tensor, least: float, 
         label = f"{100 * edges[k]:.0f} to {100 * edges[k + 1]:.0f} %"
         table.append((label, f"{int(inside.sum())}", *(_share(found.successes[inside]) for found in scores.values())))
     notes = (
-        f"{len(overlaps):,} pairs of views of {shapes:,} shapes ({name}), each turned and moved at random; success: "
-        f"below {ANGLE:g} degrees and {100 * GAP:g} % of the diameter, modulo the symmetry of the shape",
+        f"{len(overlaps):,} pairs of views of {shapes:,} shape{'s' * (shapes != 1)} ({name}), each turned and moved at "
+        f"random; success: below {ANGLE:g} degrees and {100 * GAP:g} % of the diameter, modulo the symmetry of the "
+        "shape",
     )
     metrics: dict[str, Any] = {"data": name, "shapes": shapes, "overlap": overlaps.tolist()}
     for method, found in scores.items():

@@ -125,7 +125,7 @@ def _learning(history: Sequence[dict[str, float]]) -> list[str]:
     """Learning curves of the network alone."""
     errors = {
         "rotation (degrees)": [row["rotation"] for row in history],
-        "translation (% of diameter)": [row["translation"] for row in history],
+        "translation (%)": [row["translation"] for row in history],
     }
-    caption = "Validation: errors of the network alone, not refined."
+    caption = "Validation: errors of the network alone, translation in % of the diameter."
     return learning_section(history, Panel("mean error", errors, None, caption))

@@ -69,4 +69,4 @@ def _leaves_a_turn_open(points: torch.Tensor) -> bool:
     """Whether points are equal or on a line, so that rotations about it change nothing."""
     centered = points - points.mean(0)
     _, middle, largest = torch.linalg.eigvalsh(centered.mT @ centered).tolist()
-    return middle <= _FLAT**2 * largest
+    return bool(middle <= _FLAT**2 * largest)

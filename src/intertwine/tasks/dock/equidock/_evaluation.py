@@ -12,8 +12,8 @@ from intertwine.tasks._results import Evaluation
 NEAR, FAIR, INTERFACE = 2.0, 5.0, 4.0
 ACCEPTABLE = 0.23
 COLUMNS = (
-    "", "complex RMSD, median", "< 2 A", "< 5 A", "interface RMSD, median", "interface < 4 A", "DockQ >= 0.23",
-    "no clashes", "clashing pairs, mean", "seconds, median",
+    "", "complex RMSD", "< 2 A", "< 5 A", "interface RMSD", "< 4 A", "DockQ >= 0.23", "no clashes", "clashing pairs",
+    "seconds",
 )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def as_evaluation(rows: Mapping[str, Sequence[PoseMeasures]], names: Sequence[st
         (name, *(f"{table[0][k]:.2f}, {table[3][k]:.0f}" for table in tables.values())) for k, name in enumerate(names)
     )
     notes = (
-        f"{len(names):,} complexes ({data}), both proteins turned and moved at random; clashing pairs: alpha carbons "
-        "nearer than 3 A",
+        f"{len(names):,} complex{'es' * (len(names) != 1)} ({data}), both proteins turned and moved at random; medians "
+        "of RMSD and seconds, means of clashing pairs: alpha carbons nearer than 3 A",
     )
     cells = tuple((method, *_cells(table)) for method, table in tables.items())
     return Evaluation(COLUMNS, cells, metrics, notes, ((columns, each),))

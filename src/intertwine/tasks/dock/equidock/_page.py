@@ -52,7 +52,7 @@ def _lead(job: DockJob, measured: str) -> list[str]:
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
     """Learning curves of the network alone."""
     errors = {
-        "complex RMSD (angstrom)": [row["complex"] for row in history],
+        "RMSD (angstrom)": [row["complex"] for row in history],
         "clashing pairs": [row["clashes"] for row in history],
     }
     return learning_section(history, Panel("mean", errors, None, "Validation: the network alone."))
