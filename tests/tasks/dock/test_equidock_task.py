@@ -80,6 +80,9 @@ class TestDock(TaskTests):
         files = [f"{run.data}/c0_{side}_b.pdb" for side in "lr"]
         command("dock", *files, "--checkpoint", run.folder, "--output", tmp_path / "out")
         (model,) = json.loads((tmp_path / "out" / "scores.json").read_text())["models"]
+        assert model["score"] is None
+        assert (tmp_path / "out" / "scores.csv").read_text().splitlines()[1].startswith("1,,0,")
+        assert ">score</th>" not in next((tmp_path / "out").glob("*.html")).read_text(encoding="utf-8")
         R, t = np.array(model["rotation"]), np.array(model["translation"])
         assert np.allclose(R @ R.T, np.eye(3), atol=1e-10)
         ligand, receptor = (read_structure(path).structure.alpha_carbon_coordinates for path in files)

@@ -71,7 +71,7 @@ def dock(
     if result.models[0].clashes:
         show_line(screen, "note", "every complex has clashing alpha carbons: the proteins may not fit as rigid bodies")
     for rank, model in enumerate(result.models[:5], 1):
-        score = f"score {model.score:.2f}, " if predictor is None else ""
+        score = f"score {model.score:.2f}, " if model.score is not None else ""
         show_line(screen, f"model {rank}", f"{score}{len(model.contacts)} contacts, {model.clashes} clashes")
     if output is not None:
         _write(Path(output), result, remarks, page_origin([ligand, receptor, checkpoint]))

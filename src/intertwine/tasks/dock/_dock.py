@@ -65,14 +65,14 @@ class DockedModel:
     Attributes:
         rotation: ``(3, 3)``, of the ligand.
         translation: ``(3,)``: the ligand's atom x is at ``R x + t``, the receptor where it was.
-        score: Of the potential's ranking; higher is better, comparable for one pair of proteins only.
+        score: Of the potential's ranking; higher is better, comparable for one pair of proteins only; a network has none.
         clashes: Pairs of alpha carbons nearer than 3 angstrom.
         contacts: Pairs of residues, of ligand and receptor, with heavy atoms nearer than 5 angstrom.
     """
 
     rotation: Array
     translation: Array
-    score: float
+    score: float | None
     clashes: int
     contacts: frozenset[tuple[int, int]]
 
@@ -209,7 +209,7 @@ def _between(R: Array, t: Array, frame_1: tuple[Array, Array], frame_2: tuple[Ar
 
 
 def docked_model(
-    ligand: Structure, receptor: Structure, rotation: Array, translation: Array, score: float
+    ligand: Structure, receptor: Structure, rotation: Array, translation: Array, score: float | None = None
 ) -> DockedModel:
     """A ligand in a place, with its clashes and contacts."""
     moved = ligand.moved(rotation, translation)

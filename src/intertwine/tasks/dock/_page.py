@@ -39,19 +39,23 @@ def write_page(
     receptor["points"] = np.round(result.receptor.alpha_carbon_coordinates - center, 2).tolist()
     models = [_model(result, model, center) for model in result.models]
     data = json.dumps({"receptor": receptor, "ligand": ligand, "models": models}, separators=(",", ":"))
-    rows = [
-        [str(rank), f"{model.score:.2f}", str(len(model.contacts)), str(model.clashes)]
-        for rank, model in enumerate(result.models, 1)
-    ]
+    columns = {
+        "model": [str(rank) for rank in range(1, len(result.models) + 1)],
+        "score": [f"{model.score:.2f}" for model in result.models if model.score is not None],
+        "contacts": [str(len(model.contacts)) for model in result.models],
+        "clashes": [str(model.clashes) for model in result.models],
+    }
+    shown = [name for name, texts in columns.items() if texts]
+    rows = [*zip(*(columns[name] for name in shown), strict=True)]
     body = [
         paragraph(f"{result.ligand.name} on {result.receptor.name}"),
         _viewer(data, len(models)),
         _legend(receptor, ligand),
         heading("Models"),
-        table(["model", "score", "contacts", "clashes"], rows),
+        table(shown, rows),
         paragraph(
             "Contacts are pairs of residues with heavy atoms nearer than 5 angstrom, clashes pairs of alpha carbons "
-            "nearer than 3. Scores compare complexes of the same two proteins."
+            "nearer than 3." + (" Scores compare complexes of the same two proteins." if "score" in shown else "")
         ),
         *[paragraph(remark) for remark in remarks or []],
         *([heading("Run"), table(("", ""), origin)] if origin else []),

@@ -80,7 +80,8 @@ def write_scores_csv(path: Path, result: DockingResult) -> None:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(_COLUMNS)
         for rank, model in enumerate(result.models, 1):
-            rows.writerow([rank, f"{model.score:.4f}", model.clashes, len(model.contacts)])
+            score = None if model.score is None else f"{model.score:.4f}"
+            rows.writerow([rank, score, model.clashes, len(model.contacts)])
 
 
 def write_scores_json(path: Path, result: DockingResult) -> None:
@@ -93,7 +94,7 @@ def write_scores_json(path: Path, result: DockingResult) -> None:
     models: list[dict[str, Any]] = [
         {
             "model": rank,
-            "score": round(model.score, 6),
+            "score": None if model.score is None else round(model.score, 6),
             "clashes": model.clashes,
             "contacts": len(model.contacts),
             "rotation": model.rotation.tolist(),

@@ -74,7 +74,7 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         """
         begin = time.perf_counter()
         matrix = self.separated(ligand, receptor, self.motion(ligand, receptor))
-        model = docked_model(ligand, receptor, matrix[:3, :3], matrix[:3, 3], 0.0)
+        model = docked_model(ligand, receptor, matrix[:3, :3], matrix[:3, 3])
         return DockingResult(ligand, receptor, (model,), time.perf_counter() - begin)
 
     @torch.inference_mode()
