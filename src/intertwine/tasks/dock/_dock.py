@@ -65,7 +65,7 @@ class DockedModel:
     Attributes:
         rotation: ``(3, 3)``, of the ligand.
         translation: ``(3,)``: the ligand's atom x is at ``R x + t``, the receptor where it was.
-        score: Of the potential's ranking, None of a network's; higher is better, comparable for one pair of proteins only.
+        score: Of the potential's ranking, None of a network's; higher is better, for one pair of proteins only.
         clashes: Pairs of alpha carbons nearer than 3 angstrom.
         contacts: Pairs of residues, of ligand and receptor, with heavy atoms nearer than 5 angstrom.
     """
