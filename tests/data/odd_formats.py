@@ -7,6 +7,7 @@ import gzip
 import io
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -309,7 +310,8 @@ def bal(draw: Draw) -> OddFile:
         gaps = [draw.choice(["\n", " ", "\r\n", "\n\n", "\t"]) for _ in numbers]
         text = first + "".join(gap + number for gap, number in zip(gaps, numbers, strict=True))
     name = draw.choice(["problem.txt", *([] if draw.plain else ["problem.txt.bz2", "problem.txt.gz"])])
-    pack: Callable[[bytes], bytes] = {".bz2": bz2.compress, ".gz": gzip.compress}.get(Path(name).suffix, bytes)
+    packers: dict[str, Callable[[bytes], bytes]] = {".bz2": bz2.compress, ".gz": partial(gzip.compress, mtime=0)}
+    pack = packers.get(Path(name).suffix, bytes)
     truth: Found = {"points": xy * [1, -1], "camera": np.array(pairs)[:, 0], "focal": np.array(focal)}
     return OddFile(name, pack(text.encode()), truth)
 
