@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := build/peers
 
-.PHONY: demo test check peers conformance mutate bench dist format clean help
+.PHONY: demo test slow check peers conformance mutate bench dist format clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -17,8 +17,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## train and audit an equivariant encoder and its twins on real molecules
 	@$(BIN)/intertwine demo
 
-test: $(STAMP)  ## the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal
+test: $(STAMP)  ## the tests, but those that take long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
+
+slow: $(STAMP)  ## the tests that compile, train in several processes, or take long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m slow
 
 check: $(STAMP)  ## style, types and the examples in the docstrings
 	$(BIN)/ruff check .

@@ -198,11 +198,11 @@ def test_maps_that_are_too_many_are_counted():
         ("SL(24): V -> V", "1 map (of 576 dense): identity"),
     ],
 )
-def test_what_is_within_bounds_takes_a_second(text, said, capsys, one_thread):
+def test_what_is_within_bounds_takes_seconds(text, said, capsys, one_thread):
     before = time.process_time()
     assert run(text, "--limit", "0") == 0
     assert capsys.readouterr().out.startswith(said)
-    assert time.process_time() - before < 2.5
+    assert time.process_time() - before < 6
 
 
 def test_a_large_group_with_few_maps(capsys):

@@ -29,7 +29,7 @@ def _sleep(*_: object, **__: object) -> None:
 
 
 def _burn(*_: object, **__: object) -> None:
-    end = time.process_time() + 2
+    end = time.process_time() + 4
     while time.process_time() < end:
         pass
     from intertwine._errors import UsageError

@@ -197,7 +197,7 @@ def test_bad_files_are_named_and_skipped_or_refused(at_shapes, command, write, t
     folder = write(tmp_path / "new", each=2)
     (folder / "boxes" / "0.xyz").write_text("0 0 nan\n1 1 1\n")
     found = command("predict", "runs/classes-steerable", folder, "--output", tmp_path / "out.csv")
-    assert "5 structures" in found.out
+    assert "5 clouds" in found.out
     assert "note: 1 file skipped: boxes/0.xyz (" in found.err
     words = ["predict", "runs/parts-steerable", folder, "--output", tmp_path / "clouds", "--strict"]
     assert "boxes/0.xyz" in command(*words, code=2).err
