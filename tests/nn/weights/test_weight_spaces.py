@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from intertwine._errors import UsageError
 from intertwine.actions import TupleAction
 from intertwine.models import WeightSpaceNetwork
 from intertwine.nn import (
@@ -303,3 +304,9 @@ class TestErrors:
             WeightSpace.of_state_dict({"x.hidden": torch.zeros(2, 2)})
         with pytest.raises(ValueError, match='got "swish"'):
             WeightSpace.of_state_dict({}, "swish")
+
+
+def test_a_network_without_layers_is_refused():
+    space = WeightSpace.of(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)))
+    with pytest.raises(UsageError, match="at least one layer, got 0"):
+        WeightSpaceNetwork(space, 2, layers=0)
