@@ -33,6 +33,7 @@ def voxelize(positions: Tensor, batch: Tensor, batch_size: int, size: int) -> Te
     rotations up to the resolution. The order of the points does not matter.
 
     Example:
+        >>> import torch
         >>> cloud = torch.tensor([[-0.9, 0.0, 0.0], [0.5, 0.5, 0.5]])
         >>> volumes = voxelize(cloud, torch.tensor([0, 0]), 1, 4)
         >>> volumes.shape, float(volumes.sum())
