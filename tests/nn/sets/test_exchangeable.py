@@ -111,6 +111,8 @@ class TestFormula:
     def test_few_passes_equal_the_general_way(self, axes, bias):
         """One array of different axes has an operator of its own; with a mask, here of everything, it has not."""
         layer = ExchangeableLinear(axes, 2, 3, bias=bias).double()
+        if bias:
+            torch.nn.init.normal_(layer.bias)
         x = torch.stack([layer.action_in.example(seeded(k)) for k in range(2)]).requires_grad_()
         everything = torch.ones(x.movedim(2, -1).shape[:-2] if axes == "a 2 b" else x.shape[:-1], dtype=torch.bool)
         fast, slow = layer(x), layer(x, mask=everything)

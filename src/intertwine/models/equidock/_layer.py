@@ -90,8 +90,7 @@ class IEGMNLayer(nn.Module):
 
     def _inner(self, h: Tensor, edge_features: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """The messages before the last linear map of the edges; the first one acts on residues, then is gathered."""
-        first = self.edge[0]
-        assert isinstance(first, nn.Linear)
+        first = _linear_map(self.edge, 0)
         to, from_, of_edge = first.weight.split([self.hidden_in, self.hidden_in, edge_features.shape[1]], dim=1)
         summed = (h @ to.mT).index_select(0, target) + (h @ from_.mT).index_select(0, source)
         inner: Tensor = self.edge[1:-1](summed + linear(edge_features, of_edge, first.bias))
@@ -99,12 +98,16 @@ class IEGMNLayer(nn.Module):
 
     def _weight(self, inner: Tensor) -> Tensor:
         """The weights of the offsets: the last linear map of the edges and the first of the positions are one."""
-        last, first = self.edge[-1], self.position[0]
-        assert isinstance(last, nn.Linear)
-        assert isinstance(first, nn.Linear)
+        last, first = _linear_map(self.edge, -1), _linear_map(self.position, 0)
         both = linear(inner, first.weight @ last.weight, first.weight @ last.bias + first.bias)
         weights: Tensor = self.position[1:](both)
         return weights
+
+
+def _linear_map(network: nn.Sequential, place: int) -> nn.Linear:
+    found = network[place]
+    assert isinstance(found, nn.Linear), "those of `mlp` begin and end with one"
+    return found
 
 
 def mlp(size_in: int, hidden: int, size_out: int) -> nn.Sequential:

@@ -8,8 +8,10 @@ entries, the derivative is the same map with transposed matrices.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +49,12 @@ def _means(values: Tensor) -> Tensor:
     return torch.cat([means[kept].flatten(1, -2) if kept else means[kept][:, None] for kept in _subsets(order)], 1)
 
 
+def _each(change: Callable[..., Tensor], tables: Tensor, by: Iterable[Any], values: Tensor) -> Tensor:
+    """The table of each subset changed by what belongs to it: a number or a matrix."""
+    parts = tables.split(_rows(values), 1)
+    return torch.cat([change(part, one) for part, one in zip(parts, by, strict=True)], 1)
+
+
 @operator("spread_and_map")
 def _spread_and_map(tables: Tensor, values: Tensor, weight: Tensor) -> Tensor:
     sizes, subsets = values.shape[1:-1], _subsets(values.ndim - 2)
@@ -76,16 +84,10 @@ def _setup_spread(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 def _spread_backward(ctx, grad):  # type: ignore[no-untyped-def]
     values, weight = ctx.saved_tensors
-    return _scaled(_means(grad), grad), grad @ weight.mT, _products(values, grad)
+    return _each(torch.mul, _means(grad), _shares(grad), grad), grad @ weight.mT, _products(values, grad)
 
 
 _spread_and_map.register_autograd(_spread_backward, setup_context=_setup_spread)
-
-
-def _scaled(means: Tensor, values: Tensor) -> Tensor:
-    """Sums of means."""
-    parts = means.split(_rows(values), 1)
-    return torch.cat([part * share for part, share in zip(parts, _shares(values), strict=True)], 1)
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
@@ -93,16 +95,10 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
     return left.flatten(0, -2).mT @ right.flatten(0, -2)
 
 
-def _mapped(tables: Tensor, maps: Tensor, values: Tensor) -> Tensor:
-    """The table of each subset times its matrix."""
-    parts = tables.split(_rows(values), 1)
-    return torch.cat([part @ matrix for part, matrix in zip(parts, maps, strict=True)], 1)
-
-
 @operator("array_linear")
 def _array_linear(values: Tensor, weight: Tensor, maps: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     means = _means(values)
-    tables = _mapped(means, maps, values)
+    tables = _each(torch.matmul, means, maps, values)
     tables[:, -1] += bias
     return _spread_and_map(tables, values, weight), means
 
@@ -120,14 +116,14 @@ def _setup_linear(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 def _linear_backward(ctx, grad, grad_means):  # type: ignore[no-untyped-def]
     values, weight, maps, means = ctx.saved_tensors
-    back = None if grad_means is None else _scaled_down(grad_means, values)
+    back = None if grad_means is None else _each(torch.div, grad_means, _shares(values), values)
     if grad is None:
         zero = weight.new_zeros(weight.shape[0], weight.shape[0])
         return None if back is None else _spread_and_map(back, values, zero), None, None, None
     of_grad = _means(grad)
-    mapped = _mapped(of_grad, maps.mT, values)
+    mapped = _each(torch.matmul, of_grad, maps.mT, values)
     grad_values = _spread_and_map(mapped if back is None else mapped + back, grad, weight.mT)
-    sums = _scaled(of_grad, values)
+    sums = _each(torch.mul, of_grad, _shares(values), values)
     rows = _rows(values)
     pairs = zip(means.split(rows, 1), sums.split(rows, 1), strict=True)
     grad_maps = torch.stack([_products(one, other) for one, other in pairs])
@@ -135,12 +131,6 @@ def _linear_backward(ctx, grad, grad_means):  # type: ignore[no-untyped-def]
 
 
 _array_linear.register_autograd(_linear_backward, setup_context=_setup_linear)
-
-
-def _scaled_down(tables: Tensor, values: Tensor) -> Tensor:
-    """What the gradients of means are for each entry."""
-    parts = tables.split(_rows(values), 1)
-    return torch.cat([part / share for part, share in zip(parts, _shares(values), strict=True)], 1)
 
 
 def array_linear(values: Tensor, weight: Tensor, maps: Tensor, bias: Tensor | None = None) -> Tensor:
