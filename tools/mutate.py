@@ -1,19 +1,22 @@
 """Mutation testing: `python tools/mutate.py --count 120 --seed 0`, or `make mutate`.
 
-Each mutant is one small change of the sources in a copy of the tree; the tests that are nearest to its file run against
-it, and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing,
-or the change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
+Each mutant is one small change of the sources in a copy of the tree. Where `tools/cover.py` has written which tests run
+which line, those that run the changed line are tried, the quickest first; else the tests that are nearest to the file, and
+if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing, or the
+change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
 Results are written line by line to `build/mutants/`; a run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,6 +26,7 @@ from pathlib import Path
 from mutants import Mutant, select
 
 ROOT = Path(__file__).resolve().parent.parent
+LINES = ROOT / "build" / "mutants" / "lines.sqlite"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 COPIED = ("src", "tests", "tools", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6
@@ -31,6 +35,8 @@ FARTHER = 24
 """How many further ones are tried on a mutant that survives these."""
 FOR_ALL = ("tests/test_public_interface.py",)
 """Test files that are about all sources."""
+BUDGETS = (20.0, 100.0)
+"""Seconds of tests that run the changed line which are tried at first, and on a mutant that survives these."""
 MEMORY = 12_000_000
 """KB of address space for the tests of one mutant; a loop without an end would take all there is."""
 
@@ -63,6 +69,59 @@ def nearest_tests(root: Path, source: str) -> list[list[str]]:
     for_all = [name for name in FOR_ALL if (root / name).exists()]
     ranked = [name for name, score in scores.most_common() if score and name not in for_all]
     return [ranked[:NEAREST] + for_all, ranked[NEAREST : NEAREST + FARTHER]]
+
+
+def covering_tests(lines: Path, root: Path, mutant: Mutant) -> list[list[str]]:
+    """The tests that run the changed line: the quickest, then slower ones; none if the line runs only when it is imported.
+
+    Of the cases of one test function the quickest comes first, and the next ones only after one of every other function.
+
+    Args:
+        lines: The file that `tools/cover.py` writes.
+        root: The folder of the project.
+        mutant: The change.
+    """
+    numbers = statement_lines((root / mutant.path).read_text(encoding="utf-8"), mutant.line)
+    with sqlite3.connect(lines) as table:
+        rows = table.execute(
+            "select test, seconds, numbits from line_bits join file on file.id = file_id join context on context.id = "
+            "context_id join seconds on test = context where file.path like ? order by seconds",
+            (f"%/{mutant.path}",),
+        )
+        tests = [(test, seconds) for test, seconds, bits in rows if any(_bit(bits, number) for number in numbers)]
+    rounds = Counter[str]()
+    queue = []
+    for test, seconds in tests:
+        function = test.split("[")[0]
+        queue.append((rounds[function], seconds, test))
+        rounds[function] += 1
+    groups: list[list[str]] = []
+    queue.sort()
+    for budget in BUDGETS:
+        group, total = [], 0.0
+        while queue and (not group or total + queue[0][1] <= budget):
+            _, seconds, test = queue.pop(0)
+            group.append(test)
+            total += seconds
+        groups.append(group)
+    return groups
+
+
+def statement_lines(text: str, line: int) -> range:
+    """The lines of the innermost statement around a line; of a compound one, those before its body."""
+    found = range(line, line + 1)
+    for node in ast.walk(ast.parse(text)):  # outer ones come first
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            body = getattr(node, "body", None)
+            end = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno or node.lineno
+            if line <= end:
+                found = range(node.lineno, end + 1)
+    return found
+
+
+def _bit(bits: bytes, number: int) -> bool:
+    """Whether a line is among those of a row of coverage.py, one bit a line."""
+    return number // 8 < len(bits) and bool(bits[number // 8] >> number % 8 & 1)
 
 
 def _words(names: list[str]) -> re.Pattern[str]:
@@ -182,7 +241,8 @@ def main() -> None:
             continue
         if time.monotonic() > stop:
             break
-        row = try_mutant(tree, mutant, options.limit, nearest_tests(ROOT, mutant.path))
+        tests = covering_tests(LINES, ROOT, mutant) if LINES.exists() else []
+        row = try_mutant(tree, mutant, options.limit, tests if any(tests) else nearest_tests(ROOT, mutant.path))
         rows.append(row)
         with output.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -99,3 +100,33 @@ def test_equivalent_mutants_are_counted_apart(tools, tmp_path):
     assert "1 survived" in mutate.summary([row], {}, tmp_path)
     assert mutant.change(source.read_text()) == "a.py: return x > 3 => return x >= 3"
     assert "1 equivalent, 0 survived" in mutate.summary([row], {"a.py: return x > 3 => return x >= 3": "why"}, tmp_path)
+
+
+@pytest.mark.parametrize(("line", "lines"), [(2, [2, 3]), (3, [2, 3]), (4, [4, 5]), (5, [4, 5]), (6, [6])])
+def test_the_lines_of_a_statement(tools, line, lines):
+    text = "def f(x):\n    if (x\n        > 3):\n        return (x\n            * 2)\n    return x\n"
+    assert list(tools[1].statement_lines(text, line)) == lines
+
+
+def test_tests_that_run_the_line_come_quickest_first(tools, tmp_path):
+    mutants, mutate = tools
+    source, lines = tmp_path / "src" / "clip.py", tmp_path / "lines.sqlite"
+    source.parent.mkdir()
+    source.write_text("def clip(x):\n    if x > 3:\n        return 3\n    return x\n")
+    tracer = importlib.import_module("coverage").Coverage(data_file=str(lines), config_file=False, source=[str(tmp_path)])
+    tracer.start()
+    scope = {}
+    exec(compile(source.read_text(), str(source), "exec"), scope)
+    for test, value in (("t.py::low[1]", 1), ("t.py::low[2]", 2), ("t.py::high", 4), ("t.py::other", None)):
+        tracer.switch_context(test)
+        if value is not None:
+            scope["clip"](value)
+    tracer.stop()
+    tracer.save()
+    with sqlite3.connect(lines) as table:
+        table.execute("create table seconds (test text primary key, seconds real)")
+        times = {"t.py::low[1]": 0.1, "t.py::low[2]": 0.2, "t.py::high": 50, "t.py::other": 0.1}
+        table.executemany("insert into seconds values (?, ?)", times.items())
+    at = {mutant.line: mutant for mutant in mutants.mutants(source, tmp_path)}
+    assert mutate.covering_tests(lines, tmp_path, at[3]) == [["t.py::high"], []]
+    assert mutate.covering_tests(lines, tmp_path, at[2]) == [["t.py::low[1]"], ["t.py::high", "t.py::low[2]"]]
