@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -48,6 +47,8 @@ def transport_plan(cost: np.ndarray) -> np.ndarray:
     Args:
         cost: ``(S, K)``.
     """
+    from scipy.optimize import linprog
+
     rows, columns = cost.shape
     sums = np.concatenate([np.kron(np.eye(rows), np.ones((1, columns))), np.kron(np.ones((1, rows)), np.eye(columns))])
     totals = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])

@@ -7,8 +7,6 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from scipy.spatial import ConvexHull
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -94,6 +92,9 @@ def covering_radius(rotations: Tensor) -> float:
         >>> round(math.degrees(covering_radius(Octahedral().elements)), 1)
         62.8
     """
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.transform import Rotation
+
     quaternions = torch.as_tensor(Rotation.from_matrix(rotations.detach().double().numpy()).as_quat())
     points = torch.cat([quaternions, -quaternions]).numpy()
     if torch.linalg.matrix_rank(quaternions) < 4:
@@ -104,6 +105,8 @@ def covering_radius(rotations: Tensor) -> float:
 
 @cache
 def _grid(level: int) -> tuple[Tensor, float]:
+    from scipy.spatial.transform import Rotation
+
     lattice = torch.arange(-level, level + 1)
     k = torch.cartesian_prod(lattice, lattice, lattice)
     parity = k.remainder(2)

@@ -7,9 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.spatial import cKDTree
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -85,6 +82,8 @@ def refine_correlation(
         That of :func:`correlation` for each step, the lists of neighbors aside. Motions are refined in as many threads
         as torch has, each by itself, so the number of threads changes nothing.
     """
+    from scipy.optimize import minimize
+
     check_fields(field_1, field_2, kernel, "refine_correlation")
     if steps < 0:
         raise UsageError(f"refine_correlation expects steps of at least 0, got {steps}")
@@ -108,6 +107,8 @@ class _Score:
     """Two fields and a kernel as arrays, in units that make rotations and translations comparable."""
 
     def __init__(self, field_1: PointField, field_2: PointField, kernel: GaussianKernel) -> None:
+        from scipy.spatial import cKDTree
+
         self.center = _array(field_1.center)
         self.points_1 = _array(field_1.points) - self.center
         self.points_2 = _array(field_2.points)
@@ -159,10 +160,14 @@ class _Pose:
         return -value, -gradient
 
     def _place(self, u: Array) -> tuple[Array, Array]:
+        from scipy.spatial.transform import Rotation
+
         turn = Rotation.from_rotvec(u[:3] / self.score.gyration).as_matrix()
         return turn @ self.rotation, self.position + u[3:]
 
     def _list_neighbors(self, rotation: Array, position: Array) -> None:
+        from scipy.spatial import cKDTree
+
         score, skin = self.score, SKIN * self.score.unit
         if self.listed is not None:
             turned = float(np.linalg.norm(rotation - self.listed[0], ord=2)) * score.reach

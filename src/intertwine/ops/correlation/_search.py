@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -113,6 +112,8 @@ class _Lattice:
 
     @classmethod
     def around(cls, field_1: PointField, field_2: PointField, kernel: GaussianKernel, spacing: float) -> _Lattice:
+        from scipy.fft import next_fast_len
+
         reach = float(torch.linalg.vector_norm(field_1.points - field_1.center, dim=1).max())
         low, high = field_2.points.amin(0).double(), field_2.points.amax(0).double()
         extent = high - low + 2 * reach + 1.5 * kernel.cutoff

@@ -16,7 +16,6 @@ from operator import add
 
 import numpy as np
 import torch
-from scipy.linalg import qr
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -81,6 +80,8 @@ class AngularDecomposition:
             for an even or odd filter, of 360 degrees otherwise, where these span; else those of 16 times as
             many rotations that a pivoted QR decomposition takes.
         """
+        from scipy.linalg import qr
+
         count = self.basis_size
         if self.dimension == 2:
             halves = 1 if len({l % 2 for l in self.degrees}) == 1 else 2

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.polynomial import hermite
-from scipy.special import dawsn
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -136,6 +135,8 @@ def hilbert_fit(order: int, sigma: float = sqrt(0.5), dimension: int = 2) -> Pol
 
 def _dawson_derivative(order: int, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The derivatives of Dawson's function: F' = 1 - 2 x F, F^(n+1) = -2 x F^(n) - 2 n F^(n-1)."""
+    from scipy.special import dawsn
+
     before: npt.NDArray[np.float64] = dawsn(x)
     here: npt.NDArray[np.float64] = 1 - 2 * x * before
     for n in range(1, order):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from intertwine._errors import UsageError
@@ -51,6 +50,8 @@ class SampledFilter:
 
     def __call__(self, points: Tensor) -> Tensor:
         """The values at points ``(..., dimension)``, in pixels from the center."""
+        from scipy.ndimage import map_coordinates
+
         axes = points.flip(-1).to(torch.float64)
         if self.dimension == 2:
             axes = axes * torch.tensor([-1.0, 1.0], dtype=torch.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 
 
@@ -52,6 +51,8 @@ def smooth_ring(radius: float, degree: int, sigma: float, points: Tensor) -> Ten
 
     Reference: DLMF 10.32.3 and 10.60.11.
     """
+    from scipy import special
+
     distance = points.to(torch.float64).norm(dim=-1)
     z = (distance * radius / sigma**2).numpy()
     if points.shape[-1] == 2:

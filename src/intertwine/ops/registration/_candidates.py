@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from intertwine.ops.alignment import rotation_grid
 from intertwine.ops.registration._consistency import MOST_MATCHES, consistent_motions
@@ -102,6 +101,8 @@ def feature_matches(first: Surfels, second: Surfels, gaps: Singles) -> Matches:
 
 def exclude_explained(gaps: Singles, pair: Pair, motion: Motions) -> None:
     """Make the gaps infinite, in place, for points that one motion carries near each other."""
+    from scipy.spatial import cKDTree
+
     moved = cKDTree(motion.apply(pair.first.points)[0])
     near = moved.sparse_distance_matrix(pair.second.tree, _EXPLAINED * pair.spacing, output_type="coo_matrix")
     gaps[near.row, near.col] = np.inf

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._sampling import Floats
 
@@ -41,6 +39,9 @@ def feature_histograms(points: Floats, normals: Floats, radius: float) -> tuple[
 
     Reference: Rusu, Blodow, Beetz, Fast point feature histograms (FPFH) for 3D registration, ICRA 2009.
     """
+    from scipy.sparse import csr_matrix
+    from scipy.spatial import cKDTree
+
     size = len(points)
     near = cKDTree(points).query_pairs(radius, output_type="ndarray")
     center, neighbor = np.concatenate([near, near[:, ::-1]]).T
@@ -72,6 +73,8 @@ def fine_histograms(
     Returns:
         Two arrays ``(N, 33)``, for the normals of the centers and for these reversed.
     """
+    from scipy.spatial import cKDTree
+
     near = cKDTree(centers).sparse_distance_matrix(cKDTree(points), radius, output_type="ndarray")
     near = near[near["v"] > _SMALLEST * radius]
     center, neighbor = near["i"].astype(np.int64), near["j"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._icp import closest_pairs, small_motion
 from intertwine.ops.registration._motions import Motions
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._surfels import Surfels
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 _NEIGHBORS = 12
 _MOST_POINTS = 15_000
@@ -51,6 +53,8 @@ def fine_surface(points: Floats, spacing: float) -> FineSurface:
         spacing: Of the thinned surface; the least roughness is 2 % of it. Of at most 50 points, which tell no plane, it
             is the spacing.
     """
+    from scipy.spatial import cKDTree
+
     points = points[:: -(-len(points) // _MOST_POINTS)]
     tree = cKDTree(points)
     size = min(_NEIGHBORS, len(points))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._sampling import Floats
 from intertwine.ops.registration._surfels import Surfels
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 _ACROSS = 0.05
 """Weight of the displacement across the normals: keeps planes and spheres from sliding."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._sampling import Floats
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 _LINE = 1e-9
 """Variances of points on a line, relative to that along it."""

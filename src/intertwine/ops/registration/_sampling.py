@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -46,6 +50,8 @@ def poisson_disk_subset(points: Floats, spacing: float, seed: int = 0) -> Intege
 
     Cost: the number of pairs closer than ``spacing``, about log N times.
     """
+    from scipy.spatial import cKDTree
+
     rank = np.random.RandomState(seed).permutation(len(points)).astype(np.int64)
     pairs = cKDTree(points).query_pairs(spacing, output_type="ndarray").astype(np.int64)
     kept = np.zeros(len(points), dtype=bool)

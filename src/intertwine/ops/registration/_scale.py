@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 
 from intertwine.ops.alignment import similarity_alignment
 from intertwine.ops.registration._candidates import CLOSE, feature_gaps, feature_matches, motions_from_matches, support
@@ -20,6 +19,8 @@ _STEPS = 5
 
 def estimate_scale(first: Floats, second: Floats) -> float:
     """The factor of the first cloud at which most of the local features agree, among those near the ratio of areas."""
+    from scipy.spatial import cKDTree
+
     areas = [surface_area(cloud, cKDTree(cloud)) for cloud in (first, second)]
     if min(len(first), len(second)) < _LEAST or min(areas) <= 0:
         return 1.0

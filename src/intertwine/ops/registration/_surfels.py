@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from intertwine.ops.registration._normals import estimate_normals
 from intertwine.ops.registration._sampling import Floats, packing_spacing, poisson_disk_subset, surface_area
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 _MOST_POINTS = 30_000
 _TARGET = 3000
@@ -54,6 +56,8 @@ def without_outliers(points: Floats) -> Floats:
 
     Far is three times the distance that a quarter of all points have to their 8th neighbor.
     """
+    from scipy.spatial import cKDTree
+
     if len(points) <= _FEW:
         return points
     gaps, rows = cKDTree(points).query(points, k=_NEIGHBORS + 1)
@@ -70,6 +74,8 @@ def natural_spacing(points: Floats) -> float:
 
     Clouds of at most 50 points are not thinned: theirs is half the median distance to the nearest point.
     """
+    from scipy.spatial import cKDTree
+
     if 1 < len(points) <= _FEW:
         return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1])) / 2
     area = surface_area(points, cKDTree(points))
@@ -84,6 +90,8 @@ def common_spacing(first: float, second: float) -> float:
 
 def surfels(points: Floats, spacing: float) -> Surfels:
     """The cloud thinned to a spacing, without points that have almost no neighbors, and its normals."""
+    from scipy.spatial import cKDTree
+
     kept = points if len(points) <= _FEW else points[poisson_disk_subset(points, spacing)]
     tree = cKDTree(kept)
     if len(kept) > _FEW:
