@@ -34,7 +34,7 @@ peers:  ## the tests beside escnn, in an environment of its own: its dependency 
 	$(PYTHON) -m venv $(PEERS)
 	grep -v '^numpy==' constraints.txt > $(PEERS)/constraints.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt -e '.[peers]'
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -q $(shell grep -rl 'importorskip("escnn' tests)
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -q $(shell grep -rl 'importorskip."escnn' tests)
 
 conformance: $(STAMP)  ## layers and networks compiled by the default backend of torch, which writes C++; half an hour
 	OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 $(BIN)/python -m pytest -q --backend inductor -k "test_compile or test_compiled" tests/nn tests/models

@@ -15,6 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 SLOW = (
     "test_compile[",
     "test_compiled",
+    "Modules::test_export",
+    "Families::test_export",
+    "Conformance::test_export",
+    "test_law_without_pooling",
     "test_law_after_training",
     "test_mirror_images_are_the_same_or_not_as_the_group_says",
     "test_the_logits_are_invariant_in_use_and_in_training",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,12 +36,17 @@ def read_imports(root: Path) -> list[Import]:
     found = []
     for module, path in modules.items():
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        for target, name, line in _imports_of(ast.parse(path.read_text(encoding="utf-8")), package):
+        for target, name, line in _imports_in(path.read_text(encoding="utf-8"), package):
             if f"{target}.{name}" in modules:
                 found.append(Import(module, f"{target}.{name}", "", line))
             elif target in modules:
                 found.append(Import(module, target, name, line))
     return found
+
+
+@cache
+def _imports_in(text: str, package: str) -> tuple[tuple[str, str, int], ...]:
+    return tuple(_imports_of(ast.parse(text), package))
 
 
 def _imports_of(tree: ast.AST, package: str) -> Iterator[tuple[str, str, int]]:

@@ -18,7 +18,7 @@ from intertwine.cli._app import COMMANDS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each input runs in a fork")
 TOOL = Path(__file__).parents[2] / "tools" / "fuzz_cli.py"
-COUNT, SEED = 60, 0
+COUNT, SEED = 45, 0
 
 
 @pytest.fixture(scope="module")

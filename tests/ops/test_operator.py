@@ -130,8 +130,9 @@ def test_functional_gradient(name: str) -> None:
     torch.testing.assert_close(found, plain_gradients(function, args))
 
 
+@pytest.mark.parametrize("order", [2, pytest.param(3, marks=pytest.mark.slow)])
 @every_operator
-def test_forward_derivatives_of_second_and_third_order(name: str) -> None:
+def test_forward_derivatives_of_higher_order(name: str, order: int) -> None:
     """Forward over forward beside reverse over forward, and once more."""
     function, shapes = CASES[name]
     args, tangents = tuple(draw(shapes)), tuple(draw(shapes, 1))
@@ -139,7 +140,7 @@ def test_forward_derivatives_of_second_and_third_order(name: str) -> None:
     def derivative(*x):
         return function(*x).sin().sum()
 
-    for _ in range(1 if name == "so2_conv" else 2):  # whose third order takes half a minute
+    for _ in range(order - 1):
 
         def derivative(*x, lower=derivative):
             return torch.func.jvp(lower, x, tangents)[1]

@@ -54,7 +54,7 @@ def measures(cell):
     return min(a, b), max(a, b), angle
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [SIZES[0], *(pytest.param(size, marks=pytest.mark.slow) for size in SIZES[1:])])
 @pytest.mark.parametrize("name", WALLPAPERS)
 def test_random_patterns_with_noise_are_named(name, size):
     image, cell = picture(name, (size, size), seed=size + len(WALLPAPERS[name].symbol))
@@ -92,6 +92,7 @@ def test_found_operations_map_the_picture_onto_itself():
     assert not torch.allclose(color(wrong), color(points), atol=0.2 * float(image.std()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sub", "above", "lattice"),
     [("p1", "p2", "oblique"), ("pm", "pmm", "rectangular"), ("p2", "pgg", "rectangular"), ("cm", "cmm", "centered"),

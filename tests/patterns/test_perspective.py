@@ -38,6 +38,7 @@ def view(name, keystone, seed):
     return 0.5 + image / 6 + 0.02 * torch.randn(image.shape, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WALLPAPERS)
 def test_every_group_is_named_under_mild_perspective(name):
     """Before the perspective was removed 11, 4 and 2 of 17 were named at 2, 4 and 8 %, the others with confidence."""

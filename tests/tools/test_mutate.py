@@ -113,7 +113,9 @@ def test_tests_that_run_the_line_come_quickest_first(tools, tmp_path):
     source, lines = tmp_path / "src" / "clip.py", tmp_path / "lines.sqlite"
     source.parent.mkdir()
     source.write_text("def clip(x):\n    if x > 3:\n        return 3\n    return x\n")
-    tracer = importlib.import_module("coverage").Coverage(data_file=str(lines), config_file=False, source=[str(tmp_path)])
+    tracer = importlib.import_module("coverage").Coverage(
+        data_file=str(lines), config_file=False, source=[str(tmp_path)]
+    )
     tracer.start()
     scope = {}
     exec(compile(source.read_text(), str(source), "exec"), scope)

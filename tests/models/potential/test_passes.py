@@ -64,11 +64,14 @@ def test_energies_and_slopes_are_those_of_autograd(
             torch.testing.assert_close(found, value, atol=1e-11 * scale, rtol=0)
 
 
-def test_single_precision_agrees() -> None:
-    model, s = with_biases(potential(radial_hidden=(), lmax=3)).float(), molecule(9)
-    s = s.moved(s.positions.float())
-    for found, value in zip(by_passes(model, s), by_autograd(model, s), strict=True):
-        torch.testing.assert_close(found, value.to(found), atol=2e-6 * float(value.abs().max()), rtol=0)
+def test_single_precision_is_as_exact_as_autograd() -> None:
+    """Beside double precision: the order of a sum, and with it the rounding, is the processor's."""
+    model, s = with_biases(potential(radial_hidden=(), lmax=3)), molecule(9)
+    expected = by_autograd(model, s)
+    model, s = model.float(), s.moved(s.positions.float())
+    for found, other, value in zip(by_passes(model, s), by_autograd(model, s), expected, strict=True):
+        rounding = float((other - value).abs().max()) + 1e-6 * float(value.abs().max())
+        assert float((found - value).abs().max()) < 2 * rounding
 
 
 def test_what_is_kept_follows_weights_edges_and_dtypes() -> None:

@@ -116,7 +116,13 @@ def armed(name, frame):
 
 
 @pytest.mark.parametrize("cloud", DEGENERATE)
-@pytest.mark.parametrize(("name", "frame"), ARMS, ids=[f"{name}-{frame}" for name, frame in ARMS])
+@pytest.mark.parametrize(
+    ("name", "frame"),
+    [
+        pytest.param(*arm, id="-".join(arm), marks=[] if arm[1] == "none" or arm[0] == "vector" else [pytest.mark.slow])
+        for arm in ARMS
+    ],
+)
 def test_under_every_encoder_in_every_frame(name, frame, cloud):
     assert_finite(copy.deepcopy(armed(name, frame)), DEGENERATE[cloud].double())
 
