@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := build/peers
 
-.PHONY: demo test slow check peers conformance mutate bench dist format clean help
+.PHONY: demo test slow check style doctests peers conformance mutate bench dist format clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,11 +23,15 @@ test: $(STAMP)  ## the tests, but those that take long
 slow: $(STAMP)  ## the tests that compile, train in several processes, or take long
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m slow
 
-check: $(STAMP)  ## style, types and the examples in the docstrings
+check: style doctests  ## style, types and the examples in the docstrings
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q --doctest-modules src
+
+doctests: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --doctest-modules src
 
 peers:  ## the tests beside escnn, in an environment of its own: its dependency lie_learn is compiled for numpy 1
 	@command -v gfortran > /dev/null || { echo "error: escnn needs a Fortran compiler; install one, such as apt install gfortran"; exit 2; }
