@@ -27,7 +27,9 @@ def test_it_prints_and_writes(files, capsys):
     for name in ("m.txt", "m.json", "m.ply", "m.xyz"):
         assert main(["register", a, b, "--output", str(folder / name), "--picture", str(folder / f"{name}.png")]) == 0
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert "90.00 degrees" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "90.00 degrees" in shown
+    assert "scale" not in shown
     matrix = np.loadtxt(folder / "m.txt")
     assert np.allclose(matrix[:3, :3], turn, atol=1e-6)
     content = json.loads((folder / "m.json").read_text())
@@ -35,6 +37,14 @@ def test_it_prints_and_writes(files, capsys):
     assert content["confidence"] > 0.9
     for name in ("m.ply", "m.xyz"):
         assert np.allclose(read_cloud(folder / name).points, points @ turn.T + 3, atol=1e-5)
+
+
+def test_a_scale_is_shown_where_it_is_asked_for(files, capsys):
+    folder, points, turn = files
+    np.savetxt(folder / "large.xyz", 2.5 * points @ turn.T)
+    assert main(["register", str(folder / "a.xyz"), str(folder / "large.xyz"), "--scale"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["scale"])
+    assert float(line.split()[1]) == pytest.approx(2.5, rel=1e-4)
 
 
 @pytest.mark.parametrize(

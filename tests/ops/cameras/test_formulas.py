@@ -401,3 +401,16 @@ def test_iterations_of_pairs_are_all_of_them():
     assert sorted(itertools.combinations(range(8), 2)) == sorted(
         zip(*(part.tolist() for part in _pairs(torch.zeros(8, dtype=torch.int64), 1)), strict=True)
     )
+
+
+@pytest.mark.parametrize("points", [3, 4, 5, 8])
+def test_the_product_of_couplings_in_chunks_is_the_sparse_one(monkeypatch, points):
+    """Chunks of four points, the last of one point or of four."""
+    monkeypatch.setattr(euclidean, "_CHUNK", 4)
+    camera = torch.tensor([0, 1, 1, 2, *[0, 1, 2] * points])
+    point = torch.tensor([0, 0, 0, points - 1, *[each for each in range(points) for _ in range(3)]])
+    none = torch.zeros(0)
+    problem = euclidean.Problem(camera, point, none, none, None, 3, points)
+    blocks = normal(len(camera), 6, 3)
+    expected = euclidean._sparse_product(problem, blocks)
+    torch.testing.assert_close(euclidean._coupling_product(problem, blocks), expected)
