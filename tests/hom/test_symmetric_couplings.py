@@ -25,7 +25,7 @@ CASES = [
 def test_as_many_as_characters_say(rep_in, rep_out, order):
     rep, out = O3().rep(rep_in), O3().rep(rep_out)
     found = symmetric_couplings(rep, out, order)
-    assert len(found) == hom_dimension(rep.symmetric_power(order), out)
+    assert found.shape == (hom_dimension(rep.symmetric_power(order), out), out.dim, *(rep.dim,) * order)
     for axes in permutations(range(2, 2 + order)):
         assert torch.allclose(found.permute(0, 1, *axes), found, atol=1e-12)
 

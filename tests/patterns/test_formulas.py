@@ -427,6 +427,10 @@ def test_descriptions_of_operations():
     assert detection("p1", box).elements() == "no rotations; no mirrors; no glides"
     assert detection("pmm", box).elements() == "rotations of order 2; mirror lines at 0.0, 90.0 degrees; no glides"
     assert "mirror lines at" in detection("cm", CELL).elements()
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)  # 36.87 degrees; y points down
+    assert detection("pmm", turn @ box).elements() == (
+        "rotations of order 2; mirror lines at 53.1, 143.1 degrees; no glides"
+    )
     square = torch.tensor([[10.0, 0.0], [0.0, -10.0]], dtype=torch.float64)
     assert detection("p4m", square).elements() == (
         "rotations of order 4; mirror lines at 0.0, 45.0, 90.0, 135.0 degrees; glide lines at 45.0, 135.0 degrees"
