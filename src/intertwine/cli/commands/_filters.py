@@ -26,11 +26,15 @@ _SIGMA = 1.5
 def filters(
     photo: Annotated[
         str | None,
-        typer.Argument(help="Image whose response and oriented energy are drawn as well.", show_default=False),
+        typer.Argument(
+            metavar="PHOTO", help="Image whose response and oriented energy are drawn as well.", show_default=False
+        ),
     ] = None,
     filter: Annotated[
         str,
-        typer.Option(metavar="NAME", help="G1 to G4, derivatives of a Gaussian; H1 to H4, their Hilbert transforms."),
+        typer.Option(
+            metavar="NAME", help="G1 to G4, derivatives of a Gaussian; H1 to H4, fits to their Hilbert transforms."
+        ),
     ] = "G2",
     angle: Annotated[
         float, typer.Option(metavar="DEGREES", help="Angle that the filter is steered to, counterclockwise.")
@@ -120,4 +124,4 @@ def _show_photo(screen: Console, photo: str, found: SteeredFilter, remarks: tupl
     y, x = divmod(int(energy.mean.argmax()), width)
     show_line(screen, "energy", f"mean {float(energy.mean.mean()):.4g}, {float(energy.mean[y, x]):.4g} at ({x}, {y})")
     dominant = degrees(float(torch.atan2(energy.sine.sum(), energy.cosine.sum())) / 2)
-    show_line(screen, "dominant", f"{dominant:.1f} degrees, across lines and edges")
+    show_line(screen, "dominant", f"{round(dominant, 1) + 0.0:.1f} degrees, across lines and edges")

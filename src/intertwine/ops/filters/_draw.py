@@ -21,7 +21,7 @@ _KERNEL_SIZE = 61
 _WIDTH = 10.0
 _BRIGHTEST = 0.995
 """The share of the pixels that are not cut off at the ends of a color scale."""
-_FAINT = 1e-3
+_FAINT = 1e-2
 """Responses of images within 0 .. 1 below this are drawn as nearly nothing."""
 
 
@@ -122,11 +122,11 @@ def draw_filter(found: SteeredFilter) -> Any:
     count = len(found.angles)
     above = _WIDTH / (count + 1) + 0.75
     if found.image is None:
-        figure = Figure(figsize=(_WIDTH, above), layout="constrained")
+        figure: Any = Figure(figsize=(_WIDTH, above), layout="constrained")
         _draw_sum(figure, found)
         return figure
     height, width = found.image.shape
-    below = min(_WIDTH / 3.45 * height / width, 1.5 * _WIDTH) + 0.4
+    below = min(max(_WIDTH / 3.45 * height / width, 1.1), 1.5 * _WIDTH) + 0.4
     figure = Figure(figsize=(_WIDTH, above + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=(above, below))
     _draw_sum(upper, found)
@@ -175,7 +175,7 @@ def _draw_image(figure: Any, found: SteeredFilter) -> None:
     assert found.response is not None
     assert found.energy is not None
     panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.36))
-    panels[0].imshow(found.image.numpy(), cmap="gray")
+    panels[0].imshow(found.image.numpy(), cmap="gray", vmin=0, vmax=1)
     panels[0].set_title("image", fontsize=9)
     limit = max(float(np.quantile(found.response.abs().numpy(), _BRIGHTEST)), _FAINT)
     _show(panels[1], found.response, limit, f"response to {found.name} at {_number(degrees(found.angle))}°")
