@@ -1,4 +1,4 @@
-"""The command `intertwine keypoints`: matches, geometry, files written, and bad input."""
+"""The command `intertwine keypoints`: keypoints of one image, matches, geometry, files written, and bad input."""
 
 import csv
 from importlib.util import find_spec
@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from intertwine.cli import main
+from intertwine.ops import Keypoints
+from intertwine.tasks.keypoints import draw_keypoints
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -42,6 +44,33 @@ def test_matches_are_written(pair, tmp_path, capsys):
     assert Image.open(picture).size == (320, 160)
     assert main(["keypoints", *pair, "--csv", str(table)]) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_keypoints_of_one_image_are_drawn(pair, tmp_path, capsys):
+    """With their scales and angles; those of the turned image are turned."""
+    tables = []
+    for name in pair:
+        files = ["--csv", f"{name}.csv", "--output", f"{name}.jpg"]
+        assert main(["keypoints", name, *files, "--max-keypoints", "60"]) == 0
+        with open(f"{name}.csv") as file:
+            tables.append([{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)])
+    out = capsys.readouterr().out
+    assert "160 x 160 pixels, 60 keypoints" in out
+    assert "scales" in out
+    here, there = tables
+    assert list(here[0]) == ["x", "y", "scale", "angle", "response"]
+    places = np.array([[row["x"], row["y"], row["scale"], row["angle"]] for row in there])
+    for row in here[:20]:
+        turned = np.array([row["y"], 159 - row["x"], row["scale"], row["angle"] - np.pi / 2])
+        step = places - turned
+        step[:, 3] = (step[:, 3] + np.pi) % (2 * np.pi) - np.pi
+        assert np.abs(step).max(1).min() < 2e-2
+    pixels = torch.zeros(3, 80, 80)
+    best = Keypoints(*(torch.tensor(each) for each in ([[40.0, 30.0]], [5.0], [np.pi / 2], [1.0], [[1.0]])))
+    drawn = np.asarray(draw_keypoints(pixels, best)).max(-1) > 128
+    ring, spoke = [(30, 25), (30, 55), (15, 40), (45, 40)], [(35, 40), (42, 40)]
+    assert all(drawn[place] for place in ring + spoke)
+    assert not drawn[25, 40]
 
 
 def test_homography(pair, tmp_path, capsys):
@@ -93,8 +122,9 @@ def test_odd_images(tmp_path, capsys):
     first, second = found.points
     assert len(first) > 20
     assert (first - second).abs().max() < 1e-3
-    assert main(["keypoints", *[str(tmp_path / "flat.png")] * 2]) == 0
-    assert "0 keypoints" in capsys.readouterr().out
+    for count in (1, 2):
+        assert main(["keypoints", *[str(tmp_path / "flat.png")] * count]) == 0
+        assert "0 keypoints" in capsys.readouterr().out
 
 
 def test_bad_input(pair, tmp_path, capsys):
@@ -111,6 +141,14 @@ def test_bad_input(pair, tmp_path, capsys):
         [*pair, "--max-keypoints", "0"],
         [*pair, "--geometry", "homografy"],
         [*pair, "--geometry", "essential"],
+        ["missing.png"],
+        [str(tmp_path / "cut.png")],
+        [pair[0], "--output", str(tmp_path)],
+        [pair[0], "--output", str(tmp_path / "m.txt")],
+        [pair[0], "--geometry", "none"],
+        [pair[0], "--focal", "100"],
+        [pair[0], "--threshold", "2"],
+        [pair[0], "--ratio", "0.9"],
         [*pair, "--output", str(tmp_path / "m.txt")],
         [*pair, "--output", str(tmp_path / "nowhere" / "m.png")],
     ]

@@ -220,9 +220,14 @@ def png(width: int, height: int, rows: bytes | None = None) -> bytes:
 
 
 def image_file(draw: Draw) -> Case:
-    """A picture that is broken, for `pattern --detect` and `--motif`."""
+    """A picture that is broken, for `pattern --detect` and `--motif`, `filters`, and `keypoints` of one image."""
     words = draw.choice(
-        [("pattern", "--detect", "bad.png"), ("pattern", "p4m", "out.png", "--size", "40", "--motif", "bad.png")]
+        [
+            ("pattern", "--detect", "bad.png"),
+            ("pattern", "p4m", "out.png", "--size", "40", "--motif", "bad.png"),
+            ("filters", "bad.png"),
+            ("keypoints", "bad.png", "--csv", "points.csv", "--output", "points.png"),
+        ]
     )
     whole = png(40, 40, b"".join(b"\0" + bytes(draw.randrange(256) for _ in range(40)) for _ in range(40)))
     contents: dict[str, tuple[bytes, str]] = {

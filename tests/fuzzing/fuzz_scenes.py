@@ -18,6 +18,7 @@ READERS = {
               "--refined", "2", "--output", "complex"), ("ligand.pdb", "receptor.pdb")),
     "keypoints": (("keypoints", "left.png", "right.png", "--geometry", "none", "--csv", "matches.csv"),
                   ("left.png", "right.png")),
+    "filters": (("filters", "left.png", "--output", "filter.png"), ("left.png",)),
     "sfm": (("sfm", "scene.npz", "--output", "model"), ("scene.npz",)),
     **{f"fit {task}": (FITS[task], (FITS[task][2],)) for task in FITS},
 }  # fmt: skip

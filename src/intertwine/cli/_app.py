@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "data": commands.data,
     "demo": commands.demo,
     "dock": commands.dock,
+    "filters": commands.filters,
     "keypoints": commands.keypoints,
     "pattern": commands.pattern,
     "register": commands.register,

@@ -26,8 +26,12 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "intertwine dock ligand.pdb receptor.pdb --output complex",
         "intertwine dock a.cif b.cif --models 100 --level 5",
     ),
+    "filters": (
+        "intertwine filters --filter G1 --angle 30",
+        "intertwine filters photo.jpg --filter H2 --output energy.png",
+    ),
     "keypoints": (
-        "intertwine keypoints left.png right.png --output matches.png",
+        "intertwine keypoints photo.jpg --output keypoints.png",
         "intertwine keypoints left.png right.png --checkpoint runs/photos-1 --geometry fundamental --csv matches.csv",
     ),
     "pattern": ("intertwine pattern p4m p4m.png", "intertwine pattern --detect tiles.png"),

@@ -57,16 +57,22 @@ from intertwine.ops.descriptors import (
     surface_histogram,
 )
 from intertwine.ops.filters import (
+    FILTERS,
     AngularDecomposition,
     Filter,
     OrientedEnergy,
     PolynomialFilter,
     SampledFilter,
+    SteeredFilter,
     angular_decomposition,
+    draw_filter,
     filter_kernels,
     gaussian_derivative,
     hilbert_fit,
+    named_filter,
     oriented_energy,
+    steer_filter,
+    steered_responses,
 )
 from intertwine.ops.functions import (
     EdgeBasis,
@@ -137,6 +143,7 @@ from intertwine.ops.steerable import Coupling, IrrepLabel, depthwise_conv, steer
 from intertwine.ops.vector_neurons import VN_EPSILON, EdgeVectors, edge_norm_stats, vn_relu, vn_relu_mean
 
 __all__ = [
+    "FILTERS",
     "VN_EPSILON",
     "AngularDecomposition",
     "Chunk",
@@ -162,6 +169,7 @@ __all__ = [
     "SampledFilter",
     "SampledKeypoints",
     "Similarity",
+    "SteeredFilter",
     "angular_decomposition",
     "array_linear",
     "avg_pool_neighbors",
@@ -176,6 +184,7 @@ __all__ = [
     "decompositions",
     "depthwise_conv",
     "disc_maximum",
+    "draw_filter",
     "edge_basis",
     "edge_norm_stats",
     "edge_wigner_d",
@@ -199,6 +208,7 @@ __all__ = [
     "maximal_rotation",
     "maximize_correlation",
     "motion_distances",
+    "named_filter",
     "nearest_rotation",
     "neighborhood_shape",
     "normal_spectrum",
@@ -244,8 +254,10 @@ __all__ = [
     "sphere_grid",
     "spherical_harmonics",
     "standardize_clouds",
+    "steer_filter",
     "steerable_conv",
     "steerable_messages",
+    "steered_responses",
     "suppress_motions",
     "surface_histogram",
     "symmetric_contraction",

@@ -53,6 +53,11 @@ def test_matches_of_a_turned_image(place, trained, capsys):
     turn = [(float(r["angle2"]) - float(r["angle1"]) + np.pi / 2 + 1) % (2 * np.pi) - 1 for r in rows]
     assert np.mean(np.abs(turn) < 0.01) > 0.9
     assert Image.open(place / "m.png").size == (240, 120)
+    run(capsys, "keypoints", "a.png", "--checkpoint", "run", "--csv", "one.csv", "--output", "one.png")
+    one = list(csv.DictReader((place / "one.csv").open()))
+    frames = {(row["x"], row["y"], row["angle"]) for row in one}
+    assert {(row["x1"], row["y1"], row["angle1"]) for row in rows} <= frames
+    assert Image.open(place / "one.png").size == (120, 120)
     error = run(capsys, "keypoints", "a.png", "b.png", "--checkpoint", "nowhere", code=2).err
     assert error.startswith('error: no checkpoint "nowhere"')
     assert error.count("\n") == 1

@@ -7,6 +7,7 @@ from intertwine.cli.commands._demo import demo
 from intertwine.cli.commands._dock import dock
 from intertwine.cli.commands._evaluate import evaluate
 from intertwine.cli.commands._export import export
+from intertwine.cli.commands._filters import filters
 from intertwine.cli.commands._fit import HELP as FIT_HELP
 from intertwine.cli.commands._fit import TaskGroup
 from intertwine.cli.commands._fit import app as fit_app
@@ -27,6 +28,7 @@ __all__ = [
     "dock",
     "evaluate",
     "export",
+    "filters",
     "fit_app",
     "keypoints",
     "pattern",

@@ -1,9 +1,9 @@
-"""Command `intertwine keypoints`: match two images and estimate the geometry between them."""
+"""Command `intertwine keypoints`: find those of an image, or match two and estimate the geometry between them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 SUCCESS = 0
 
 _NO_GEOMETRY = "none"
-_RATIO, _LEARNED_RATIO = 0.8, 0.95
+_RATIO, _LEARNED_RATIO, _THRESHOLD = 0.8, 0.95, 3.0
 
 
 def keypoints(
     first: Annotated[str, typer.Argument(metavar="A", help="Image file.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Image file.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="B", help="Image file to match it with.", show_default=False)
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -39,11 +41,12 @@ def keypoints(
         ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="IMAGE", help="Picture of the matches.", show_default=False)
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="IMAGE", help="Picture of the matches, or of the keypoints.", show_default=False
+        ),
     ] = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Table of the matches (CSV).", show_default=False)
-    ] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Table of them (CSV).", show_default=False)] = None,
     geometry: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +59,10 @@ def keypoints(
         float | None,
         typer.Option(metavar="PIXELS", help="Focal length, for the essential matrix.", show_default=False),
     ] = None,
-    threshold: Annotated[float, typer.Option(metavar="PIXELS", help="Largest error of an inlier.")] = 3.0,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="PIXELS", help="Largest error of an inlier; by default 3.", show_default=False),
+    ] = None,
     ratio: Annotated[
         float | None,
         typer.Option(
@@ -68,25 +74,33 @@ def keypoints(
     max_keypoints: Annotated[int, typer.Option(help="Largest number of keypoints of an image.")] = 4096,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> int:
-    """Match two images by keypoints, and estimate the homography or the epipolar geometry between them."""
+    """Find the keypoints of an image; or match two, and estimate the homography or epipolar geometry between them."""
     from intertwine.tasks import check_output
+    from intertwine.tasks.keypoints import match_images
 
     if ratio is not None and not 0 < ratio <= 1:
         raise UsageError(f"--ratio expects a number above 0 and at most 1, got {ratio}")
     if not 1 <= max_keypoints <= 100_000:
         raise UsageError(f"--max-keypoints expects a number within 1 .. 100,000, got {max_keypoints:,}")
-    if not 0 < threshold < float("inf"):
+    if threshold is not None and not 0 < threshold < float("inf"):
         raise UsageError(f"--threshold expects a number of pixels above 0, got {threshold}")
     for name in (output, csv):
         if name is not None:
             check_output(Path(name), force=force)
-    kind = _geometry(geometry, focal)
+    kind = _NO_GEOMETRY if second is None else _geometry(geometry, focal)
     if output is not None and Path(output).suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"{output}: the picture of the matches is written as .png or .jpg")
+        raise UsageError(f"{output}: the picture is written as .png or .jpg")
+    if second is None:
+        given = {"--geometry": geometry, "--focal": focal, "--threshold": threshold, "--ratio": ratio}
+        for flag, value in given.items():
+            if value is not None:
+                raise UsageError(f"{flag} is for the matches of two images: give another one, or leave it out")
+    extract = {} if checkpoint is None else {"extract": _extractor(checkpoint)}
+    if second is None:
+        return _write_keypoints(first, output, csv, max_keypoints, extract, force=force)
     share = ratio or (_RATIO if checkpoint is None else _LEARNED_RATIO)
-    extract = None if checkpoint is None else _extractor(checkpoint)
-    found = _match(first, second, extract, share, max_keypoints)
-    return _write(first, second, found, output, csv, kind, focal, threshold, force=force)
+    found = match_images(first, second, max_keypoints=max_keypoints, ratio=share, **extract)
+    return _write(first, second, found, output, csv, kind, focal, threshold or _THRESHOLD, force=force)
 
 
 def _geometry(name: str | None, focal: float | None) -> str:
@@ -115,11 +129,28 @@ def _extractor(checkpoint: str) -> Extractor:
     return predictor.extract
 
 
-def _match(first: str, second: str, extract: Extractor | None, ratio: float, max_keypoints: int) -> ImageMatches:
-    from intertwine.tasks.keypoints import match_images
+def _write_keypoints(
+    path: str, output: str | None, csv: str | None, max_keypoints: int, extract: dict[str, Extractor], *, force: bool
+) -> int:
+    from intertwine.tasks import output_file
+    from intertwine.tasks.keypoints import draw_keypoints, find_keypoints, write_keypoints
 
-    options = {} if extract is None else {"extract": extract}
-    return match_images(first, second, max_keypoints=max_keypoints, ratio=ratio, **options)
+    found = find_keypoints(path, max_keypoints=max_keypoints, **extract)
+    screen = console()
+    _show_image(screen, path, found.image, found.keypoints)
+    for remark in found.remarks:
+        show_line(screen, "note", remark)
+    scales = found.keypoints.scales
+    if len(scales):
+        low, middle, high = (float(each) for each in (scales.min(), scales.median(), scales.max()))
+        show_line(screen, "scales", f"{low:.2f} to {high:.2f} pixels, median {middle:.2f}")
+    if csv is not None:
+        with output_file(Path(csv), force=force) as part:
+            write_keypoints(part, found.keypoints)
+        show_line(screen, "written", csv)
+    if output is not None:
+        _save(draw_keypoints(found.image, found.keypoints), output, force=force)
+    return SUCCESS
 
 
 def _write(
@@ -153,15 +184,26 @@ def _write(
             write_matches(path, found, inliers)
         show_line(screen, "written", csv)
     if output is not None:
-        with output_file(Path(output), force=force) as path:
-            draw_matches(found, inliers).save(path, format="PNG" if output.lower().endswith(".png") else "JPEG")
-        show_line(screen, "written", output)
+        _save(draw_matches(found, inliers), output, force=force)
     return SUCCESS
+
+
+def _save(picture: Any, output: str, *, force: bool) -> None:
+    """Write a Pillow image."""
+    from intertwine.tasks import output_file
+
+    with output_file(Path(output), force=force) as path:
+        picture.save(path, format="PNG" if output.lower().endswith(".png") else "JPEG")
+    show_line(console(), "written", output)
+
+
+def _show_image(screen: Console, name: str, image: Tensor, points: Keypoints) -> None:
+    show_line(screen, name, f"{image.shape[2]} x {image.shape[1]} pixels, {len(points.positions):,} keypoints")
 
 
 def _show(screen: Console, first: str, second: str, found: ImageMatches, model: TwoViewGeometry | None) -> None:
     for name, image, points in zip((first, second), found.images, found.keypoints, strict=True):
-        show_line(screen, name, f"{image.shape[2]} x {image.shape[1]} pixels, {len(points.positions):,} keypoints")
+        _show_image(screen, name, image, points)
     for remark in found.remarks:
         show_line(screen, "note", remark)
     show_line(screen, "matches", f"{len(found.pairs):,}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil, pi, sqrt
+from math import pi
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from intertwine._errors import UsageError
-from intertwine.ops.filters._decomposition import angular_decomposition, plane_rotations
-from intertwine.ops.filters._polynomial import PolynomialFilter, gaussian_derivative, hilbert_fit
-from intertwine.ops.filters._sampled import filter_kernels
+from intertwine.ops.filters._polynomial import gaussian_derivative, hilbert_fit
+from intertwine.ops.filters._steering import steered_responses
 
 
 class OrientedEnergy(NamedTuple):
@@ -88,22 +86,8 @@ def oriented_energy(images: Tensor, sigma: float = 1.5, order: int = 2) -> Orien
     count = 2 * (order + 1) + 1
     angles = torch.arange(count, dtype=torch.float64) * pi / count
     pair = (gaussian_derivative(order, sigma), hilbert_fit(order, sigma))
-    even, odd = (_steered(images, each, angles) for each in pair)
+    even, odd = (steered_responses(images, each, angles) for each in pair)
     samples = even.square() + odd.square()
     waves = torch.stack([torch.full_like(angles, 0.5), (2 * angles).cos(), (2 * angles).sin()]) * 2 / count
     mean, cosine, sine = torch.tensordot(waves.to(samples), samples, 1)
     return OrientedEnergy(mean, cosine, sine, samples)
-
-
-def _steered(images: Tensor, function: PolynomialFilter, angles: Tensor) -> Tensor:
-    """The responses ``(A, ..., height, width)`` at angles, from those at the angles of the basis."""
-    parts = angular_decomposition(function, function.extent, function.degree)
-    base = parts.base_rotations()
-    k, _ = parts.interpolation(base, plane_rotations(angles))
-    reach = ceil(function.sigma * (3 + sqrt(function.degree)))
-    kernels = filter_kernels(function, base, 2 * reach + 1).to(images)
-    flat = images.reshape(-1, 1, *images.shape[-2:])
-    padded = functional.pad(flat, (reach,) * 4, mode="replicate")
-    responses = functional.conv2d(padded, kernels[:, None]).movedim(1, 0)
-    steered: Tensor = torch.tensordot(k.to(images), responses, 1)
-    return steered.reshape(len(angles), *images.shape)

@@ -13,6 +13,8 @@ from intertwine.tasks.keypoints._match_images import ImageMatches
 
 _INLIER, _OUTLIER, _POINT = (90, 220, 130), (225, 95, 85), (255, 200, 60)
 _MOST_LINES = 400
+_THIN = 1000
+"""Lines have a width of one pixel in a picture of so many."""
 
 
 def draw_keypoints(image: Tensor, keypoints: Keypoints) -> Any:
@@ -29,12 +31,15 @@ def draw_keypoints(image: Tensor, keypoints: Keypoints) -> Any:
 
     picture = _picture(image if image.ndim == 3 else image[None])
     pen = ImageDraw.Draw(picture)
+    width = max(1, round(max(picture.size) / _THIN))
     for (x, y), scale, angle in zip(
         keypoints.positions.tolist(), keypoints.scales.tolist(), keypoints.angles.tolist(), strict=True
     ):
         radius = 3 * scale
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=_POINT)
-        pen.line((x, y, x + radius * cos(angle), y + radius * sin(angle)), fill=_POINT)
+        box = [round(each) for each in (x - radius, y - radius, x + radius, y + radius)]
+        spoke = [round(each) for each in (x, y, x + radius * cos(angle), y + radius * sin(angle))]
+        pen.ellipse(box, outline=_POINT, width=width)
+        pen.line(spoke, fill=_POINT, width=width)
     return picture
 
 

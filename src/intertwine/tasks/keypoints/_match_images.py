@@ -1,4 +1,4 @@
-"""Matches of two images by SIFT or by a trained detector."""
+"""Keypoints of an image and matches of two, by SIFT or by a trained detector."""
 
 from __future__ import annotations
 
@@ -9,10 +9,24 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intertwine.data import read_image, to_float
+from intertwine.data import ImageFile, read_image, to_float
 from intertwine.ops.local_features import Keypoints, match_descriptors, sift
 
 _LUMA = (0.299, 0.587, 0.114)
+
+
+class ImageKeypoints(NamedTuple):
+    """The keypoints of an image.
+
+    Attributes:
+        image: ``(C, H, W)`` float32 within 0 .. 1.
+        keypoints: Best first.
+        remarks: What was done to read the file.
+    """
+
+    image: Tensor
+    keypoints: Keypoints
+    remarks: tuple[str, ...]
 
 
 class ImageMatches(NamedTuple):
@@ -39,6 +53,26 @@ class ImageMatches(NamedTuple):
         return first.positions[self.pairs[:, 0]], second.positions[self.pairs[:, 1]]
 
 
+def find_keypoints(
+    path: str | os.PathLike[str],
+    *,
+    max_keypoints: int | None = 4096,
+    extract: Callable[[Tensor, int | None], Keypoints] = sift,
+) -> ImageKeypoints:
+    """The keypoints of an image file.
+
+    Args:
+        path: An image file.
+        max_keypoints: The most keypoints.
+        extract: A gray image ``(H, W)``, 0 to 1, and a number to at most that many keypoints: `sift`, or
+            `KeypointPredictor.extract` of a trained model.
+
+    Raises:
+        UsageError: The file is missing or cannot be read.
+    """
+    return _extracted(read_image(path), max_keypoints, extract)
+
+
 def match_images(
     first: str | os.PathLike[str],
     second: str | os.PathLike[str],
@@ -54,20 +88,25 @@ def match_images(
         second: An image file.
         max_keypoints: The most keypoints of an image.
         ratio: The ratio test of `match_descriptors`.
-        extract: A gray image ``(H, W)``, 0 to 1, and a number to at most that many keypoints: `sift`, or
-            `KeypointPredictor.extract` of a trained model.
+        extract: As that of `find_keypoints`.
 
     Raises:
         UsageError: A file is missing or cannot be read.
     """
-    found = [read_image(path) for path in (first, second)]
-    left, right = (to_float(image.pixels) for image in found)
-    keypoints = extract(_gray(left), max_keypoints), extract(_gray(right), max_keypoints)
-    pairs, distances = match_descriptors(keypoints[0].descriptors, keypoints[1].descriptors, ratio=ratio)
+    files = [read_image(path) for path in (first, second)]
+    left, right = (_extracted(file, max_keypoints, extract) for file in files)
+    pairs, distances = match_descriptors(left.keypoints.descriptors, right.keypoints.descriptors, ratio=ratio)
     remarks = tuple(
-        f"{path}: {text}" for path, image in zip((first, second), found, strict=True) for text in image.remarks
+        f"{path}: {text}" for path, file in zip((first, second), files, strict=True) for text in file.remarks
     )
-    return ImageMatches((left, right), keypoints, pairs, distances, remarks)
+    return ImageMatches((left.image, right.image), (left.keypoints, right.keypoints), pairs, distances, remarks)
+
+
+def _extracted(
+    file: ImageFile, max_keypoints: int | None, extract: Callable[[Tensor, int | None], Keypoints]
+) -> ImageKeypoints:
+    image = to_float(file.pixels)
+    return ImageKeypoints(image, extract(_gray(image), max_keypoints), file.remarks)
 
 
 def _gray(image: Tensor) -> Tensor:
