@@ -1,7 +1,7 @@
 """Which tests run which line: `python tools/cover.py [arguments of pytest]` writes `build/mutants/lines.sqlite`.
 
-The file is one of coverage.py, with one context a test, and a table `seconds` of the time that each took. `tools/mutate.py`
-reads it: a mutant is tried on the tests that run its line, the quickest first.
+The file is one of coverage.py, with one context a test, and a table `seconds` of the time that each took.
+`tools/mutate.py` reads it: a mutant is tried on the tests that run its line, the quickest first.
 """
 
 from __future__ import annotations

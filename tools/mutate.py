@@ -1,8 +1,8 @@
 """Mutation testing: `python tools/mutate.py --count 120 --seed 0`, or `make mutate`.
 
 Each mutant is one small change of the sources in a copy of the tree. Where `tools/cover.py` has written which tests run
-which line, those that run the changed line are tried, the quickest first; else the tests that are nearest to the file, and
-if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing, or the
+which line, those that run the changed line are tried, the quickest first; else the tests that are nearest to the file,
+and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing, or the
 change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
 Results are written line by line to `build/mutants/`; a run that was interrupted goes on where it stopped.
 """
@@ -72,9 +72,9 @@ def nearest_tests(root: Path, source: str) -> list[list[str]]:
 
 
 def covering_tests(lines: Path, root: Path, mutant: Mutant) -> list[list[str]]:
-    """The tests that run the changed line: the quickest, then slower ones; none if the line runs only when it is imported.
+    """The tests that run the changed line: the quickest, then slower ones; none if it runs at its import only.
 
-    Of the cases of one test function the quickest comes first, and the next ones only after one of every other function.
+    Of the cases of one test function the quickest comes first, and the next only after one of every other function.
 
     Args:
         lines: The file that `tools/cover.py` writes.
