@@ -2,8 +2,8 @@
 
 Each mutant is one small change of the sources in a copy of the tree. Where `tools/cover.py` has written which tests run
 which line, those that run the changed line are tried, the quickest first; else the tests that are nearest to the file,
-and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing, or the
-change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
+and if they pass those that are farther off. A mutant whose tests still pass has survived: either a test is missing, or
+the change makes no difference, in which case it is listed with the reason in `tools/equivalent_mutants.json`.
 Results are written line by line to `build/mutants/`; a run that was interrupted goes on where it stopped.
 """
 
