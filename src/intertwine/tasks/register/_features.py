@@ -9,8 +9,8 @@ from intertwine.ops.functions import spherical_harmonics
 
 RADII = (0.15, 0.3, 0.6)
 """Of the neighborhoods, where the larger cloud of a pair has radius 1."""
-_SCALARS = 4
-REP_IN = f"{_SCALARS * len(RADII)}x0 + {len(RADII)}x1 + {len(RADII)}x2"
+_SCALARS = 6
+REP_IN = f"{_SCALARS * len(RADII) + 1}x0 + {2 * len(RADII)}x1 + {len(RADII)}x2"
 _MOST_POINTS = 4096
 
 
@@ -45,9 +45,15 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
         second = second / radius**2 + offset[:, :, None] * offset[:, None]
         turned = (second @ offset[:, :, None])[:, :, 0]
         trace = second.diagonal(dim1=1, dim2=2).sum(1)
-        scalars += [trace, offset.square().sum(1), second.square().sum((1, 2)), (offset * turned).sum(1)]
-        vectors.append(offset)
+        square = second @ second
+        twice = (second @ turned[:, :, None])[:, :, 0]
+        handed = 8 * torch.linalg.cross(offset, turned).mul(twice).sum(1)
+        scalars += [trace, offset.square().sum(1), square.diagonal(dim1=1, dim2=2).sum(1), (offset * turned).sum(1)]
+        scalars += [(square * second).sum((1, 2)), handed]
+        vectors += [offset, turned]
         tensors.append(torch.einsum("mij,nij->nm", basis, second))
+    first, second, third = vectors[::2]
+    scalars.append(torch.linalg.cross(first, second).mul(third).sum(1))
     return torch.cat([4 * torch.stack(scalars, 1), 2 * torch.cat(vectors, 1), 2 * torch.cat(tensors, 1)], 1)
 
 

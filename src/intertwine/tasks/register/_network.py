@@ -12,10 +12,11 @@ from intertwine._errors import UsageError
 from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import O3, SO3
 from intertwine.models import PointEncoder, RegistrationNetwork
+from intertwine.models.pair import DenseEncoder
 from intertwine.ops.alignment import RigidMotion
 from intertwine.tasks.register._features import REP_IN
 
-_REP_OUT, _REP_PAIR = "32x0e + 12x1o", "4x(1,1)"
+_REP_OUT, _REP_PAIR = "48x0e + 16x1o", "4x(1,1)"
 _FINE_RADIUS, _ITERATIONS = 0.15, 20
 
 
@@ -29,6 +30,9 @@ def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
         UsageError: It cannot be built at this size.
     """
     try:
+        if config["encoder"] == "dense":
+            encoder = DenseEncoder(SO3().rep(REP_IN), layers=config["layers"])
+            return RegistrationNetwork(encoder, _REP_PAIR, blocks=config["blocks"], superpoints=config["superpoints"], radius=_FINE_RADIUS, iterations=_ITERATIONS)
         hidden, rep_out = (O3().rep(text).restrict(SO3()) for text in (config["hidden"], _REP_OUT))
         encoder = PointEncoder(
             SO3().rep(REP_IN),

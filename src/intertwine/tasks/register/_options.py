@@ -18,7 +18,7 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES, Settings
 
-ENCODERS = ("attention", "depthwise", "equiformer", "steerable")
+ENCODERS = ("attention", "dense", "depthwise", "equiformer", "steerable")
 """Families of layers whose outputs turn with the cloud."""
 
 
@@ -27,7 +27,7 @@ class RegisterOptions(GroupedFitOptions):
     """Options of `intertwine fit register`."""
 
     data: str = option("", help="Folder of meshes or point clouds.", metavar="FOLDER", argument=True)
-    encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
+    encoder: str = option("dense", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
     hidden: str = option(
         "16x0e+8x1o", help="Hidden features of a point, such as 16x0e+8x1o+4x2e.", group="Model", metavar="REP"
     )
