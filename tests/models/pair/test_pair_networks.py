@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from intertwine.groups import SO3, Octahedral
-from intertwine.models import PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
+from intertwine.models import DenseEncoder, PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
+from intertwine.models.pair._dense_encoder import _kernels, _products
 from intertwine.ops import knn_graph
 
 
@@ -44,7 +45,7 @@ def test_registration_network():
     assert torch.allclose(moved.translation, h @ found.translation - 2 - rotation.sum(1), atol=1e-9)
     assert torch.allclose(back.rotation, found.rotation.mT, atol=1e-9)
     assert torch.allclose(back.translation, -found.rotation.mT @ found.translation, atol=1e-9)
-    sum(x.square().sum() for motion in net.plans(cloud(p), cloud(q)) for x in motion).backward()
+    (found.rotation.sum() + found.translation.square().sum()).backward()
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
 
 
@@ -67,15 +68,55 @@ def test_a_batch_of_pairs_equals_a_loop():
         positions = torch.cat([c[1] for c in clouds])[order]
         batches.append((torch.ones(len(batch), 1).double(), positions, place[edges], batch[order], 3))
     coarse, fine = net.match(*batches)
+    motions = net.motions(fine)
     for k, motion in enumerate(alone):
-        assert torch.allclose(fine.motion.rotation[k], motion.rotation, atol=1e-9)
-        assert torch.allclose(fine.motion.translation[k], motion.translation, atol=1e-9)
+        assert torch.allclose(motions.rotation[k], motion.rotation, atol=1e-9)
+        assert torch.allclose(motions.translation[k], motion.translation, atol=1e-9)
     for found in (coarse, fine):
         assert found.plan.masked_fill(found.mask_1[:, :, None] & found.mask_2[:, None], 0).abs().max() == 0
         assert float(found.plan.sum(2).max()) < 1.01
-    loss = sum(x.square().sum() for motion in net.plans(*batches) for x in motion)
-    loss.backward()
+    (coarse.plan.square().sum() + fine.plan.square().sum()).backward()
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
+
+
+def dense(rep_in: str = "2x0 + 1x1 + 1x2") -> DenseEncoder:
+    """With weights at which no part is negligible."""
+    torch.manual_seed(0)
+    return DenseEncoder(SO3().rep(rep_in), scalars=6, vectors=4, layers=2, mixed=3, radii=(0.4, 1.0)).double()
+
+
+def test_dense_encoder():
+    """Rotations, permutations, clouds side by side in any order, and mirror images, which it tells apart."""
+    encoder, p, x = dense(), sample(12, 1), torch.randn(12, 10).double()
+    found, g, order = encoder(x, p), SO3().sample(), torch.randperm(12)
+    turned = encoder((x @ encoder.rep_in.matrix(g).mT)[order], (p @ g.mT + 2)[order])
+    assert torch.allclose(turned, (found @ encoder.rep_out.matrix(g).mT)[order], atol=1e-10)
+    batch = torch.tensor([0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1])
+    both = encoder(x, p, None, batch, 2)
+    for k in range(2):
+        assert torch.allclose(both[batch == k], encoder(x[batch == k], p[batch == k]), atol=1e-12)
+    scalars = torch.cat([x[:, :2], torch.zeros(12, 8).double()], 1)
+    mirrored = encoder(scalars, p * torch.tensor([1.0, 1, -1]).double())
+    assert not torch.allclose(mirrored[:, :6], encoder(scalars, p)[:, :6], atol=1e-4)
+
+
+def test_dense_convolution_by_loops():
+    """One scalar channel and one vector channel, one radius: the products of the kernels, point by point."""
+    p = sample(5, 2)
+    kernels = _kernels(p[None], torch.ones(1, 5, dtype=torch.bool), (0.7,))[0, 0]
+    for i in range(5):
+        weights = torch.stack([torch.exp(-(p[j] - p[i]).square().sum() / (2 * 0.49)) for j in range(5)])
+        weights = weights / weights.sum()
+        for j in range(5):
+            offset = p[j] - p[i]
+            expected = weights[j] * offset / (offset.square().sum() + 0.49).sqrt()
+            assert float(kernels[0, i, j]) == pytest.approx(float(weights[j]))
+            assert torch.allclose(kernels[1:, i, j], expected)
+    a, b = torch.randn(2, 4).double()
+    mapped, turned = (torch.outer(a, b).flatten() @ _products().double()).split((2, 9))
+    assert torch.allclose(mapped, torch.stack([a[0] * b[0], a[1:] @ b[1:]]))
+    expected = torch.stack([a[0] * b[1:], a[1:] * b[0], torch.linalg.cross(a[1:], b[1:])], 1)
+    assert torch.allclose(turned.view(3, 3), expected)
 
 
 def test_the_plain_network_is_not_biequivariant():

@@ -150,7 +150,9 @@ class RegistrationNetwork(nn.Module):
         edges = torch.cat([c.edges + start for c, start in zip(every, starts, strict=True)], 1)
         batch = torch.cat([every[0].batch, every[1].batch + every[0].structures])
         structures = every[0].structures + every[1].structures
-        return padded(self.norm(self.encoder(features, positions, edges, batch, structures)), positions, batch, structures)
+        return padded(
+            self.norm(self.encoder(features, positions, edges, batch, structures)), positions, batch, structures
+        )
 
     def _superpoints(self, cloud: Padded) -> tuple[Padded, Tensor]:
         """A farthest-point sample with the mean features of the points nearest to each, and each point's nearest."""

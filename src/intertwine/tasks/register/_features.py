@@ -20,8 +20,9 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
     .. math:: w_j = (1 - |x_j - c|^2 / R^2)_+^2, \qquad m = \frac{\sum_j w_j (x_j - c)}{R \sum_j w_j}, \qquad
         M = \frac{\sum_j w_j (x_j - c) (x_j - c)^T}{R^2 \sum_j w_j}
 
-    (zero where no point is within R) as the invariants tr M, m^T m, tr M^2 and m^T M m, the vector m, and the
-    traceless part of M.
+    (zero where no point is within R) as the invariants tr M, m^T m, tr M^2, m^T M m and tr M^3, the vectors m and M m,
+    and the traceless part of M; and, of opposite sign for mirror images, the determinants 8 [m, M m, M^2 m] of each
+    radius and [m, m, m] of all three.
 
     Args:
         points: ``(N, 3)``; a part of them where there are many.

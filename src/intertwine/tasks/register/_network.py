@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from intertwine._errors import UsageError
 from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import O3, SO3
-from intertwine.models import PointEncoder, RegistrationNetwork
-from intertwine.models.pair import DenseEncoder
+from intertwine.models import DenseEncoder, PointEncoder, RegistrationNetwork
 from intertwine.ops.alignment import RigidMotion
 from intertwine.tasks.register._features import REP_IN
+from intertwine.tasks.register._options import DENSE, HIDDEN
 
-_REP_OUT, _REP_PAIR = "48x0e + 16x1o", "4x(1,1)"
-_FINE_RADIUS, _ITERATIONS = 0.15, 20
+_REP_PAIR = "4x(1,1)"
+_RADIUS, _ITERATIONS = 0.15, 20
 
 
 def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
@@ -30,31 +30,36 @@ def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
         UsageError: It cannot be built at this size.
     """
     try:
-        if config["encoder"] == "dense":
-            encoder = DenseEncoder(SO3().rep(REP_IN), layers=config["layers"])
-            return RegistrationNetwork(encoder, _REP_PAIR, blocks=config["blocks"], superpoints=config["superpoints"], radius=_FINE_RADIUS, iterations=_ITERATIONS)
-        hidden, rep_out = (O3().rep(text).restrict(SO3()) for text in (config["hidden"], _REP_OUT))
-        encoder = PointEncoder(
-            SO3().rep(REP_IN),
-            rep_out,
-            layer=config["encoder"],
-            hidden=hidden,
-            layers=config["layers"],
-            cutoff=config["cutoff"],
-            avg_num_neighbors=float(config["neighbors"]),
-            pool=None,
-            output_scale=1.0,
-        )
         return RegistrationNetwork(
-            encoder,
+            _encoder(config),
             _REP_PAIR,
             blocks=config["blocks"],
             superpoints=config["superpoints"],
-            radius=_FINE_RADIUS,
+            radius=_RADIUS,
             iterations=_ITERATIONS,
         )
     except ValueError as error:
         raise UsageError(f"the encoder {config['encoder']} cannot be built: {error}") from error
+
+
+def _encoder(config: Mapping[str, Any]) -> nn.Module:
+    hidden = O3().rep(config["hidden"]).restrict(SO3())
+    if config["encoder"] == DENSE:
+        copies = {irrep.dim: count for count, irrep in hidden.irreps or ()}
+        if set(copies) - {1, 3} or len(copies) < 2:
+            raise ValueError(f"its features are scalars and vectors, such as {HIDDEN}, got {config['hidden']}")
+        return DenseEncoder(SO3().rep(REP_IN), scalars=copies[1], vectors=copies[3], layers=config["layers"])
+    return PointEncoder(
+        SO3().rep(REP_IN),
+        hidden,
+        layer=config["encoder"],
+        hidden=hidden,
+        layers=config["layers"],
+        cutoff=config["cutoff"],
+        avg_num_neighbors=float(config["neighbors"]),
+        pool=None,
+        output_scale=1.0,
+    )
 
 
 class MotionMatrix(nn.Module):

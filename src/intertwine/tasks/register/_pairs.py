@@ -149,7 +149,7 @@ def collate(
     Args:
         pairs: The pairs.
         points: Points of each cloud that are kept, a farthest-point sample.
-        neighbors: k of the graph.
+        neighbors: k of the graph; 0 for no edges.
         dtype: Of the positions.
     """
     sides = [[pair.first for pair in pairs], [pair.second for pair in pairs]]
@@ -188,8 +188,10 @@ def _side(
     """The arguments of an encoder."""
     counts = torch.tensor([len(cloud) for cloud in clouds])
     batch = torch.arange(len(clouds)).repeat_interleave(counts)
-    scaled = [[((cloud - centers[k]) / scales[k]).to(dtype) for k, cloud in enumerate(part)] for part in (whole, clouds)]
+    scaled = [
+        [((cloud - centers[k]) / scales[k]).to(dtype) for k, cloud in enumerate(part)] for part in (whole, clouds)
+    ]
     features = torch.cat([moment_features(*pair) for pair in zip(*scaled, strict=True)])
     positions = torch.cat(scaled[1])
-    edges = knn_graph(positions, neighbors, batch)
+    edges = knn_graph(positions, neighbors, batch) if neighbors else batch.new_zeros(2, 0)
     return features, positions, edges, batch, len(clouds)

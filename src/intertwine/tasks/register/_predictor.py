@@ -121,6 +121,7 @@ class RegisterPredictor(Predictor[RegistrationNetwork, PointCloudSet]):
             matched.append((first, second))
         return matched
 
+    @torch.inference_mode()
     def _motions(self, found: SoftMatches, batch: PairBatch) -> Tensor:
         """The network's own motions ``(B, 4, 4)`` in the coordinates of the clouds."""
         motions = motion_matrices(self.model.motions(found)).cpu().double()
