@@ -48,7 +48,7 @@ from intertwine.training import fit
 class PlainEncoder(nn.Module):
     """`DenseEncoder` without its law: components of vectors, and coordinates, are channels like all others."""
 
-    def __init__(self, width: int, layers: int, radii: tuple[float, ...] = (0.15, 0.35, 0.8), mixed: int = 64) -> None:
+    def __init__(self, width: int, layers: int, radii: tuple[float, ...] = (0.15, 0.35, 0.8), mixed: int = 24) -> None:
         super().__init__()
         self.rep_out, self.radii = SO3().rep(f"{width}x0"), radii
         self.embed = nn.Linear(SO3().rep(REP_IN).dim + 3, width)
@@ -156,17 +156,14 @@ def main() -> None:
     for kind, (share, scores) in found.items():
         for method, score in scores.items():
             quarters = [f"{100 * float(score.successes[k::STRATA].double().mean()):.0f}" for k in range(STRATA)]
+            success, near = (100 * float(x.double().mean()) for x in (score.successes, score.angles < 5))
+            medians = f"{float(score.angles.median()):.1f} degrees, {100 * float(score.gaps.median()):.1f} %"
             print(
-                f"{kind}, {method}: matches {100 * share:.0f} %, success {100 * float(score.successes.double().mean()):.0f} % "
-                f"(by quarter of the overlap {' '.join(quarters)}), rotation below 5 degrees "
-                f"{100 * float((score.angles < 5).double().mean()):.0f} %, medians {float(score.angles.median()):.1f} degrees, "
-                f"{100 * float(score.gaps.median()):.1f} %"
+                f"{kind}, {method}: matches {100 * share:.0f} %, success {success:.0f} % (by quarter of the overlap "
+                f"{' '.join(quarters)}), rotation below 5 degrees {near:.0f} %, medians {medians}"
             )
-            summary[f"{kind}, {method}"] = {
-                "matches": share,
-                "degrees": score.angles.tolist(),
-                "gaps": score.gaps.tolist(),
-            }
+            errors = {"degrees": score.angles.tolist(), "gaps": score.gaps.tolist()}
+            summary[f"{kind}, {method}"] = {"matches": share, **errors}
     angles = [found[kind][1]["network"].angles.numpy() for kind in kinds]
     print(f"as given and turned, network alone: KS p {ks_2samp(*angles).pvalue:.2f}")
     (given.output / "learned.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")

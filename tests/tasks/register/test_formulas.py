@@ -251,11 +251,10 @@ def test_the_share_of_right_matches():
     first[0, :, 0] = torch.tensor([0.0, 1.0, 2.0, 3.0])
     second[0, :, 0] = torch.tensor([0.0, 1.0, 4.0, 5.0])
     plan = torch.tensor([[0.5, 0.2, 0.0, 0.1], [0.1, 0.3, 0.4, 0.0], [0.1, 0.1, 0.1, 0.1], [0, 0, 0.3, 0.0]]).double()
-    assert float(matched(soft(plan[None], first, second))) == pytest.approx(3 / 4)
+    assert float(matched(soft(plan[None], first, second), still)) == pytest.approx(3 / 4)
 
 
 def test_matched_points_are_means_of_partners():
-    still = RigidMotion(torch.eye(3).double()[None], torch.zeros(1, 3).double())
     p, q = normal(1, 3, 3), normal(1, 2, 3, seed=1)
     plan = torch.tensor([[[0.3, 0.1], [0.1, 0.1], [0.15, 0.0]]], dtype=torch.float64)
     ((first, second),) = _partners(soft(plan, p, q))

@@ -16,7 +16,6 @@ from intertwine.ops.alignment import RigidMotion, transport_plan
 from intertwine.ops.points import farthest_point_sampling
 from intertwine.reps import Rep
 
-
 _STEPS = 6
 _INVARIANTS = 16
 
@@ -190,7 +189,8 @@ class RegistrationNetwork(nn.Module):
 class _Correlation(nn.Module):
     r"""The bi-equivariant feature of two clouds: that of their points, in the mean over pairs of similar ones.
 
-    .. math:: M = \sum_{ij} p_{ij} \, x_i^T W y_j, \qquad p = \operatorname{softmax}_{ij} \langle A x_i, A y_j \rangle / \sqrt d
+    .. math:: M = \sum_{ij} p_{ij} \, x_i^T W y_j, \qquad
+        p = \operatorname{softmax}_{ij} \langle A x_i, A y_j \rangle / \sqrt d
 
     with invariants A x: the pairs with the right partners outweigh the others once invariants tell them apart.
     """
@@ -257,7 +257,8 @@ class _Batched(NamedTuple):
 
 def _batched(cloud: Cloud) -> _Batched:
     features, positions, edges, batch, structures = [*cloud, None, None][:5]
-    assert isinstance(features, Tensor) and isinstance(positions, Tensor), "an encoder takes features and positions"
+    assert isinstance(features, Tensor), "features are the first argument of an encoder"
+    assert isinstance(positions, Tensor), "positions are the second argument of an encoder"
     if not isinstance(edges, Tensor):
         edges = torch.zeros(2, 0, dtype=torch.int64, device=positions.device)
     if not isinstance(batch, Tensor):
