@@ -8,6 +8,9 @@ from torch import Tensor
 from intertwine.ops.alignment import RigidMotion, nearest_rotation
 
 _REST = 1e-3
+"""The part that all matches have in the motion of each."""
+_ROUNDS = 2
+"""How often a motion is solved again of the matches within the tolerance."""
 
 
 def motion_of_plan(plan: Tensor, p: Tensor, q: Tensor) -> RigidMotion:
@@ -27,8 +30,12 @@ def consensus(plan: Tensor, p: Tensor, q: Tensor, tolerance: float) -> RigidMoti
     .. math:: C_{kl} = \sqrt{w_k w_l} \Bigl[ 1 - \frac{(d_{kl} - d'_{kl})^2}{\tau^2} \Bigr]_+, \qquad
         S_{kl} = C_{kl} \sum_m C_{km} C_{ml}.
 
-    Each match gives a motion, by Procrustes with its support as weights; of these the one with most matches within the
-    tolerance is taken.
+    Each match gives a motion, by Procrustes with its support as weights, and twice again with the matches that the
+    motion carries to within the tolerance,
+
+    .. math:: w_k \Bigl[ 1 - \frac{|R p_k + t - q_k|^2}{\tau^2} \Bigr]_+;
+
+    that of the largest sum of these is taken.
 
     Args:
         plan: ``(B, n, m)``.
@@ -41,7 +48,8 @@ def consensus(plan: Tensor, p: Tensor, q: Tensor, tolerance: float) -> RigidMoti
 
     Law: with p moved by g and q by h it becomes h motion g^-1, with p and q exchanged its inverse, up to ties.
 
-    Reference: Chen, Sun, Yang, Tao, SC2-PCR, CVPR 2022.
+    Reference: Chen, Sun, Yang, Tao, SC2-PCR: a second order spatial compatibility for efficient and robust point cloud
+    registration, CVPR 2022; the weights of the matches are this library's.
     """
     with torch.no_grad():
         weight_1, partner_1 = plan.max(2)
@@ -52,13 +60,10 @@ def consensus(plan: Tensor, p: Tensor, q: Tensor, tolerance: float) -> RigidMoti
         gaps = (torch.cdist(first, first) - torch.cdist(second, second)) / tolerance
         agree = (1 - gaps.square()).clamp_min(0) * (weight[:, :, None] * weight[:, None]).sqrt()
         agree = agree * ~torch.eye(agree.shape[1], dtype=torch.bool, device=agree.device)
-        support = agree * (agree @ agree)
-        motions = _aligned(support, weight, first, second)
-        for _ in range(2):
-            inside = _inside(motions, first, second, tolerance) * weight[:, None]
-            motions = _aligned(inside, weight, first, second)
-        score = (_inside(motions, first, second, tolerance) * weight[:, None]).sum(2)
-        best = score.argmax(1)
+        motions = _aligned(agree * (agree @ agree), weight, first, second)
+        for _ in range(_ROUNDS):
+            motions = _aligned(_inside(motions, weight, first, second, tolerance), weight, first, second)
+        best = _inside(motions, weight, first, second, tolerance).sum(2).argmax(1)
         rows = torch.arange(len(best), device=best.device)
         return RigidMotion(motions.rotation[rows, best], motions.translation[rows, best])
 
@@ -72,9 +77,7 @@ def _aligned(weights: Tensor, every: Tensor, p: Tensor, q: Tensor) -> RigidMotio
 
     All matches, of weights ``(B, K)``, have a small part: where the others are on a line they decide.
     """
-    weights = weights / weights.sum(2, keepdim=True).clamp_min(1e-12)
-    weights = weights + _REST * (every / every.sum(1, keepdim=True).clamp_min(1e-12))[:, None]
-    weights = weights / weights.sum(2, keepdim=True)
+    weights = _shares(_shares(weights) + _REST * _shares(every)[:, None])
     mean_p, mean_q = weights @ p, weights @ q
     products = (q[..., :, None] * p[..., None, :]).flatten(2)
     moments = (weights @ products).unflatten(-1, (3, 3)) - mean_q[..., :, None] * mean_p[..., None, :]
@@ -82,7 +85,11 @@ def _aligned(weights: Tensor, every: Tensor, p: Tensor, q: Tensor) -> RigidMotio
     return RigidMotion(rotation, mean_q - (rotation @ mean_p[..., None])[..., 0])
 
 
-def _inside(motions: RigidMotion, p: Tensor, q: Tensor, tolerance: float) -> Tensor:
-    """How far within the tolerance each motion carries each match, ``(B, S, K)``, zero beyond it."""
+def _shares(weights: Tensor) -> Tensor:
+    return weights / weights.sum(-1, keepdim=True).clamp_min(1e-12)
+
+
+def _inside(motions: RigidMotion, every: Tensor, p: Tensor, q: Tensor, tolerance: float) -> Tensor:
+    """The weights of matches by how far within the tolerance each motion carries them, ``(B, S, K)``; zero beyond."""
     moved = p[:, None] @ motions.rotation.mT + motions.translation[:, :, None]
-    return (1 - (moved - q[:, None]).square().sum(-1) / tolerance**2).clamp_min(0)
+    return (1 - (moved - q[:, None]).square().sum(-1) / tolerance**2).clamp_min(0) * every[:, None]

@@ -22,7 +22,7 @@ class DenseEncoder(nn.Module):
         w_{ij} = \exp \Bigl( - \frac{|x_j - x_i|^2}{2 r^2} \Bigr),
 
     and are applied to all channels at once by matrix products: scalars become scalars and vectors, vectors become
-    vectors, scalars (the inner product with :math:`\vec K`) and vectors (the outer product). What is learned mixes
+    vectors, scalars (the inner product with :math:`\vec K`) and vectors (the cross product). What is learned mixes
     channels and radii. Scalars see the inner products of vectors, and vectors are gated by scalars.
 
     Args:
@@ -85,8 +85,10 @@ class DenseEncoder(nn.Module):
         """
         if batch is None:
             batch, structures = torch.zeros(len(positions), dtype=torch.int64, device=positions.device), 1
+        if structures is None:
+            structures = int(batch.max()) + 1
         order = batch.argsort(stable=True)
-        cloud = padded(self.embed(features), positions, batch, structures or int(batch.max()) + 1)
+        cloud = padded(self.embed(features), positions, batch, structures)
         kernels = _kernels(cloud.positions, cloud.mask, self.radii)
         plain, vectors = cloud.features[..., : self.scalars], cloud.features[..., self.scalars :]
         vectors = vectors.unflatten(-1, (-1, 3)).mT
@@ -115,7 +117,7 @@ class _DenseLayer(nn.Module):
         self.mix = nn.Linear(vectors + 3 * radii * mixed, vectors, bias=False)
 
     def forward(self, plain: Tensor, vectors: Tensor, kernels: Tensor) -> tuple[Tensor, Tensor]:
-        """Kernels ``(B, R, 4, n, n)``: of degree 0, then the components of degree 1."""
+        """Features of the next layer; kernels as from `_kernels`."""
         joined = self.norm(torch.cat([plain, vectors.mT.flatten(2)], -1))
         s, v = joined[..., : self.sizes[0]], joined[..., self.sizes[0] :].unflatten(-1, (-1, 3)).mT
         moved = torch.cat([self.before_scalars(s), self.before_vectors(v).flatten(2)], -1)
@@ -134,7 +136,7 @@ def _products() -> Tensor:
     """``(16, 11)``: components (a, b) of a kernel and a feature to 2 scalars and 3 vectors, components first.
 
     Index 0 is the scalar. The scalars are the product of scalars and the inner product; the vectors the two products of
-    a vector and a scalar, and the outer product.
+    a vector and a scalar, and the cross product.
     """
     maps = torch.zeros(4, 4, 11)
     maps[0, 0, 0] = 1
@@ -147,7 +149,7 @@ def _products() -> Tensor:
 
 
 def _kernels(positions: Tensor, mask: Tensor, radii: tuple[float, ...]) -> Tensor:
-    """``(B, R, 4, n, n)``."""
+    """The kernels ``(B, R, 4, n, n)`` of a radius: of degree 0, then the components of degree 1."""
     offsets = positions[:, None] - positions[:, :, None]
     squares = offsets.square().sum(-1)
     kernels = []

@@ -17,7 +17,9 @@ from intertwine.ops.points import farthest_point_sampling
 from intertwine.reps import Rep
 
 _STEPS = 6
+"""Refinements of the motion of the largest consensus."""
 _INVARIANTS = 16
+"""Invariants of a point by which pairs of points are weighted."""
 
 
 class SoftMatches(NamedTuple):
@@ -43,27 +45,34 @@ class SoftMatches(NamedTuple):
 
 
 class RegistrationNetwork(nn.Module):
-    r"""Steerable features of points, bi-equivariant attention between superpoints, optimal transport, Procrustes.
+    r"""Steerable features of points, bi-equivariant attention between superpoints, optimal transport, consensus.
 
-    The points of each cloud are encoded; superpoints are a farthest-point sample with the mean features of the points
-    nearest to them. Each block computes the bi-equivariant feature M of the mean features, attends from each cloud to
-    the other, and fuses. The superpoints' similarity, invariant under both rotations, gives a transport plan with a bin
-    for what has no partner, and the plan a motion; a second plan between the points, whose score falls with the
-    distance that this motion leaves, gives the final one.
+    The points of both clouds are encoded; superpoints are a farthest-point sample with the mean features of the points
+    nearest to them. Each block computes the bi-equivariant feature M of the superpoints, attends from each cloud to the
+    other, and fuses; the points take up the features of their superpoints. The similarity of points, invariant under
+    both rotations, gives a transport plan between all of them with a bin for what has no partner,
+
+    .. math:: S_{ij} = \frac{s}{2 \sqrt d} \bigl( \langle Q x_i, K (y_j M_{12}^T) \rangle
+        + \langle K (x_i M_{21}^T), Q y_j \rangle \bigr), \qquad P = \operatorname{transport\_plan}(S),
+
+    and the motion is the one that most matches of the plan agree on, refined by the distances that it leaves.
+    Superpoints have a plan of the same kind, for a loss on both. Neither consensus nor refinement has weights: what is
+    learned is the plan.
 
     Args:
         encoder: A network with ``rep_out``, a sum of irreps, one output for each point (``pool=None``).
         rep_pair: The bi-equivariant features, such as "4x(1o,1o)".
         blocks: Number of blocks.
         superpoints: The most superpoints of a cloud.
-        radius: The distance, in the unit of the positions, at which the fine score has fallen by 1/2.
+        radius: The distance, in the unit of the positions, up to which matches agree on a motion. The refinement
+            lowers the score of points at this distance by 1/2 at first, of those at half of it in the end.
         iterations: Updates of each transport plan.
 
     Law: with the clouds moved by g and h the motion becomes h motion g^-1, up to ties of the sampling; with the clouds
     exchanged it becomes its inverse. Pairs of a batch do not see each other.
 
     Reference: Pertigkiozoglou, Chatzipantazis, Daniilidis, BiEquiFormer: bi-equivariant representations for global
-    point cloud registration, 2024; the transport of vectors by M is this library's.
+    point cloud registration, 2024; the transport of vectors by M and the plan between all points are this library's.
 
     Example:
         >>> from intertwine.models import PointEncoder
@@ -97,8 +106,8 @@ class RegistrationNetwork(nn.Module):
         """The motion of the first cloud onto the second, or of each first cloud of a batch onto its second.
 
         Args:
-            cloud_1: Features ``(N, rep_in.dim)``, positions ``(N, 3)``, edges ``(2, E)``; for B clouds side by side
-                also the batch ``(N,)`` and B.
+            cloud_1: Features ``(N, rep_in.dim)``, positions ``(N, 3)``, edges ``(2, E)`` if the encoder needs them; for
+                B clouds side by side also the batch ``(N,)`` and B.
             cloud_2: The same of the second clouds.
 
         Returns:
@@ -119,7 +128,7 @@ class RegistrationNetwork(nn.Module):
         Returns:
             Both for B pairs; one pair without a batch.
         """
-        both = self._encoded(cloud_1, cloud_2)
+        both = self._encoded(_batched(cloud_1), _batched(cloud_2))
         coarse, owner = self._superpoints(both)
         for block in self.blocks:
             coarse = block(coarse, coarse.exchanged())
@@ -129,8 +138,11 @@ class RegistrationNetwork(nn.Module):
     def motions(self, found: SoftMatches) -> RigidMotion:
         """The motions ``(B, 3, 3)`` and ``(B, 3)`` that most matches agree on, refined by matches near them.
 
-        The first is that of the largest consensus. Then matches are weighted by the distance that the last motion
-        leaves, and solved again, with a radius that is halved on the way.
+        The first is that of the largest consensus. Then points that the last motion leaves apart are less similar by
+        :math:`|R p_i + t - q_j|^2 / 2 r^2`, and the new plan gives the next motion; r is halved on the way.
+
+        Args:
+            found: Matches, such as those of ``match``.
         """
         motion = consensus(found.plan, found.points_1, found.points_2, self.radius)
         for step in range(_STEPS):
@@ -141,17 +153,15 @@ class RegistrationNetwork(nn.Module):
             motion = motion_of_plan(plan, found.points_1, found.points_2)
         return motion
 
-    def _encoded(self, *clouds: Cloud) -> Padded:
+    def _encoded(self, first: _Batched, second: _Batched) -> Padded:
         """The features of the first clouds, then of the second ones."""
-        every = [_batched(cloud) for cloud in clouds]
-        starts = 0, len(every[0].positions)
-        features, positions = torch.cat([c.features for c in every]), torch.cat([c.positions for c in every])
-        edges = torch.cat([c.edges + start for c, start in zip(every, starts, strict=True)], 1)
-        batch = torch.cat([every[0].batch, every[1].batch + every[0].structures])
-        structures = every[0].structures + every[1].structures
-        return padded(
-            self.norm(self.encoder(features, positions, edges, batch, structures)), positions, batch, structures
-        )
+        features = torch.cat([first.features, second.features])
+        positions = torch.cat([first.positions, second.positions])
+        edges = torch.cat([first.edges, second.edges + len(first.positions)], 1)
+        batch = torch.cat([first.batch, second.batch + first.structures])
+        structures = first.structures + second.structures
+        encoded = self.encoder(features, positions, edges, batch, structures)
+        return padded(self.norm(encoded), positions, batch, structures)
 
     def _superpoints(self, cloud: Padded) -> tuple[Padded, Tensor]:
         """A farthest-point sample with the mean features of the points nearest to each, and each point's nearest."""
@@ -192,8 +202,10 @@ class _Correlation(nn.Module):
     .. math:: M = \sum_{ij} p_{ij} \, x_i^T W y_j, \qquad
         p = \operatorname{softmax}_{ij} \langle A x_i, A y_j \rangle / \sqrt d
 
-    with invariants A x: the pairs with the right partners outweigh the others once invariants tell them apart.
+    with d invariants A x: the pairs with the right partners outweigh the others once invariants tell them apart.
     """
+
+    measured_whole = True  # an audit does not look inside, where the clouds of one batch are in different frames
 
     def __init__(self, rep: Rep, rep_pair: Rep | str) -> None:
         super().__init__()
@@ -226,7 +238,8 @@ class _Matcher(nn.Module):
         other = both.exchanged()
         key = self.key(self.transport(other.features, self.pair(both, other)[:, None]))
         there, back = (self.query(both.features) @ key.mT / key.shape[-1] ** 0.5).split(len(key) // 2)
-        return self.log_scale.exp() * (there + back.mT) / 2
+        result: Tensor = self.log_scale.exp() * (there + back.mT) / 2
+        return result
 
 
 class _Block(nn.Module):
@@ -256,7 +269,7 @@ class _Batched(NamedTuple):
 
 
 def _batched(cloud: Cloud) -> _Batched:
-    features, positions, edges, batch, structures = [*cloud, None, None][:5]
+    features, positions, edges, batch, structures = [*cloud, None, None, None][:5]
     assert isinstance(features, Tensor), "features are the first argument of an encoder"
     assert isinstance(positions, Tensor), "positions are the second argument of an encoder"
     if not isinstance(edges, Tensor):

@@ -22,7 +22,7 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
 
     (zero where no point is within R) as the invariants tr M, m^T m, tr M^2, m^T M m and tr M^3, the vectors m and M m,
     and the traceless part of M; and, of opposite sign for mirror images, the determinants 8 [m, M m, M^2 m] of each
-    radius and [m, m, m] of all three.
+    radius and [m_1, m_2, m_3] of all three.
 
     Args:
         points: ``(N, 3)``; a part of them where there are many.
@@ -53,8 +53,8 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
         scalars += [(square * second).sum((1, 2)), handed]
         vectors += [offset, turned]
         tensors.append(torch.einsum("mij,nij->nm", basis, second))
-    first, second, third = vectors[::2]
-    scalars.append(torch.linalg.cross(first, second).mul(third).sum(1))
+    means = vectors[::2]
+    scalars.append(torch.linalg.cross(means[0], means[1]).mul(means[2]).sum(1))
     return torch.cat([4 * torch.stack(scalars, 1), 2 * torch.cat(vectors, 1), 2 * torch.cat(tensors, 1)], 1)
 
 

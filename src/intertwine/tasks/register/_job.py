@@ -1,4 +1,4 @@
-"""The training job on registration: pairs of views, and losses on the matches and motions of a network."""
+"""The training job on registration: pairs of views, and losses on the matches of a network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _VALIDATION_SEED, _VALIDATION_PAIRS = 1, 4
 _PARTNER, _ALONE = 0.75, 1.5
 """Points within the first of the other cloud have a partner, beyond the second none; in spacings of the points."""
 _SMALLEST = 1e-9
+"""Weights below this do not count as smaller in a loss."""
 
 
 class RegisterJob:
@@ -68,7 +69,7 @@ class RegisterJob:
 
     @torch.no_grad()
     def metrics(self, batch: PairBatch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts over pairs, of the network alone: the loss, both errors, and the share of successes."""
+        """Sums and counts over pairs, of the network alone: loss, right matches, both errors, share of successes."""
         found = self.network.match(batch.first, batch.second)
         angles, gaps = motion_errors(
             motion_matrices(self.network.motions(found[1])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,8 @@ def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
     """The network that a configuration describes.
 
     Args:
-        config: "encoder" (a family of layers), "hidden", "layers", "neighbors", "cutoff", "blocks", "superpoints".
+        config: "encoder" ("dense" or a family of layers), "hidden", "layers", "neighbors", "cutoff", "blocks",
+            "superpoints".
 
     Raises:
         UsageError: It cannot be built at this size.
@@ -45,8 +47,10 @@ def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
 def _encoder(config: Mapping[str, Any]) -> nn.Module:
     hidden = O3().rep(config["hidden"]).restrict(SO3())
     if config["encoder"] == DENSE:
-        copies = {irrep.dim: count for count, irrep in hidden.irreps or ()}
-        if set(copies) - {1, 3} or len(copies) < 2:
+        copies: Counter[int] = Counter()
+        for count, irrep in hidden.irreps or ():
+            copies[irrep.dim] += count
+        if set(copies) != {1, 3}:
             raise ValueError(f"its features are scalars and vectors, such as {HIDDEN}, got {config['hidden']}")
         return DenseEncoder(SO3().rep(REP_IN), scalars=copies[1], vectors=copies[3], layers=config["layers"])
     return PointEncoder(

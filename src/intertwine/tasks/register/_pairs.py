@@ -137,13 +137,7 @@ class PairBatch(NamedTuple):
         return len(self.scales)
 
 
-def collate(
-    pairs: Sequence[ViewPair],
-    points: int,
-    neighbors: int,
-    *,
-    dtype: torch.dtype = torch.float32,
-) -> PairBatch:
+def collate(pairs: Sequence[ViewPair], points: int, neighbors: int, *, dtype: torch.dtype = torch.float32) -> PairBatch:
     """A batch of pairs.
 
     Args:

@@ -74,7 +74,9 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
 
 
 def _cutoff(clouds: PointCloudSet, settings: dict[str, Any], neighbors: int) -> float:
-    """A little more than the length of nearly every edge of some training pairs."""
+    """A little more than the length of nearly every edge of some training pairs; 1 without edges."""
+    if not neighbors:
+        return 1.0
     pairs = draw_pairs(shapes_of(clouds), torch.arange(len(clouds)), 0, settings)
     _, positions, edges, *_ = collate(pairs, settings["points"], neighbors).first
     if not edges.shape[1]:
