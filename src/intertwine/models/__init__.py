@@ -39,7 +39,7 @@ from intertwine.models.grid import (
     VoxelCNN,
     WideResNet,
 )
-from intertwine.models.pair import PlainRotationNetwork, RegistrationNetwork, RotationNetwork
+from intertwine.models.pair import DenseEncoder, PlainRotationNetwork, RegistrationNetwork, RotationNetwork
 from intertwine.models.potential import (
     CommitteeDeviation,
     LabeledStructures,
@@ -61,6 +61,7 @@ __all__ = [
     "Canonicalization",
     "CommitteeDeviation",
     "DeepSets",
+    "DenseEncoder",
     "DepthwiseFamily",
     "EGNNFamily",
     "EquiformerFamily",

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from intertwine.groups import SO3, Octahedral
-from intertwine.models import PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
+from intertwine.models import DenseEncoder, PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
+from intertwine.models.pair._dense_encoder import _kernels, _products
 from intertwine.ops import knn_graph
 
 
@@ -31,20 +32,26 @@ def test_relative_rotation(rep_out):
     assert torch.allclose(net(cloud(q), cloud(p))[0], found.mT, atol=1e-9)
 
 
-def test_registration_network():
+def dense(rep_in: str) -> DenseEncoder:
     torch.manual_seed(0)
-    encoder = PointEncoder("1x0e", "4x0e + 4x1o", layers=1, lmax=1, cutoff=3.0, pool=None, output_scale=1.0)
-    net = RegistrationNetwork(encoder, "2x(1o,1o)", superpoints=8, radius=0.5).double()
-    p, q = sample(30, 1), sample(25, 2)
-    found, back = net(cloud(p), cloud(q)), net(cloud(q), cloud(p))
-    g, h = SO3().sample(2)
-    moved = net(cloud(p @ g.mT + 1), cloud(q @ h.mT - 2))
+    return DenseEncoder(SO3().rep(rep_in), scalars=6, vectors=4, layers=2, mixed=3, radii=(0.4, 1.0)).double()
+
+
+@pytest.mark.parametrize(("rep_in", "lawful"), [("1x0 + 1x1", True), ("4x0", False)])
+def test_registration_network(rep_in, lawful):
+    """Each cloud moved on its own, and both exchanged; of vectors taken for invariants only the second law holds."""
+    net = RegistrationNetwork(dense(rep_in), "2x(1,1)", superpoints=8, radius=0.5).double()
+    (x, p), (y, q) = (sample(30, 1), sample(30, 2)), (sample(25, 3), sample(25, 4))
+    x, y = (torch.cat([features[:, :1], features], 1) for features in (x, y))
+    found, back = net((x, p), (y, q)), net((y, q), (x, p))
+    (g, h), matrix = SO3().sample(2), SO3().rep("1x0 + 1x1").matrix
+    moved = net((x @ matrix(g).mT, p @ g.mT + 1), (y @ matrix(h).mT, q @ h.mT - 2))
     rotation = h @ found.rotation @ g.mT
-    assert torch.allclose(moved.rotation, rotation, atol=1e-9)
-    assert torch.allclose(moved.translation, h @ found.translation - 2 - rotation.sum(1), atol=1e-9)
-    assert torch.allclose(back.rotation, found.rotation.mT, atol=1e-9)
-    assert torch.allclose(back.translation, -found.rotation.mT @ found.translation, atol=1e-9)
-    sum(x.square().sum() for motion in net.plans(cloud(p), cloud(q)) for x in motion).backward()
+    assert torch.allclose(moved.rotation, rotation, atol=1e-10) == lawful
+    assert torch.allclose(moved.translation, h @ found.translation - 2 - rotation.sum(1), atol=1e-10) == lawful
+    assert torch.allclose(back.rotation, found.rotation.mT, atol=1e-10)
+    assert torch.allclose(back.translation, -found.rotation.mT @ found.translation, atol=1e-10)
+    (found.rotation.sum() + found.translation.square().sum()).backward()
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
 
 
@@ -67,15 +74,51 @@ def test_a_batch_of_pairs_equals_a_loop():
         positions = torch.cat([c[1] for c in clouds])[order]
         batches.append((torch.ones(len(batch), 1).double(), positions, place[edges], batch[order], 3))
     coarse, fine = net.match(*batches)
+    motions = net.motions(fine)
     for k, motion in enumerate(alone):
-        assert torch.allclose(fine.motion.rotation[k], motion.rotation, atol=1e-9)
-        assert torch.allclose(fine.motion.translation[k], motion.translation, atol=1e-9)
+        assert torch.allclose(motions.rotation[k], motion.rotation, atol=1e-9)
+        assert torch.allclose(motions.translation[k], motion.translation, atol=1e-9)
     for found in (coarse, fine):
         assert found.plan.masked_fill(found.mask_1[:, :, None] & found.mask_2[:, None], 0).abs().max() == 0
         assert float(found.plan.sum(2).max()) < 1.01
-    loss = sum(x.square().sum() for motion in net.plans(*batches) for x in motion)
-    loss.backward()
+    (coarse.plan.square().sum() + fine.plan.square().sum()).backward()
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
+
+
+def test_dense_encoder():
+    """Rotations, permutations, clouds side by side in any order, and mirror images, which it tells apart."""
+    encoder, p, x = dense("2x0 + 1x1 + 1x2"), sample(12, 1), torch.randn(12, 10).double()
+    found, g, order = encoder(x, p), SO3().sample(), torch.randperm(12)
+    turned = encoder((x @ encoder.rep_in.matrix(g).mT)[order], (p @ g.mT + 2)[order])
+    expected = (found @ encoder.rep_out.matrix(g).mT)[order]
+    assert torch.allclose(turned, expected, atol=1e-10)
+    assert not torch.allclose(encoder(x, p @ g.mT)[order], expected, atol=1e-2)  # features that do not turn
+    batch = torch.tensor([0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1])
+    both = encoder(x, p, None, batch, 2)
+    for k in range(2):
+        assert torch.allclose(both[batch == k], encoder(x[batch == k], p[batch == k]), atol=1e-12)
+    scalars = torch.cat([x[:, :2], torch.zeros(12, 8).double()], 1)
+    mirrored = encoder(scalars, p * torch.tensor([1.0, 1, -1]).double())
+    assert not torch.allclose(mirrored[:, :6], encoder(scalars, p)[:, :6], atol=1e-4)
+
+
+def test_dense_convolution_by_loops():
+    """One scalar channel and one vector channel, one radius: the products of the kernels, point by point."""
+    p = sample(5, 2)
+    kernels = _kernels(p[None], torch.ones(1, 5, dtype=torch.bool), (0.7,))[0, 0]
+    for i in range(5):
+        weights = torch.stack([torch.exp(-(p[j] - p[i]).square().sum() / (2 * 0.49)) for j in range(5)])
+        weights = weights / weights.sum()
+        for j in range(5):
+            offset = p[j] - p[i]
+            expected = weights[j] * offset / (offset.square().sum() + 0.49).sqrt()
+            assert float(kernels[0, i, j]) == pytest.approx(float(weights[j]))
+            assert torch.allclose(kernels[1:, i, j], expected)
+    a, b = torch.randn(2, 4).double()
+    mapped, turned = (torch.outer(a, b).flatten() @ _products().double()).split((2, 9))
+    assert torch.allclose(mapped, torch.stack([a[0] * b[0], a[1:] @ b[1:]]))
+    expected = torch.stack([a[0] * b[1:], a[1:] * b[0], torch.linalg.cross(a[1:], b[1:])], 1)
+    assert torch.allclose(turned.view(3, 3), expected)
 
 
 def test_the_plain_network_is_not_biequivariant():

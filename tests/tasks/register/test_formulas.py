@@ -24,8 +24,8 @@ from intertwine.tasks.register._evaluation import (
     symmetries_of,
 )
 from intertwine.tasks.register._features import moment_features
-from intertwine.tasks.register._job import _spacing, match_losses, motion_losses
-from intertwine.tasks.register._pairs import ViewPair, _near, cut_views, draw_pairs
+from intertwine.tasks.register._job import _spacing, match_losses, matched
+from intertwine.tasks.register._pairs import ViewPair, cut_views, draw_pairs
 from intertwine.tasks.register._predictor import RegisterPredictor, _in_memory, _partners
 from intertwine.tasks.register._writing import MotionTable, write_motion
 
@@ -164,22 +164,12 @@ def test_noise_density_and_shifts_of_pairs():
         assert torch.cdist(both @ frame[:3, :3].T + frame[:3, 3], shape).amin(1).max() < 1e-6
 
 
-def test_guides_are_motions_followed_by_small_ones():
-    true = RigidMotion(SO3().sample(2, generator=torch.Generator().manual_seed(0)), normal(2, 3))
-    change = torch.tensor([[0.02, 0, 0, 1, 2, 3], [0, 0, 0, 0, 0, 0]], dtype=torch.float64)
-    found = _near(true, change)
-    turn = motion(2 * math.atan(0.01), 0)[:3, :3]
-    assert torch.allclose(found.rotation[0], turn @ true.rotation[0], atol=1e-12)
-    assert torch.allclose(found.translation[0], turn @ true.translation[0] + torch.tensor([1.0, 2, 3]).double())
-    assert torch.allclose(found.rotation[1], true.rotation[1])
-
-
 def test_moments_as_loops():
     points, centers = 0.3 * normal(50, 3), torch.cat([0.2 * normal(3, 3, seed=1), torch.full((1, 3), 9.0).double()])
     found = moment_features(points, centers)
-    assert found.shape == (4, 4 * 3 + 3 * 3 + 3 * 5)
+    assert found.shape == (4, 19 + 6 * 3 + 3 * 5)
     for row, c in enumerate(centers):
-        scalars, vectors, squares = [], [], []
+        scalars, offsets, vectors, squares = [], [], [], []
         for radius in (0.15, 0.3, 0.6):
             weights = [max(0.0, 1 - float((x - c).square().sum()) / radius**2) ** 2 for x in points]
             total = sum(weights)
@@ -188,13 +178,16 @@ def test_moments_as_loops():
                 if total > 0:
                     m = m + w * (x - c) / (radius * total)
                     M = M + w * torch.outer(x - c, x - c) / (radius**2 * total)
-            scalars += [M.trace(), m @ m, (M @ M).trace(), m @ M @ m]
-            vectors.append(m)
+            scalars += [M.trace(), m @ m, (M @ M).trace(), m @ M @ m, (M @ M @ M).trace()]
+            scalars.append(8 * torch.linalg.det(torch.stack([m, M @ m, M @ M @ m])))
+            offsets.append(m)
+            vectors += [m, M @ m]
             squares.append(float((M @ M).trace() - M.trace() ** 2 / 3))
-        assert torch.allclose(found[row, :12], 4 * torch.stack(scalars), atol=1e-12)
-        lengths = found[row, 12:21].reshape(3, 3).norm(dim=1)
+        scalars.append(torch.linalg.det(torch.stack(offsets)))
+        assert torch.allclose(found[row, :19], 4 * torch.stack(scalars), atol=1e-12)
+        lengths = found[row, 19:37].reshape(6, 3).norm(dim=1)
         assert torch.allclose(lengths, 2 * torch.stack(vectors).norm(dim=1), atol=1e-12)
-        tensors = found[row, 21:].reshape(3, 5).square().sum(1)
+        tensors = found[row, 37:].reshape(3, 5).square().sum(1)
         ratio = tensors[2] / (4 * squares[2]) if squares[2] else torch.tensor(1.5)
         assert torch.allclose(tensors, 4 * float(ratio) * torch.tensor(squares).double(), atol=1e-10)
         assert squares[2] == 0 or float(ratio) == pytest.approx(1.5)  # norm of the harmonics of x x^T: 3 / 2
@@ -203,14 +196,15 @@ def test_moments_as_loops():
     assert not torch.allclose(moment_features(many[:4096], centers), moment_features(many[:4096:2], centers))
 
 
-def soft(plan: torch.Tensor, first: torch.Tensor, second: torch.Tensor, moved: RigidMotion) -> SoftMatches:
+def soft(plan: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> SoftMatches:
     values = {
         "plan": plan,
         "points_1": first,
         "points_2": second,
         "mask_1": torch.ones(first.shape[:2], dtype=torch.bool),
         "mask_2": torch.ones(second.shape[:2], dtype=torch.bool),
-        "motion": moved,
+        "scores": plan,
+        "bin_score": plan.new_zeros(()),
     }
     return SoftMatches(**{name: values[name] for name in SoftMatches._fields})
 
@@ -223,16 +217,16 @@ def test_losses_of_matches_by_hand():
     second[0, :, 0] = torch.tensor([0.0, 1.0, 4.0, 5.0])
     plan = torch.tensor([[0.5, 0.2, 0.0, 0.1], [0.1, 0.6, 0.0, 0.0], [0.1, 0.1, 0.1, 0.1], [0, 0, 0.3, 0.0]]).double()
     assert float(_spacing(first, torch.ones(1, 4, dtype=torch.bool))) == pytest.approx(1)
-    found = float(match_losses(soft(plan[None], first, second, still), still))
+    found = float(match_losses(soft(plan[None], first, second), still))
     # of the first: 0 and 1 have partners 0 and 1; 2 and 3 have their nearest at exactly one spacing: no part
     # of the second: 0 and 1 have partners; 4 is one spacing from 3: no part; 5 is two from it: alone
     rows = -(math.log(0.5) + math.log(0.6)) / 2
     columns = -(math.log(0.5) + math.log(0.6) + math.log(1 - 0.2)) / 3
     assert found == pytest.approx((rows + columns) / 2)
     shifted = RigidMotion(still.rotation, torch.tensor([[0.0, 50.0, 0.0]]).double())
-    away = float(match_losses(soft(plan[None], first, second, still), shifted))
-    rows = -sum(math.log(max(1 - float(x), 1e-4)) for x in plan.sum(1)) / 4
-    columns = -sum(math.log(max(1 - float(x), 1e-4)) for x in plan.sum(0)) / 4
+    away = float(match_losses(soft(plan[None], first, second), shifted))
+    rows = -sum(math.log(max(1 - float(x), 1e-9)) for x in plan.sum(1)) / 4
+    columns = -sum(math.log(max(1 - float(x), 1e-9)) for x in plan.sum(0)) / 4
     assert away == pytest.approx((rows + columns) / 2)
 
 
@@ -243,28 +237,27 @@ def test_partners_are_within_three_quarters_of_the_spacing(gap, kept):
     first[0, 1, 0] = 1.0
     second[0, :, 0], second[0, :, 1] = torch.tensor([0.0, 1.0]), gap
     plan = torch.full((1, 2, 2), 0.25).double()
-    found = float(match_losses(soft(plan, first, second, still), still))
+    found = float(match_losses(soft(plan, first, second), still))
     assert found == pytest.approx(-math.log(0.25) if kept else 0.0)
     second[0, :, 1] = 1.49 if kept else 1.51
-    alone = float(match_losses(soft(plan, first, second, still), still))
+    alone = float(match_losses(soft(plan, first, second), still))
     assert alone == pytest.approx(0.0 if kept else -math.log(0.5))
 
 
-def test_losses_of_motions_by_hand():
+def test_the_share_of_right_matches():
+    """Points 0, 1, 2, 3 and 0, 1, 4, 5: 0 and 1 of both have a partner; of the first 0, of the second both find it."""
     still = RigidMotion(torch.eye(3).double()[None], torch.zeros(1, 3).double())
-    moved = RigidMotion(still.rotation, torch.tensor([[0.1, 0.0, 0.5]]).double())
-    matches = soft(torch.zeros(1, 2, 2).double(), normal(1, 2, 3), normal(1, 2, 3, seed=1), moved)
-    expected = 5 * (0.1**2 / 2 + 0.2 * (0.5 - 0.2 / 2))
-    assert float(motion_losses(matches, still)) == pytest.approx(expected)
-    matches = matches._replace(mask_1=torch.tensor([[True, False]]))
-    assert float(motion_losses(matches, still)) == pytest.approx(expected)
+    first, second = torch.zeros(1, 4, 3).double(), torch.zeros(1, 4, 3).double()
+    first[0, :, 0] = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    second[0, :, 0] = torch.tensor([0.0, 1.0, 4.0, 5.0])
+    plan = torch.tensor([[0.5, 0.2, 0.0, 0.1], [0.1, 0.3, 0.4, 0.0], [0.1, 0.1, 0.1, 0.1], [0, 0, 0.3, 0.0]]).double()
+    assert float(matched(soft(plan[None], first, second), still)) == pytest.approx(3 / 4)
 
 
 def test_matched_points_are_means_of_partners():
-    still = RigidMotion(torch.eye(3).double()[None], torch.zeros(1, 3).double())
     p, q = normal(1, 3, 3), normal(1, 2, 3, seed=1)
     plan = torch.tensor([[[0.3, 0.1], [0.1, 0.1], [0.15, 0.0]]], dtype=torch.float64)
-    ((first, second),) = _partners(soft(plan, p, q, still))
+    ((first, second),) = _partners(soft(plan, p, q))
     # rows give 0.4, 0.2 and 0.15, columns 0.55 and 0.2: above 0.2 are the first row and the first column
     assert torch.allclose(first, torch.stack([p[0, 0], (0.3 * p[0, 0] + 0.1 * p[0, 1] + 0.15 * p[0, 2]) / 0.55]))
     assert torch.allclose(second, torch.stack([(0.3 * q[0, 0] + 0.1 * q[0, 1]) / 0.4, q[0, 0]]))
@@ -274,7 +267,9 @@ def test_motions_in_the_coordinates_of_the_clouds():
     turn = SO3().sample(2, generator=torch.Generator().manual_seed(0))
     shift, centers, scales = normal(2, 3), normal(2, 2, 3, seed=1), torch.tensor([2.0, 3.0]).double()
     batch = SimpleNamespace(centers=centers, scales=scales)
-    found = RegisterPredictor._motions(None, SimpleNamespace(motion=RigidMotion(turn, shift)), batch)
+    found = RegisterPredictor._motions(
+        SimpleNamespace(model=SimpleNamespace(motions=lambda _: RigidMotion(turn, shift))), None, batch
+    )
     for k in range(2):
         x = normal(3, seed=5 + k)
         inner = turn[k] @ ((x - centers[0, k]) / scales[k]) + shift[k]

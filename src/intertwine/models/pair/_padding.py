@@ -22,6 +22,11 @@ class Padded(NamedTuple):
         """The mean features of each cloud, ``(B, 1, C)``."""
         return self.features.sum(1, keepdim=True) / self.mask.sum(1)[:, None, None].clamp_min(1)
 
+    def exchanged(self) -> Padded:
+        """The second half of the clouds before the first one."""
+        half = len(self.mask) // 2
+        return Padded(*(part.roll(half, 0) for part in self))
+
     def replaced(self, features: Tensor) -> Padded:
         """The same points with other features, zero in padding."""
         return self._replace(features=features * self.mask[..., None])

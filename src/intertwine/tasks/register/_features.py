@@ -9,8 +9,8 @@ from intertwine.ops.functions import spherical_harmonics
 
 RADII = (0.15, 0.3, 0.6)
 """Of the neighborhoods, where the larger cloud of a pair has radius 1."""
-_SCALARS = 4
-REP_IN = f"{_SCALARS * len(RADII)}x0 + {len(RADII)}x1 + {len(RADII)}x2"
+_SCALARS = 6
+REP_IN = f"{_SCALARS * len(RADII) + 1}x0 + {2 * len(RADII)}x1 + {len(RADII)}x2"
 _MOST_POINTS = 4096
 
 
@@ -20,8 +20,9 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
     .. math:: w_j = (1 - |x_j - c|^2 / R^2)_+^2, \qquad m = \frac{\sum_j w_j (x_j - c)}{R \sum_j w_j}, \qquad
         M = \frac{\sum_j w_j (x_j - c) (x_j - c)^T}{R^2 \sum_j w_j}
 
-    (zero where no point is within R) as the invariants tr M, m^T m, tr M^2 and m^T M m, the vector m, and the
-    traceless part of M.
+    (zero where no point is within R) as the invariants tr M, m^T m, tr M^2, m^T M m and tr M^3, the vectors m and M m,
+    and the traceless part of M; and, of opposite sign for mirror images, the determinants 8 [m, M m, M^2 m] of each
+    radius and [m_1, m_2, m_3] of all three.
 
     Args:
         points: ``(N, 3)``; a part of them where there are many.
@@ -45,9 +46,15 @@ def moment_features(points: Tensor, centers: Tensor) -> Tensor:
         second = second / radius**2 + offset[:, :, None] * offset[:, None]
         turned = (second @ offset[:, :, None])[:, :, 0]
         trace = second.diagonal(dim1=1, dim2=2).sum(1)
-        scalars += [trace, offset.square().sum(1), second.square().sum((1, 2)), (offset * turned).sum(1)]
-        vectors.append(offset)
+        square = second @ second
+        twice = (second @ turned[:, :, None])[:, :, 0]
+        handed = 8 * torch.linalg.cross(offset, turned).mul(twice).sum(1)
+        scalars += [trace, offset.square().sum(1), square.diagonal(dim1=1, dim2=2).sum(1), (offset * turned).sum(1)]
+        scalars += [(square * second).sum((1, 2)), handed]
+        vectors += [offset, turned]
         tensors.append(torch.einsum("mij,nij->nm", basis, second))
+    means = vectors[::2]
+    scalars.append(torch.linalg.cross(means[0], means[1]).mul(means[2]).sum(1))
     return torch.cat([4 * torch.stack(scalars, 1), 2 * torch.cat(vectors, 1), 2 * torch.cat(tensors, 1)], 1)
 
 

@@ -1,4 +1,4 @@
-"""The training job on registration: pairs of views, and losses on the matches and motions of a network."""
+"""The training job on registration: pairs of views, and losses on the matches of a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from intertwine.data import PointCloudSet, Split
 from intertwine.models.pair import SoftMatches
@@ -15,22 +14,19 @@ from intertwine.tasks.register._evaluation import ANGLE, GAP, motion_errors
 from intertwine.tasks.register._network import build_network, motion_matrices
 from intertwine.tasks.register._pairs import PairBatch, collate, draw_pairs
 from intertwine.tasks.register._source import shapes_of
-from intertwine.training import normal_per_example
 
 _VALIDATION_SEED, _VALIDATION_PAIRS = 1, 4
-_GUIDE = (0.1, 0.05)
-"""Standard deviations of the rotation (radians) and the translation by which the guide differs from the true motion."""
 _PARTNER, _ALONE = 0.75, 1.5
 """Points within the first of the other cloud have a partner, beyond the second none; in spacings of the points."""
-_SMALLEST = 1e-4
+_SMALLEST = 1e-9
+"""Weights below this do not count as smaller in a loss."""
 
 
 class RegisterJob:
-    """Shapes, a network, and the sum of two losses on random pairs of views, each of superpoints and of points.
+    """Shapes, a network, and the sum of the losses of superpoints and of points on random pairs of views.
 
-    Matches: the negative logarithm of the weight that a point with a partner gives to its partners, and that one
-    without gives to none. Motions: Huber's loss of the displacements that the motion leaves. The plan between the
-    points is learned near the true motion, so that it does not depend on how good the coarse one is yet.
+    Each is the negative logarithm of the weight that a point with a partner gives to its partners, and that one
+    without gives to none. Motions are what the matches agree on; they have no loss of their own.
     """
 
     task = "register"
@@ -58,9 +54,7 @@ class RegisterJob:
         """Random pairs of views of training shapes."""
         shapes = [self._train[index // self._settings["per_shape"]] for index in indices.tolist()]
         pairs = draw_pairs(shapes, indices, seed, self._settings)
-        spread = torch.tensor([_GUIDE[0]] * 3 + [_GUIDE[1]] * 3, dtype=torch.float64)
-        guide = spread * normal_per_example(seed + 1, indices, 6)
-        return collate(pairs, self._settings["points"], self.config["network"]["neighbors"], guide=guide)
+        return collate(pairs, self._settings["points"], self.config["network"]["neighbors"])
 
     def validation_batch(self, indices: Tensor) -> PairBatch:
         """Fixed pairs of views of validation shapes."""
@@ -70,31 +64,32 @@ class RegisterJob:
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, int]:
         """The sum over pairs of the losses, and how many there are."""
-        found = self.network.match(batch.first, batch.second, batch.guide)
-        return self._losses(found, batch).sum(), len(batch)
+        found = self.network.match(batch.first, batch.second)
+        return _losses(found, batch).sum(), len(batch)
 
     @torch.no_grad()
     def metrics(self, batch: PairBatch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts over pairs, of the network alone: the loss, both errors, and the share of successes."""
+        """Sums and counts over pairs, of the network alone: loss, right matches, both errors, share of successes."""
         found = self.network.match(batch.first, batch.second)
         angles, gaps = motion_errors(
-            motion_matrices(found[1].motion),
+            motion_matrices(self.network.motions(found[1])),
             motion_matrices(batch.motion),
             torch.zeros_like(batch.motion.translation),
             batch.diameters,
         )
         success = (angles < ANGLE) & (gaps < GAP)
         values = {
-            "loss": self._losses(found, batch),
+            "loss": _losses(found, batch),
+            "matched": matched(found[1], batch.motion),
             "rotation": angles,
             "translation": 100 * gaps,
             "success": success.to(angles),
         }
         return {name: (value.sum(), len(batch)) for name, value in values.items()}
 
-    def _losses(self, found: tuple[SoftMatches, SoftMatches], batch: PairBatch) -> Tensor:
-        losses = [match_losses(each, batch.motion) + motion_losses(each, batch.motion) for each in found]
-        return losses[0] + losses[1]
+
+def _losses(found: tuple[SoftMatches, SoftMatches], batch: PairBatch) -> Tensor:
+    return match_losses(found[0], batch.motion) + match_losses(found[1], batch.motion)
 
 
 def match_losses(found: SoftMatches, true: RigidMotion) -> Tensor:
@@ -107,10 +102,7 @@ def match_losses(found: SoftMatches, true: RigidMotion) -> Tensor:
 
     Reference: Sarlin et al., SuperGlue, CVPR 2020, eq. 6, with several partners of a point.
     """
-    valid = found.mask_1[:, :, None] & found.mask_2[:, None]
-    gaps = torch.cdist(_moved(found.points_1, true), found.points_2).masked_fill(~valid, torch.inf)
-    spacing = torch.maximum(_spacing(found.points_1, found.mask_1), _spacing(found.points_2, found.mask_2))
-    gaps = gaps / spacing[:, None, None]
+    gaps = _relative_gaps(found, true)
     partners = (gaps < _PARTNER).to(found.plan)
     total = found.plan.new_zeros(len(found.plan))
     for axis, mask in ((2, found.mask_1), (1, found.mask_2)):
@@ -122,11 +114,23 @@ def match_losses(found: SoftMatches, true: RigidMotion) -> Tensor:
     return total / 2
 
 
-def motion_losses(found: SoftMatches, true: RigidMotion) -> Tensor:
-    """Huber's loss of the displacements of the points of the first clouds, ``(B,)``; linear beyond 0.2."""
-    left = _moved(found.points_1, found.motion) - _moved(found.points_1, true)
-    losses = functional.huber_loss(left, torch.zeros_like(left), reduction="none", delta=0.2).sum(2)
-    return 5 * (losses * found.mask_1).sum(1) / found.mask_1.sum(1).clamp_min(1)
+def matched(found: SoftMatches, true: RigidMotion) -> Tensor:
+    """The share of the points with a partner whose heaviest match is one, ``(B,)``."""
+    gaps = _relative_gaps(found, true)
+    right = total = found.plan.new_zeros(len(found.plan))
+    for axis in (2, 1):
+        has = gaps.amin(axis) < _PARTNER
+        best = gaps.gather(axis, found.plan.argmax(axis, keepdim=True)).squeeze(axis)
+        right, total = right + (has & (best < _PARTNER)).sum(1), total + has.sum(1)
+    return right / total.clamp_min(1)
+
+
+def _relative_gaps(found: SoftMatches, true: RigidMotion) -> Tensor:
+    """Distances ``(B, n, m)`` after the true motions, in spacings of the points."""
+    valid = found.mask_1[:, :, None] & found.mask_2[:, None]
+    gaps = torch.cdist(_moved(found.points_1, true), found.points_2).masked_fill(~valid, torch.inf)
+    spacing = torch.maximum(_spacing(found.points_1, found.mask_1), _spacing(found.points_2, found.mask_2))
+    return gaps / spacing[:, None, None]
 
 
 def _moved(points: Tensor, motion: RigidMotion) -> Tensor:

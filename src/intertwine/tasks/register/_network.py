@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,46 +12,58 @@ from torch import Tensor, nn
 from intertwine._errors import UsageError
 from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import O3, SO3
-from intertwine.models import PointEncoder, RegistrationNetwork
+from intertwine.models import DenseEncoder, PointEncoder, RegistrationNetwork
 from intertwine.ops.alignment import RigidMotion
 from intertwine.tasks.register._features import REP_IN
+from intertwine.tasks.register._options import DENSE, HIDDEN
 
-_REP_OUT, _REP_PAIR = "32x0e + 12x1o", "4x(1,1)"
-_FINE_RADIUS, _ITERATIONS = 0.15, 20
+_REP_PAIR = "4x(1,1)"
+_RADIUS, _ITERATIONS = 0.15, 20
 
 
 def build_network(config: Mapping[str, Any]) -> RegistrationNetwork:
     """The network that a configuration describes.
 
     Args:
-        config: "encoder" (a family of layers), "hidden", "layers", "neighbors", "cutoff", "blocks", "superpoints".
+        config: "encoder" ("dense" or a family of layers), "hidden", "layers", "neighbors", "cutoff", "blocks",
+            "superpoints".
 
     Raises:
         UsageError: It cannot be built at this size.
     """
     try:
-        hidden, rep_out = (O3().rep(text).restrict(SO3()) for text in (config["hidden"], _REP_OUT))
-        encoder = PointEncoder(
-            SO3().rep(REP_IN),
-            rep_out,
-            layer=config["encoder"],
-            hidden=hidden,
-            layers=config["layers"],
-            cutoff=config["cutoff"],
-            avg_num_neighbors=float(config["neighbors"]),
-            pool=None,
-            output_scale=1.0,
-        )
         return RegistrationNetwork(
-            encoder,
+            _encoder(config),
             _REP_PAIR,
             blocks=config["blocks"],
             superpoints=config["superpoints"],
-            radius=_FINE_RADIUS,
+            radius=_RADIUS,
             iterations=_ITERATIONS,
         )
     except ValueError as error:
         raise UsageError(f"the encoder {config['encoder']} cannot be built: {error}") from error
+
+
+def _encoder(config: Mapping[str, Any]) -> nn.Module:
+    hidden = O3().rep(config["hidden"]).restrict(SO3())
+    if config["encoder"] == DENSE:
+        copies: Counter[int] = Counter()
+        for count, irrep in hidden.irreps or ():
+            copies[irrep.dim] += count
+        if set(copies) != {1, 3}:
+            raise ValueError(f"its features are scalars and vectors, such as {HIDDEN}, got {config['hidden']}")
+        return DenseEncoder(SO3().rep(REP_IN), scalars=copies[1], vectors=copies[3], layers=config["layers"])
+    return PointEncoder(
+        SO3().rep(REP_IN),
+        hidden,
+        layer=config["encoder"],
+        hidden=hidden,
+        layers=config["layers"],
+        cutoff=config["cutoff"],
+        avg_num_neighbors=float(config["neighbors"]),
+        pool=None,
+        output_scale=1.0,
+    )
 
 
 class MotionMatrix(nn.Module):

@@ -18,7 +18,8 @@ from intertwine.tasks.options import (
 )
 from intertwine.training import OPTIMIZER_NAMES, Settings
 
-ENCODERS = ("attention", "depthwise", "equiformer", "steerable")
+DENSE, HIDDEN = "dense", "48x0e+16x1o"
+ENCODERS = ("attention", DENSE, "depthwise", "equiformer", "steerable")
 """Families of layers whose outputs turn with the cloud."""
 
 
@@ -27,12 +28,18 @@ class RegisterOptions(GroupedFitOptions):
     """Options of `intertwine fit register`."""
 
     data: str = option("", help="Folder of meshes or point clouds.", metavar="FOLDER", argument=True)
-    encoder: str = option("steerable", help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
+    encoder: str = option(DENSE, help="Architecture of the point encoder.", group="Model", choices=list(ENCODERS))
     hidden: str = option(
-        "16x0e+8x1o", help="Hidden features of a point, such as 16x0e+8x1o+4x2e.", group="Model", metavar="REP"
+        HIDDEN, help="Features of a point, of degree 0 and 1 in the dense encoder.", group="Model", metavar="REP"
     )
     layers: int = option(2, help="Layers of the encoder.", group="Model", minimum=1, maximum=64)
-    neighbors: int = option(16, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1, maximum=1024)
+    neighbors: int = option(
+        16,
+        help="k of the k-nearest-neighbor graph; not used by the dense encoder.",
+        group="Model",
+        minimum=1,
+        maximum=1024,
+    )
     blocks: int = option(
         2, help="Blocks of bi-equivariant attention between the clouds.", group="Model", minimum=0, maximum=64
     )
@@ -56,9 +63,9 @@ class RegisterOptions(GroupedFitOptions):
     batch_size: int = option(
         8, help="Pairs in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )
-    optimizer: str = option("adamw", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
+    optimizer: str = option("muon", help=OPTIMIZER_HELP, group="Training", choices=list(OPTIMIZER_NAMES))
     learning_rate: float = option(
-        0.003, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
+        0.01, help="Peak of the learning rate schedule.", group="Training", above=0, minimum=SMALLEST_RATE,
         maximum=LARGEST_RATE,
     )  # fmt: skip
 

@@ -121,7 +121,6 @@ class PairBatch(NamedTuple):
         first: Features, positions, edges, batch and number of the first clouds.
         second: The same of the second clouds.
         motion: The true motions ``(B, 3, 3)`` and ``(B, 3)`` in the scaled coordinates.
-        guide: Motions near the true ones, for training.
         centers: ``(2, B, 3)`` float64, what was subtracted.
         scales: ``(B,)`` float64, what positions were divided by.
         diameters: ``(B,)``, of the whole shapes, in scaled coordinates.
@@ -130,7 +129,6 @@ class PairBatch(NamedTuple):
     first: tuple[Any, ...]
     second: tuple[Any, ...]
     motion: RigidMotion
-    guide: RigidMotion
     centers: Tensor
     scales: Tensor
     diameters: Tensor
@@ -139,21 +137,13 @@ class PairBatch(NamedTuple):
         return len(self.scales)
 
 
-def collate(
-    pairs: Sequence[ViewPair],
-    points: int,
-    neighbors: int,
-    *,
-    guide: Tensor | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> PairBatch:
+def collate(pairs: Sequence[ViewPair], points: int, neighbors: int, *, dtype: torch.dtype = torch.float32) -> PairBatch:
     """A batch of pairs.
 
     Args:
         pairs: The pairs.
         points: Points of each cloud that are kept, a farthest-point sample.
-        neighbors: k of the graph.
-        guide: ``(B, 6)``, small rotation vectors and translations by which the guide differs from the true motion.
+        neighbors: k of the graph; 0 for no edges.
         dtype: Of the positions.
     """
     sides = [[pair.first for pair in pairs], [pair.second for pair in pairs]]
@@ -172,9 +162,8 @@ def collate(
     shift = (rotation @ centers[0, :, :, None])[..., 0] + true[:, :3, 3] - centers[1]
     motion = RigidMotion(rotation, shift / scales[:, None])
     clouds = [_side(sides[k], thinned[k], centers[k], scales, neighbors, dtype) for k in (0, 1)]
-    near = motion if guide is None else _near(motion, guide)
-    casts = [RigidMotion(each.rotation.to(dtype), each.translation.to(dtype)) for each in (motion, near)]
-    return PairBatch(clouds[0], clouds[1], casts[0], casts[1], centers, scales, (DIAMETER / scales).to(dtype))
+    motion = RigidMotion(*(part.to(dtype) for part in motion))
+    return PairBatch(clouds[0], clouds[1], motion, centers, scales, (DIAMETER / scales).to(dtype))
 
 
 def _thin(clouds: Sequence[Tensor], points: int) -> list[Tensor]:
@@ -193,16 +182,10 @@ def _side(
     """The arguments of an encoder."""
     counts = torch.tensor([len(cloud) for cloud in clouds])
     batch = torch.arange(len(clouds)).repeat_interleave(counts)
-    scaled = [[(cloud - centers[k]) / scales[k] for k, cloud in enumerate(part)] for part in (whole, clouds)]
+    scaled = [
+        [((cloud - centers[k]) / scales[k]).to(dtype) for k, cloud in enumerate(part)] for part in (whole, clouds)
+    ]
     features = torch.cat([moment_features(*pair) for pair in zip(*scaled, strict=True)])
     positions = torch.cat(scaled[1])
-    edges = knn_graph(positions, neighbors, batch)
-    return features.to(dtype), positions.to(dtype), edges, batch, len(clouds)
-
-
-def _near(motion: RigidMotion, change: Tensor) -> RigidMotion:
-    """Motions followed by small ones, rotation vectors and translations ``(B, 6)``."""
-    half = change[:, :3] / 2
-    turn = quaternion_rotations(torch.cat([torch.ones_like(half[:, :1]), half], 1))
-    moved = (turn @ motion.translation[..., None])[..., 0] + change[:, 3:]
-    return RigidMotion(turn @ motion.rotation, moved)
+    edges = knn_graph(positions, neighbors, batch) if neighbors else batch.new_zeros(2, 0)
+    return features, positions, edges, batch, len(clouds)

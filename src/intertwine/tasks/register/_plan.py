@@ -12,7 +12,7 @@ from intertwine._progress import ProgressCallback
 from intertwine.data import PointCloudSet, make_split
 from intertwine.tasks._example_split import split_examples
 from intertwine.tasks._source import names_digest, resolve
-from intertwine.tasks.register._options import RegisterOptions
+from intertwine.tasks.register._options import DENSE, RegisterOptions
 from intertwine.tasks.register._pairs import collate, draw_pairs
 from intertwine.tasks.register._source import read, shapes_of
 
@@ -43,6 +43,7 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
     for part, what in ((split.train, "train"), (split.validation, "validate")):
         if not len(part):
             raise UsageError(f"{options.data}: {len(clouds)} shapes leave none to {what} on; give more of them")
+    neighbors = 0 if options.encoder == DENSE else options.neighbors
     pairs = {
         "points": options.points,
         "overlap": options.overlap,
@@ -61,8 +62,8 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
             "encoder": options.encoder,
             "hidden": options.hidden,
             "layers": options.layers,
-            "neighbors": options.neighbors,
-            "cutoff": _cutoff(clouds.select(split.train[:_CUTOFF_SHAPES]), pairs, options.neighbors),
+            "neighbors": neighbors,
+            "cutoff": _cutoff(clouds.select(split.train[:_CUTOFF_SHAPES]), pairs, neighbors),
             "blocks": options.blocks,
             "superpoints": options.superpoints,
         },
@@ -73,7 +74,9 @@ def plan(options: RegisterOptions, progress: ProgressCallback) -> tuple[dict[str
 
 
 def _cutoff(clouds: PointCloudSet, settings: dict[str, Any], neighbors: int) -> float:
-    """A little more than the length of nearly every edge of some training pairs."""
+    """A little more than the length of nearly every edge of some training pairs; 1 without edges."""
+    if not neighbors:
+        return 1.0
     pairs = draw_pairs(shapes_of(clouds), torch.arange(len(clouds)), 0, settings)
     _, positions, edges, *_ = collate(pairs, settings["points"], neighbors).first
     if not edges.shape[1]:

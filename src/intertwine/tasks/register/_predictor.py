@@ -121,9 +121,10 @@ class RegisterPredictor(Predictor[RegistrationNetwork, PointCloudSet]):
             matched.append((first, second))
         return matched
 
+    @torch.inference_mode()
     def _motions(self, found: SoftMatches, batch: PairBatch) -> Tensor:
         """The network's own motions ``(B, 4, 4)`` in the coordinates of the clouds."""
-        motions = motion_matrices(found.motion).cpu().double()
+        motions = motion_matrices(self.model.motions(found)).cpu().double()
         shift = batch.scales[:, None] * motions[:, :3, 3] + batch.centers[1]
         motions[:, :3, 3] = shift - (motions[:, :3, :3] @ batch.centers[0, :, :, None])[..., 0]
         return motions
