@@ -243,7 +243,7 @@ def run_of_truth(bundle, monkeypatch):
         matrix[:3, :3], matrix[:3, 3] = R2.T @ R1, R2.T @ (t1 - t2)
         return matrix
 
-    monkeypatch.setattr(predictor, "motion", known)
+    monkeypatch.setattr(predictor, "motions", lambda *sides: {"network": known(*sides)})
     return predictor.measured(Complex("a", *bundle), 3, ("network",))
 
 

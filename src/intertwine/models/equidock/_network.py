@@ -16,10 +16,17 @@ from intertwine.ops import RigidMotion, rigid_alignment
 
 
 class DockedPose(NamedTuple):
-    """A predicted motion of the ligand onto the receptor, and the keypoints of both, ``(keypoints, 3)``, as given."""
+    """A predicted motion of the ligand onto the receptor, and what it was found from.
+
+    Attributes:
+        motion: Of the ligand.
+        keypoints: ``(keypoints, 3)`` of both, as given.
+        attention: ``(residues,)`` of both: the logarithm of the mean over keypoints of the attention to a residue.
+    """
 
     motion: RigidMotion
     keypoints: tuple[Tensor, Tensor]
+    attention: tuple[Tensor, Tensor]
 
 
 class EquiDock(nn.Module):
@@ -79,7 +86,8 @@ class EquiDock(nn.Module):
             receptor: Another.
 
         Returns:
-            A rotation ``(3, 3)``, a translation ``(3,)`` and keypoints ``(keypoints, 3)`` of each.
+            A rotation ``(3, 3)``, a translation ``(3,)``, keypoints ``(keypoints, 3)`` and the attention to the
+            residues ``(residues,)`` of each.
         """
         given = ligand, receptor
         centers = tuple(graph.positions.mean(0) for graph in given)
@@ -89,17 +97,17 @@ class EquiDock(nn.Module):
         features, positions = self.first(graphs, initial, (graphs[0].positions, graphs[1].positions), initial)
         for k in range(self.layers - 1):
             features, positions = self.rest[k % len(self.rest)](graphs, features, positions, initial)
-        keypoints_1 = self._keypoints(features[0], features[1], positions[0])
-        keypoints_2 = self._keypoints(features[1], features[0], positions[1])
+        attention_1, keypoints_1 = self._keypoints(features[0], features[1], positions[0])
+        attention_2, keypoints_2 = self._keypoints(features[1], features[0], positions[1])
         rotation, shift = rigid_alignment(keypoints_1.double(), keypoints_2.double())
         translation = shift + centers[1] - rotation @ centers[0].double()
         motion = RigidMotion(rotation.to(centers[0]), translation.to(centers[0]))
-        return DockedPose(motion, (keypoints_1 + centers[0], keypoints_2 + centers[1]))
+        return DockedPose(motion, (keypoints_1 + centers[0], keypoints_2 + centers[1]), (attention_1, attention_2))
 
     def _initial(self, graph: ResidueGraph) -> Tensor:
         return torch.cat([self.embedding(graph.residue_types), graph.surface], dim=1)
 
-    def _keypoints(self, features: Tensor, other: Tensor, positions: Tensor) -> Tensor:
+    def _keypoints(self, features: Tensor, other: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         query = self.heads @ self.summary(other).mean(0)
-        attention = torch.softmax(features @ query.mT / math.sqrt(features.shape[1]), dim=0)
-        return attention.mT @ positions
+        attention = torch.log_softmax(features @ query.mT / math.sqrt(features.shape[1]), dim=0)
+        return attention.logsumexp(1) - math.log(len(self.heads)), attention.exp().mT @ positions

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import SO3
-from intertwine.models.equidock import EquiDock, ResidueGraph, residue_graph
+from intertwine.models.equidock import DockedPose, EquiDock, ResidueGraph, face, residue_graph
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import Structure
 from intertwine.tasks.dock.equidock._backbone import TYPES, backbone
@@ -26,11 +26,13 @@ class ComplexGraphs(NamedTuple):
         ligand: The graph of the ligand, in its place in the complex.
         receptor: That of the receptor.
         pocket: ``(S, 3)``, the midpoints of alpha carbons of both proteins nearer than 8 angstrom.
+        sites: ``(residues,)`` of both, bool: the residues of those alpha carbons.
     """
 
     ligand: ResidueGraph
     receptor: ResidueGraph
     pocket: Tensor
+    sites: tuple[Tensor, Tensor]
 
 
 def complex_graphs(each: Complex, k: int) -> ComplexGraphs:
@@ -46,8 +48,9 @@ def complex_graphs(each: Complex, k: int) -> ComplexGraphs:
         residue_graph((side.positions - center).float(), side.types, k=min(k, max(len(side.types) - 1, 1)))
         for side in sides
     )
-    near = torch.nonzero(torch.cdist(one.positions, two.positions) < CONTACT)
-    return ComplexGraphs(one, two, (one.positions[near[:, 0]] + two.positions[near[:, 1]]) / 2)
+    near = torch.cdist(one.positions, two.positions) < CONTACT
+    i, j = near.nonzero().unbind(1)
+    return ComplexGraphs(one, two, (one.positions[i] + two.positions[j]) / 2, (near.any(1), near.any(0)))
 
 
 class PoseMatrix(nn.Module):
@@ -81,6 +84,21 @@ def cloud_of(structure: Structure) -> tuple[Tensor, Tensor]:
     offsets = points[:, (0, 2)] - points[:, 1:2]
     one_hot = nn.functional.one_hot(types, TYPES).to(points)
     return torch.cat([one_hot, offsets.flatten(1)], dim=1), points[:, 1]
+
+
+def placed(ligand: Tensor, receptor: Tensor, pose: DockedPose) -> RigidMotion:
+    """The motion with which the sites that a network sees face one another, without clashes of alpha carbons.
+
+    Args:
+        ligand: The alpha carbons of the ligand, ``(n, 3)``.
+        receptor: Those of the receptor.
+        pose: Of the network; the sites are the means of its attention.
+    """
+    sites = [
+        attention.double().exp() @ points.double()
+        for attention, points in zip(pose.attention, (ligand, receptor), strict=True)
+    ]
+    return face(ligand, receptor, pose.motion, (sites[0], sites[1]))
 
 
 def motion_matrix(motion: RigidMotion) -> Tensor:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from intertwine.data import Split
-from intertwine.models.equidock import intersection_loss, keypoint_loss
+from intertwine.models.equidock import DockedPose, intersection_loss, keypoint_loss, site_loss
+from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import count_clashes, superposed_rmsd
 from intertwine.tasks.dock.equidock._complexes import ComplexSet
-from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs
+from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs, placed
 
 Batch = list[ComplexGraphs]
 _SCALE = 100.0
@@ -20,11 +20,12 @@ _SCALE = 100.0
 
 
 class DockJob:
-    """Complexes, a network, and EquiDock's loss.
+    """Complexes, a network, EquiDock's loss and one of its attention.
 
     The mean square distance of the ligand's alpha carbons from their places, the cost of the optimal transport of
-    keypoints to the interface, and the depth to which the proteins intersect. Proteins are seen in their places: the
-    network is bi-equivariant, so turning them changes nothing.
+    keypoints to the interface, and the depth to which the proteins intersect; and, not published, how far the residues
+    that the keypoints are read from are those of the interface. Proteins are seen in their places: the network is
+    bi-equivariant, so turning them changes nothing.
     """
 
     task = "dock"
@@ -66,23 +67,27 @@ class DockJob:
 
     @torch.no_grad()
     def metrics(self, batch: Batch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss, the complex RMSD in angstrom, clashing pairs of alpha carbons."""
+        """Sums and counts: the loss; complex RMSD in angstrom ("complex": the sites face to face; the network alone).
+
+        The clashing pairs of alpha carbons are those of the network alone, too.
+        """
         rows = []
         for each in batch:
-            moved, receptor = self._moved(each).double().numpy(), each.receptor.positions.double().numpy()
-            true = each.ligand.positions.double().numpy()
-            rmsd = superposed_rmsd(np.vstack([moved, receptor]), np.vstack([true, receptor]))
-            rows.append((float(self._losses(each)), rmsd, float(count_clashes(moved, receptor))))
+            pose = self.network(each.ligand, each.receptor)
+            points = each.ligand.positions, each.receptor.positions
+            alone = _moved(points[0], pose.motion)
+            rmsds = [_complex_rmsd(moved, *points) for moved in (_moved(points[0], placed(*points, pose)), alone)]
+            clashes = count_clashes(alone.numpy(), points[1].double().cpu().numpy())
+            rows.append((float(self._loss_of(each, pose)), *rmsds, float(clashes)))
         totals = torch.tensor(rows, dtype=torch.float64).sum(0)
-        return {name: (total, len(batch)) for name, total in zip(("loss", "complex", "clashes"), totals, strict=True)}
-
-    def _moved(self, each: ComplexGraphs) -> Tensor:
-        motion = self.network(each.ligand, each.receptor).motion
-        moved: Tensor = each.ligand.positions @ motion.rotation.mT + motion.translation
-        return moved
+        names = ("loss", "complex", "network", "clashes")
+        return {name: (total, len(batch)) for name, total in zip(names, totals, strict=True)}
 
     def _losses(self, each: ComplexGraphs) -> Tensor:
-        pose, weights = self.network(each.ligand, each.receptor), self.config["loss"]
+        return self._loss_of(each, self.network(each.ligand, each.receptor))
+
+    def _loss_of(self, each: ComplexGraphs, pose: DockedPose) -> Tensor:
+        weights = self.config["loss"]
         true = each.ligand.positions
         moved = true @ pose.motion.rotation.mT + pose.motion.translation
         total: Tensor = (moved - true).square().sum(1).mean()
@@ -90,4 +95,15 @@ class DockJob:
             total = total + weights["keypoints"] * keypoint_loss(pose.keypoints, (each.pocket, each.pocket))
         if weights["intersection"]:
             total = total + weights["intersection"] * intersection_loss(moved, each.receptor.positions)
-        return total / _SCALE
+        sites = [site_loss(*pair) for pair in zip(pose.attention, each.sites, strict=True)]
+        return total / _SCALE + weights["sites"] * torch.stack(sites).sum()
+
+
+def _moved(points: Tensor, motion: RigidMotion) -> Tensor:
+    rotation, translation = (part.double().cpu() for part in motion)
+    return points.double().cpu() @ rotation.mT + translation
+
+
+def _complex_rmsd(moved: Tensor, ligand: Tensor, receptor: Tensor) -> float:
+    true, fixed = (points.double().cpu() for points in (ligand, receptor))
+    return superposed_rmsd(torch.cat([moved, fixed]).numpy(), torch.cat([true, fixed]).numpy())

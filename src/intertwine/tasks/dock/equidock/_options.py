@@ -37,6 +37,9 @@ class DockOptions(GroupedFitOptions):
     intersection_weight: float = option(
         10.0, help="Weight of the depth to which proteins intersect.", group="Training", minimum=0, maximum=1e6
     )
+    site_weight: float = option(
+        5.0, help="Weight of the attention to the interface.", group="Training", minimum=0, maximum=1e6
+    )
     batch_size: int = option(
         8, help="Complexes in a step, over all devices.", group="Training", minimum=1, maximum=LARGEST_BATCH
     )

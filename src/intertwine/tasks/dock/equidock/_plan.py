@@ -51,7 +51,11 @@ def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, An
             "keypoints": options.keypoints,
             "neighbors": options.neighbors,
         },
-        "loss": {"keypoints": options.keypoint_weight, "intersection": options.intersection_weight},
+        "loss": {
+            "keypoints": options.keypoint_weight,
+            "intersection": options.intersection_weight,
+            "sites": options.site_weight,
+        },
         "seed": options.seed,
     }
     return config, split.to_json(), complexes
