@@ -1,10 +1,9 @@
-"""Sites face to face: the axes, the contact, the turn that is kept, the law and the swap, sites without a direction."""
+"""Sites face to face: the axes, the place, the turn that is kept, the law and the swap, sites without a direction."""
 
 import pytest
 import torch
 
 from intertwine import SO3
-from intertwine._errors import UsageError
 from intertwine.models.equidock import face
 from intertwine.ops import RigidMotion
 
@@ -13,8 +12,8 @@ def turn(seed):
     return SO3().sample(generator=torch.Generator().manual_seed(seed)).double()
 
 
-def cloud(count, seed):
-    return 8 * torch.randn(count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+def point(seed):
+    return 8 * torch.randn(3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
 def apply(motion, points):
@@ -30,60 +29,48 @@ def inverse(motion):
     return RigidMotion(motion.rotation.mT, -motion.rotation.mT @ motion.translation)
 
 
-def assert_same(one, two, tolerance=1e-10):
-    for a, b in zip(one, two, strict=True):
-        assert (a - b).abs().max() < tolerance
+def directions(sites, centers):
+    return [torch.nn.functional.normalize(s - c, dim=0) for s, c in zip(sites, centers, strict=True)]
 
 
 @pytest.fixture
-def pair():
-    return cloud(40, 1) + 5, cloud(50, 2) - 20, RigidMotion(turn(3), cloud(1, 4)[0]), (cloud(1, 5)[0], cloud(1, 6)[0])
+def given():
+    return RigidMotion(turn(3), point(4)), (point(5), point(6)), (point(7), point(8))
 
 
-def test_sites_face_one_another_and_the_proteins_touch(pair):
-    one, two, motion, sites = pair
-    found = face(one, two, motion, sites, distance=3)
-    centers = apply(found, one.mean(0)), two.mean(0)
-    ways = apply(found, sites[0]) - centers[0], sites[1] - centers[1]
-    ways = [torch.nn.functional.normalize(way, dim=0) for way in ways]
-    assert torch.allclose(ways[0], -ways[1], atol=1e-10)
-    between = centers[0] - centers[1]
-    assert torch.allclose(between, between.norm() * ways[1], atol=1e-9)
-    assert abs(float(torch.cdist(apply(found, one), two).min()) - 3) < 1e-6
-    closer = apply(found, one) - 0.01 * ways[1]
-    assert torch.cdist(closer, two).min() < 3
+def test_sites_coincide_and_face_one_another(given):
+    found, (_, sites, centers) = face(*given), given
+    n1, n2 = directions(sites, centers)
+    assert torch.allclose(found.rotation @ n1, -n2, atol=1e-10)
+    assert torch.allclose(apply(found, sites[0]), sites[1], atol=1e-10)
+    assert torch.allclose(found.rotation @ found.rotation.mT, torch.eye(3, dtype=torch.float64), atol=1e-10)
 
 
-def test_the_rotation_changes_as_little_as_it_can(pair):
+def test_the_rotation_changes_as_little_as_it_can(given):
     """By the angle between the turned site and the one that it faces; not at all if they face one another."""
-    one, two, motion, sites = pair
-    found = face(one, two, motion, sites)
-    changed = found.rotation @ motion.rotation.mT
-    n1, n2 = (torch.nn.functional.normalize(s - p.mean(0), dim=0) for s, p in zip(sites, (one, two), strict=True))
-    angle = torch.arccos((torch.trace(changed) - 1) / 2)
+    found, (motion, sites, centers) = face(*given), given
+    n1, n2 = directions(sites, centers)
+    angle = torch.arccos((torch.trace(found.rotation @ motion.rotation.mT) - 1) / 2)
     assert torch.allclose(angle, torch.arccos(-(motion.rotation @ n1) @ n2), atol=1e-8)
-    assert torch.allclose(face(one, two, found, sites).rotation, found.rotation, atol=1e-10)
+    assert torch.allclose(face(found, sites, centers).rotation, found.rotation, atol=1e-10)
 
 
-def test_law_and_swap(pair):
-    one, two, motion, sites = pair
-    found = face(one, two, motion, sites)
-    g, h = RigidMotion(turn(7), cloud(1, 8)[0]), RigidMotion(turn(9), cloud(1, 10)[0])
-    given = after(h, after(motion, inverse(g)))
-    moved = face(apply(g, one), apply(h, two), given, (apply(g, sites[0]), apply(h, sites[1])))
-    assert_same(moved, after(h, after(found, inverse(g))))
-    assert_same(face(two, one, inverse(motion), sites[::-1]), inverse(found))
+def test_law_and_swap(given):
+    found, (motion, sites, centers) = face(*given), given
+    g, h = RigidMotion(turn(9), point(10)), RigidMotion(turn(11), point(12))
+    moved = [(apply(g, points[0]), apply(h, points[1])) for points in (sites, centers)]
+    turned = face(after(h, after(motion, inverse(g))), *moved)
+    back = face(inverse(motion), sites[::-1], centers[::-1])
+    for one, two in ((turned, after(h, after(found, inverse(g)))), (back, inverse(found))):
+        assert torch.allclose(one.rotation, two.rotation, atol=1e-10)
+        assert torch.allclose(one.translation, two.translation, atol=1e-9)
 
 
-def test_sites_that_look_the_same_way_and_sites_without_a_direction(pair):
-    one, two, motion, _ = pair
+def test_sites_that_look_the_same_way_and_sites_without_a_direction(given):
+    motion, _, centers = given
+    still = RigidMotion(torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
     away = torch.tensor([0.0, 0, 1], dtype=torch.float64)
-    still = RigidMotion(torch.eye(3, dtype=torch.float64), torch.tensor([1.0, 2, 3], dtype=torch.float64))
-    found = face(one, two, still, (one.mean(0) + away, two.mean(0) + away))
-    assert torch.allclose(found.rotation @ away, -away)
-    assert torch.allclose(torch.linalg.det(found.rotation), torch.ones((), dtype=torch.float64))
-    found = face(one, two, motion, (one.mean(0), two.mean(0)))
-    assert torch.equal(found.rotation, motion.rotation)
-    assert torch.cdist(apply(found, one), two).min() > 3 - 1e-6
-    with pytest.raises(UsageError, match="face expects points"):
-        face(one[:0], two, motion, (away, away))
+    found = face(still, (centers[0] + away, centers[1] + away), centers).rotation
+    assert torch.allclose(found @ away, -away)
+    assert torch.allclose(torch.linalg.det(found), torch.ones((), dtype=torch.float64))
+    assert torch.equal(face(motion, centers, centers).rotation, motion.rotation)

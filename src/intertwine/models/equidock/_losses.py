@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import linprog
 from torch import Tensor
 
@@ -51,7 +52,13 @@ def transport_plan(cost: np.ndarray) -> np.ndarray:
         cost: ``(S, K)``.
     """
     rows, columns = cost.shape
-    sums = np.concatenate([np.kron(np.eye(rows), np.ones((1, columns))), np.kron(np.ones((1, rows)), np.eye(columns))])
+    sums = sparse.vstack(
+        [
+            sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),
+            sparse.kron(np.ones((1, rows)), sparse.eye_array(columns)),
+        ],
+        format="csr",
+    )
     totals = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])
     found = linprog(cost.ravel(), A_eq=sums[:-1], b_eq=totals[:-1], method="highs")
     assert found.x is not None, "a transport problem between two distributions has a solution"

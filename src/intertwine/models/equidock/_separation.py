@@ -77,7 +77,7 @@ def separate(ligand: Tensor, receptor: Tensor, *, distance: float = 3.0, steps: 
     one, two = one - center, two - center
     root = _metric_root(one, two)
     directions = _directions(np.vstack([one, two]))
-    lengths = ways_out(one, two, directions, distance + _MARGIN)
+    lengths = _ways_out(one, two, directions, distance + _MARGIN)
     twists = [
         _shortened(one, two, np.concatenate([np.zeros(3), lengths[k] * directions[k]]), root, distance, steps)
         for k in np.argsort(lengths, kind="stable")[:_STARTS]
@@ -128,7 +128,7 @@ def _least_distance(matrix: Array, bounds: Array) -> Array | None:
     return least
 
 
-def ways_out(one: Array, two: Array, directions: Array, distance: float) -> Array:
+def _ways_out(one: Array, two: Array, directions: Array, distance: float) -> Array:
     """The shortest translation of the first points along each direction after which none is too near."""
     offsets = (two[:, None] - one[None]).reshape(-1, 3)
     squares, lengths = (offsets**2).sum(1), []

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from intertwine.actions import Maps, PairAction, PointCloud
 from intertwine.groups import SO3
-from intertwine.models.equidock import DockedPose, EquiDock, ResidueGraph, face, residue_graph
+from intertwine.models.equidock import DockedPose, EquiDock, ResidueGraph, face, residue_graph, separate
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import Structure
 from intertwine.tasks.dock.equidock._backbone import TYPES, backbone
@@ -87,18 +87,20 @@ def cloud_of(structure: Structure) -> tuple[Tensor, Tensor]:
 
 
 def placed(ligand: Tensor, receptor: Tensor, pose: DockedPose) -> RigidMotion:
-    """The motion with which the sites that a network sees face one another, without clashes of alpha carbons.
+    """The motion after which the sites that a network sees face one another and no alpha carbons clash, float64.
 
     Args:
-        ligand: The alpha carbons of the ligand, ``(n, 3)``.
+        ligand: The alpha carbons of the ligand that the network has seen, ``(n, 3)``.
         receptor: Those of the receptor.
         pose: Of the network; the sites are the means of its attention.
     """
-    sites = [
-        attention.double().exp() @ points.double()
-        for attention, points in zip(pose.attention, (ligand, receptor), strict=True)
-    ]
-    return face(ligand, receptor, pose.motion, (sites[0], sites[1]))
+    one, two = (points.detach().double().cpu() for points in (ligand, receptor))
+    weights = [attention.detach().double().cpu().exp() for attention in pose.attention]
+    sites, centers = (weights[0] @ one, weights[1] @ two), (one.mean(0), two.mean(0))
+    given = RigidMotion(*(part.detach().double().cpu() for part in pose.motion))
+    facing = face(given, sites, centers)
+    away = separate(one @ facing.rotation.mT + facing.translation, two)
+    return RigidMotion(away.rotation @ facing.rotation, away.rotation @ facing.translation + away.translation)
 
 
 def motion_matrix(motion: RigidMotion) -> Tensor:

@@ -15,8 +15,8 @@ from intertwine.tasks.dock.equidock._complexes import ComplexSet
 from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs, placed
 
 Batch = list[ComplexGraphs]
-_SCALE = 100.0
-"""The losses are divided by it: squares of 10 angstrom."""
+_SCALE = 1_000.0
+"""The losses are divided by it, in squares of angstrom."""
 
 
 class DockJob:
@@ -67,7 +67,7 @@ class DockJob:
 
     @torch.no_grad()
     def metrics(self, batch: Batch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss; complex RMSD in angstrom ("complex": the sites face to face; the network alone).
+        """Sums and counts: the loss; complex RMSD in angstrom ("complex": without clashes; the network alone).
 
         The clashing pairs of alpha carbons are those of the network alone, too.
         """
@@ -95,8 +95,10 @@ class DockJob:
             total = total + weights["keypoints"] * keypoint_loss(pose.keypoints, (each.pocket, each.pocket))
         if weights["intersection"]:
             total = total + weights["intersection"] * intersection_loss(moved, each.receptor.positions)
-        sites = [site_loss(*pair) for pair in zip(pose.attention, each.sites, strict=True)]
-        return total / _SCALE + weights["sites"] * torch.stack(sites).sum()
+        if weights["sites"]:
+            sites = [site_loss(*pair) for pair in zip(pose.attention, each.sites, strict=True)]
+            total = total + weights["sites"] * torch.stack(sites).sum()
+        return total / _SCALE
 
 
 def _moved(points: Tensor, motion: RigidMotion) -> Tensor:

@@ -44,14 +44,14 @@ def _lead(job: DockJob, measured: str) -> list[str]:
         f"{sizes[0]} complexes for training, {sizes[1]} for validation and {sizes[2]} for the test "
         f"({job.config['data']['split']}). The network is {network_text(job.config['network'], parameters)}.",
         f'The figures are of the {"test" if len(split.test) else "validation"} split: {measured}. "network" is the '
-        'motion of the network alone, "without clashes" the same with the sites that the network sees turned to face '
-        "one another, and the proteins slid until they touch. "
+        'motion of the network alone; "without clashes" the same after the sites that the network sees were turned to '
+        "face one another and the proteins have left one another by the shortest way. "
         "A low median alone does not tell that a complex is right: a ligand inside the receptor has one as well.",
     ]
 
 
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
-    """Learning curves of the network alone and of its sites face to face."""
+    """Learning curves of the network alone and without clashes."""
     errors = {
         "RMSD without clashes (angstrom)": [row["complex"] for row in history],
         "RMSD, network alone (angstrom)": [row["network"] for row in history],

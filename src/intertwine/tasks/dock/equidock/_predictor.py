@@ -88,28 +88,30 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
 
     @torch.inference_mode()
     def motions(self, ligand: Structure, receptor: Structure) -> dict[str, Array]:
-        """The motions ``(4, 4)`` of a ligand onto a receptor: the network's own, and the one without clashes.
+        """The motions ``(4, 4)`` of a ligand onto a receptor: the network's own, and one without clashes.
 
-        Without clashes the sites that the network sees face one another (`intertwine.models.equidock.face`), and
-        `separate` removes what still clashes, such as residues that lack N or C.
+        For the latter the sites that the network sees face one another, and the proteins leave one another by the
+        shortest way: `intertwine.models.equidock.face` and `separate`.
 
         Raises:
             UsageError: A protein has no residue with N, CA and C.
         """
-        graphs, k = [], self.config["network"]["neighbors"]
-        centers = [side.coordinates.mean(axis=0) for side in (ligand, receptor)]
-        for side, center in zip((ligand, receptor), centers, strict=True):
+        sides, graphs, k = (ligand, receptor), [], self.config["network"]["neighbors"]
+        centers = [side.coordinates.mean(axis=0) for side in sides]
+        for side, center in zip(sides, centers, strict=True):
             points, types, rows = backbone(side)
             if not len(rows):
                 raise UsageError(f"{side.name} has no residue with N, CA and C, which the network needs")
             points = (points - torch.from_numpy(center)).float().to(self.device)
             graphs.append(residue_graph(points, types.to(self.device), k=min(k, max(len(rows) - 1, 1))))
         pose = self.model(*graphs)
-        free = placed(graphs[0].positions, graphs[1].positions, pose)
-        found = {kind: _between(motion, *centers) for kind, motion in ((NETWORK, pose.motion), (SEPARATED, free))}
-        moved = ligand.moved(found[SEPARATED][:3, :3], found[SEPARATED][:3, 3]).alpha_carbon_coordinates
-        away = separate(torch.from_numpy(moved), torch.from_numpy(receptor.alpha_carbon_coordinates))
-        return found | {SEPARATED: motion_matrix(away).numpy() @ found[SEPARATED]}
+        free = _between(placed(graphs[0].positions, graphs[1].positions, pose), *centers)
+        if any(len(graph.positions) < len(side.alpha_carbons) for graph, side in zip(graphs, sides, strict=True)):
+            # The network has not seen the residues that lack N or C.
+            moved = ligand.moved(free[:3, :3], free[:3, 3]).alpha_carbon_coordinates
+            away = separate(torch.from_numpy(moved), torch.from_numpy(receptor.alpha_carbon_coordinates))
+            free = motion_matrix(away).numpy() @ free
+        return {NETWORK: _between(pose.motion, *centers), SEPARATED: free}
 
     def read(self, source: str | None, progress: ProgressCallback) -> ComplexSet:
         """Complexes whose proteins are in their places."""
