@@ -134,6 +134,14 @@ def test_attention_is_a_distribution_and_keypoints_are_read_by_it():
         assert torch.allclose(attention.exp() @ given.positions, keypoints.mean(0))
 
 
+def test_dropout_is_for_training():
+    one, two = graph(backbone(30, 1), 3), graph(backbone(40, 2), 4)
+    net, plain = network(dropout=0.5), network()
+    first, second = (net(one, two).keypoints[0] for _ in range(2))
+    assert not torch.allclose(first, second)
+    assert torch.equal(net.eval()(one, two).keypoints[0], plain(one, two).keypoints[0])
+
+
 def test_site_loss_by_hand():
     attention = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
     site = torch.tensor([True, False, True, False])

@@ -35,22 +35,41 @@ class ComplexGraphs(NamedTuple):
     sites: tuple[Tensor, Tensor]
 
 
-def complex_graphs(each: Complex, k: int) -> ComplexGraphs:
-    """The graphs of a complex in its place, about the receptor's center, float32.
+class ComplexPoints(NamedTuple):
+    """The backbones of a complex in its place, about the receptor's center: ``(n, 3, 3)``, float32, and types."""
+
+    ligand: Tensor
+    ligand_types: Tensor
+    receptor: Tensor
+    receptor_types: Tensor
+
+
+def complex_points(each: Complex) -> ComplexPoints:
+    """The backbones of a complex."""
+    one, two = backbone(each.ligand), backbone(each.receptor)
+    center = two.positions[:, 1].mean(0)
+    return ComplexPoints((one.positions - center).float(), one.types, (two.positions - center).float(), two.types)
+
+
+def complex_graphs(points: ComplexPoints, k: int, shifts: Tensor | None = None) -> ComplexGraphs:
+    """The graphs of a complex; its interface is that of the residues before they are shifted.
 
     Args:
-        each: The complex.
+        points: The backbones.
         k: Neighbors of a residue.
+        shifts: Noise: of the residues of ligand and receptor, ``(n + m, 3)``.
     """
-    sides = backbone(each.ligand), backbone(each.receptor)
-    center = sides[1].positions[:, 1].mean(0)
-    one, two = (
-        residue_graph((side.positions - center).float(), side.types, k=min(k, max(len(side.types) - 1, 1)))
-        for side in sides
-    )
-    near = torch.cdist(one.positions, two.positions) < CONTACT
+    near = torch.cdist(points.ligand[:, 1], points.receptor[:, 1]) < CONTACT
     i, j = near.nonzero().unbind(1)
-    return ComplexGraphs(one, two, (one.positions[i] + two.positions[j]) / 2, (near.any(1), near.any(0)))
+    pocket = (points.ligand[i, 1] + points.receptor[j, 1]) / 2
+    sides = [points.ligand, points.receptor]
+    if shifts is not None:
+        sides = [x + s[:, None] for x, s in zip(sides, shifts.to(sides[0]).split([len(x) for x in sides]), strict=True)]
+    one, two = (
+        residue_graph(side, types, k=min(k, max(len(types) - 1, 1)))
+        for side, types in zip(sides, (points.ligand_types, points.receptor_types), strict=True)
+    )
+    return ComplexGraphs(one, two, pocket, (near.any(1), near.any(0)))
 
 
 class PoseMatrix(nn.Module):
@@ -111,7 +130,7 @@ def motion_matrix(motion: RigidMotion) -> Tensor:
 
 def build_network(config: dict[str, Any]) -> EquiDock:
     """The network that a configuration describes: "hidden", "layers", "keypoints"."""
-    return EquiDock(TYPES, config["hidden"], config["layers"], config["keypoints"])
+    return EquiDock(TYPES, config["hidden"], config["layers"], config["keypoints"], dropout=config.get("dropout", 0.0))
 
 
 def network_text(config: dict[str, Any], parameters: int) -> str:

@@ -12,7 +12,14 @@ from intertwine.models.equidock import DockedPose, intersection_loss, keypoint_l
 from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import count_clashes, superposed_rmsd
 from intertwine.tasks.dock.equidock._complexes import ComplexSet
-from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs, placed
+from intertwine.tasks.dock.equidock._graphs import (
+    ComplexGraphs,
+    build_network,
+    complex_graphs,
+    complex_points,
+    placed,
+)
+from intertwine.training import normal_per_example
 
 Batch = list[ComplexGraphs]
 _SCALE = 1_000.0
@@ -35,11 +42,10 @@ class DockJob:
         self.config, self.split = config, split
         parts = Split.from_json(split)
         self.held_out = complexes.select(parts.test if len(parts.test) else parts.validation)
-        k = config["network"]["neighbors"]
-        self._train, self._validation = (
-            [complex_graphs(each, k) for each in complexes.select(part).complexes]
-            for part in (parts.train, parts.validation)
-        )
+        self._neighbors = config["network"]["neighbors"]
+        train, validation = (complexes.select(part).complexes for part in (parts.train, parts.validation))
+        self._train = [complex_points(each) for each in train]
+        self._validation = [complex_graphs(complex_points(each), self._neighbors) for each in validation]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self.network = build_network(config["network"])
@@ -54,8 +60,14 @@ class DockJob:
         return len(self._validation)
 
     def train_batch(self, indices: Tensor, seed: int) -> Batch:
-        """Training complexes; nothing is drawn."""
-        return [self._train[k] for k in indices.tolist()]
+        """Training complexes whose residues are shifted at random."""
+        found = []
+        for index in indices:
+            points = self._train[int(index)]
+            count = len(points.ligand) + len(points.receptor)
+            numbers = normal_per_example(seed, index[None], 3 * count).reshape(count, 3)
+            found.append(complex_graphs(points, self._neighbors, self.config["noise"] * numbers))
+        return found
 
     def validation_batch(self, indices: Tensor) -> Batch:
         """Validation complexes."""

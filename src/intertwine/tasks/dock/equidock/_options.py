@@ -31,6 +31,14 @@ class DockOptions(GroupedFitOptions):
         24, help="Keypoints of each protein, which are aligned.", group="Model", minimum=3, maximum=1024
     )
     neighbors: int = option(10, help="k of the k-nearest-neighbor graph.", group="Model", minimum=1, maximum=256)
+    dropout: float = option(
+        0.15, help="Share of the features that are left out at random in training.", group="Training", minimum=0,
+        maximum=0.9,
+    )  # fmt: skip
+    noise: float = option(
+        0.5, help="Noise on the places of residues in training, standard deviation.", group="Training", minimum=0,
+        maximum=100, metavar="ANGSTROM",
+    )  # fmt: skip
     keypoint_weight: float = option(
         1.0, help="Weight of the distances between keypoints and interface.", group="Training", minimum=0, maximum=1e6
     )

@@ -50,7 +50,9 @@ def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, An
             "layers": options.layers,
             "keypoints": options.keypoints,
             "neighbors": options.neighbors,
+            "dropout": options.dropout,
         },
+        "noise": options.noise,
         "loss": {
             "keypoints": options.keypoint_weight,
             "intersection": options.intersection_weight,
