@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from intertwine import SO3
+from intertwine._errors import UsageError
 from intertwine.models.equidock import (
     EquiDock,
     ResidueGraph,
@@ -11,6 +12,7 @@ from intertwine.models.equidock import (
     keypoint_loss,
     residue_frames,
     residue_graph,
+    site_loss,
 )
 
 
@@ -116,6 +118,41 @@ def test_intersection_loss_is_zero_for_separate_proteins():
     one = backbone(20, 1)[:, 1]
     assert intersection_loss(one, one + 200) == 0
     assert intersection_loss(one, one) > 1
+
+
+def test_attention_is_a_distribution_and_keypoints_are_read_by_it():
+    net, one, two = network(layers=1), graph(backbone(30, 1), 3), graph(backbone(40, 2), 4)
+    pose = net(one, two)
+    for attention, count in zip(pose.attention, (30, 40), strict=True):
+        assert attention.shape == (count,)
+        assert torch.allclose(attention.exp().sum(), torch.ones((), dtype=torch.float64))
+    for layer in (net.first.position, net.first.edge):
+        torch.nn.init.zeros_(layer[-1].weight)
+        torch.nn.init.zeros_(layer[-1].bias)
+    pose = net(one, two)  # positions do not move
+    for attention, keypoints, given in zip(pose.attention, pose.keypoints, (one, two), strict=True):
+        assert torch.allclose(attention.exp() @ given.positions, keypoints.mean(0))
+
+
+def test_dropout_is_for_training():
+    one, two = graph(backbone(30, 1), 3), graph(backbone(40, 2), 4)
+    net, plain = network(dropout=0.5), network()
+    first, second = (net(one, two).keypoints[0] for _ in range(2))
+    assert not torch.allclose(first, second)
+    assert torch.equal(net.eval()(one, two).keypoints[0], plain(one, two).keypoints[0])
+
+
+def test_site_loss_by_hand():
+    attention = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
+    site = torch.tensor([True, False, True, False])
+    assert torch.allclose(site_loss(attention, site), -torch.tensor([0.4, 1.2]).log().mean())
+    even = torch.full((4,), -torch.tensor(4.0).log())
+    assert abs(float(site_loss(even, site))) < 1e-6
+    assert site_loss(attention, torch.zeros(4, dtype=torch.bool)) == 0
+    best = torch.tensor([0.5, 0.0, 0.5, 0.0]).log()
+    assert torch.allclose(site_loss(best, site), torch.tensor(0.5).log())
+    with pytest.raises(UsageError, match="site_loss expects"):
+        site_loss(attention, site[:2])
 
 
 def test_learns_a_made_complex():

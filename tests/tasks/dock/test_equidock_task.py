@@ -19,7 +19,7 @@ from intertwine.tasks.dock.equidock import Complex, ComplexSet, read_complexes
 from intertwine.tasks.dock.equidock._backbone import RESIDUES, backbone
 from intertwine.tasks.dock.equidock._complexes import find_complexes, split_complexes
 from intertwine.tasks.dock.equidock._evaluation import PoseMeasures, as_evaluation
-from intertwine.tasks.dock.equidock._graphs import complex_graphs
+from intertwine.tasks.dock.equidock._graphs import complex_graphs, complex_points
 from intertwine.testing import TaskTests
 
 pytest.importorskip("gemmi")
@@ -210,12 +210,43 @@ def test_backbone_of_whole_residues(bundle):
 
 
 def test_the_interface_is_where_alpha_carbons_are_near(bundle):
-    graphs = complex_graphs(Complex("a", *bundle), 4)
+    points = complex_points(Complex("a", *bundle))
+    graphs = complex_graphs(points, 4)
     one, two = (side.alpha_carbon_coordinates for side in bundle)
     pairs = [(a + b) / 2 for a in one for b in two if np.linalg.norm(a - b) < 8]
     assert len(pairs) > 3
     center = two.mean(0)
     assert np.allclose(graphs.pocket.numpy(), np.array(pairs) - center, atol=1e-4)
+    touching = np.linalg.norm(one[:, None] - two, axis=2) < 8
+    assert [site.tolist() for site in graphs.sites] == [touching.any(1).tolist(), touching.any(0).tolist()]
+    shifts = torch.zeros(len(one) + len(two), 3)
+    shifts[1], shifts[len(one) + 2] = torch.tensor([50.0, 0, 0]), torch.tensor([0, 60.0, 0])
+    noisy = complex_graphs(points, 4, shifts)
+    assert torch.allclose(noisy.ligand.positions - graphs.ligand.positions, shifts[: len(one)], atol=1e-4)
+    assert torch.allclose(noisy.receptor.positions - graphs.receptor.positions, shifts[len(one) :], atol=1e-4)
+    assert torch.equal(noisy.pocket, graphs.pocket)
+
+
+def test_noise_is_a_function_of_seed_and_example(run_options):
+    job = run_options(noise=0.5)
+    one, same, other = (job.train_batch(torch.tensor([k]), seed)[0] for k, seed in ((1, 3), (1, 3), (1, 4)))
+    assert torch.equal(one.ligand.positions, same.ligand.positions)
+    assert not torch.equal(one.ligand.positions, other.ligand.positions)
+    still = run_options(noise=0.0).train_batch(torch.tensor([1]), 3)[0]
+    shift = one.ligand.positions - still.ligand.positions
+    assert 0.3 < float(shift.std()) < 0.7
+
+
+@pytest.fixture
+def run_options(bundle, tmp_path):
+    """The job of some options on five complexes."""
+    folder = write_complexes(tmp_path / "complexes", bundle, 5)
+
+    def prepare(**values):
+        options = get("dock").options.from_values("dock", {"data": str(folder), **SMALL, **values})
+        return get("dock").prepare(options)
+
+    return prepare
 
 
 def test_measures_of_the_true_motion_are_perfect(run_of_truth):
@@ -243,7 +274,7 @@ def run_of_truth(bundle, monkeypatch):
         matrix[:3, :3], matrix[:3, 3] = R2.T @ R1, R2.T @ (t1 - t2)
         return matrix
 
-    monkeypatch.setattr(predictor, "motion", known)
+    monkeypatch.setattr(predictor, "motions", lambda *sides: {"network": known(*sides)})
     return predictor.measured(Complex("a", *bundle), 3, ("network",))
 
 

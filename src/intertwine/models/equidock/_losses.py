@@ -1,6 +1,8 @@
-"""Losses of EquiDock: optimal transport of keypoints to the pocket, and intersection of two proteins."""
+"""Losses of EquiDock: transport of keypoints to the pocket, intersection of proteins, attention to the interface."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -47,14 +49,48 @@ def transport_plan(cost: np.ndarray) -> np.ndarray:
     Args:
         cost: ``(S, K)``.
     """
+    from scipy import sparse
     from scipy.optimize import linprog
 
     rows, columns = cost.shape
-    sums = np.concatenate([np.kron(np.eye(rows), np.ones((1, columns))), np.kron(np.ones((1, rows)), np.eye(columns))])
+    sums = sparse.vstack(
+        [
+            sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),
+            sparse.kron(np.ones((1, rows)), sparse.eye_array(columns)),
+        ],
+        format="csr",
+    )
     totals = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])
     found = linprog(cost.ravel(), A_eq=sums[:-1], b_eq=totals[:-1], method="highs")
     assert found.x is not None, "a transport problem between two distributions has a solution"
     return np.asarray(found.x).reshape(rows, columns)
+
+
+def site_loss(attention: Tensor, site: Tensor) -> Tensor:
+    r"""How far the residues that the keypoints of a protein are read from are those of its interface.
+
+    .. math:: -\frac{1}{|S|} \sum_{i \in S} \ln \frac{n}{K} \sum_k a_{ik}
+
+    with the attention :math:`a_{ik}` of keypoint k to residue i and the interface S; it is 0 for even attention and
+    least, :math:`\ln |S| / n`, for attention that is even on S. It tells of every residue whether it is one of the
+    interface, where the distances of a pose are six numbers. Not of the published network.
+
+    Args:
+        attention: ``(n,)``: the logarithm of its mean over keypoints.
+        site: ``(n,)``, bool: residues of the interface.
+
+    Returns:
+        A scalar; 0 without an interface.
+
+    Raises:
+        UsageError: If the shapes do not fit.
+    """
+    if attention.ndim != 1 or site.shape != attention.shape:
+        raise UsageError(
+            f"site_loss expects attention and site (n,), got {tuple(attention.shape)}, {tuple(site.shape)}"
+        )
+    on_site = attention[site]
+    return -(on_site + math.log(len(attention))).sum() / max(len(on_site), 1)
 
 
 def intersection_loss(ligand: Tensor, receptor: Tensor, *, sigma: float = 25.0, gamma: float = 10.0) -> Tensor:

@@ -16,10 +16,17 @@ from intertwine.ops import RigidMotion, rigid_alignment
 
 
 class DockedPose(NamedTuple):
-    """A predicted motion of the ligand onto the receptor, and the keypoints of both, ``(keypoints, 3)``, as given."""
+    """A predicted motion of the ligand onto the receptor, and what it was found from.
+
+    Attributes:
+        motion: Of the ligand.
+        keypoints: ``(keypoints, 3)`` of both, as given.
+        attention: ``(residues,)`` of both: the logarithm of the mean over keypoints of the attention to a residue.
+    """
 
     motion: RigidMotion
     keypoints: tuple[Tensor, Tensor]
+    attention: tuple[Tensor, Tensor]
 
 
 class EquiDock(nn.Module):
@@ -39,6 +46,8 @@ class EquiDock(nn.Module):
         layers: The first has its own weights; the others share theirs if ``shared``.
         keypoints: K.
         shared: Whether the layers after the first share their weights.
+        dropout: Share of the features before each layer, and before the keypoints, that are left out in training. Not
+            of the published network.
 
     Raises:
         UsageError: If a number is not positive.
@@ -58,6 +67,7 @@ class EquiDock(nn.Module):
         keypoints: int = 50,
         *,
         shared: bool = True,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if min(residue_types, hidden, layers, keypoints) < 1:
@@ -68,6 +78,7 @@ class EquiDock(nn.Module):
         rest = [IEGMNLayer(hidden, hidden, initial) for _ in range(min(1, layers - 1) if shared else layers - 1)]
         self.rest = nn.ModuleList(rest)
         self.layers = layers
+        self.dropout = nn.Dropout(dropout)
         self.summary = nn.Sequential(nn.Linear(hidden, hidden), nn.LeakyReLU(0.01))
         self.heads = nn.Parameter(torch.randn(keypoints, hidden, hidden) / math.sqrt(hidden))
 
@@ -79,27 +90,32 @@ class EquiDock(nn.Module):
             receptor: Another.
 
         Returns:
-            A rotation ``(3, 3)``, a translation ``(3,)`` and keypoints ``(keypoints, 3)`` of each.
+            A rotation ``(3, 3)``, a translation ``(3,)``, keypoints ``(keypoints, 3)`` and the attention to the
+            residues ``(residues,)`` of each.
         """
         given = ligand, receptor
         centers = tuple(graph.positions.mean(0) for graph in given)
         centered = [replace(g, positions=g.positions - c) for g, c in zip(given, centers, strict=True)]
         graphs = centered[0], centered[1]
-        initial = self._initial(graphs[0]), self._initial(graphs[1])
+        initial = self._thinned((self._initial(graphs[0]), self._initial(graphs[1])))
         features, positions = self.first(graphs, initial, (graphs[0].positions, graphs[1].positions), initial)
         for k in range(self.layers - 1):
-            features, positions = self.rest[k % len(self.rest)](graphs, features, positions, initial)
-        keypoints_1 = self._keypoints(features[0], features[1], positions[0])
-        keypoints_2 = self._keypoints(features[1], features[0], positions[1])
+            features, positions = self.rest[k % len(self.rest)](graphs, self._thinned(features), positions, initial)
+        features = self._thinned(features)
+        attention_1, keypoints_1 = self._keypoints(features[0], features[1], positions[0])
+        attention_2, keypoints_2 = self._keypoints(features[1], features[0], positions[1])
         rotation, shift = rigid_alignment(keypoints_1.double(), keypoints_2.double())
         translation = shift + centers[1] - rotation @ centers[0].double()
         motion = RigidMotion(rotation.to(centers[0]), translation.to(centers[0]))
-        return DockedPose(motion, (keypoints_1 + centers[0], keypoints_2 + centers[1]))
+        return DockedPose(motion, (keypoints_1 + centers[0], keypoints_2 + centers[1]), (attention_1, attention_2))
 
     def _initial(self, graph: ResidueGraph) -> Tensor:
         return torch.cat([self.embedding(graph.residue_types), graph.surface], dim=1)
 
-    def _keypoints(self, features: Tensor, other: Tensor, positions: Tensor) -> Tensor:
+    def _thinned(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return self.dropout(features[0]), self.dropout(features[1])
+
+    def _keypoints(self, features: Tensor, other: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         query = self.heads @ self.summary(other).mean(0)
-        attention = torch.softmax(features @ query.mT / math.sqrt(features.shape[1]), dim=0)
-        return attention.mT @ positions
+        attention = torch.log_softmax(features @ query.mT / math.sqrt(features.shape[1]), dim=0)
+        return attention.logsumexp(1) - math.log(len(self.heads)), attention.exp().mT @ positions

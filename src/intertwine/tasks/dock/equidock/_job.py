@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from intertwine.data import Split
-from intertwine.models.equidock import intersection_loss, keypoint_loss
+from intertwine.models.equidock import DockedPose, intersection_loss, keypoint_loss, site_loss
+from intertwine.ops import RigidMotion
 from intertwine.tasks.dock import count_clashes, superposed_rmsd
 from intertwine.tasks.dock.equidock._complexes import ComplexSet
-from intertwine.tasks.dock.equidock._graphs import ComplexGraphs, build_network, complex_graphs
+from intertwine.tasks.dock.equidock._graphs import (
+    ComplexGraphs,
+    build_network,
+    complex_graphs,
+    complex_points,
+    placed,
+)
+from intertwine.training import normal_per_example
 
 Batch = list[ComplexGraphs]
-_SCALE = 100.0
-"""The losses are divided by it: squares of 10 angstrom."""
+_SCALE = 1_000.0
+"""The losses are divided by it, in squares of angstrom."""
 
 
 class DockJob:
-    """Complexes, a network, and EquiDock's loss.
+    """Complexes, a network, EquiDock's loss and one of its attention.
 
     The mean square distance of the ligand's alpha carbons from their places, the cost of the optimal transport of
-    keypoints to the interface, and the depth to which the proteins intersect. Proteins are seen in their places: the
-    network is bi-equivariant, so turning them changes nothing.
+    keypoints to the interface, and the depth to which the proteins intersect; and, not published, how far the residues
+    that the keypoints are read from are those of the interface. Proteins are seen in their places: the network is
+    bi-equivariant, so turning them changes nothing.
     """
 
     task = "dock"
@@ -34,11 +42,10 @@ class DockJob:
         self.config, self.split = config, split
         parts = Split.from_json(split)
         self.held_out = complexes.select(parts.test if len(parts.test) else parts.validation)
-        k = config["network"]["neighbors"]
-        self._train, self._validation = (
-            [complex_graphs(each, k) for each in complexes.select(part).complexes]
-            for part in (parts.train, parts.validation)
-        )
+        self._neighbors = config["network"]["neighbors"]
+        train, validation = (complexes.select(part).complexes for part in (parts.train, parts.validation))
+        self._train = [complex_points(each) for each in train]
+        self._validation = [complex_graphs(complex_points(each), self._neighbors) for each in validation]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config["seed"])
             self.network = build_network(config["network"])
@@ -53,8 +60,14 @@ class DockJob:
         return len(self._validation)
 
     def train_batch(self, indices: Tensor, seed: int) -> Batch:
-        """Training complexes; nothing is drawn."""
-        return [self._train[k] for k in indices.tolist()]
+        """Training complexes whose residues are shifted at random."""
+        found = []
+        for index in indices:
+            points = self._train[int(index)]
+            count = len(points.ligand) + len(points.receptor)
+            numbers = normal_per_example(seed, index[None], 3 * count).reshape(count, 3)
+            found.append(complex_graphs(points, self._neighbors, self.config["noise"] * numbers))
+        return found
 
     def validation_batch(self, indices: Tensor) -> Batch:
         """Validation complexes."""
@@ -66,23 +79,27 @@ class DockJob:
 
     @torch.no_grad()
     def metrics(self, batch: Batch) -> dict[str, tuple[Tensor, int]]:
-        """Sums and counts: the loss, the complex RMSD in angstrom, clashing pairs of alpha carbons."""
+        """Sums and counts: the loss; complex RMSD in angstrom ("complex": without clashes; the network alone).
+
+        The clashing pairs of alpha carbons are those of the network alone, too.
+        """
         rows = []
         for each in batch:
-            moved, receptor = self._moved(each).double().numpy(), each.receptor.positions.double().numpy()
-            true = each.ligand.positions.double().numpy()
-            rmsd = superposed_rmsd(np.vstack([moved, receptor]), np.vstack([true, receptor]))
-            rows.append((float(self._losses(each)), rmsd, float(count_clashes(moved, receptor))))
+            pose = self.network(each.ligand, each.receptor)
+            points = each.ligand.positions, each.receptor.positions
+            alone = _moved(points[0], pose.motion)
+            rmsds = [_complex_rmsd(moved, *points) for moved in (_moved(points[0], placed(*points, pose)), alone)]
+            clashes = count_clashes(alone.numpy(), points[1].double().cpu().numpy())
+            rows.append((float(self._loss_of(each, pose)), *rmsds, float(clashes)))
         totals = torch.tensor(rows, dtype=torch.float64).sum(0)
-        return {name: (total, len(batch)) for name, total in zip(("loss", "complex", "clashes"), totals, strict=True)}
-
-    def _moved(self, each: ComplexGraphs) -> Tensor:
-        motion = self.network(each.ligand, each.receptor).motion
-        moved: Tensor = each.ligand.positions @ motion.rotation.mT + motion.translation
-        return moved
+        names = ("loss", "complex", "network", "clashes")
+        return {name: (total, len(batch)) for name, total in zip(names, totals, strict=True)}
 
     def _losses(self, each: ComplexGraphs) -> Tensor:
-        pose, weights = self.network(each.ligand, each.receptor), self.config["loss"]
+        return self._loss_of(each, self.network(each.ligand, each.receptor))
+
+    def _loss_of(self, each: ComplexGraphs, pose: DockedPose) -> Tensor:
+        weights = self.config["loss"]
         true = each.ligand.positions
         moved = true @ pose.motion.rotation.mT + pose.motion.translation
         total: Tensor = (moved - true).square().sum(1).mean()
@@ -90,4 +107,17 @@ class DockJob:
             total = total + weights["keypoints"] * keypoint_loss(pose.keypoints, (each.pocket, each.pocket))
         if weights["intersection"]:
             total = total + weights["intersection"] * intersection_loss(moved, each.receptor.positions)
+        if weights["sites"]:
+            sites = [site_loss(*pair) for pair in zip(pose.attention, each.sites, strict=True)]
+            total = total + weights["sites"] * torch.stack(sites).sum()
         return total / _SCALE
+
+
+def _moved(points: Tensor, motion: RigidMotion) -> Tensor:
+    rotation, translation = (part.double().cpu() for part in motion)
+    return points.double().cpu() @ rotation.mT + translation
+
+
+def _complex_rmsd(moved: Tensor, ligand: Tensor, receptor: Tensor) -> float:
+    true, fixed = (points.double().cpu() for points in (ligand, receptor))
+    return superposed_rmsd(torch.cat([moved, fixed]).numpy(), torch.cat([true, fixed]).numpy())

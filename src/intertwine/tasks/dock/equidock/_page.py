@@ -44,15 +44,19 @@ def _lead(job: DockJob, measured: str) -> list[str]:
         f"{sizes[0]} complexes for training, {sizes[1]} for validation and {sizes[2]} for the test "
         f"({job.config['data']['split']}). The network is {network_text(job.config['network'], parameters)}.",
         f'The figures are of the {"test" if len(split.test) else "validation"} split: {measured}. "network" is the '
-        'motion of the network alone, "without clashes" the same after the proteins were moved out of one another. '
+        'motion of the network alone; "without clashes" the same after the sites that the network sees were turned to '
+        "face one another and the proteins have left one another by the shortest way. "
         "A low median alone does not tell that a complex is right: a ligand inside the receptor has one as well.",
     ]
 
 
 def _learning(history: Sequence[dict[str, float]]) -> list[str]:
-    """Learning curves of the network alone."""
+    """Learning curves of the network alone and without clashes."""
     errors = {
-        "RMSD (angstrom)": [row["complex"] for row in history],
+        "RMSD without clashes (angstrom)": [row["complex"] for row in history],
+        "RMSD, network alone (angstrom)": [row["network"] for row in history],
         "clashing pairs": [row["clashes"] for row in history],
     }
-    return learning_section(history, Panel("mean", errors, None, "Validation: the network alone."))
+    return learning_section(
+        history, Panel("mean", errors, None, "Validation; the clashing pairs are those of the network alone.")
+    )

@@ -50,8 +50,14 @@ def plan(options: DockOptions, progress: ProgressCallback) -> tuple[dict[str, An
             "layers": options.layers,
             "keypoints": options.keypoints,
             "neighbors": options.neighbors,
+            "dropout": options.dropout,
         },
-        "loss": {"keypoints": options.keypoint_weight, "intersection": options.intersection_weight},
+        "noise": options.noise,
+        "loss": {
+            "keypoints": options.keypoint_weight,
+            "intersection": options.intersection_weight,
+            "sites": options.site_weight,
+        },
         "seed": options.seed,
     }
     return config, split.to_json(), complexes

@@ -18,6 +18,7 @@ from intertwine._progress import ProgressCallback, no_progress
 from intertwine.data import Split
 from intertwine.groups import SO3
 from intertwine.models.equidock import EquiDock, residue_graph, separate
+from intertwine.ops import RigidMotion
 from intertwine.tasks._memory import refuse_fields
 from intertwine.tasks._predictor import Predictor
 from intertwine.tasks._results import Evaluation, PredictionChunk, PredictionWriter
@@ -28,7 +29,7 @@ from intertwine.tasks.dock import DockingResult, Structure, count_clashes, docke
 from intertwine.tasks.dock.equidock._backbone import backbone
 from intertwine.tasks.dock.equidock._complexes import Complex, ComplexSet, iter_complexes, read_complexes
 from intertwine.tasks.dock.equidock._evaluation import PoseMeasures, as_evaluation
-from intertwine.tasks.dock.equidock._graphs import PoseMatrix, build_network, cloud_of, motion_matrix
+from intertwine.tasks.dock.equidock._graphs import PoseMatrix, build_network, cloud_of, motion_matrix, placed
 from intertwine.tasks.dock.equidock._plan import read_again
 
 Array = npt.NDArray[np.float64]
@@ -73,40 +74,44 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
             receptor: The protein that stays.
         """
         begin = time.perf_counter()
-        matrix = self.separated(ligand, receptor, self.motion(ligand, receptor))
+        matrix = self.motions(ligand, receptor)[SEPARATED]
         model = docked_model(ligand, receptor, matrix[:3, :3], matrix[:3, 3])
         return DockingResult(ligand, receptor, (model,), time.perf_counter() - begin)
 
-    @torch.inference_mode()
     def motion(self, ligand: Structure, receptor: Structure) -> Array:
         """The network's own motion ``(4, 4)`` of a ligand onto a receptor.
 
         Raises:
             UsageError: A protein has no residue with N, CA and C.
         """
-        graphs, k = [], self.config["network"]["neighbors"]
-        centers = [side.coordinates.mean(axis=0) for side in (ligand, receptor)]
-        for side, center in zip((ligand, receptor), centers, strict=True):
+        return self.motions(ligand, receptor)[NETWORK]
+
+    @torch.inference_mode()
+    def motions(self, ligand: Structure, receptor: Structure) -> dict[str, Array]:
+        """The motions ``(4, 4)`` of a ligand onto a receptor: the network's own, and one without clashes.
+
+        For the latter the sites that the network sees face one another, and the proteins leave one another by the
+        shortest way: `intertwine.models.equidock.face` and `separate`.
+
+        Raises:
+            UsageError: A protein has no residue with N, CA and C.
+        """
+        sides, graphs, k = (ligand, receptor), [], self.config["network"]["neighbors"]
+        centers = [side.coordinates.mean(axis=0) for side in sides]
+        for side, center in zip(sides, centers, strict=True):
             points, types, rows = backbone(side)
             if not len(rows):
                 raise UsageError(f"{side.name} has no residue with N, CA and C, which the network needs")
             points = (points - torch.from_numpy(center)).float().to(self.device)
             graphs.append(residue_graph(points, types.to(self.device), k=min(k, max(len(rows) - 1, 1))))
-        matrix: Array = motion_matrix(self.model(*graphs).motion).cpu().double().numpy()
-        left, _, right = np.linalg.svd(matrix[:3, :3])
-        matrix[:3, :3] = left @ right
-        matrix[:3, 3] += centers[1] - matrix[:3, :3] @ centers[0]
-        return matrix
-
-    def separated(self, ligand: Structure, receptor: Structure, matrix: Array) -> Array:
-        """A motion ``(4, 4)`` changed until no alpha carbons clash, as little as `separate` can."""
-        moved = ligand.moved(matrix[:3, :3], matrix[:3, 3]).alpha_carbon_coordinates
-        fixed = receptor.alpha_carbon_coordinates
-        if not (len(moved) and len(fixed)):
-            return matrix
-        away = motion_matrix(separate(torch.from_numpy(moved), torch.from_numpy(fixed))).numpy()
-        found: Array = away @ matrix
-        return found
+        pose = self.model(*graphs)
+        free = _between(placed(graphs[0].positions, graphs[1].positions, pose), *centers)
+        if any(len(graph.positions) < len(side.alpha_carbons) for graph, side in zip(graphs, sides, strict=True)):
+            # The network has not seen the residues that lack N or C.
+            moved = ligand.moved(free[:3, :3], free[:3, 3]).alpha_carbon_coordinates
+            away = separate(torch.from_numpy(moved), torch.from_numpy(receptor.alpha_carbon_coordinates))
+            free = motion_matrix(away).numpy() @ free
+        return {NETWORK: _between(pose.motion, *centers), SEPARATED: free}
 
     def read(self, source: str | None, progress: ProgressCallback) -> ComplexSet:
         """Complexes whose proteins are in their places."""
@@ -139,15 +144,10 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         generator = torch.Generator().manual_seed(seed)
         sides = [side.moved(SO3().sample(generator=generator).double().numpy(), _shift(generator)) for side in each[1:]]
         begin = time.perf_counter()
-        matrix = self.motion(sides[0], sides[1])
-        middle = time.perf_counter()
-        matrices = {NETWORK: (matrix, middle - begin)}
-        if SEPARATED in kinds:
-            free = self.separated(sides[0], sides[1], matrix)
-            matrices[SEPARATED] = free, time.perf_counter() - begin
-        found = {}
+        motions = self.motions(sides[0], sides[1])
+        seconds, found = time.perf_counter() - begin, {}
         for kind in kinds:
-            motion, seconds = matrices[kind]
+            motion = motions[kind]
             ligand = sides[0].moved(motion[:3, :3], motion[:3, 3])
             values = measure_docking(ligand, sides[1], each.ligand, each.receptor)
             found[kind] = PoseMeasures(
@@ -208,7 +208,7 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         """The motions of some ligands."""
         matrices, clashes = [], []
         for each in chunk:
-            matrix = self.separated(each.ligand, each.receptor, self.motion(each.ligand, each.receptor))
+            matrix = self.motions(each.ligand, each.receptor)[SEPARATED]
             moved = each.ligand.moved(matrix[:3, :3], matrix[:3, 3])
             matrices.append(matrix)
             clashes.append(count_clashes(moved.alpha_carbon_coordinates, each.receptor.alpha_carbon_coordinates))
@@ -232,6 +232,15 @@ class PoseTable:
         arrays = chunk.arrays
         for name, matrix, clashes in zip(chunk.names, arrays["matrix"], arrays["clashes"], strict=True):
             self._rows.writerow((name, int(clashes), *(f"{value:.10g}" for value in matrix[:3].flatten())))
+
+
+def _between(motion: RigidMotion, center_1: Array, center_2: Array) -> Array:
+    """The matrix of a motion of centered proteins, as they were given, its rotation exact."""
+    matrix: Array = motion_matrix(motion).cpu().double().numpy()
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    matrix[:3, :3] = left @ right
+    matrix[:3, 3] += center_2 - matrix[:3, :3] @ center_1
+    return matrix
 
 
 def _shift(generator: torch.Generator) -> Array:

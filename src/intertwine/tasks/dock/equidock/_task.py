@@ -55,10 +55,11 @@ class DockTask(Task):
         ]
 
     def headline(self, job: Any, metrics: dict[str, float]) -> str:
-        """Mean RMSD and clashes in validation."""
+        """Mean RMSD in validation, without clashes and of the network alone, and its clashes."""
         if job.monitor not in metrics:
             return super().headline(job, metrics)
-        return f"val complex RMSD {metrics['complex']:.2f} A, {metrics['clashes']:.0f} clashing pairs (means)"
+        alone = f"the network alone {metrics['network']:.2f} A, {metrics['clashes']:.0f} clashing pairs"
+        return f"val complex RMSD {metrics['complex']:.2f} A; {alone} (means)"
 
     def report(self, job: Any, result: FitResult, folder: Path) -> Path:
         """The page of the run: measures of held-out complexes and learning curves."""
