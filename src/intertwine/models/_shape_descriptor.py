@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from intertwine.actions import LinearAction, PointCloud
 from intertwine.groups import O3
 from intertwine.models._scalar_batch_norm import ScalarBatchNorm
+from intertwine.nn.norm import is_distributed, synchronize_moments
 from intertwine.ops import (
     neighborhood_shape,
     normal_spectrum,
@@ -29,6 +30,8 @@ _DISTANCES, _HEIGHTS, _COSINES = 6, 12, 4
 _SHARES = (1 / 3, 1 / 2)
 """The largest shares of the shortest and of the middle axis of a neighborhood."""
 _PAIR_BINS, _SURFACE_BINS = 448, 96
+_EPS = 1e-5
+"""Added to a variance, as in batch normalization."""
 
 
 class ShapeDescriptor(nn.Module):
@@ -50,7 +53,10 @@ class ShapeDescriptor(nn.Module):
     Args:
         channels: Dimension of the result.
         vectors: How many vectors each point has.
-        normals: Whether there is a unit normal up to sign before those.
+        normals: How many kinds of unit normals up to sign there are, such as those of a mesh and those that are
+            estimated from the points; 0 for none. Each kind has a place of its own before the vectors; a point has a
+            normal in one of them and zeros in the others. The invariants of a cloud are standardized by the statistics,
+            a scale and a shift of the kind that most of its points have; so the result is told the kind.
         lmax: Largest degree of the spectra.
         shells: Number of their shells.
         landmarks: Points of each cloud whose pairs with all others are counted, with normals.
@@ -60,7 +66,8 @@ class ShapeDescriptor(nn.Module):
     normals except where two distances are equal that decide which points are landmarks.
 
     Reference: Kazhdan et al., SGP 2003, for the spectrum; Osada et al., Shape distributions, ACM TOG 2002, for
-    histograms of geometric functions; Drost et al., CVPR 2010, for pairs of oriented points.
+    histograms of geometric functions; Drost et al., CVPR 2010, for pairs of oriented points; Chang et al.,
+    Domain-specific batch normalization for unsupervised domain adaptation, CVPR 2019, for kinds of normals.
 
     Example:
         >>> descriptor = ShapeDescriptor(16)
@@ -74,21 +81,22 @@ class ShapeDescriptor(nn.Module):
         channels: int,
         *,
         vectors: int = 0,
-        normals: bool = False,
+        normals: int = 0,
         lmax: int = 8,
         shells: int = 8,
         landmarks: int = 16,
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.vectors, self.normals, self.lmax, self.shells, self.landmarks = vectors, normals, lmax, shells, landmarks
+        self.vectors, self.lmax, self.shells, self.landmarks = vectors, lmax, shells, landmarks
+        self.normals = int(normals)  # True where there was one kind only
         kinds = [
             *(_surface_sizes(lmax, shells) if normals else [(lmax + 1) * shells * (shells + 1) // 2 + 2 * _BINS]),
-            *[_DISTANCES * _HEIGHTS + normals * _HEIGHTS * _COSINES] * vectors,
+            *[_DISTANCES * _HEIGHTS + bool(normals) * _HEIGHTS * _COSINES] * vectors,
         ]
         invariants = sum(kinds)
         self.layers = nn.Sequential(
-            ScalarBatchNorm(invariants),
+            _NormByKind(invariants, normals) if normals > 1 else ScalarBatchNorm(invariants),
             nn.Dropout(dropout),
             nn.Linear(invariants, channels, bias=False, dtype=torch.float32),
             ScalarBatchNorm(channels),
@@ -122,10 +130,13 @@ class ShapeDescriptor(nn.Module):
             ``(num_clouds, channels)``.
         """
         batch, num_clouds = resolve_batch(positions, batch, num_clouds)
-        normals = None
+        normals = kind = None
         if self.normals:
             assert vectors is not None, "there are vectors where some are declared"
-            normals, vectors = vectors[:, :3], vectors[:, 3:]
+            first, vectors = vectors.tensor_split([3 * self.normals], 1)
+            by_kind = first.unflatten(1, (self.normals, 3))
+            normals = by_kind.sum(1)
+            kind = segment_mean(by_kind.square().sum(2), batch, num_clouds).argmax(1)
         spectrum = shell_spectrum(positions, batch, num_clouds, lmax=self.lmax, shells=self.shells, normals=normals)
         if normals is None:
             shape = neighborhood_shape(positions, edges)
@@ -142,7 +153,9 @@ class ShapeDescriptor(nn.Module):
             assert vectors is not None, "there are vectors where some are declared"
             heights = self._heights(vectors.unflatten(1, (self.vectors, 3)), normals, positions, batch, num_clouds)
             invariants.append(segment_mean(heights, batch, num_clouds))
-        described: Tensor = self.layers(torch.cat(invariants, 1))
+        norm, layers = self.layers[0], self.layers[1:]
+        joined = torch.cat(invariants, 1)
+        described: Tensor = layers(norm(joined, kind) if self.normals > 1 else norm(joined))
         return described
 
     def _heights(
@@ -157,6 +170,58 @@ class ShapeDescriptor(nn.Module):
             angles = soft_histogram((vectors * normals[:, None]).sum(2).square(), 0.0, 1.0, _COSINES)
             joint.append((angles[..., :, None] * heights[..., None, :]).flatten(2))
         return torch.cat(joint, 2).flatten(1)
+
+
+class _NormByKind(nn.Module):
+    """Standardization of rows of several kinds, each by the mean and variance of all rows of its kind in training.
+
+        y = scale_k (x - mean_k) / sqrt(variance_k + eps) + shift_k
+
+    for a row of kind k, with a scale and a shift that are trained. A batch has few rows of a kind, so its own
+    statistics would be noise; those of all rows before serve because rows are data, which do not drift as weights do.
+
+    Args:
+        channels: Number of scalars in a row.
+        kinds: How many kinds there are.
+
+    Reference: Chan, Golub, LeVeque, Updating formulae for computing sample variances, 1979.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(self, channels: int, kinds: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(kinds, channels, dtype=torch.float32))
+        self.shift = nn.Parameter(torch.zeros(kinds, channels, dtype=torch.float32))
+        self.register_buffer("mean", torch.zeros(kinds, channels, dtype=torch.float32))
+        self.register_buffer("variance", torch.ones(kinds, channels, dtype=torch.float32))
+        self.register_buffer("count", torch.zeros(kinds, dtype=torch.float32))
+
+    def forward(self, rows: Tensor, kind: Tensor) -> Tensor:
+        """Standardize ``(N, channels)``, row n of kind[n]."""
+        if self.training:
+            self._update(rows, kind)
+        scale = self.scale * torch.rsqrt(self.variance + _EPS)
+        shift = self.shift - self.mean * scale
+        return rows * scale[kind] + shift[kind]
+
+    @torch.no_grad()
+    def _update(self, rows: Tensor, kind: Tensor) -> None:
+        """The statistics with those of further rows, of all processes."""
+        for number in range(len(self.count)):
+            own = rows[kind == number]
+            count: float = len(own)
+            mean = own.sum(0) / max(count, 1)
+            variance = (own - mean).square().sum(0) / max(count, 1)
+            if is_distributed():
+                mean, variance, count = synchronize_moments(mean, variance, len(own))
+            self.count[number] += count
+            share = count / self.count[number].clamp_min(1)
+            change = mean - self.mean[number]
+            self.mean[number] += share * change
+            self.variance[number].lerp_(variance, share).add_(share * (1 - share) * change.square())
 
 
 class _EqualWeights(nn.Module):

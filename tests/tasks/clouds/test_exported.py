@@ -16,6 +16,7 @@ from intertwine.data import read_shapes
 from intertwine.export import export_cloud_network, load_program, nearest_neighbors, save_program
 from intertwine.export._clouds import farthest_points
 from intertwine.ops import farthest_point_sampling, knn_graph
+from intertwine.tasks.classify import Classifier
 from intertwine.tasks.clouds import _exported
 from intertwine.tasks.clouds._encoders import describe_encoder
 from intertwine.tasks.segment import Segmenter
@@ -107,6 +108,26 @@ def test_parts_with_categories(tmp_path):
         inputs = (x + category, blank, torch.tensor([category]))
         assert torch.allclose(function(*inputs)[0], module(*inputs)[0], atol=1e-5)
     assert not torch.allclose(function(x, blank, torch.tensor([1]))[0], module(x, blank, torch.tensor([2]))[0])
+
+
+@torch.no_grad()
+def test_the_network_in_the_file_is_told_which_normals_it_has():
+    encoder = describe_encoder(
+        "message", "none", group="O3", layers=1, levels=0, hidden="4x0e", width=4, neighbors=3, cutoff=1.0
+    )
+    descriptor = {"normals": 2, "channels": 4, "lmax": 2, "shells": 2, "landmarks": 2}
+    torch.manual_seed(0)
+    network = Classifier(2, encoder, vectors=2, channels=4, hidden=4, descriptor=descriptor).eval()
+    network.descriptor.layers[0].shift[1] += 10
+    module = _exported.ExportedClouds(network, 3, always=False)
+    x = torch.randn(12, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = (x - x.mean(0)) / (x - x.mean(0)).norm(dim=1).max()
+    given, blank = torch.nn.functional.normalize(x.flip(1), dim=1), torch.zeros_like(x)
+    for normals, places in ((given, [given, blank]), (blank, [blank, _exported.plane_normals(x)])):
+        found = module(x.float(), normals.float())[0]
+        right, wrong = (network(torch.cat(v, 1).float(), x.float(), knn_graph(x, 3)) for v in (places, places[::-1]))
+        assert torch.allclose(found, right, atol=1e-5)
+        assert not torch.allclose(found, wrong, atol=1e-3, rtol=0)
 
 
 def test_other_formats_are_refused(at_shapes, tmp_path):

@@ -48,19 +48,26 @@ def prepare(shapes):
     return build
 
 
-def kinds(clouds, own, estimated):
+def kinds(clouds, own, estimated, places):
     """For each cloud of a batch, whether all its normals are these, and whether all are those, up to sign."""
-    vectors = clouds.point_fields["vectors"][:, :3].double()
+    normals = clouds.point_fields["vectors"][:, : 3 * places].unflatten(1, (places, 3)).sum(1).double()
     parts = [
-        (vectors * other.double()).sum(1).abs().unflatten(0, (-1, 48)).amin(1) > 1 - 1e-4 for other in (own, estimated)
+        (normals * other.double()).sum(1).abs().unflatten(0, (-1, 48)).amin(1) > 1 - 1e-4 for other in (own, estimated)
     ]
     return torch.stack(parts, 1)
+
+
+def told(clouds):
+    """For each cloud of a batch, whether all its normals are in the place of estimated ones, the other place empty."""
+    own, estimated = clouds.point_fields["vectors"][:, :6].unflatten(1, (2, 3)).square().sum(2).bool().T
+    assert not (own & estimated).any()
+    return estimated.unflatten(0, (-1, 48)).all(1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_so_many_training_clouds_have_estimated_normals(prepare, share):
     job = prepare(estimated_normals=share, vertical=True)
-    dataset = job._train
+    dataset, places = job._train, 2 if share == 0.3 else 1
     estimated = estimate_normals(PointCloudSet(dataset.positions, dataset.clouds.offsets))
     own = dataset.clouds.point_fields["vectors"][:, :3]
     assert ((own * estimated).sum(1).abs().unflatten(0, (-1, 48)).amin(1) < 0.9).all() or share == 1.0
@@ -69,8 +76,10 @@ def test_so_many_training_clouds_have_estimated_normals(prepare, share):
         batch = job.train_batch(every, seed).clouds
         assert batch.vectors == {"vectors"}
         assert set(batch.point_fields) == {"vectors"}
-        assert torch.equal(batch.point_fields["vectors"][:, 3:], torch.tensor([[0.0, 0, 1]]).expand(len(own), 3))
-        taken.append(kinds(batch, own, estimated))
+        assert batch.point_fields["vectors"].shape[1] == 3 * places + 3
+        assert torch.equal(batch.point_fields["vectors"][:, -3:], torch.tensor([[0.0, 0, 1]]).expand(len(own), 3))
+        taken.append(kinds(batch, own, estimated, places))
+        assert places == 1 or torch.equal(told(batch), taken[-1][:, 1])
     counted = torch.stack(taken).double().flatten(0, 1)
     assert torch.allclose(counted.sum(1), torch.ones(()).double() + (share == 1.0))
     assert float(counted[:, 1].mean()) == pytest.approx(share, abs=0.08)  # four standard deviations
@@ -90,8 +99,11 @@ def test_validation_is_on_both(prepare):
     job.model.eval()
     batch = job.validation_batch(torch.arange(6))
     own = job._validation.clouds.point_fields["vectors"][:, :3]
-    assert kinds(batch.clouds, own, own).all()
-    assert kinds(batch.estimated, estimate_normals(job._validation.clouds), own)[:, 0].all()
+    assert kinds(batch.clouds, own, own, 2).all()
+    assert kinds(batch.estimated, estimate_normals(job._validation.clouds), own, 2)[:, 0].all()
+    assert told(batch.estimated).all()
+    assert not told(batch.clouds).any()
+    assert not told(batch.rotated).any()
     found = {name: float(total) / count for name, (total, count) in job.metrics(batch).items()}
     truth = batch.clouds.cloud_fields["classes"]
     assert list(found) == ["loss", "accuracy", "estimated", "rotated", "change"]
@@ -101,6 +113,31 @@ def test_validation_is_on_both(prepare):
     predicted = job.logits(batch.estimated).argmax(1)
     assert found["estimated"] == pytest.approx(float((predicted == truth).double().mean()))
     assert found["change"] < 1e-4
+
+
+@torch.no_grad()
+def test_the_network_is_told_which_normals_it_has(prepare):
+    job = prepare(estimated_normals=0.5)
+    job.logits(job.train_batch(torch.arange(12), 0).clouds)  # statistics of each kind
+    model = job.model.eval()
+    clouds = job.validation_batch(torch.arange(6)).clouds
+    vectors, *others = clouds.point_fields["vectors"], clouds.positions, clouds.edges, clouds.batch, clouds.num_clouds
+    for part in (model, model.descriptor, lambda *inputs: model._encoded(*inputs)[0]):
+        assert torch.allclose(part(-vectors, *others), part(vectors, *others), atol=1e-5)
+        assert (part(vectors.roll(3, 1), *others) - part(vectors, *others)).abs().max() > 1e-3
+
+
+def test_a_run_of_before_is_not_told(prepare):
+    job = prepare(estimated_normals=0.5)
+    config = json.loads(json.dumps(job.config))
+    config["model"]["descriptor"]["normals"] = True
+    before = tasks.get("classify").build(config, json.loads(json.dumps(job.split)))
+    batch = job.train_batch(torch.arange(12), 3).clouds
+    assert 0 < int(told(batch).sum()) < 12
+    found = before.train_batch(torch.arange(12), 3).clouds.point_fields["vectors"]
+    assert torch.equal(found, batch.point_fields["vectors"].unflatten(1, (2, 3)).sum(1))
+    assert before.model.vectors == 1
+    assert "descriptor.layers.0.running_mean" in before.model.state_dict()
 
 
 @pytest.mark.parametrize(
@@ -133,6 +170,7 @@ def test_a_folder_of_meshes_and_clouds(prepare):
     assert prepare(estimated_normals=0.75).config["estimated_normals"] == 0.75
     job = prepare()
     assert job.config["estimated_normals"] == 0.5  # the kind of a file may be told by its class, and must not tell it
+    assert job.config["model"]["descriptor"]["normals"] == 1  # nor is the model told
     assert job.train_batch(torch.arange(12), 0).clouds.point_fields["vectors"].shape == (12 * 48, 3)
 
 

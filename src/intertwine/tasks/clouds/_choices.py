@@ -18,16 +18,24 @@ PROTOCOLS = tuple(f"{train}/{test}" for train in ROTATIONS for test in ROTATIONS
 """Rotations of clouds in training, and in the test."""
 
 DESCRIPTORS: dict[str, dict[str, Any] | None] = {
-    "surface": {"channels": 128, "normals": True, "lmax": 8, "shells": 6, "landmarks": 16, "dropout": 0.3},
+    "surface": {"channels": 128, "normals": 1, "lmax": 8, "shells": 6, "landmarks": 16, "dropout": 0.3},
     "shape": {"channels": 128, "lmax": 8, "shells": 8, "dropout": 0.3},
     "none": None,
 }
 """Descriptors of whole clouds by name, each with the arguments of its class."""
 
 
+def normal_kinds(model: Mapping[str, Any]) -> int:
+    """How many kinds of normals up to sign a model tells apart, 0 for a model without; ``model`` is its configuration.
+
+    Two are those of files, and those that are estimated from the points. Checkpoints of before tell none apart.
+    """
+    return int((model.get("descriptor") or {}).get("normals", 0))
+
+
 def needs_normals(model: Mapping[str, Any]) -> bool:
     """Whether the descriptor of a model takes normals up to sign; ``model`` is its part of the configuration."""
-    return bool((model.get("descriptor") or {}).get("normals", False))
+    return normal_kinds(model) > 0
 
 
 def estimated_share(config: Mapping[str, Any]) -> float:

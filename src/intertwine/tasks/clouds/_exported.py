@@ -15,7 +15,7 @@ from intertwine.tasks._exported import TOLERANCE, Check, ExportResult
 from intertwine.tasks._output import output_file
 from intertwine.tasks.clouds._choices import estimated_share
 from intertwine.tasks.clouds._encoders import find_encoder
-from intertwine.tasks.clouds._job import network_inputs
+from intertwine.tasks.clouds._job import network_inputs, normals_by_kind
 from intertwine.tasks.clouds._network import CloudNetwork
 
 INPUTS = {
@@ -57,7 +57,8 @@ class ExportedClouds(nn.Module):
             lengths = given.square().sum(1, keepdim=True)
             known = (lengths > 0) & (not self.always)
             unit = given * torch.rsqrt(lengths.clamp_min(_SMALLEST))
-            vectors = torch.cat([torch.where(known, unit, plane_normals(points)), others], 1)
+            normals = torch.where(known, unit, plane_normals(points))
+            vectors = torch.cat([normals_by_kind(normals, ~known[:, 0], self.network.unoriented), others], 1)
         edges = nearest_neighbors(points, self.neighbors, None, None, None)
         inputs = (vectors.float(), points.float(), edges, None, None)
         logits: Tensor = self.network(*inputs, *category)
@@ -127,16 +128,30 @@ def export_clouds(
 def _arguments(network: CloudNetwork, cloud: PointCloudBatch) -> tuple[Tensor, ...]:
     """The inputs of the program for a cloud."""
     vectors, positions, _, _, _, *category = network_inputs(network, cloud)
-    return (positions, positions[:, :0] if vectors is None else vectors, *category)
+    if vectors is None:
+        return (positions, positions[:, :0], *category)
+    if network.unoriented:
+        normals, others = _split(network, vectors)
+        vectors = torch.cat([normals.sum(1), others], 1)
+    return (positions, vectors, *category)
 
 
 def _logits(network: CloudNetwork, cloud: PointCloudBatch, *, estimate: bool) -> Tensor:
     """What the network gives for a cloud, with normals up to sign that are estimated as in the program if wanted."""
     vectors, *others = network_inputs(network, cloud)
     if estimate:
-        vectors = torch.cat([plane_normals(cloud.positions.double()).to(vectors), vectors[:, 3:]], 1)
+        normals = plane_normals(cloud.positions.double()).to(vectors)
+        estimated = torch.ones(len(normals), dtype=torch.bool)
+        given = normals_by_kind(normals, estimated, network.unoriented)
+        vectors = torch.cat([given, _split(network, vectors)[1]], 1)
     logits: Tensor = network(vectors, *others)
     return logits
+
+
+def _split(network: CloudNetwork, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """The normals up to sign of each kind (P, kinds, 3), and the other vectors (P, 3 V)."""
+    normals, others = vectors.tensor_split([3 * network.unoriented], 1)
+    return normals.unflatten(1, (network.unoriented, 3)), others
 
 
 def _moved(

@@ -18,16 +18,17 @@ from intertwine.data import (
     estimate_normals,
 )
 from intertwine.ops import safe_normalize
-from intertwine.tasks.clouds._choices import AXES, ROTATIONS, estimated_share, needs_normals
+from intertwine.tasks.clouds._choices import AXES, ROTATIONS, estimated_share, normal_kinds
 from intertwine.tasks.clouds._network import CloudNetwork
 from intertwine.tasks.clouds._rotations import random_rotations
+from intertwine.tasks.clouds._source import own_normals
 from intertwine.training import normal_per_example
 
 if TYPE_CHECKING:
     from intertwine.tasks.clouds._options import CloudOptions
 
 VECTORS, ESTIMATED = "vectors", "estimated"
-"""The point fields that hold the input vectors of a network, and the normals that may stand for the first of them."""
+"""The point fields that hold the input vectors of a network, and estimated normals that may stand for the first."""
 
 _QUATERNION, _SCALE, _SAMPLE, _STRETCH, _NORMALS = 4, 1, 1, 3, 1
 """How many random numbers of a cloud are used for what."""
@@ -221,12 +222,12 @@ def pick_samples(shapes: Tensor, normals: Tensor, samples: int) -> Tensor:
 
 
 def choose_normals(clouds: PointCloudBatch, chosen: Tensor) -> PointCloudBatch:
-    """Clouds whose first input vectors, of these clouds (B,) bool, are the estimated normals, if there are any."""
+    """Clouds whose normals up to sign, of these clouds (B,) bool, are the estimated ones, if there are any."""
     fields = dict(clouds.point_fields)
     estimated = fields.pop(ESTIMATED, None)
     if estimated is None:
         return clouds
-    first, others = fields[VECTORS].tensor_split([3], 1)
+    first, others = fields[VECTORS].tensor_split([estimated.shape[1]], 1)
     fields[VECTORS] = torch.cat([torch.where(chosen[clouds.batch, None], estimated.to(first), first), others], 1)
     return replace(clouds, point_fields=fields, vectors=(VECTORS,))
 
@@ -239,7 +240,10 @@ def network_dataset(clouds: PointCloudSet, config: dict[str, Any], *, estimate: 
         config: Of the run.
         estimate: Whether they have estimated normals as well, for `choose_normals`.
     """
-    vectors = {VECTORS: input_vectors(clouds, config), ESTIMATED: estimate_normals(clouds) if estimate else None}
+    vectors = {VECTORS: input_vectors(clouds, config)}
+    if estimate:
+        every = torch.ones(len(clouds.positions), dtype=torch.bool)
+        vectors[ESTIMATED] = normals_by_kind(estimate_normals(clouds), every, normal_kinds(config["model"]))
     known = {name: values for name, values in vectors.items() if values is not None}
     labeled = clouds.select_fields("classes", "parts")
     labeled = replace(labeled, point_fields={**labeled.point_fields, **known}, vectors=tuple(known))
@@ -247,8 +251,8 @@ def network_dataset(clouds: PointCloudSet, config: dict[str, Any], *, estimate: 
 
 
 def normal_count(config: dict[str, Any]) -> int:
-    """How many input vectors of each point are normals: one up to sign for the descriptor, and an oriented one."""
-    return int(needs_normals(config["model"])) + int(config["normals"])
+    """How many input vectors of each point are normals: one up to sign of each kind, and an oriented one."""
+    return normal_kinds(config["model"]) + int(config["normals"])
 
 
 def vector_count(config: dict[str, Any]) -> int:
@@ -256,11 +260,33 @@ def vector_count(config: dict[str, Any]) -> int:
     return normal_count(config) + int(config["vertical"])
 
 
+def normals_by_kind(normals: Tensor, estimated: Tensor, kinds: int) -> Tensor:
+    """Normals up to sign as inputs of a network: each in the place of its kind, zeros in the others.
+
+    Args:
+        normals: (N, 3).
+        estimated: (N,) bool, which of them are estimated.
+        kinds: How many the network tells apart; see `normal_kinds`.
+
+    Returns:
+        (N, 3 kinds): of two, those of files before estimated ones.
+
+    >>> normals_by_kind(torch.eye(3)[1:], torch.tensor([False, True]), 2).tolist()
+    [[0.0, 1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+    kind = estimated.long().clamp(max=kinds - 1)
+    own = kind[:, None] == torch.arange(kinds, device=kind.device)
+    return (normals[:, None] * own[:, :, None]).flatten(1)
+
+
 def input_vectors(clouds: PointCloudSet, config: dict[str, Any]) -> Tensor | None:
     """(N, 3 V) float64, the input vectors of each point: its normals, the up vector; None if the model takes none."""
     vectors: list[Tensor] = []
-    if normals := normal_count(config):
-        vectors += [clouds.point_fields["normals"].to(torch.float64)] * normals
+    if normal_count(config):
+        normals = clouds.point_fields["normals"].to(torch.float64)
+        estimated = ~own_normals(clouds)[clouds.batch]
+        vectors.append(normals_by_kind(normals, estimated, normal_kinds(config["model"])))
+        vectors += [normals] * config["normals"]
     if config["vertical"]:
         up_vector = torch.eye(3, dtype=torch.float64)[AXES.index(config["up"])]
         vectors.append(up_vector.expand(len(clouds.positions), 3))

@@ -13,7 +13,7 @@ from intertwine.groups import Group
 from intertwine.models import ScalarBatchNorm, ShapeDescriptor
 from intertwine.ops import segment_max, segment_mean
 from intertwine.tasks.clouds._builders import build_encoder
-from intertwine.tasks.clouds._choices import needs_normals
+from intertwine.tasks.clouds._choices import normal_kinds
 from intertwine.tasks.clouds._encoders import thins_points
 
 
@@ -27,12 +27,13 @@ class CloudNetwork(nn.Module):
     points, or all clouds, have in common says nothing and would drown the rest.
 
     A first vector n_i that is known up to sign, the unoriented normal, goes in as ``(n_i . r_i)^2`` and
-    ``(n_i . r_i) n_i`` instead.
+    ``(n_i . r_i) n_i`` instead. Where a network tells kinds of normals apart, each has a place of its own among the
+    first vectors, with zeros in the others: n_i is their sum, and their squared lengths but the first go in too.
 
     Args:
         encoder: What `describe_encoder` gave.
         vectors: How many vectors v_i of each point go in as well: the normal of the surface, the up vector. If the
-            descriptor has normals, the first is a normal up to sign.
+            descriptor has normals, the first are normals up to sign, one of each kind.
         channels: Invariants of a point.
         by_point: Whether each point is asked for; if not, those at which the encoder ends will do.
         descriptor: Arguments of `ShapeDescriptor`, whose result is appended to the invariants of the whole; or None.
@@ -57,11 +58,11 @@ class CloudNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.vectors = vectors
-        self.unoriented = needs_normals({"descriptor": descriptor})
+        self.unoriented = normal_kinds({"descriptor": descriptor})
         self._at_some_points = not by_point and encoder["frame"] == "none" and thins_points(encoder)
-        self.encoder = build_encoder(
-            encoder, f"{1 + vectors}x0e + {1 + vectors}x1o", f"{channels}x0e", by_point=by_point
-        )
+        told = max(0, self.unoriented - 1)
+        rep_in = f"{1 + vectors}x0e + {1 + vectors - told}x1o"
+        self.encoder = build_encoder(encoder, rep_in, f"{channels}x0e", by_point=by_point)
         self.point = nn.Sequential(_batch_norm(channels), *layer(channels, channels))
         rep: Any = self.encoder.rep_in
         group: Group = rep.group
@@ -98,12 +99,14 @@ class CloudNetwork(nn.Module):
         if vectors.shape[1] != 3 * self.vectors:
             raise ValueError(f"this network takes {self.vectors} vectors of each point, got {vectors.shape[1] / 3:g}")
         centered = positions - segment_mean(positions, batch, structures).index_select(0, batch)
-        heights = (vectors.unflatten(1, (self.vectors, 3)) * centered[:, None]).sum(2)
+        normals, others = vectors.unflatten(1, (self.vectors, 3)).tensor_split([self.unoriented], 1)
+        heights = (others * centered[:, None]).sum(2)
         if self.unoriented:
-            first = heights[:, :1]
-            vectors = torch.cat([first * vectors[:, :3], vectors[:, 3:]], 1)
-            heights = torch.cat([first.square(), heights[:, 1:]], 1)
-        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, vectors], 1)
+            normal = normals.sum(1)
+            height = (normal * centered).sum(1, keepdim=True)
+            heights = torch.cat([normals[:, 1:].square().sum(2), height.square(), heights], 1)
+            others = torch.cat([(height * normal)[:, None], others], 1)
+        features = torch.cat([torch.ones_like(positions[:, :1]), heights, centered, others.flatten(1)], 1)
         inputs = features, centered, edges, batch, structures
         encoder: Any = self.encoder
         return encoder.at_points(*inputs) if self._at_some_points else (encoder(*inputs), batch)

@@ -53,6 +53,7 @@ def plan(
         prescribed=clouds.split is not None,
     )
     _check_split(clouds, split, options.data)
+    share = _estimated(options, clouds)
     config = {
         "data": describe_source(options.data, source, clouds),
         "classes": list(clouds.label_names["classes"]),
@@ -76,12 +77,12 @@ def plan(
             "channels": _CHANNELS,
             "hidden": _CHANNELS,
             "dropout": options.dropout,
-            "descriptor": _descriptor(options),
+            "descriptor": _descriptor(options, told=0 < share < 1 and bool(own_normals(clouds).all())),
         },
         "augment": options.augment,
         "jitter": options.jitter,
         "stretch": options.stretch,
-        "estimated_normals": _estimated(options, clouds),
+        "estimated_normals": share,
         "smoothing": options.smoothing,
         "seed": options.seed,
     }
@@ -89,10 +90,18 @@ def plan(
     return config, split.to_json(), clouds
 
 
-def _descriptor(options: CloudOptions) -> dict[str, Any] | None:
-    """The arguments of the descriptor; without dropout where there is none in the head."""
+def _descriptor(options: CloudOptions, *, told: bool) -> dict[str, Any] | None:
+    """The arguments of the descriptor; without dropout where there is none in the head.
+
+    Args:
+        options: The options.
+        told: Whether normals of files and estimated ones are told apart. Not where files differ in which they have, for
+            it might tell their class.
+    """
     chosen = DESCRIPTORS[options.descriptor]
-    return chosen if chosen is None or options.dropout else {**chosen, "dropout": 0.0}
+    if chosen is None:
+        return None
+    return chosen | ({} if options.dropout else {"dropout": 0.0}) | ({"normals": 2} if told else {})
 
 
 def _estimated(options: CloudOptions, clouds: PointCloudSet) -> float:
