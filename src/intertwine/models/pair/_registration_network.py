@@ -139,11 +139,14 @@ class RegistrationNetwork(nn.Module):
         """The motions ``(B, 3, 3)`` and ``(B, 3)`` that most matches agree on, refined by matches near them.
 
         The first is that of the largest consensus. Then points that the last motion leaves apart are less similar by
-        :math:`|R p_i + t - q_j|^2 / 2 r^2`, and the new plan gives the next motion; r is halved on the way.
+        :math:`|R p_i + t - q_j|^2 / 2 r^2`, and the new plan gives the next motion; r is halved on the way. All
+        of this is in float64: of single precision, poor matches leave few digits.
 
         Args:
             found: Matches, such as those of ``match``.
         """
+        dtype = found.plan.dtype
+        found = SoftMatches(*(part.double() if part.is_floating_point() else part for part in found))
         motion = consensus(found.plan, found.points_1, found.points_2, self.radius)
         for step in range(_STEPS):
             radius = self.radius * 0.5 ** (step / (_STEPS - 1))
@@ -151,7 +154,7 @@ class RegistrationNetwork(nn.Module):
             scores = found.scores - 0.5 * (left / radius) ** 2
             plan = self._plan(scores, found.bin_score, found.mask_1, found.mask_2)
             motion = motion_of_plan(plan, found.points_1, found.points_2)
-        return motion
+        return RigidMotion(motion.rotation.to(dtype), motion.translation.to(dtype))
 
     def _encoded(self, first: _Batched, second: _Batched) -> Padded:
         """The features of the first clouds, then of the second ones."""
