@@ -67,10 +67,11 @@ def test_law_and_swap(given):
 
 
 def test_sites_that_look_the_same_way_and_sites_without_a_direction(given):
-    motion, _, centers = given
+    motion, sites, centers = given
     still = RigidMotion(torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
     away = torch.tensor([0.0, 0, 1], dtype=torch.float64)
     found = face(still, (centers[0] + away, centers[1] + away), centers).rotation
     assert torch.allclose(found @ away, -away)
     assert torch.allclose(torch.linalg.det(found), torch.ones((), dtype=torch.float64))
-    assert torch.equal(face(motion, centers, centers).rotation, motion.rotation)
+    for without in (centers, (centers[0], sites[1]), (sites[0], centers[1])):
+        assert torch.equal(face(motion, without, centers).rotation, motion.rotation)
