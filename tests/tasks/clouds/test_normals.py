@@ -202,8 +202,11 @@ def test_a_model_of_meshes_takes_the_normals_of_meshes_and_estimates_those_of_cl
         warnings.simplefilter("error")
         found, bare = probabilities(model, "boxes"), probabilities(model, "bare")
     clouds = read_shapes("boxes", 32)
-    for given, predicted in ((clouds, found), (replace_normals(clouds), bare)):
-        logits = model.logits(model.dataset(given).batch(range(24)))
+    for place, given, predicted in ((0, clouds, found), (1, replace_normals(clouds), bare)):
+        dataset = model.dataset(given)
+        used = dataset.clouds.point_fields["vectors"].unflatten(1, (2, 3)).square().sum(2)
+        assert torch.equal(used.bool(), torch.arange(2) == torch.full_like(used, place))
+        logits = model.logits(dataset.batch(range(24)))
         assert torch.allclose(logits.softmax(1), predicted.to(logits), atol=1e-4)
     assert (found - bare).abs().amax(1).min() > 1e-4
     model.validation = {"accuracy": 0.8, "estimated": 0.7}
