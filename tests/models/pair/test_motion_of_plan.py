@@ -3,7 +3,7 @@
 import torch
 
 from intertwine.groups import SO3
-from intertwine.models.pair._consensus import consensus, motion_of_plan
+from intertwine.models.pair._consensus import _aligned, consensus, motion_of_plan
 
 
 def test_exact_pairs_give_their_motion_and_heavier_pairs_count_more():
@@ -41,3 +41,15 @@ def test_a_minority_of_right_matches_decides_and_moves_with_the_clouds():
     assert torch.allclose(moved.rotation, h @ found.rotation @ g.mT, atol=1e-9)
     back = consensus(plan.mT, q, p, 0.05)
     assert torch.allclose(back.rotation, found.rotation.mT, atol=1e-9)
+
+
+def test_where_matches_are_on_a_line_the_others_decide():
+    """Three matches on a line have the weight, two beside it nearly none."""
+    p = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0], [1, 0, 2]], dtype=torch.float64)
+    rotation = SO3().sample(generator=torch.Generator().manual_seed(0))
+    weights, every = torch.tensor([1.0, 1, 1, 0, 0]).double(), torch.ones(1, 5, dtype=torch.float64)
+    found = _aligned(weights[None, None], every, p[None], (p @ rotation.mT + 1)[None])
+    assert torch.allclose(found.rotation[0, 0], rotation, atol=1e-9)
+    assert torch.allclose(found.translation[0, 0], torch.ones(3).double(), atol=1e-9)
+    nowhere = consensus(torch.zeros(1, 5, 5).double(), p[None], p[None], 0.1)
+    assert all(bool(part.isfinite().all()) for part in nowhere)

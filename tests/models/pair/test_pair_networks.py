@@ -5,6 +5,7 @@ import torch
 
 from intertwine.groups import SO3, Octahedral
 from intertwine.models import DenseEncoder, PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
+from intertwine.models.pair import SoftMatches
 from intertwine.models.pair._dense_encoder import _kernels, _products
 from intertwine.ops import knn_graph
 
@@ -53,6 +54,19 @@ def test_registration_network(rep_in, lawful):
     assert torch.allclose(back.translation, -found.rotation.mT @ found.translation, atol=1e-10)
     (found.rotation.sum() + found.translation.square().sum()).backward()
     assert all(bool(x.grad.isfinite().all()) for x in net.parameters() if x.grad is not None)
+
+
+def test_motions_of_single_precision_lose_nothing():
+    """Matches in float32 give the motions that the same numbers give in float64."""
+    net = RegistrationNetwork(dense("1x0"), "2x(1,1)", superpoints=8, radius=0.5).double()
+    clouds = [(sample(n, n)[:, :1], sample(n, n + 1)) for n in (30, 25)]
+    with torch.no_grad():
+        single = [x.float() if x.is_floating_point() else x for x in net.match(*clouds)[1]]
+        found = net.motions(SoftMatches(*single))
+        exact = net.motions(SoftMatches(*(x.double() if x.is_floating_point() else x for x in single)))
+    for part, expected in zip(found, exact, strict=True):
+        assert part.dtype == torch.float32
+        assert torch.equal(part, expected.float())
 
 
 def test_a_batch_of_pairs_equals_a_loop():
