@@ -249,6 +249,17 @@ def run_options(bundle, tmp_path):
     return prepare
 
 
+def test_a_run_of_before_is_used_but_not_resumed(run_options):
+    """It has no noise, no weight of sites and no dropout in its configuration."""
+    task, job = get("dock"), run_options()
+    config = {name: value for name, value in job.config.items() if name != "noise"}
+    config["network"] = {name: value for name, value in config["network"].items() if name != "dropout"}
+    config["loss"] = {name: value for name, value in config["loss"].items() if name != "sites"}
+    assert task.predictor_type().build_model(config).dropout.p == 0
+    with pytest.raises(UsageError, match=r"cannot go on; train again: intertwine fit dock .* --config"):
+        task.build(config, job.split)
+
+
 def test_measures_of_the_true_motion_are_perfect(run_of_truth):
     found = run_of_truth
     assert found["network"].complex_rmsd < 1e-6
@@ -267,14 +278,15 @@ def run_of_truth(bundle, monkeypatch):
     empty = torch.zeros(0, dtype=torch.long)
     predictor = DockPredictor(DockPredictor.build_model(config), config, Split(0, empty, empty, empty, 0))
 
-    def known(ligand, receptor):
+    def known(ligand, receptor, kind):
+        assert kind == "network"
         R1, t1 = superposition(ligand.coordinates, bundle[0].coordinates)
         R2, t2 = superposition(receptor.coordinates, bundle[1].coordinates)
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = R2.T @ R1, R2.T @ (t1 - t2)
         return matrix
 
-    monkeypatch.setattr(predictor, "motions", lambda *sides: {"network": known(*sides)})
+    monkeypatch.setattr(predictor, "motion", known)
     return predictor.measured(Complex("a", *bundle), 3, ("network",))
 
 

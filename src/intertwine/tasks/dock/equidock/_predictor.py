@@ -74,24 +74,20 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
             receptor: The protein that stays.
         """
         begin = time.perf_counter()
-        matrix = self.motions(ligand, receptor)[SEPARATED]
+        matrix = self.motion(ligand, receptor, SEPARATED)
         model = docked_model(ligand, receptor, matrix[:3, :3], matrix[:3, 3])
         return DockingResult(ligand, receptor, (model,), time.perf_counter() - begin)
 
-    def motion(self, ligand: Structure, receptor: Structure) -> Array:
-        """The network's own motion ``(4, 4)`` of a ligand onto a receptor.
-
-        Raises:
-            UsageError: A protein has no residue with N, CA and C.
-        """
-        return self.motions(ligand, receptor)[NETWORK]
-
     @torch.inference_mode()
-    def motions(self, ligand: Structure, receptor: Structure) -> dict[str, Array]:
-        """The motions ``(4, 4)`` of a ligand onto a receptor: the network's own, and one without clashes.
+    def motion(self, ligand: Structure, receptor: Structure, kind: str = NETWORK) -> Array:
+        """The motion ``(4, 4)`` of a ligand onto a receptor.
 
-        For the latter the sites that the network sees face one another, and the proteins leave one another by the
-        shortest way: `intertwine.models.equidock.face` and `separate`.
+        Args:
+            ligand: The protein that moves.
+            receptor: The protein that stays.
+            kind: "network" for its own motion, or "without clashes": then the sites that the network sees face one
+                another, and the proteins leave one another by the shortest way (`intertwine.models.equidock.face` and
+                `separate`).
 
         Raises:
             UsageError: A protein has no residue with N, CA and C.
@@ -105,13 +101,15 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
             points = (points - torch.from_numpy(center)).float().to(self.device)
             graphs.append(residue_graph(points, types.to(self.device), k=min(k, max(len(rows) - 1, 1))))
         pose = self.model(*graphs)
+        if kind == NETWORK:
+            return _between(pose.motion, *centers)
         free = _between(placed(graphs[0].positions, graphs[1].positions, pose), *centers)
         if any(len(graph.positions) < len(side.alpha_carbons) for graph, side in zip(graphs, sides, strict=True)):
             # The network has not seen the residues that lack N or C.
             moved = ligand.moved(free[:3, :3], free[:3, 3]).alpha_carbon_coordinates
             away = separate(torch.from_numpy(moved), torch.from_numpy(receptor.alpha_carbon_coordinates))
             free = motion_matrix(away).numpy() @ free
-        return {NETWORK: _between(pose.motion, *centers), SEPARATED: free}
+        return free
 
     def read(self, source: str | None, progress: ProgressCallback) -> ComplexSet:
         """Complexes whose proteins are in their places."""
@@ -143,11 +141,11 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         """The measures of one complex whose proteins are turned and moved at random."""
         generator = torch.Generator().manual_seed(seed)
         sides = [side.moved(SO3().sample(generator=generator).double().numpy(), _shift(generator)) for side in each[1:]]
-        begin = time.perf_counter()
-        motions = self.motions(sides[0], sides[1])
-        seconds, found = time.perf_counter() - begin, {}
+        found = {}
         for kind in kinds:
-            motion = motions[kind]
+            begin = time.perf_counter()
+            motion = self.motion(sides[0], sides[1], kind)
+            seconds = time.perf_counter() - begin
             ligand = sides[0].moved(motion[:3, :3], motion[:3, 3])
             values = measure_docking(ligand, sides[1], each.ligand, each.receptor)
             found[kind] = PoseMeasures(
@@ -208,7 +206,7 @@ class DockPredictor(Predictor[EquiDock, ComplexSet]):
         """The motions of some ligands."""
         matrices, clashes = [], []
         for each in chunk:
-            matrix = self.motions(each.ligand, each.receptor)[SEPARATED]
+            matrix = self.motion(each.ligand, each.receptor, SEPARATED)
             moved = each.ligand.moved(matrix[:3, :3], matrix[:3, 3])
             matrices.append(matrix)
             clashes.append(count_clashes(moved.alpha_carbon_coordinates, each.receptor.alpha_carbon_coordinates))

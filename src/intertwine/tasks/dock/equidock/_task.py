@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from intertwine._errors import UsageError
 from intertwine._progress import ProgressCallback, no_progress
 from intertwine.tasks._task import Task
 from intertwine.tasks.dock.equidock._options import DockOptions
@@ -30,10 +31,19 @@ class DockTask(Task):
         return DockJob(*plan(options, progress))
 
     def build(self, config: dict[str, Any], split: dict[str, Any], progress: ProgressCallback = no_progress) -> DockJob:
-        """The job that `config` and `split` describe."""
+        """The job that `config` and `split` describe.
+
+        Raises:
+            UsageError: The complexes are gone, or the run is one of before, which chose its epoch by another error.
+        """
         from intertwine.tasks.dock.equidock._job import DockJob
         from intertwine.tasks.dock.equidock._plan import read_again
 
+        if "noise" not in config:
+            raise UsageError(
+                "this run was begun by a version that chose the best epoch by the motion of the network alone, so it "
+                f"cannot go on; train again: intertwine fit dock {config['data']['given']} --config RUN/config.json"
+            )
         return DockJob(config, split, read_again(config, progress))
 
     def predictor_type(self) -> type[DockPredictor]:
