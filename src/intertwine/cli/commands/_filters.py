@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from torch import Tensor
 
-    from intertwine.ops import SteeredFilter
+    from intertwine.ops import FilteredImage, SteeredFilter
 
 SUCCESS = 0
 
@@ -77,8 +77,8 @@ def filters(
     figure = draw_filter(found)
     screen = console()
     _show(screen, found)
-    if photo is not None:
-        _show_photo(screen, photo, found, remarks)
+    if photo is not None and found.filtered is not None:
+        _show_photo(screen, photo, found.filtered, remarks)
     with output_file(target, force=force) as path:
         figure.savefig(path, format=target.suffix[1:].lower(), dpi=110)
     show_line(screen, "written", str(target))
@@ -109,12 +109,9 @@ def _show(screen: Console, found: SteeredFilter) -> None:
     show_line(screen, "coefficients", f"{weights} at {degrees(found.angle):g} degrees")
 
 
-def _show_photo(screen: Console, photo: str, found: SteeredFilter, remarks: tuple[str, ...]) -> None:
+def _show_photo(screen: Console, photo: str, found: FilteredImage, remarks: tuple[str, ...]) -> None:
     import torch
 
-    assert found.image is not None
-    assert found.response is not None
-    assert found.energy is not None
     height, width = found.image.shape
     show_line(screen, photo, f"{width} x {height} pixels")
     for remark in remarks:

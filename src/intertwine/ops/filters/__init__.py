@@ -1,7 +1,7 @@
 """Steerable filters in the plane and in space: bases, interpolation functions, oriented energy, and their figures."""
 
 from intertwine.ops.filters._decomposition import AngularDecomposition, angular_decomposition
-from intertwine.ops.filters._draw import SteeredFilter, draw_filter, steer_filter
+from intertwine.ops.filters._draw import FilteredImage, SteeredFilter, draw_filter, steer_filter
 from intertwine.ops.filters._energy import OrientedEnergy, oriented_energy
 from intertwine.ops.filters._polynomial import PolynomialFilter, gaussian_derivative, hilbert_fit
 from intertwine.ops.filters._sampled import Filter, SampledFilter, filter_kernels
@@ -11,6 +11,7 @@ __all__ = [
     "FILTERS",
     "AngularDecomposition",
     "Filter",
+    "FilteredImage",
     "OrientedEnergy",
     "PolynomialFilter",
     "SampledFilter",

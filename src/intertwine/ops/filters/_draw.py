@@ -25,6 +25,20 @@ _FAINT = 1e-2
 """Responses of images within 0 .. 1 below this are drawn as nearly nothing."""
 
 
+class FilteredImage(NamedTuple):
+    """An image, and what a steered filter makes of it.
+
+    Attributes:
+        image: ``(height, width)``.
+        response: ``(height, width)``, to the steered filter.
+        energy: The oriented energy, of the pair G_n, H_n that the filter belongs to.
+    """
+
+    image: Tensor
+    response: Tensor
+    energy: OrientedEnergy
+
+
 class SteeredFilter(NamedTuple):
     """A filter steered to an angle, ``f^t = sum_j k_j(t) f^{t_j}``, and what it makes of an image.
 
@@ -36,9 +50,7 @@ class SteeredFilter(NamedTuple):
         weights: k_j(t), ``(J,)``.
         basis: ``f^{t_j}``, ``(J, 61, 61)``, sampled finely.
         kernel: ``sum_j k_j(t) f^{t_j}``, ``(61, 61)``.
-        image: ``(height, width)``; None without one, as are the others.
-        response: ``(height, width)`` of the image to the steered filter.
-        energy: The oriented energy of the image, of the pair G_n, H_n that the filter belongs to.
+        filtered: What it makes of an image; None without one.
     """
 
     name: str
@@ -48,9 +60,7 @@ class SteeredFilter(NamedTuple):
     weights: Tensor
     basis: Tensor
     kernel: Tensor
-    image: Tensor | None = None
-    response: Tensor | None = None
-    energy: OrientedEnergy | None = None
+    filtered: FilteredImage | None = None
 
 
 def steer_filter(name: str, angle: float, image: Tensor | None = None, sigma: float = 1.5) -> SteeredFilter:
@@ -91,7 +101,7 @@ def steer_filter(name: str, angle: float, image: Tensor | None = None, sigma: fl
     order = int(name[1])
     _check_image(image, 2 * kernel_reach(named_filter(f"H{order}", sigma)) + 1)
     response = steered_responses(image, function, turn[None])[0]
-    return found._replace(image=image, response=response, energy=oriented_energy(image, sigma, order))
+    return found._replace(filtered=FilteredImage(image, response, oriented_energy(image, sigma, order)))
 
 
 def _check_image(image: Tensor, size: int) -> None:
@@ -121,16 +131,16 @@ def draw_filter(found: SteeredFilter) -> Any:
 
     count = len(found.angles)
     above = _WIDTH / (count + 1) + 0.75
-    if found.image is None:
+    if found.filtered is None:
         figure: Any = Figure(figsize=(_WIDTH, above), layout="constrained")
         _draw_sum(figure, found)
         return figure
-    height, width = found.image.shape
+    height, width = found.filtered.image.shape
     below = min(max(_WIDTH / 3.45 * height / width, 1.1), 1.5 * _WIDTH) + 0.4
     figure = Figure(figsize=(_WIDTH, above + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=(above, below))
     _draw_sum(upper, found)
-    _draw_image(lower, found)
+    _draw_image(lower, found, found.filtered)
     return figure
 
 
@@ -169,17 +179,14 @@ def _number(value: float) -> str:
     return f"{round(value, 9) + 0.0:.4g}".replace("-", "−")
 
 
-def _draw_image(figure: Any, found: SteeredFilter) -> None:
+def _draw_image(figure: Any, found: SteeredFilter, filtered: FilteredImage) -> None:
     """The image, its response, and its oriented energy beside a wheel of the angles."""
-    assert found.image is not None
-    assert found.response is not None
-    assert found.energy is not None
     panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.36))
-    panels[0].imshow(found.image.numpy(), cmap="gray", vmin=0, vmax=1)
+    panels[0].imshow(filtered.image.numpy(), cmap="gray", vmin=0, vmax=1)
     panels[0].set_title("image", fontsize=9)
-    limit = max(float(np.quantile(found.response.abs().numpy(), _BRIGHTEST)), _FAINT)
-    _show(panels[1], found.response, limit, f"response to {found.name} at {_number(degrees(found.angle))}°")
-    panels[2].imshow(energy_colors(found.energy))
+    limit = max(float(np.quantile(filtered.response.abs().numpy(), _BRIGHTEST)), _FAINT)
+    _show(panels[1], filtered.response, limit, f"response to {found.name} at {_number(degrees(found.angle))}°")
+    panels[2].imshow(energy_colors(filtered.energy))
     panels[2].set_title(f"oriented energy of G{found.name[1]} and H{found.name[1]}", fontsize=9)
     for panel in panels[:3]:
         panel.set_xticks([])
