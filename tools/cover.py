@@ -9,14 +9,11 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from time import perf_counter
 
 import coverage
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-LINES = ROOT / "build" / "mutants" / "lines.sqlite"
+from mutate import LINES, ROOT
 
 
 class Watch:

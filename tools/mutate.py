@@ -27,6 +27,7 @@ from mutants import Mutant, select
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES = ROOT / "build" / "mutants" / "lines.sqlite"
+"""Which tests run which line, as `tools/cover.py` writes it."""
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 COPIED = ("src", "tests", "tools", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
 NEAREST = 6

@@ -9,6 +9,7 @@ from torch.nn import functional
 from intertwine.groups import SO3
 from intertwine.models.pair._padding import padded
 from intertwine.nn import LayerNorm, Linear
+from intertwine.ops.graph import resolve_batch
 from intertwine.reps import Rep, as_rep
 
 
@@ -83,10 +84,7 @@ class DenseEncoder(nn.Module):
         Returns:
             ``(N, rep_out.dim)``.
         """
-        if batch is None:
-            batch, structures = torch.zeros(len(positions), dtype=torch.int64, device=positions.device), 1
-        if structures is None:
-            structures = int(batch.max()) + 1
+        batch, structures = resolve_batch(positions, batch, structures)
         order = batch.argsort(stable=True)
         cloud = padded(self.embed(features), positions, batch, structures)
         kernels = _kernels(cloud.positions, cloud.mask, self.radii)

@@ -13,6 +13,7 @@ from intertwine.models.pair._rotation_network import Cloud
 from intertwine.nn import LayerNorm, Linear
 from intertwine.nn.pair import PairAttention, PairBilinear, PairFusion, Transport
 from intertwine.ops.alignment import RigidMotion, transport_plan
+from intertwine.ops.graph import resolve_batch
 from intertwine.ops.points import farthest_point_sampling
 from intertwine.reps import Rep
 
@@ -277,11 +278,9 @@ def _batched(cloud: Cloud) -> _Batched:
     assert isinstance(positions, Tensor), "positions are the second argument of an encoder"
     if not isinstance(edges, Tensor):
         edges = torch.zeros(2, 0, dtype=torch.int64, device=positions.device)
-    if not isinstance(batch, Tensor):
-        batch, structures = torch.zeros(len(positions), dtype=torch.int64, device=positions.device), 1
-    if not isinstance(structures, int):
-        structures = int(batch.max()) + 1
-    return _Batched(features, positions, edges, batch, structures)
+    assert batch is None or isinstance(batch, Tensor), "the fourth argument says the cloud of each point"
+    assert structures is None or isinstance(structures, int), "the fifth argument is the number of clouds"
+    return _Batched(features, positions, edges, *resolve_batch(positions, batch, structures))
 
 
 def _distances(p: Tensor, q: Tensor) -> Tensor:
