@@ -7,6 +7,8 @@ from intertwine.groups import SO3, Octahedral
 from intertwine.models import DenseEncoder, PlainRotationNetwork, PointEncoder, RegistrationNetwork, RotationNetwork
 from intertwine.models.pair import SoftMatches
 from intertwine.models.pair._dense_encoder import _kernels, _products
+from intertwine.models.pair._padding import Padded, padded
+from intertwine.models.pair._registration_network import _Correlation
 from intertwine.ops import knn_graph
 
 
@@ -69,6 +71,26 @@ def test_motions_of_single_precision_lose_nothing():
         assert torch.equal(part, expected.float())
 
 
+def test_the_halves_of_a_batch_are_exchanged():
+    whole = padded(sample(7, 1), sample(7, 2), torch.tensor([0, 0, 1, 2, 2, 3, 3]), 4)
+    for before, after in zip(whole, whole.exchanged(), strict=True):
+        assert torch.equal(after, before[[2, 3, 0, 1]])
+        assert not torch.equal(after, before)
+
+
+def test_the_feature_of_two_clouds_does_not_see_padding():
+    torch.manual_seed(0)
+    rep = SO3().rep("3x0 + 2x1")
+    correlation = _Correlation(rep, "2x(1,1)").double()
+    x, y = sample(15, 1).reshape(5, 9), sample(9, 2).reshape(3, 9)
+    whole = padded(torch.cat([x, y]), sample(8, 3), torch.tensor([0] * 5 + [1] * 3), 2)
+    first, second = (Padded(*(part[k : k + 1] for part in whole)) for k in (0, 1))
+    a, b = correlation.invariant(x), correlation.invariant(y)
+    weights = (a @ b.mT / a.shape[1] ** 0.5).flatten().softmax(0).reshape(5, 3)
+    expected = sum(weights[i, j] * correlation.pair(x[i], y[j]) for i in range(5) for j in range(3))
+    assert torch.allclose(correlation(first, second)[0], expected, atol=1e-12)
+
+
 def test_a_batch_of_pairs_equals_a_loop():
     """Clouds of different sizes side by side, in any order of their points, and each pair alone."""
     torch.manual_seed(1)
@@ -92,6 +114,10 @@ def test_a_batch_of_pairs_equals_a_loop():
     for k, motion in enumerate(alone):
         assert torch.allclose(motions.rotation[k], motion.rotation, atol=1e-9)
         assert torch.allclose(motions.translation[k], motion.translation, atol=1e-9)
+        plans = (fine, k), (net.match(*pairs[k])[1], 0)
+        valid = [found.plan[row][found.mask_1[row]][:, found.mask_2[row]] for found, row in plans]
+        together, single = (plan.flatten().sort().values for plan in valid)  # points are in another order
+        assert torch.allclose(together, single, atol=1e-9)
     for found in (coarse, fine):
         assert found.plan.masked_fill(found.mask_1[:, :, None] & found.mask_2[:, None], 0).abs().max() == 0
         assert float(found.plan.sum(2).max()) < 1.01

@@ -230,6 +230,17 @@ def test_losses_of_matches_by_hand():
     assert away == pytest.approx((rows + columns) / 2)
 
 
+def test_a_match_that_is_very_wrong_still_learns():
+    """The partners have a weight of 1e-6, whose logarithm has a slope."""
+    still = RigidMotion(torch.eye(3).double()[None], torch.zeros(1, 3).double())
+    points = torch.tensor([[[0.0, 0, 0], [1, 0, 0]]]).double()
+    plan = torch.tensor([[[1e-6, 0.5], [0.5, 1e-6]]], dtype=torch.float64, requires_grad=True)
+    loss = match_losses(soft(plan, points, points), still)
+    assert float(loss) == pytest.approx(-math.log(1e-6))
+    (slope,) = torch.autograd.grad(loss.sum(), plan)
+    assert float(slope[0, 0, 0]) == pytest.approx(-1 / 2e-6)
+
+
 @pytest.mark.parametrize(("gap", "kept"), [(0.74, True), (0.76, False)])
 def test_partners_are_within_three_quarters_of_the_spacing(gap, kept):
     still = RigidMotion(torch.eye(3).double()[None], torch.zeros(1, 3).double())
